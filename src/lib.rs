@@ -1,0 +1,15 @@
+//! kugetsu moves an opencode session to the host that should be doing the work, has the work
+//! done there, and brings the session home. `docs/architecture.md` tells where things are.
+
+pub mod cli;
+pub mod clock;
+pub mod disk;
+pub mod dispatch;
+pub mod host;
+pub mod hosts;
+pub mod opencode;
+pub mod prepare;
+pub mod session;
+pub mod ssh;
+pub mod transport;
+pub mod trip;

@@ -10,7 +10,7 @@ use std::time::Duration;
 /// A script for the host's POSIX `sh`, fed on its standard input.
 ///
 /// Values that a user, a session or a host wrote enter only through [`Script::new`]'s parameters.
-/// They are spelled as octal escapes for `printf`, so the shell's parser sees digits, never the value.
+/// They are spelled as octal escapes for `printf %b`, so the shell's parser sees digits, never the value.
 #[derive(Debug, Clone)]
 pub struct Script {
     text: String,
@@ -26,13 +26,13 @@ impl Script {
         for (name, value) in parameters {
             // `$(…)` drops trailing newlines: a sentinel keeps them.
             text.push_str(name);
-            text.push_str("=$(printf '");
+            text.push_str("=$(printf %b '");
             for byte in value.iter().take_while(|b| **b != 0) {
                 match byte {
                     b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' | b'/' | b'.' | b'_' | b'-' => {
                         text.push(char::from(*byte));
                     }
-                    _ => text.push_str(&format!("\\{byte:03o}")),
+                    _ => text.push_str(&format!("\\0{byte:03o}")),
                 }
             }
             text.push_str(&format!("x'); {name}=${{{name}%x}}\n"));
@@ -109,7 +109,12 @@ pub trait Transport: Send {
 
     /// Sends a file with mode 0600 to `remote`, a path relative to the home directory made of
     /// `[A-Za-z0-9._/-]` only. `progress` gets the bytes sent so far.
-    fn upload(&mut self, local: &Path, remote: &str, progress: &mut dyn FnMut(u64)) -> Result<(), TransportError>;
+    fn upload(
+        &mut self,
+        local: &Path,
+        remote: &str,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), TransportError>;
 
     /// Fetches `remote` (as in [`Transport::upload`]) into the new file `local`, mode 0600, synced;
     /// returns its size. Refuses more than `limit` bytes before writing one.
@@ -129,9 +134,14 @@ mod tests {
     use std::io::Write as _;
     use std::process::{Command, Stdio};
 
-    fn echoed(value: &[u8]) -> Vec<u8> {
+    fn echoed(shell: &[&str], value: &[u8]) -> Vec<u8> {
         let script = Script::new("printf %s \"$v\"\n", &[("v", value)]);
-        let mut child = Command::new("sh").arg("-s").stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+        let mut child = Command::new(shell[0])
+            .args(&shell[1..])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
         child.stdin.take().unwrap().write_all(script.text().as_bytes()).unwrap();
         child.wait_with_output().unwrap().stdout
     }
@@ -147,7 +157,9 @@ mod tests {
         #![proptest_config(ProptestConfig::with_cases(64))]
         #[test]
         fn a_value_arrives_byte_for_byte(value in proptest::collection::vec(1u8..=255, 0..200)) {
-            prop_assert_eq!(echoed(&value), value);
+            prop_assert_eq!(&echoed(&["dash", "-s"], &value), &value);
+            prop_assert_eq!(&echoed(&["bash", "-s"], &value), &value);
+            prop_assert_eq!(&echoed(&["busybox", "sh", "-s"], &value), &value);
         }
     }
 }

@@ -6,7 +6,8 @@ const LONGEST: usize = 400;
 /// `text` fit for one line of a terminal: white space and control characters become single spaces, marks that
 /// turn the direction of writing are left out, and it is bounded.
 pub fn plain(text: &str) -> String {
-    let turning = |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let turning =
+        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     let spaced: String =
         text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut line = spaced.split_whitespace().collect::<Vec<_>>().join(" ");

@@ -122,7 +122,9 @@ impl RunResult {
                 "packed" => result.gzip = value == "gzip",
                 "sum" => result.sum = plain(value),
                 "started" => result.started = value.parse().unwrap_or_default(),
-                "words" => result.words = fact(line.as_bytes()).map(|(_, words)| plain(&words)).unwrap_or_default(),
+                "words" => {
+                    result.words = fact(line.as_bytes()).map(|(_, words)| plain(&words)).unwrap_or_default()
+                }
                 "ended" => result.ended = value.parse().unwrap_or_default(),
                 _ => {}
             }
@@ -163,7 +165,8 @@ mod tests {
 
     #[test]
     fn the_runners_result_is_read() {
-        let text = "format 1\nstatus 0\nexported 0\npacked gzip\nsum 123 456\nstarted 7\nended 9\nwords 6e6f\n";
+        let text =
+            "format 1\nstatus 0\nexported 0\npacked gzip\nsum 123 456\nstarted 7\nended 9\nwords 6e6f\n";
         let result = RunResult::parse(text).unwrap();
         assert_eq!((result.status, result.exported, result.gzip, result.size), (0, true, true, 456));
         assert_eq!((result.sum.as_str(), result.words.as_str()), ("123 456", "no"));

@@ -30,7 +30,8 @@ pub(super) fn recall(kugetsu_home: &Path, host: &str, fingerprint: &str) -> Opti
 pub(super) fn remember(kugetsu_home: &Path, host: &str, fingerprint: &str, checked: &Checked) {
     let file = File { version: VERSION, fingerprint: fingerprint.to_owned(), checked: checked.clone() };
     if let (Some(path), Ok(bytes)) = (path(kugetsu_home, host), serde_json::to_vec(&file)) {
-        let _ = disk::private_dir(&kugetsu_home.join("cache")).and_then(|()| disk::write_atomic(&path, &bytes));
+        let _ =
+            disk::private_dir(&kugetsu_home.join("cache")).and_then(|()| disk::write_atomic(&path, &bytes));
     }
 }
 

@@ -1,7 +1,7 @@
 //! Why a trip did not go through, by phase: what happened, where, and what is safe.
 
-use crate::dispatch::{Step, StoreError};
 use crate::disk::DiskError;
+use crate::dispatch::{Step, StoreError};
 use crate::host::{AnswerError, FramesError};
 use crate::hosts::HostsError;
 use crate::opencode::{DatabaseError, ProgramError};
@@ -120,7 +120,7 @@ pub enum TripError {
         source: PrepareError,
     },
     /// No connection.
-    #[error("{host}: {source}")]
+    #[error("{source}")]
     Connect {
         /// The host.
         host: String,
@@ -138,7 +138,9 @@ pub enum TripError {
         source: TransportError,
     },
     /// The connection broke while the run was being started.
-    #[error("the connection to {host} broke while the run was being started, so whether it runs is not known: {source}")]
+    #[error(
+        "the connection to {host} broke while the run was being started, so whether it runs is not known: {source}"
+    )]
     LaunchUnknown {
         /// The host.
         host: String,
@@ -214,7 +216,9 @@ pub enum TripError {
         kept: PathBuf,
     },
     /// opencode said that it imported, and rows are missing.
-    #[error("opencode imported what came back from {host}, but {missing} of its messages and parts are not in the database")]
+    #[error(
+        "opencode imported what came back from {host}, but {missing} of its messages and parts are not in the database"
+    )]
     RowsMissing {
         /// The host.
         host: String,
@@ -229,9 +233,11 @@ impl TripError {
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::UnknownHost { .. } | Self::Hosts(_) | Self::Message(_) | Self::Usage(_) | Self::UnknownDispatch(_) => {
-                Kind::Usage
-            }
+            Self::UnknownHost { .. }
+            | Self::Hosts(_)
+            | Self::Message(_)
+            | Self::Usage(_)
+            | Self::UnknownDispatch(_) => Kind::Usage,
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
             | Self::Transport { source: TransportError::Lost { .. }, .. } => Kind::Unreachable,
@@ -263,7 +269,9 @@ impl TripError {
             Self::Transport { step, .. } | Self::Script { step, .. } => *step,
             Self::Unfit { .. } => Step::Probe,
             Self::LaunchUnknown { .. } => Step::Launch,
-            Self::StillRunning { .. } | Self::TimedOut { .. } | Self::Watch { .. } | Self::Lost { .. } => Step::Wait,
+            Self::StillRunning { .. } | Self::TimedOut { .. } | Self::Watch { .. } | Self::Lost { .. } => {
+                Step::Wait
+            }
             Self::Cut { .. } => Step::Fetch,
             Self::Home { .. } | Self::Diverged { .. } => Step::Verify,
             Self::RowsMissing { .. } => Step::Import,
@@ -274,9 +282,34 @@ impl TripError {
     pub fn retryable(&self) -> bool {
         match self {
             Self::Connect { source, .. } => source.retryable(),
-            Self::LaunchUnknown { .. } | Self::Busy { .. } | Self::StillRunning { .. } | Self::TimedOut { .. } | Self::Cut { .. } => true,
+            Self::LaunchUnknown { .. }
+            | Self::Busy { .. }
+            | Self::StillRunning { .. }
+            | Self::TimedOut { .. }
+            | Self::Cut { .. } => true,
             Self::Transport { source, .. } => matches!(source, TransportError::Lost { .. }),
             _ => false,
+        }
+    }
+
+    /// What is safe now, where that is not plain from the error itself.
+    pub fn safe(&self) -> Option<String> {
+        let here = "the session here is as it was";
+        match self {
+            Self::LaunchUnknown { .. } => Some(here.to_owned()),
+            Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
+                Some(format!("the work stays on the host, and {here}"))
+            }
+            Self::Transport { host, step, .. } | Self::Script { host, step, .. } if *step <= Step::Launch => {
+                Some(format!("nothing runs on {host}, and {here}"))
+            }
+            Self::Transport { .. } => Some(format!("what was done there stays there, and {here}")),
+            Self::Unfit { host, .. } => Some(format!("nothing was started on {host}, and {here}")),
+            Self::Export { .. } | Self::Prepare { .. } | Self::Program(_) => Some(here.to_owned()),
+            Self::Home { kept, .. } | Self::Diverged { kept, .. } | Self::RowsMissing { kept, .. } => {
+                Some(format!("{here}; what came back is kept in {}", kept.display()))
+            }
+            _ => None,
         }
     }
 
@@ -296,15 +329,13 @@ impl TripError {
             }
             Self::Unfit { cure, .. } => Some(cure.clone()),
             Self::Connect { source, .. } => source.hint(),
-            Self::Lost { dispatch, host, .. } => {
-                Some(format!("what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there"))
-            }
-            Self::Home { kept, .. } | Self::Diverged { kept, .. } | Self::RowsMissing { kept, .. } => {
-                Some(format!("the session here is as it was; what came back is kept in {}", kept.display()))
-            }
-            Self::Store(StoreError::Damaged { path, .. }) => {
-                Some(format!("nothing was written over it; move it away to go on: mv {0} {0}.bad", path.display()))
-            }
+            Self::Lost { dispatch, host, .. } => Some(format!(
+                "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there"
+            )),
+            Self::Store(StoreError::Damaged { path, .. }) => Some(format!(
+                "nothing was written over it; move it away to go on: mv {0} {0}.bad",
+                path.display()
+            )),
             Self::Store(StoreError::Newer { .. }) => Some("use that newer kugetsu".to_owned()),
             _ => None,
         }

@@ -20,27 +20,49 @@ fn unfit(host: &str, what: impl Into<String>, cure: impl Into<String>) -> TripEr
 pub(super) fn check_facts(host: &str, facts: &Facts, now_ms: i64) -> Result<String, TripError> {
     let system = facts.system.as_str();
     if ["MINGW", "MSYS", "CYGWIN", "Windows"].iter().any(|name| system.starts_with(name)) {
-        return Err(unfit(host, format!("it runs {system}, which kugetsu cannot work on"), "use the sshd of a WSL system there"));
+        return Err(unfit(
+            host,
+            format!("it runs {system}, which kugetsu cannot work on"),
+            "use the sshd of a WSL system there",
+        ));
     }
     let Some(opencode) = &facts.opencode else {
         return Err(unfit(
             host,
             "no opencode was found there",
-            format!("install it there (npm install -g opencode-ai), or name its path as \"opencode\" in {host}'s entry of hosts.json"),
+            format!(
+                "install it there (npm install -g opencode-ai), or name its path as \"opencode\" in {host}'s entry of hosts.json"
+            ),
         ));
     };
     if !facts.writable {
-        return Err(unfit(host, "~/.kugetsu there cannot be written", "see to the permissions of the home directory there"));
+        return Err(unfit(
+            host,
+            "~/.kugetsu there cannot be written",
+            "see to the permissions of the home directory there",
+        ));
     }
     if !facts.scp {
-        return Err(unfit(host, "it has no scp, by which files are sent", "install OpenSSH's client programs there"));
+        return Err(unfit(
+            host,
+            "it has no scp, by which files are sent",
+            "install OpenSSH's client programs there",
+        ));
     }
     if let Some(blocked) = &facts.blocked {
-        let what = format!("the directory {} cannot be made: {} is not a directory", plain(&facts.directory), plain(blocked));
+        let what = format!(
+            "the directory {} cannot be made: {} is not a directory",
+            plain(&facts.directory),
+            plain(blocked)
+        );
         return Err(unfit(host, what, "name another directory: --dir DIR"));
     }
     if let Some(readonly) = &facts.readonly {
-        let what = format!("the directory {} cannot be used: no permission in {}", plain(&facts.directory), plain(readonly));
+        let what = format!(
+            "the directory {} cannot be used: no permission in {}",
+            plain(&facts.directory),
+            plain(readonly)
+        );
         return Err(unfit(host, what, "name another directory: --dir DIR"));
     }
     check_clock(host, facts, now_ms)?;
@@ -66,7 +88,9 @@ fn check_clock(host: &str, facts: &Facts, now_ms: i64) -> Result<(), TripError> 
     // With a newest message ahead of its clock, opencode stores the prompt, does nothing, and exits 0.
     Err(unfit(
         host,
-        format!("its clock is {by} {side} the one here, and opencode does not answer messages from the future"),
+        format!(
+            "its clock is {by} {side} the one here, and opencode does not answer messages from the future"
+        ),
         "set the clock there (for example: sudo timedatectl set-ntp true)",
     ))
 }
@@ -77,7 +101,11 @@ pub(super) fn check_room(host: &str, facts: &Facts, bytes: u64) -> Result<(), Tr
     match facts.free {
         Some(free) if free < need => Err(unfit(
             host,
-            format!("no room: {} are free in the home directory there, and {} are needed", mib(free), mib(need)),
+            format!(
+                "no room: {} are free in the home directory there, and {} are needed",
+                mib(free),
+                mib(need)
+            ),
             format!("make room there; see where it went: ssh {host} df -h"),
         )),
         _ => Ok(()),
@@ -90,13 +118,17 @@ fn mib(bytes: u64) -> String {
 
 /// Checks the version, and that agent and model exist: opencode takes another silently where they do not.
 pub(super) fn check_opencode(host: &str, checked: &Checked, setting: &Setting) -> Result<(), TripError> {
-    let Ok(version) = checked.version.parse::<Version>() else {
+    let Some(version) = Version::parse(&checked.version) else {
         let what = format!("opencode there does not tell its version: {:?}", checked.version);
         return Err(unfit(host, what, format!("see what it says: ssh {host} opencode --version")));
     };
-    if version.major != 1 {
+    if !version.is_supported() {
         let what = format!("opencode there is {}; kugetsu works with 1.x", checked.version);
-        return Err(unfit(host, what, "name the path of a 1.x as \"opencode\" in the host's entry of hosts.json"));
+        return Err(unfit(
+            host,
+            what,
+            "name the path of a 1.x as \"opencode\" in the host's entry of hosts.json",
+        ));
     }
     if let Some(agent) = &setting.agent {
         known(host, "agent", agent, &checked.agents, &checked.trouble)?;
@@ -120,7 +152,10 @@ fn known(host: &str, what: &str, name: &str, names: &[String], trouble: &str) ->
     Err(unfit(
         host,
         format!("opencode there has no {what} {name}{meant}{words}"),
-        format!("see what it has: ssh {host} opencode {}; choose one: --{what} NAME", if what == "agent" { "agent list" } else { "models" }),
+        format!(
+            "see what it has: ssh {host} opencode {}; choose one: --{what} NAME",
+            if what == "agent" { "agent list" } else { "models" }
+        ),
     ))
 }
 
@@ -173,7 +208,10 @@ mod tests {
         assert!(refused(&Facts { clock_ms: Some(NOW + 600_000), ..facts() }).contains("10m ahead"));
         assert!(refused(&Facts { clock_ms: Some(5000), ..facts() }).contains("behind"));
         assert!(refused(&Facts { clock_ms: None, ..facts() }).contains("time"));
-        assert!(check_facts("pi", &Facts { clock_ms: Some(NOW - 1000), clock_exact: false, ..facts() }, NOW).is_ok());
+        assert!(
+            check_facts("pi", &Facts { clock_ms: Some(NOW - 1000), clock_exact: false, ..facts() }, NOW)
+                .is_ok()
+        );
     }
 
     #[test]
@@ -192,11 +230,19 @@ mod tests {
             models: vec!["p/m1".into()],
             trouble: String::new(),
         };
-        let setting = |agent: &str, model: &str| Setting { agent: Some(agent.into()), model: Some(model.parse().unwrap()) };
+        let setting = |agent: &str, model: &str| Setting {
+            agent: Some(agent.into()),
+            model: Some(model.parse().unwrap()),
+        };
         assert!(check_opencode("pi", &checked, &setting("plan", "p/m1")).is_ok());
         let error = check_opencode("pi", &checked, &setting("pln", "p/m1")).unwrap_err().to_string();
         assert!(error.contains("no agent pln") && error.contains("plan?"), "{error}");
-        assert!(check_opencode("pi", &checked, &setting("plan", "p/m9")).unwrap_err().to_string().contains("p/m9"));
+        assert!(
+            check_opencode("pi", &checked, &setting("plan", "p/m9"))
+                .unwrap_err()
+                .to_string()
+                .contains("p/m9")
+        );
         let newer = Checked { version: "2.0.1".into(), ..checked.clone() };
         assert!(check_opencode("pi", &newer, &Setting::default()).unwrap_err().to_string().contains("2.0.1"));
         let odd = Checked { version: "command not found".into(), ..checked };

@@ -31,9 +31,11 @@ impl Trip {
         let following = self.follow_without_end(tools);
         match patience {
             None => following.await,
-            Some(after) => tokio::time::timeout(after, following)
-                .await
-                .unwrap_or(Err(TripError::TimedOut { host, dispatch, after })),
+            Some(after) => tokio::time::timeout(after, following).await.unwrap_or(Err(TripError::TimedOut {
+                host,
+                dispatch,
+                after,
+            })),
         }
     }
 
@@ -51,7 +53,9 @@ impl Trip {
             let before = taken(&seen);
             let why = match self.watch(tools, &seen).await {
                 Ok(end) => return self.ended(end, &seen),
-                Err(TripError::Transport { source: source @ TransportError::Lost { .. }, .. }) => source.to_string(),
+                Err(TripError::Transport { source: source @ TransportError::Lost { .. }, .. }) => {
+                    source.to_string()
+                }
                 Err(TripError::Connect { source, .. }) if source.retryable() => source.to_string(),
                 Err(error) => return Err(error),
             };
@@ -93,7 +97,10 @@ impl Trip {
         let cut = || TripError::Transport {
             host: host.clone(),
             step: Step::Wait,
-            source: TransportError::Lost { during: "waiting".to_owned(), detail: "the watch there ended".to_owned() },
+            source: TransportError::Lost {
+                during: "waiting".to_owned(),
+                detail: "the watch there ended".to_owned(),
+            },
         };
         end.map_err(|source| TripError::Watch { host: host.clone(), source })?.ok_or_else(cut)
     }

@@ -113,13 +113,14 @@ impl Trip {
         let home = self.dispatch.file("home.json");
         let parcel = std::fs::metadata(self.dispatch.file("parcel")).map_or(0, |parcel| parcel.len());
         let limit = LARGEST.max(parcel.saturating_mul(GROWTH));
-        let verify = move || {
-            unpack(&host, &packed, &plain, gzip, limit)?;
-            let back = File::open(&plain).map_err(|source| DiskError::at(&plain, source))?;
-            let output = BufWriter::new(disk::create_new_private(&home)?);
-            homecoming(&left, &sent.undo, back, output, clock::now_ms())
-                .map_err(|source| TripError::Home { host, source, kept: plain })
-        };
+        let verify =
+            move || {
+                unpack(&host, &packed, &plain, gzip, limit)?;
+                let back = File::open(&plain).map_err(|source| DiskError::at(&plain, source))?;
+                let output = BufWriter::new(disk::create_new_private(&home)?);
+                homecoming(&left, &sent.undo, back, output, clock::now_ms())
+                    .map_err(|source| TripError::Home { host, source, kept: plain })
+            };
         let came = blocking(verify).await?;
         // From here on the readable form is the one that is kept.
         self.dispatch.discard("back")?;
@@ -134,7 +135,8 @@ impl Trip {
         let here = database.session(session)?.ok_or_else(unknown)?.messages;
         // An import that was cut short has brought some of them already.
         let missing = database.missing(session, &ids(&came.new_messages))?;
-        let absent = came.new_messages.iter().filter(|message| missing.iter().any(|id| id == message.id())).count();
+        let absent =
+            came.new_messages.iter().filter(|message| missing.iter().any(|id| id == message.id())).count();
         let expected = left.len() + came.new_messages.len() - absent;
         if here == expected as u64 {
             return Ok(());
@@ -206,11 +208,16 @@ impl Trip {
     async fn clean(&mut self, tools: &Tools) {
         let script = host::clean(&HostEnv::default(), &self.record().id, true);
         let cleaned = match &mut self.link {
-            Some(link) => outbound::ask(link, &self.host.name, Step::Clean, script, PATIENCE).await.map(|_| ()),
+            Some(link) => {
+                outbound::ask(link, &self.host.name, Step::Clean, script, PATIENCE).await.map(|_| ())
+            }
             None => Err(TripError::Transport {
                 host: self.host.name.clone(),
                 step: Step::Clean,
-                source: TransportError::Lost { during: "cleaning up".to_owned(), detail: "no connection".to_owned() },
+                source: TransportError::Lost {
+                    during: "cleaning up".to_owned(),
+                    detail: "no connection".to_owned(),
+                },
             }),
         };
         if let Err(error) = cleaned {
@@ -221,7 +228,10 @@ impl Trip {
 }
 
 fn ids(outline: &Outline) -> Vec<(String, Vec<String>)> {
-    outline.iter().map(|message| (message.id().to_owned(), message.parts().map(str::to_owned).collect())).collect()
+    outline
+        .iter()
+        .map(|message| (message.id().to_owned(), message.parts().map(str::to_owned).collect()))
+        .collect()
 }
 
 /// Unpacks a back-file beside itself, up to `limit` bytes.

@@ -27,8 +27,10 @@ impl Link {
         &mut self,
         call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
     ) -> Result<T, TransportError> {
-        let gone =
-            || TransportError::Lost { during: "waiting".to_owned(), detail: "the connection is closed".to_owned() };
+        let gone = || TransportError::Lost {
+            during: "waiting".to_owned(),
+            detail: "the connection is closed".to_owned(),
+        };
         let mut transport = self.transport.take().ok_or_else(gone)?;
         let worker = tokio::task::spawn_blocking(move || {
             let result = call(transport.as_mut());

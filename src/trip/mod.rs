@@ -21,8 +21,8 @@ pub use outbound::DryRun;
 pub use plan::Request;
 pub use report::{Report, RunReport};
 
-use crate::dispatch::{Dispatch, Record, Step, Store};
 use crate::disk::{self, Lock};
+use crate::dispatch::{Dispatch, Record, Step, Store};
 use crate::hosts::HostEntry;
 use crate::opencode::Program;
 use crate::session::Outline;
@@ -92,7 +92,10 @@ impl Tools {
             Err(_) => Err(TripError::Transport {
                 host: host.name.clone(),
                 step: Step::Connect,
-                source: TransportError::Lost { during: "connecting".to_owned(), detail: "no answer".to_owned() },
+                source: TransportError::Lost {
+                    during: "connecting".to_owned(),
+                    detail: "no answer".to_owned(),
+                },
             }),
         }
     }

@@ -1,16 +1,17 @@
 //! The way out: from a request to a run on the host.
 
 use super::link::Link;
+use super::parcel::{self, Contents};
 use super::plan::{Own, Request};
 use super::{ANSWER, LAUNCH_PATIENCE, News, PATIENCE, Tools, Trip, TripError};
-use super::{checked, fitness, parcel, prompt};
+use super::{checked, fitness, prompt};
 use crate::clock;
 use crate::disk::{self, DiskError};
 use crate::dispatch::{Dispatch, Plan, Record, Sent, State, Step, new_id};
 use crate::host::{self, Answer, AnswerError, Checked, Facts, HostEnv, Launch, Launched, Run};
 use crate::opencode::Database;
 use crate::prepare::Spec;
-use crate::session::{Scan, Setting, scan};
+use crate::session::{Model, Scan, Setting, scan};
 use crate::transport::{Output, Script, TransportError};
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -171,20 +172,23 @@ impl Request {
         dispatch.begin(Step::Open)?;
         let plan = &dispatch.record.plan;
         let run = self.run(&dispatch.record.id, plan, found);
-        let prompt = self.prompt(plan, &run.directory);
-        let runner = host::run(&found.env, &run).text().as_bytes().to_vec();
-        let (prompt_bytes, runner_bytes) = (prompt.len(), runner.len());
-        let spec = Spec {
-            directory: run.directory.clone(),
-            setting: plan.setting.clone(),
-            host: name.clone(),
-            now_ms: clock::now_ms(),
-            handoff_call: None,
+        let contents = Contents {
+            prompt: self.prompt(plan, &run.directory),
+            runner: host::run(&found.env, &run).text().as_bytes().to_vec(),
+            spec: Spec {
+                directory: run.directory.clone(),
+                setting: plan.setting.clone(),
+                host: name.clone(),
+                now_ms: clock::now_ms(),
+                handoff_call: None,
+            },
+            gzip: run.gzip,
         };
+        let (prompt_bytes, runner_bytes) = (contents.prompt.len(), contents.runner.len());
         let packing = {
-            let (host, export, parcel) = (name.clone(), dispatch.file("export.json"), dispatch.file("parcel"));
-            let gzip = run.gzip;
-            tokio::task::spawn_blocking(move || parcel::pack(&host, &export, &parcel, &prompt, &runner, &spec, gzip))
+            let (export, parcel) = (dispatch.file("export.json"), dispatch.file("parcel"));
+            let (host, scan) = (name.clone(), scan.clone());
+            tokio::task::spawn_blocking(move || parcel::pack(&host, &export, &scan, &parcel, &contents))
         };
         let opening = ask(&mut found.link, name, Step::Open, host::open(&found.env, &run.id), PATIENCE);
         let (packed, opened) = tokio::join!(packing, opening);
@@ -235,7 +239,8 @@ impl Request {
         let scanned = tokio::task::spawn_blocking(move || {
             File::open(&path).map_err(|source| TripError::Disk(DiskError::at(&path, source))).map(scan)
         });
-        let scanned = scanned.await.map_err(|_| TripError::Usage("the export was interrupted".to_owned()))??;
+        let scanned =
+            scanned.await.map_err(|_| TripError::Usage("the export was interrupted".to_owned()))??;
         let unusable = |source| TripError::Export { session: self.session.clone(), source };
         let scan = scanned.map_err(unusable)?;
         if scan.id != self.session {
@@ -284,7 +289,12 @@ fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
     }
     let database = Database::open(&tools.database)?;
     let row = database.session(session)?.ok_or_else(unknown)?;
-    let setting = row.current_setting();
+    let last = row.last_user.as_ref();
+    let model = last.and_then(|user| {
+        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
+        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
+    });
+    let setting = Setting { agent: last.and_then(|user| user.agent.clone()).or(row.agent), model };
     Ok(Local {
         title: row.title,
         own: Own { directory: row.directory, setting },
@@ -309,11 +319,17 @@ pub(super) async fn ask(
 
 /// What a script's `fail` word means for the user.
 fn refused(host: &str, step: Step, source: AnswerError) -> TripError {
-    let unfit = |what: String, cure: &str| TripError::Unfit { host: host.to_owned(), what, cure: cure.to_owned() };
+    let unfit =
+        |what: String, cure: &str| TripError::Unfit { host: host.to_owned(), what, cure: cure.to_owned() };
     match &source {
         AnswerError::Failed { reason, detail } => match reason.as_str() {
-            "room" => unfit(format!("no room or no permission there: {detail}"), "make room there, then the same again"),
-            "directory" => unfit(format!("the directory cannot be made or entered: {detail}"), "name another: --dir DIR"),
+            "room" => unfit(
+                format!("no room or no permission there: {detail}"),
+                "make room there, then the same again",
+            ),
+            "directory" => {
+                unfit(format!("the directory cannot be made or entered: {detail}"), "name another: --dir DIR")
+            }
             "moved" => unfit(
                 format!("the directory turned out to be {detail}: a link there changed meanwhile"),
                 "the same again",
@@ -324,9 +340,16 @@ fn refused(host: &str, step: Step, source: AnswerError) -> TripError {
     }
 }
 
-async fn upload(tools: &Tools, link: &mut Link, host: &str, parcel: &Path, id: &str) -> Result<u64, TripError> {
+async fn upload(
+    tools: &Tools,
+    link: &mut Link,
+    host: &str,
+    parcel: &Path,
+    id: &str,
+) -> Result<u64, TripError> {
     let total = std::fs::metadata(parcel).map_err(|source| DiskError::at(parcel, source))?.len();
-    let (local, remote): (PathBuf, String) = (parcel.to_owned(), format!("{}/parcel", host::dispatch_directory(id)));
+    let (local, remote): (PathBuf, String) =
+        (parcel.to_owned(), format!("{}/parcel", host::dispatch_directory(id)));
     let observer = std::sync::Arc::clone(&tools.observer);
     let sent = link
         .call(move |transport| {
@@ -334,11 +357,9 @@ async fn upload(tools: &Tools, link: &mut Link, host: &str, parcel: &Path, id: &
         })
         .await;
     sent.map(|()| total).map_err(|source| match source {
-        TransportError::Refused { detail } => refused(
-            host,
-            Step::Upload,
-            AnswerError::Failed { reason: "room".to_owned(), detail },
-        ),
+        TransportError::Refused { detail } => {
+            refused(host, Step::Upload, AnswerError::Failed { reason: "room".to_owned(), detail })
+        }
         source => TripError::Transport { host: host.to_owned(), step: Step::Upload, source },
     })
 }
@@ -353,7 +374,12 @@ async fn wait_for_clock(scan: &Scan, ahead_ms: i64) {
 }
 
 /// Imports there and starts the runner. The host starts a dispatch once, however often it is told to.
-async fn start(tools: &Tools, dispatch: &mut Dispatch, link: &mut Link, env: &HostEnv) -> Result<(), TripError> {
+async fn start(
+    tools: &Tools,
+    dispatch: &mut Dispatch,
+    link: &mut Link,
+    env: &HostEnv,
+) -> Result<(), TripError> {
     let host = dispatch.record.host.clone();
     let Some(Sent { run, launch, .. }) = dispatch.record.sent.clone() else {
         return Err(TripError::UnknownDispatch(dispatch.record.id.clone()));
@@ -367,8 +393,11 @@ async fn start(tools: &Tools, dispatch: &mut Dispatch, link: &mut Link, env: &Ho
         }
         answer => answer?,
     };
-    let launched =
-        Launched::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Launch, source })?;
+    let launched = Launched::from_answer(&answer).map_err(|source| TripError::Script {
+        host,
+        step: Step::Launch,
+        source,
+    })?;
     dispatch.record.launched_ms = Some(clock::now_ms());
     dispatch.reach(State::Launched { identity: launched.identity })?;
     let model = if run.model.is_empty() { "its default model" } else { &run.model };
@@ -382,7 +411,11 @@ impl Trip {
     pub(super) async fn relaunch(&mut self, tools: &Tools) -> Result<(), TripError> {
         let name = self.host.name.clone();
         let mut env = HostEnv { path: String::new(), variables: self.host.env.clone() };
-        let probe = host::probe(&env, self.host.opencode.as_deref().unwrap_or_default(), &self.record().plan.directory);
+        let probe = host::probe(
+            &env,
+            self.host.opencode.as_deref().unwrap_or_default(),
+            &self.record().plan.directory,
+        );
         let mut link = match self.link.take() {
             Some(link) => link,
             None => tools.connect(&self.host).await?,

@@ -4,6 +4,7 @@
 use super::TripError;
 use crate::disk::{self, DiskError};
 use crate::prepare::{self, PrepareError, Spec, Undo};
+use crate::session::Scan;
 use crc::{CRC_32_CKSUM, Crc, Digest, Table};
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -69,16 +70,23 @@ pub(super) fn cksum(path: &Path) -> Result<String, DiskError> {
     }
 }
 
+/// What goes into a parcel beside the session, and how.
+pub(super) struct Contents {
+    pub(super) prompt: Vec<u8>,
+    pub(super) runner: Vec<u8>,
+    pub(super) spec: Spec,
+    pub(super) gzip: bool,
+}
+
 /// Makes the parcel out of an export; gives what the copy changed and the parcel's checksum.
 pub(super) fn pack(
     host: &str,
     export: &Path,
+    scan: &Scan,
     parcel: &Path,
-    prompt: &[u8],
-    runner: &[u8],
-    spec: &Spec,
-    gzip: bool,
+    contents: &Contents,
 ) -> Result<(Undo, String), TripError> {
+    let Contents { prompt, runner, spec, gzip } = contents;
     let failed = |source: io::Error| TripError::Disk(DiskError::at(parcel, source));
     let prepared = |result: Result<Undo, PrepareError>| match result {
         Err(PrepareError::Write(source)) => Err(failed(source)),
@@ -87,14 +95,14 @@ pub(super) fn pack(
     let input = File::open(export).map_err(|source| DiskError::at(export, source))?;
     let mut output = Summed::new(BufWriter::with_capacity(256 * 1024, disk::create_new_private(parcel)?));
     output.write_all(prompt).and_then(|()| output.write_all(runner)).map_err(failed)?;
-    let undo = if gzip {
+    let undo = if *gzip {
         // Level 4: on session text nearly the size of level 6, in half the time.
         let mut packer = GzEncoder::new(&mut output, Compression::new(4));
-        let undo = prepared(prepare::prepare(input, &mut packer, spec))?;
+        let undo = prepared(prepare::prepare(input, &mut packer, scan, spec))?;
         packer.finish().map_err(failed)?;
         undo
     } else {
-        prepared(prepare::prepare(input, &mut output, spec))?
+        prepared(prepare::prepare(input, &mut output, scan, spec))?
     };
     let (sum, file) = output.sum();
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;

@@ -45,7 +45,9 @@ impl Request {
             return Err(TripError::Message("the message is empty"));
         }
         if self.message.contains(&0) {
-            return Err(TripError::Message("the message holds a NUL character, which opencode would not pass on"));
+            return Err(TripError::Message(
+                "the message holds a NUL character, which opencode would not pass on",
+            ));
         }
         if std::str::from_utf8(&self.message).is_err() {
             return Err(TripError::Message("the message is not UTF-8 text, which opencode would change"));
@@ -56,7 +58,8 @@ impl Request {
     /// Flag, then the host's entry, then the session's own.
     pub(super) fn plan(&self, own: &Own, user_home: &Path) -> Result<Plan, TripError> {
         let entry_model = self.host.model.as_deref().map(str::parse::<Model>).transpose();
-        let entry_model = entry_model.map_err(|error| TripError::Usage(format!("{}: {error}", self.host.name)))?;
+        let entry_model =
+            entry_model.map_err(|error| TripError::Usage(format!("{}: {error}", self.host.name)))?;
         let chosen = self.model.clone().or(entry_model);
         // A variant belongs to its model: the session's own goes with the session's own model only.
         let given = self.variant.clone().or_else(|| self.host.variant.clone());
@@ -69,10 +72,12 @@ impl Request {
         };
         if model.is_none() && (self.variant.is_some() || self.host.variant.is_some()) {
             return Err(TripError::Usage(
-                "a variant needs a model, and this session has none yet: add --model PROVIDER/MODEL".to_owned(),
+                "a variant needs a model, and this session has none yet: add --model PROVIDER/MODEL"
+                    .to_owned(),
             ));
         }
-        let agent = self.agent.clone().or_else(|| self.host.agent.clone()).or_else(|| own.setting.agent.clone());
+        let agent =
+            self.agent.clone().or_else(|| self.host.agent.clone()).or_else(|| own.setting.agent.clone());
         let directory = self.directory.clone().or_else(|| self.host.directory.clone());
         Ok(Plan {
             home_directory: own.directory.clone(),
@@ -130,7 +135,10 @@ mod tests {
     fn the_sessions_own_is_the_last_resort() {
         let mine = plan(&request());
         assert_eq!(mine.setting, own().setting);
-        assert_eq!((mine.directory.as_str(), mine.home_directory.as_str()), ("~/src/app", "/home/me/src/app"));
+        assert_eq!(
+            (mine.directory.as_str(), mine.home_directory.as_str()),
+            ("~/src/app", "/home/me/src/app")
+        );
     }
 
     #[test]
@@ -141,7 +149,11 @@ mod tests {
         request.host.directory = Some("/srv".into());
         let entry = plan(&request);
         assert_eq!(entry.setting.agent.as_deref(), Some("plan"));
-        assert_eq!(entry.setting.model, Some(model("p/entry", None)), "the session's variant is not this model's");
+        assert_eq!(
+            entry.setting.model,
+            Some(model("p/entry", None)),
+            "the session's variant is not this model's"
+        );
         assert_eq!(entry.directory, "/srv");
         request.agent = Some("build".into());
         request.model = Some(model("p/flag", None));

@@ -6,7 +6,13 @@ use serde_json::{Map, Value};
 const ANSWERLESS: [&str; 3] = ["question", "plan_enter", "plan_exit"];
 
 /// The prompt: a paragraph about the host, and the user's own words behind it, byte for byte. No address is in it.
-pub(super) fn prompt(host: &str, directory: &str, branch: Option<&str>, message: &[u8], bare: bool) -> Vec<u8> {
+pub(super) fn prompt(
+    host: &str,
+    directory: &str,
+    branch: Option<&str>,
+    message: &[u8],
+    bare: bool,
+) -> Vec<u8> {
     if bare {
         return message.to_vec();
     }

@@ -68,7 +68,11 @@ impl Report {
             directory: Some(directory.clone()),
             agent: record.plan.setting.agent.clone(),
             model: record.plan.setting.model.as_ref().map(ToString::to_string),
-            run: RunReport { ok: exit.map(|_| record.trouble.is_none()), exit, error: record.trouble.clone() },
+            run: RunReport {
+                ok: exit.map(|_| record.trouble.is_none()),
+                exit,
+                error: record.trouble.clone(),
+            },
             new_messages: match record.state {
                 State::Home { new_messages } => Some(new_messages),
                 _ => None,

@@ -21,6 +21,9 @@ const FAREWELL: Duration = Duration::from_secs(1);
 /// (-22), closed (-26), its end sent (-27).
 const CHANNEL_FAULTS: [i32; 4] = [-21, -22, -26, -27];
 
+/// libssh2's code for a call that is to be repeated.
+const WOULD_BLOCK: ErrorCode = ErrorCode::Session(-37);
+
 /// One SSH connection; says goodbye when dropped.
 pub struct Connection {
     // Dropped before the proxy that carries it.
@@ -38,7 +41,8 @@ impl Connection {
         Self { session, polled, _proxy: proxy, broken: None }
     }
 
-    /// A channel on which `command` was started by the login shell.
+    /// A channel on which the login shell started `command`. (Its input cannot be sent along: sshd opens the
+    /// window when it has accepted the command.)
     pub(super) fn start(
         &mut self,
         command: &str,
@@ -48,13 +52,17 @@ impl Connection {
         if let Some(detail) = &self.broken {
             return Err(TransportError::Lost { during: during.to_owned(), detail: detail.clone() });
         }
-        self.session.set_blocking(true);
         self.session.set_timeout(millis(patience));
+        self.session.set_blocking(true);
         let opened = self.session.channel_session().and_then(|mut channel| {
             channel.exec(command)?;
             Ok(channel)
         });
         opened.map_err(|e| self.fault(during, &e))
+    }
+
+    fn has_unsent(&self) -> bool {
+        matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both)
     }
 
     /// What an error of libssh2 means for the connection.
@@ -82,9 +90,23 @@ impl Connection {
     }
 
     /// Closes a channel whose other end may go on for a while, without waiting for it.
-    pub(super) fn dismiss(&self, mut channel: Channel) {
+    pub(super) fn dismiss(&mut self, mut channel: Channel) {
+        const DURING: &str = "closing a channel";
         self.session.set_blocking(false);
-        let _ = channel.close();
+        let started = Instant::now();
+        while self.broken.is_none() {
+            match channel.close() {
+                // Half a packet left behind would spoil the next call.
+                Err(e) if e.code() == WOULD_BLOCK && self.has_unsent() => {
+                    if started.elapsed() > FAREWELL {
+                        self.lost(DURING, "the host takes nothing any more".into());
+                    } else if let Err(e) = self.wait(FAREWELL, DURING) {
+                        self.broken = Some(e.to_string());
+                    }
+                }
+                _ => return,
+            }
+        }
     }
 
     /// Starts `sh -s`, feeds it `script`, and hands over what comes until both outputs end.
@@ -164,7 +186,7 @@ impl Connection {
     /// Waits until the socket can go on, or says after a while that we are still here.
     fn wait(&mut self, most: Duration, during: &str) -> Result<(), TransportError> {
         let mut events = PollFlags::IN;
-        if matches!(self.session.block_directions(), BlockDirections::Outbound | BlockDirections::Both) {
+        if self.has_unsent() {
             events |= PollFlags::OUT;
         }
         let timeout = Timespec::try_from(most).ok();
@@ -175,7 +197,7 @@ impl Connection {
         };
         if ready == 0 {
             match self.session.keepalive_send() {
-                Err(e) if e.code() != ErrorCode::Session(-37) => return Err(self.fault(during, &e)),
+                Err(e) if e.code() != WOULD_BLOCK => return Err(self.fault(during, &e)),
                 _ => {}
             }
         }

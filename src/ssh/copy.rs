@@ -32,9 +32,9 @@ pub(super) fn upload(
     let size = file.metadata().map_err(local_fault)?.len();
     let during = format!("sending {name}");
     let mut scp = Scp::start(connection, &format!("scp -t {remote}"), &during)?;
-    scp.acknowledged()?;
     scp.write(format!("C0600 {size} {name}\n").as_bytes())?;
-    // Not before it agreed: data that nobody takes would be read as commands.
+    scp.acknowledged()?;
+    // No data before it agreed to this file: what nobody takes would be read as commands.
     scp.acknowledged()?;
     let mut file = file.take(size);
     let mut chunk = vec![0; CHUNK];

@@ -68,7 +68,7 @@ pub enum ConnectError {
         detail: String,
     },
     /// The host's key is in no known_hosts file, and nobody vouched for it.
-    #[error("{name}: its host key is not known: {key_type} {fingerprint} (looked for in {})", file.display())]
+    #[error("{name}: its host key is not known: {key} (looked for in {})", file.display())]
     HostKeyUnknown {
         /// The host.
         name: String,
@@ -76,16 +76,14 @@ pub enum ConnectError {
         address: String,
         /// Port.
         port: u16,
-        /// Such as `ssh-ed25519`.
-        key_type: String,
-        /// `SHA256:…`
-        fingerprint: String,
+        /// Type and fingerprint: `ssh-ed25519 SHA256:…`
+        key: String,
         /// Where the key would be kept.
         file: PathBuf,
     },
     /// Another key is known for this host: always refused.
     #[error(
-        "{name}: its host key is not the one that is known: it shows {key_type} {fingerprint}, {}:{line} says otherwise; \
+        "{name}: its host key is not the one that is known: it shows {key}, {}:{line} says otherwise; \
          it was set up anew, or someone is in between",
         file.display()
     )]
@@ -94,10 +92,8 @@ pub enum ConnectError {
         name: String,
         /// As known_hosts spells it: `host` or `[host]:port`.
         known_as: String,
-        /// Such as `ssh-ed25519`.
-        key_type: String,
-        /// `SHA256:…` of the key that was shown.
-        fingerprint: String,
+        /// Type and fingerprint of the key that was shown: `ssh-ed25519 SHA256:…`
+        key: String,
         /// The file that knows another key.
         file: PathBuf,
         /// Its line, from 1.

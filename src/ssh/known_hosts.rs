@@ -52,11 +52,6 @@ impl Names {
             None => Self { exact: format!("[{host}]:{port}"), loose: Some(host) },
         }
     }
-
-    /// The name that is written into the file.
-    pub(super) fn exact(&self) -> &str {
-        &self.exact
-    }
 }
 
 impl KnownHosts {

@@ -106,8 +106,8 @@ fn check_host_key(
             return Err(ConnectError::HostKeyRevoked { name, fingerprint, file: file.to_owned(), line });
         }
         Verdict::Changed { file, line, known_as } => {
-            let file = file.to_owned();
-            return Err(ConnectError::HostKeyChanged { name, known_as, key_type, fingerprint, file, line });
+            let (key, file) = (format!("{key_type} {fingerprint}"), file.to_owned());
+            return Err(ConnectError::HostKeyChanged { name, known_as, key, file, line });
         }
         Verdict::Unknown => {}
     }
@@ -120,7 +120,8 @@ fn check_host_key(
     let question = HostKeyQuestion { name, address, port: settings.port, key_type, fingerprint, file };
     if settings.never_ask || !asker.trust_host_key(&question) {
         let HostKeyQuestion { name, address, port, key_type, fingerprint, file } = question;
-        return Err(ConnectError::HostKeyUnknown { name, address, port, key_type, fingerprint, file });
+        let key = format!("{key_type} {fingerprint}");
+        return Err(ConnectError::HostKeyUnknown { name, address, port, key, file });
     }
     known_hosts::append(&question.file, names, key, settings.hash_known_hosts).map_err(|source| {
         ConnectError::KnownHosts { name: question.name.clone(), file: question.file.clone(), source }

@@ -10,3 +10,4 @@
 mod support;
 
 mod ssh;
+mod support_itself;

@@ -174,9 +174,9 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
     match serde_json::from_str(text) {
         Ok(value) => Ok((text, value)),
         Err(error) if error.is_data() => {
-            // A value of another type can be long and hold anything: of the parser's words only our field names
-            // and the kinds of values are kept.
-            let said: String = error.to_string().chars().filter(|c| !c.is_control()).take(120).collect();
+            // The parser quotes the value that it did not expect, and that is the file's.
+            let said: String =
+                error.to_string().chars().filter(|c| matches!(c, ' '..='~')).take(120).collect();
             Err(ExportError::not_an_export(format!("{said} (in the value at byte {offset})")))
         }
         Err(error) => {

@@ -49,9 +49,9 @@ fn real_exports_are_understood() {
 
 #[test]
 fn every_cut_is_found() {
-    for name in ["1.18.33", "1.14.41", "1.3.2"] {
+    for (name, step) in [("1.18.33", 1), ("1.14.41", 11), ("1.3.2", 11)] {
         let json = fixture(name).trim_end();
-        for end in 0..json.len() {
+        for end in (0..json.len()).step_by(step) {
             match scan(&json.as_bytes()[..end]) {
                 Err(ExportError::Cut { offset }) => assert_eq!(offset, end as u64),
                 other => panic!("{name} cut at {end}: {other:?}"),

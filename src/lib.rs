@@ -5,6 +5,7 @@ pub mod cli;
 pub mod clock;
 pub mod disk;
 pub mod dispatch;
+pub mod events;
 pub mod host;
 pub mod hosts;
 pub mod opencode;

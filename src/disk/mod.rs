@@ -1,1 +1,11 @@
-//! (being written)
+//! Files and directories of our own: private, whole or absent, and locks that die with their holder.
+
+mod atomic;
+mod error;
+mod lock;
+mod private;
+
+pub use atomic::{AtomicFile, write_atomic};
+pub use error::DiskError;
+pub use lock::{Holder, Lock};
+pub use private::{create_new_private, private_dir};

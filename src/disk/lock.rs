@@ -1,0 +1,136 @@
+//! Locks that the kernel holds for a process and frees at its death, however it dies.
+
+use std::fs::{File, OpenOptions, TryLockError};
+use std::io::{Read as _, Seek as _, Write as _};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+
+use super::DiskError;
+use crate::clock;
+
+/// Who holds a lock, for the sentence that whoever is refused gets to read.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Holder {
+    /// Process id; says who to look for, never whether it lives.
+    pub pid: u32,
+    /// What it was asked to do.
+    pub command: String,
+    /// Since when, in milliseconds since the Unix epoch.
+    pub since: i64,
+}
+
+/// An exclusive lock on a file; freed when dropped and when this process dies.
+///
+/// The file itself stays: to delete it would let two processes lock two files of one name. Programs started
+/// meanwhile do not inherit the lock (std opens files with `O_CLOEXEC`).
+#[derive(Debug)]
+pub struct Lock {
+    file: File,
+}
+
+impl Drop for Lock {
+    fn drop(&mut self) {
+        // Closing alone would leave the lock to a child that another thread is just forking.
+        // Where unlocking fails, closing follows at once.
+        let _ = self.file.unlock();
+    }
+}
+
+impl Lock {
+    /// Takes the lock, or returns `None` at once when another process (or another [`Lock`] of this one) has it.
+    /// `command` is what [`Lock::holder`] shows to others meanwhile.
+    pub fn try_exclusive(path: &Path, command: &str) -> Result<Option<Self>, DiskError> {
+        let at = |source| DiskError::at(path, source);
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o600)
+            .open(path)
+            .map_err(at)?;
+        match file.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Error(source)) => return Err(at(source)),
+        }
+        let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: clock::now_ms() };
+        let line = serde_json::to_string(&holder).map_err(|e| at(e.into()))?;
+        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{line}")).map_err(at)?;
+        Ok(Some(Self { file }))
+    }
+
+    /// Who took the lock last, where that can be read. Says nothing about whether it is still held.
+    pub fn holder(path: &Path) -> Option<Holder> {
+        let mut line = String::new();
+        File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
+        serde_json::from_str(&line).ok()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::{BufRead as _, BufReader};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::process::{Command, Stdio};
+
+    #[test]
+    fn a_second_taker_is_told_who_has_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("ses_1.lock");
+        assert_eq!(Lock::holder(&path), None);
+        let lock = Lock::try_exclusive(&path, "kugetsu remote pi").unwrap().unwrap();
+        assert!(Lock::try_exclusive(&path, "other").unwrap().is_none());
+        let holder = Lock::holder(&path).unwrap();
+        assert_eq!((holder.pid, holder.command.as_str()), (std::process::id(), "kugetsu remote pi"));
+        assert!(holder.since > 0);
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        drop(lock);
+        assert!(path.exists());
+        let _again = Lock::try_exclusive(&path, "x").unwrap().unwrap();
+        assert_eq!(Lock::holder(&path).unwrap().command, "x");
+    }
+
+    #[test]
+    fn a_lock_dies_with_the_killed_process_that_held_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        // flock(1) of util-linux takes the same kernel lock and becomes the shell that says so.
+        let mut holder = Command::new("flock")
+            .arg("--no-fork")
+            .arg(&path)
+            .args(["sh", "-c", "echo held; read never"])
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .spawn()
+            .expect("flock is missing: apt-get install util-linux");
+        let mut line = String::new();
+        BufReader::new(holder.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        assert_eq!(line, "held\n");
+        assert!(Lock::try_exclusive(&path, "x").unwrap().is_none());
+        holder.kill().unwrap();
+        holder.wait().unwrap();
+        assert!(Lock::try_exclusive(&path, "x").unwrap().is_some());
+    }
+
+    #[test]
+    #[cfg(target_os = "linux")]
+    fn a_child_does_not_inherit_the_lock() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("lock");
+        let _lock = Lock::try_exclusive(&path, "x").unwrap().unwrap();
+        let mut child = Command::new("cat").stdin(Stdio::piped()).spawn().unwrap();
+        let open = |pid: u32| {
+            std::fs::read_dir(format!("/proc/{pid}/fd"))
+                .unwrap()
+                .any(|fd| std::fs::read_link(fd.unwrap().path()).is_ok_and(|file| file == path))
+        };
+        let (here, there) = (open(std::process::id()), open(child.id()));
+        child.kill().unwrap();
+        child.wait().unwrap();
+        assert!(here && !there, "here {here}, in the child {there}");
+    }
+}

@@ -1,0 +1,121 @@
+//! Directories and files that only their owner can read.
+
+use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
+use std::io::{ErrorKind, Result};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::path::Path;
+
+use super::DiskError;
+
+/// Makes sure that `path` is a directory of this user with mode 0700.
+///
+/// Missing parents are created with the same mode; existing ones are left as they are. A directory that
+/// exists with a wider mode is narrowed. A symbolic link and a directory of someone else are refused.
+pub fn private_dir(path: &Path) -> std::result::Result<(), DiskError> {
+    create_with_parents(path)?;
+    let found = fs::symlink_metadata(path).map_err(|e| DiskError::at(path, e))?;
+    if found.is_symlink() {
+        return Err(DiskError::Symlink { path: path.to_owned() });
+    }
+    if !found.is_dir() {
+        return Err(DiskError::NotADirectory { path: path.to_owned() });
+    }
+    if found.uid() != rustix::process::geteuid().as_raw() {
+        return Err(DiskError::Foreign { path: path.to_owned(), owner: found.uid() });
+    }
+    if found.mode() & 0o777 != 0o700 {
+        fs::set_permissions(path, Permissions::from_mode(0o700)).map_err(|e| DiskError::at(path, e))?;
+    }
+    Ok(())
+}
+
+fn create_with_parents(path: &Path) -> std::result::Result<(), DiskError> {
+    match DirBuilder::new().mode(0o700).create(path) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        // A read-only file system answers so for a directory that stands there, too.
+        Err(_) if fs::symlink_metadata(path).is_ok() => Ok(()),
+        Err(error) if error.kind() == ErrorKind::NotFound => match path.parent() {
+            Some(parent) if !parent.as_os_str().is_empty() && fs::symlink_metadata(parent).is_err() => {
+                create_with_parents(parent)?;
+                create_with_parents(path)
+            }
+            _ => Err(DiskError::at(path, error)),
+        },
+        Err(error) => Err(DiskError::at(path, error)),
+    }
+}
+
+/// Creates `path` with mode 0600, for reading and writing; an existing file (or link) is an error.
+pub fn create_new_private(path: &Path) -> std::result::Result<File, DiskError> {
+    let open = || -> Result<File> {
+        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
+    };
+    open().map_err(|e| DiskError::at(path, e))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::{chown, symlink};
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().mode() & 0o777
+    }
+
+    #[test]
+    fn parents_that_were_missing_are_private_and_others_keep_their_mode() {
+        let home = tempfile::tempdir().unwrap();
+        fs::set_permissions(home.path(), Permissions::from_mode(0o755)).unwrap();
+        let deep = home.path().join("a/b/c");
+        private_dir(&deep).unwrap();
+        private_dir(&deep).unwrap();
+        for made in ["a", "a/b", "a/b/c"] {
+            assert_eq!(mode(&home.path().join(made)), 0o700, "{made}");
+        }
+        assert_eq!(mode(home.path()), 0o755);
+    }
+
+    #[test]
+    fn a_wider_mode_is_narrowed() {
+        let home = tempfile::tempdir().unwrap();
+        let dir = home.path().join("d");
+        fs::create_dir(&dir).unwrap();
+        fs::set_permissions(&dir, Permissions::from_mode(0o777)).unwrap();
+        private_dir(&dir).unwrap();
+        assert_eq!(mode(&dir), 0o700);
+    }
+
+    #[test]
+    fn links_files_and_foreign_directories_are_refused() {
+        let home = tempfile::tempdir().unwrap();
+        let (link, file) = (home.path().join("link"), home.path().join("file"));
+        symlink(home.path(), &link).unwrap();
+        assert!(matches!(private_dir(&link), Err(DiskError::Symlink { .. })));
+        symlink(home.path().join("nowhere"), home.path().join("dangling")).unwrap();
+        assert!(matches!(private_dir(&home.path().join("dangling")), Err(DiskError::Symlink { .. })));
+        create_new_private(&file).unwrap();
+        assert!(matches!(private_dir(&file), Err(DiskError::NotADirectory { .. })));
+        assert!(private_dir(&file.join("below")).is_err());
+
+        // Root can give a directory away; anyone else finds that `/` is not theirs.
+        let foreign = if rustix::process::geteuid().is_root() {
+            let dir = home.path().join("foreign");
+            fs::create_dir(&dir).unwrap();
+            chown(&dir, Some(65534), None).unwrap();
+            dir
+        } else {
+            "/".into()
+        };
+        assert!(matches!(private_dir(&foreign), Err(DiskError::Foreign { .. })));
+    }
+
+    #[test]
+    fn a_new_file_is_private_and_never_an_old_one() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("f");
+        create_new_private(&path).unwrap();
+        assert_eq!(mode(&path), 0o600);
+        assert!(matches!(create_new_private(&path), Err(DiskError::Other { .. })));
+    }
+}

@@ -1,0 +1,69 @@
+//! Events out of bytes that come in pieces.
+
+use super::Event;
+
+/// A line longer than this is passed over: an image in a tool's output can be large, nobody reads it.
+const LONGEST: usize = 64 << 20;
+
+/// Splits a growing events file into events.
+#[derive(Debug, Default)]
+pub struct Lines {
+    partial: Vec<u8>,
+    skipping: bool,
+    /// Bytes taken so far: where to go on after the connection was lost.
+    taken: u64,
+}
+
+impl Lines {
+    /// The events that `bytes` completes. Lines that are no event are passed over.
+    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+        self.taken += bytes.len() as u64;
+        let mut events = Vec::new();
+        for piece in bytes.split_inclusive(|b| *b == b'\n') {
+            if !self.skipping {
+                self.partial.extend_from_slice(piece);
+            }
+            if piece.ends_with(b"\n") {
+                events.extend(Event::parse(&self.partial));
+                self.partial.clear();
+                self.skipping = false;
+            } else if self.partial.len() > LONGEST {
+                self.partial = Vec::new();
+                self.skipping = true;
+            }
+        }
+        events
+    }
+
+    /// The offset, in bytes, up to which events were taken.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const TWO: &[u8] =
+        b"{\"type\":\"text\",\"part\":{\"text\":\"a\"}}\nnoise\n{\"type\":\"step_start\"}\n{\"type\":";
+
+    #[test]
+    fn pieces_of_any_size_give_the_same_events() {
+        let whole = Lines::default().feed(TWO);
+        assert_eq!(whole, [Event::Text("a".into()), Event::StepStarted]);
+        for piece in 1..TWO.len() {
+            let mut lines = Lines::default();
+            let events: Vec<Event> = TWO.chunks(piece).flat_map(|bytes| lines.feed(bytes)).collect();
+            assert_eq!((events, lines.taken()), (whole.clone(), TWO.len() as u64));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(bytes: Vec<u8>) {
+            Lines::default().feed(&bytes);
+        }
+    }
+}

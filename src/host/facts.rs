@@ -1,0 +1,161 @@
+//! What the probe and the check found out about a host.
+
+use super::answer::{Answer, AnswerError, plain};
+
+/// A host as it was when it was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// `uname -s`.
+    pub system: String,
+    /// The home directory.
+    pub home: String,
+    /// The search path of a login there, joined with that of the connection.
+    pub path: String,
+    /// opencode there, absolute.
+    pub opencode: Option<String>,
+    /// The directory to work in: absolute, symbolic links resolved as far as it exists.
+    pub directory: String,
+    /// What stands where a directory would have to be.
+    pub blocked: Option<String>,
+    /// A directory of the way that we may not write to or enter.
+    pub readonly: Option<String>,
+    /// Free bytes in the home directory's file system.
+    pub free: Option<u64>,
+    /// Whether kugetsu's own directory there can be written.
+    pub writable: bool,
+    /// gzip is there.
+    pub gzip: bool,
+    /// scp is there.
+    pub scp: bool,
+    /// Changes when opencode or its configuration there change.
+    pub fingerprint: String,
+    /// The host's clock in milliseconds since the epoch.
+    pub clock_ms: Option<i64>,
+    /// The clock could tell parts of a second.
+    pub clock_exact: bool,
+}
+
+impl Facts {
+    /// From the probe's answer.
+    pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
+        let need = |key: &str| {
+            let value = answer.get(key).filter(|value| !value.is_empty());
+            value
+                .map(str::to_owned)
+                .ok_or_else(|| AnswerError::Garbled(format!("the probe did not say {key}")))
+        };
+        let some = |key: &str| answer.get(key).filter(|value| !value.is_empty()).map(str::to_owned);
+        let (clock_ms, clock_exact) = clock(answer.get("clock").unwrap_or_default());
+        Ok(Self {
+            system: plain(&need("system")?),
+            home: need("home")?,
+            path: need("path")?,
+            opencode: some("opencode"),
+            directory: some("directory").unwrap_or_else(|| "/".to_owned()),
+            blocked: some("blocked"),
+            readonly: some("readonly"),
+            free: some("free").and_then(|kib| kib.parse::<u64>().ok()).and_then(|kib| kib.checked_mul(1024)),
+            writable: answer.get("writable").is_some(),
+            gzip: answer.get("gzip").is_some(),
+            scp: answer.get("scp").is_some(),
+            fingerprint: plain(&need("fingerprint")?),
+            clock_ms,
+            clock_exact,
+        })
+    }
+}
+
+/// `date +%s%N` is seconds and nanoseconds with GNU and recent BusyBox, seconds and rubbish elsewhere.
+fn clock(text: &str) -> (Option<i64>, bool) {
+    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
+    let number = |part: Option<&str>| part.and_then(|part| part.parse::<i64>().ok());
+    if digits > 9 && digits == text.len() && digits >= 18 {
+        let split = digits - 9;
+        let seconds = number(text.get(..split));
+        let nanos = number(text.get(split..));
+        let ms = seconds.zip(nanos).and_then(|(s, n)| s.checked_mul(1000)?.checked_add(n / 1_000_000));
+        (ms, ms.is_some())
+    } else {
+        (number(text.get(..digits)).and_then(|seconds| seconds.checked_mul(1000)), false)
+    }
+}
+
+/// Which opencode is there and what it offers.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct Checked {
+    /// What `opencode --version` printed.
+    pub version: String,
+    /// Agents that a session can run as (not those that only serve others).
+    pub agents: Vec<String>,
+    /// `provider/model` each.
+    pub models: Vec<String>,
+    /// Last words of a listing that did not work.
+    pub trouble: String,
+}
+
+impl Checked {
+    /// From the check's answer.
+    pub fn from_answer(answer: &Answer) -> Self {
+        let lines =
+            |key: &str| answer.get(key).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
+        let agents = lines("agents")
+            .iter()
+            .filter_map(|line| line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")))
+            .map(str::to_owned)
+            .collect();
+        let trouble =
+            ["agents_error", "models_error"].map(|key| answer.get(key).unwrap_or_default()).join(" ");
+        Self {
+            version: plain(answer.get("version").unwrap_or_default()),
+            agents,
+            models: lines("models"),
+            trouble: plain(&trouble),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn answer(facts: &[(&str, &str)]) -> Answer {
+        let text: String = facts
+            .iter()
+            .map(|(key, value)| {
+                format!("{key} {}\n", value.bytes().map(|b| format!("{b:02x}")).collect::<String>())
+            })
+            .collect();
+        Answer::parse(text.as_bytes(), 0, b"").unwrap()
+    }
+
+    #[test]
+    fn clocks_of_all_kinds_are_read() {
+        assert_eq!(clock("1795170275123456789"), (Some(1_795_170_275_123), true));
+        assert_eq!(clock("1795170275N"), (Some(1_795_170_275_000), false));
+        assert_eq!(clock("1795170275%N"), (Some(1_795_170_275_000), false));
+        assert_eq!(clock("1795170275"), (Some(1_795_170_275_000), false));
+        assert_eq!(clock(""), (None, false));
+        assert_eq!(clock("99999999999999999999999999999999"), (None, false));
+    }
+
+    #[test]
+    fn a_host_without_opencode_is_still_a_host() {
+        let said =
+            [("system", "Linux"), ("home", "/h"), ("path", "/bin"), ("fingerprint", "1 2"), ("free", "10")];
+        let facts = Facts::from_answer(&answer(&said)).unwrap();
+        assert_eq!((facts.opencode, facts.free, facts.writable), (None, Some(10240), false));
+        assert!(Facts::from_answer(&answer(&said[1..])).is_err());
+    }
+
+    #[test]
+    fn agents_that_only_serve_others_are_not_offered() {
+        let said = [
+            ("version", "1.18.33\n"),
+            ("agents", "build (primary)\ngeneral (subagent)\nmy own (all)"),
+            ("models", "a/b\nc/d/e"),
+        ];
+        let checked = Checked::from_answer(&answer(&said));
+        assert_eq!(checked.agents, ["build", "my own"]);
+        assert_eq!((checked.version.as_str(), checked.models.len()), ("1.18.33", 2));
+    }
+}

@@ -1,0 +1,167 @@
+//! What the watch script sends: frames of events, beats, and the end.
+
+use super::answer::{AnswerError, RunResult, plain};
+
+/// One thing that the watch said.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Frame {
+    /// More bytes of the events file, as they stand there.
+    Events(Vec<u8>),
+    /// Nothing new; the run is alive.
+    Beat,
+    /// The run ended and left its result.
+    Ended(RunResult),
+    /// The runner is gone without a result; the last words of the run's standard error.
+    Dead(String),
+    /// The dispatch's directory is not there.
+    Gone,
+}
+
+/// Why the stream cannot be followed.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum FramesError {
+    /// Not a frame of ours.
+    #[error("the watch there said something that kugetsu does not understand: {0}")]
+    Garbled(String),
+    /// A frame larger than any that the script sends.
+    #[error("a frame of {0} bytes")]
+    TooLarge(u64),
+    /// The result cannot be used.
+    #[error(transparent)]
+    Result(#[from] AnswerError),
+}
+
+/// No event file grows by more than this between two looks; more is not believed.
+const LARGEST: u64 = 1 << 30;
+/// A line of the protocol is short.
+const LONGEST_LINE: usize = 256;
+
+/// Takes the stream in pieces and gives the frames that are complete.
+#[derive(Debug, Default)]
+pub struct Frames {
+    buffer: Vec<u8>,
+    /// Bytes of the events frame still to come.
+    owed: u64,
+    last: Option<Last>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Last {
+    Result,
+    Dead,
+}
+
+impl Frames {
+    /// The frames that `bytes` completes. Events are handed over as they come, not held back.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, FramesError> {
+        self.buffer.extend_from_slice(bytes);
+        let mut frames = Vec::new();
+        while self.last.is_none() {
+            if self.owed > 0 {
+                let n = self.buffer.len().min(usize::try_from(self.owed).unwrap_or(usize::MAX));
+                if n == 0 {
+                    break;
+                }
+                frames.push(Frame::Events(self.buffer.drain(..n).collect()));
+                self.owed -= n as u64;
+                continue;
+            }
+            let Some(end) = self.buffer.iter().position(|b| *b == b'\n') else {
+                if self.buffer.len() > LONGEST_LINE {
+                    return Err(FramesError::Garbled(plain(&String::from_utf8_lossy(&self.buffer))));
+                }
+                break;
+            };
+            let line: Vec<u8> = self.buffer.drain(..=end).collect();
+            let line = String::from_utf8_lossy(&line);
+            match line.trim_end() {
+                "beat" => frames.push(Frame::Beat),
+                "gone" => frames.push(Frame::Gone),
+                "result" => self.last = Some(Last::Result),
+                "dead" => self.last = Some(Last::Dead),
+                other => match other.strip_prefix("events ").and_then(|n| n.trim().parse::<u64>().ok()) {
+                    Some(n) if n > LARGEST => return Err(FramesError::TooLarge(n)),
+                    Some(n) => self.owed = n,
+                    None => return Err(FramesError::Garbled(plain(other))),
+                },
+            }
+        }
+        if self.buffer.len() > 64 * 1024 {
+            return Err(FramesError::TooLarge(self.buffer.len() as u64));
+        }
+        Ok(frames)
+    }
+
+    /// The last frame, once the script has ended.
+    pub fn end(self) -> Result<Option<Frame>, FramesError> {
+        let text = String::from_utf8_lossy(&self.buffer);
+        match self.last {
+            None => Ok(None),
+            Some(Last::Dead) => Ok(Some(Frame::Dead(plain(&text)))),
+            Some(Last::Result) => Ok(Some(Frame::Ended(RunResult::parse(&text)?))),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const STREAM: &[u8] = b"beat\nevents 5\na\nb\ncevents 3\nxyzbeat\nresult\nformat 1\nstatus 3\nsum 1 2\n";
+
+    fn all(stream: &[u8], piece: usize) -> (Vec<u8>, usize, Option<Frame>) {
+        let (mut frames, mut events, mut beats) = (Frames::default(), Vec::new(), 0);
+        for bytes in stream.chunks(piece) {
+            for frame in frames.feed(bytes).unwrap() {
+                match frame {
+                    Frame::Events(more) => events.extend(more),
+                    Frame::Beat => beats += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+        }
+        (events, beats, frames.end().unwrap())
+    }
+
+    #[test]
+    fn pieces_of_any_size_give_the_same_frames() {
+        for piece in 1..STREAM.len() {
+            let (events, beats, last) = all(STREAM, piece);
+            assert_eq!((events.as_slice(), beats), (&b"a\nb\ncxyz"[..], 2));
+            let Some(Frame::Ended(result)) = last else { panic!("{last:?}") };
+            assert_eq!((result.status, result.size), (3, 2));
+        }
+    }
+
+    #[test]
+    fn the_last_words_of_a_dead_run_are_harmless() {
+        let (_, _, last) = all(b"dead\n\x1b[2Jout of\nmemory\n", 4);
+        assert_eq!(last, Some(Frame::Dead("[2Jout of memory".into())));
+    }
+
+    #[test]
+    fn a_stream_that_was_cut_has_no_end() {
+        assert_eq!(all(b"events 4\nab", 3), (b"ab".to_vec(), 0, None));
+    }
+
+    #[test]
+    fn what_is_no_frame_is_refused() {
+        assert!(matches!(Frames::default().feed(b"hello\n"), Err(FramesError::Garbled(_))));
+        assert!(matches!(Frames::default().feed(&[b'x'; 300]), Err(FramesError::Garbled(_))));
+        assert!(matches!(Frames::default().feed(b"events 99999999999\n"), Err(FramesError::TooLarge(_))));
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(pieces: Vec<Vec<u8>>) {
+            let mut frames = Frames::default();
+            for piece in &pieces {
+                if frames.feed(piece).is_err() {
+                    break;
+                }
+            }
+            let _ = frames.end();
+        }
+    }
+}

@@ -1,0 +1,27 @@
+# shellcheck shell=sh disable=SC2154 # the header sets them
+# Asks opencode for its version and, where kugetsu can work with it, for its agents and models.
+# Header: id, program, directory, and what prelude.sh needs. Writes only below its own directory, which it removes.
+
+version=$("$program" --version </dev/null 2>&1)
+say version "$version"
+case $version in
+1.* | v1.*) ;;
+*) exit 0 ;;
+esac
+
+# Files, because opencode may cut what it writes into a pipe.
+work=$HOME/.kugetsu/check-$id
+words=$(mkdir -p "$HOME/.kugetsu" 2>&1 && mkdir "$work" 2>&1) || fail room "$words"
+trap 'rm -rf "$work"' EXIT
+trap 'exit 1' HUP INT TERM
+base=$directory
+while [ ! -d "$base" ] && [ -n "$base" ]; do base=${base%/*}; done
+cd -P -- "${base:-/}" || fail directory "$base"
+"$program" agent list </dev/null >"$work/agents" 2>"$work/agents.err" &
+"$program" models </dev/null >"$work/models" 2>"$work/models.err" &
+wait
+# Agents come as `name (primary)`, each with its permissions behind it.
+say agents "$(grep -E '^[^ ].* \((primary|subagent|all)\)$' "$work/agents")"
+say models "$(grep '^[^ ]*/' "$work/models")"
+say agents_error "$(last_words "$work/agents.err")"
+say models_error "$(last_words "$work/models.err")"

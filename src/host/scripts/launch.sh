@@ -1,0 +1,80 @@
+# shellcheck shell=sh disable=SC2154 # the header sets them
+# Imports the session and starts the runner, once. Header: id, session, program, directory, sum (of the parcel, as
+# cksum prints it), prompt_bytes, runner_bytes, packed (gzip or plain), rows (JavaScript), messages, parts, and
+# what prelude.sh needs.
+
+here=$HOME/.kugetsu/dispatches/$id
+cd "$here" 2>/dev/null || fail gone "$here"
+
+report() {
+	say identity "$(cat run/identity)"
+	say launched "$1"
+	exit 0
+}
+
+if [ -e run/identity ]; then
+	report before
+fi
+
+if [ ! -e ready ]; then
+	[ "$(cksum <parcel)" = "$sum" ] || fail parcel "$(cksum <parcel 2>&1)"
+	# The parcel holds the prompt, the runner and the session, one behind the other: one transfer for all.
+	{
+		head -c "$prompt_bytes" parcel >prompt &&
+			tail -c "+$((prompt_bytes + 1))" parcel | head -c "$runner_bytes" >run.sh
+	} 2>unpack.err || fail room "$(last_words unpack.err)"
+	if [ "$packed" = gzip ]; then
+		tail -c "+$((prompt_bytes + runner_bytes + 1))" parcel | gzip -dc >session.json 2>unpack.err
+	else
+		tail -c "+$((prompt_bytes + runner_bytes + 1))" parcel >session.json 2>unpack.err
+	fi || fail room "$(last_words unpack.err)"
+	rm -f parcel
+
+	words=$(mkdir -p -- "$directory" 2>&1) || fail directory "$words"
+	words=$(cd -P -- "$directory" 2>&1) || fail directory "$words"
+	cd -P -- "$directory" || fail directory "$directory"
+	[ "$(pwd -P && echo x)" = "$directory
+x" ] || fail moved "$(pwd -P)"
+
+	"$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"
+	# Its exit status says nothing on some releases; the line and the rows do.
+	grep -q "Imported session: $session" "$here/import.out" ||
+		fail import "$(last_words "$here/import.out") $(last_words "$here/import.err")"
+	cd "$here" || fail gone "$here"
+
+	# opencode is a Bun program: asked so, it runs JavaScript in a tenth of its own start-up time.
+	counted=$(KUGETSU_SESSION=$session KUGETSU_FILE=$here/session.json BUN_BE_BUN=1 \
+		"$program" -e "$rows" </dev/null 2>rows.err)
+	case $counted in
+	"missing 0") ;;
+	missing*) fail rows "$counted" ;;
+	*)
+		"$program" db "SELECT (SELECT count(*) FROM message WHERE session_id = '$session') AS m,
+			(SELECT count(*) FROM part WHERE session_id = '$session') AS p" --format json </dev/null >rows.out 2>rows.err
+		there_m=$(sed -n 's/.*"m": *\([0-9][0-9]*\).*/\1/p' rows.out)
+		there_p=$(sed -n 's/.*"p": *\([0-9][0-9]*\).*/\1/p' rows.out)
+		if [ "${there_m:-0}" -lt "$messages" ] || [ "${there_p:-0}" -lt "$parts" ]; then
+			fail rows "$(last_words rows.out) $(last_words rows.err)"
+		fi
+		;;
+	esac
+	rm -f session.json
+	: >ready
+fi
+
+# A process session of its own: nothing that ends this one reaches the runner.
+if command -v setsid >/dev/null 2>&1; then
+	setsid sh run.sh </dev/null >/dev/null 2>run.err &
+elif command -v perl >/dev/null 2>&1; then
+	perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' sh run.sh </dev/null >/dev/null 2>run.err &
+else
+	nohup sh run.sh </dev/null >/dev/null 2>run.err &
+fi
+
+tries=0
+while [ ! -e run/identity ]; do
+	tries=$((tries + 1))
+	[ "$tries" -lt 100 ] || fail runner "$(last_words run.err)"
+	sleep 0.1 2>/dev/null || sleep 1
+done
+report now

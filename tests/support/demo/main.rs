@@ -47,11 +47,9 @@ fn main() -> ExitCode {
 }
 
 async fn run(keep: bool) -> ExitCode {
-    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) = (
-        signal(SignalKind::interrupt()),
-        signal(SignalKind::terminate()),
-        signal(SignalKind::hangup()),
-    ) else {
+    let (Ok(mut interrupt), Ok(mut terminate), Ok(mut hang_up)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()), signal(SignalKind::hangup()))
+    else {
         eprintln!("demo: signals cannot be caught here, so nothing is started");
         return ExitCode::FAILURE;
     };
@@ -65,6 +63,7 @@ async fn run(keep: bool) -> ExitCode {
     tokio::pin!(asked_to_stop);
 
     let stage = Arc::new(world::Stage::default());
+    complain_briefly(Arc::clone(&stage));
     let teller = Arc::clone(&stage);
     let mut telling = tokio::task::spawn_blocking(move || tell(&teller));
     let told = tokio::select! {
@@ -83,33 +82,47 @@ async fn run(keep: bool) -> ExitCode {
             }
         }
     };
-    let Some((screen, world)) = told else { return ExitCode::FAILURE };
+    let Some((screen, world, session)) = told else { return ExitCode::FAILURE };
     if keep {
-        story::what_to_type(&screen, &world);
+        if let Err(error) = story::what_to_type(&screen, &world, &session) {
+            eprintln!("demo: {error}");
+            return ExitCode::FAILURE;
+        }
         asked_to_stop.await;
         println!();
-        screen.say("Stopping what was started.");
     }
     drop(world);
+    screen.step("everything is stopped and removed");
     ExitCode::SUCCESS
 }
 
+/// The support modules are made for tests and panic with a sentence: that alone is printed, and nothing
+/// of what breaks because the demo is being stopped.
+fn complain_briefly(stage: Arc<world::Stage>) {
+    std::panic::set_hook(Box::new(move |info| {
+        let payload = info.payload();
+        let sentence = payload.downcast_ref::<String>().map(String::as_str);
+        let sentence = sentence.or_else(|| payload.downcast_ref::<&str>().copied());
+        if !stage.stopping.load(Ordering::SeqCst) {
+            eprintln!("\ndemo: {}", sentence.unwrap_or("something in it broke"));
+        }
+    }));
+}
+
 /// Tells the story; `None` where it came to a bad end, which has been printed.
-fn tell(stage: &world::Stage) -> Option<(Screen, World)> {
+fn tell(stage: &world::Stage) -> Option<(Screen, World, String)> {
     let screen = Screen::new();
     let mut world = None;
-    // The support modules are made for tests and panic with a sentence.
     let told = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         story::tell(&screen, world.insert(World::build(&screen, stage)), stage)
     }));
     let world = world?;
-    if matches!(told, Ok(Ok(()))) {
-        return Some((screen, world));
+    match told {
+        Ok(Ok(session)) => return Some((screen, world, session)),
+        Ok(Err(complaint)) if !stage.stopping.load(Ordering::SeqCst) => eprintln!("\ndemo: {complaint}"),
+        Ok(Err(_)) | Err(_) => {}
     }
     if !stage.stopping.load(Ordering::SeqCst) {
-        if let Ok(Err(complaint)) = told {
-            eprintln!("\ndemo: {complaint}");
-        }
         match world.keep_logs() {
             Ok(place) => eprintln!("demo: the logs of kugetsu, opencode and sshd are in {}", place.display()),
             Err(error) => eprintln!("demo: the logs could not be kept: {error}"),

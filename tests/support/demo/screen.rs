@@ -91,7 +91,6 @@ fn string(value: &Value) -> String {
     value.as_str().unwrap_or_default().trim().to_owned()
 }
 
-
 /// `text` in lines of `width` columns at most, where its words allow it.
 fn wrapped(text: &str, width: usize) -> Vec<String> {
     let mut lines = vec![String::new()];

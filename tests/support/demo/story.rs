@@ -1,13 +1,10 @@
 //! What happens in the demo, in its order.
 
 use crate::screen::{Screen, messages};
-use crate::support::process::until;
-use crate::world::{Stage, World};
+use crate::world::{self, Stage, World};
 use serde_json::Value;
-use std::fs;
 use std::process::Stdio;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
 
 const FIRST: &str = "The fan of my pi is loud. What do we have here?\n[[bash ls; cat notes.md]]\n\
                      [[say A note, and no measurements. Those must be on the pi.]]";
@@ -16,16 +13,18 @@ const ON_THE_HOST: &str = "Look at the measurements.\n[[bash uname -n; pwd; ls; 
                            [[say It went from 900 to 4100 rpm within a minute: dust, or a broken sensor.]]";
 
 /// Tells it; the error is a sentence.
-pub(crate) fn tell(screen: &Screen, world: &mut World, stage: &Stage) -> Result<(), String> {
+pub(crate) fn tell(screen: &Screen, world: &World, stage: &Stage) -> Result<String, String> {
     let go_on = || if stage.stopping.load(Ordering::SeqCst) { Err("interrupted".to_owned()) } else { Ok(()) };
-    let (home, directory) = (&world.home, world.home.project("fan"));
+    let (home, directory) = (&world.home.machine, world.home.machine.project("fan"));
 
     go_on()?;
     screen.step("the real opencode makes a session at home");
     let session = home.new_session(&directory, FIRST);
     go_on()?;
+    screen.step("… and goes on with it");
     home.continue_session(&directory, &session, SECOND, &[]).expect_success();
     go_on()?;
+    screen.step("… and exports it, for us to see");
     let before = home.export(&session);
     screen.step(&format!("at home: {session}, {} messages", messages(&before).len()));
     screen.say("(The model is a stand-in: it does what [[…]] tells it.)");
@@ -33,12 +32,10 @@ pub(crate) fn tell(screen: &Screen, world: &mut World, stage: &Stage) -> Result<
 
     go_on()?;
     screen.step("it goes to the pi, works there, and comes home");
-    screen.command(&format!("kugetsu remote pi {session} \"Look at…\" --round-trip"));
+    screen.command(&format!("kugetsu remote pi {session} \"Look at the …\" --round-trip"));
     println!();
-    let mut command = home.command("kugetsu", &directory);
-    command.stdin(Stdio::null());
-    let mut remote = std::process::Command::new(&world.kugetsu);
-    remote.env_clear().envs(home.environment()).current_dir(&directory).env("PWD", &directory);
+    let kugetsu = world::kugetsu();
+    let mut remote = home.command(kugetsu.to_str().ok_or("the path of kugetsu is not UTF-8")?, &directory);
     if let Some(terminal) = std::env::var_os("TERM") {
         remote.env("TERM", terminal);
     }
@@ -55,8 +52,8 @@ pub(crate) fn tell(screen: &Screen, world: &mut World, stage: &Stage) -> Result<
     screen.step(&format!("home again: {} messages, + marks the new ones", new.len()));
     screen.conversation(&after, old.len());
     compare(old, new)?;
-    screen.step(&format!("the first {} came home as they left; everything is stopped", old.len()));
-    Ok(())
+    screen.step(&format!("the first {} came home as they left", old.len()));
+    Ok(session)
 }
 
 /// The promise, looked at: what left is there, unchanged and in order, and something new follows.
@@ -67,5 +64,25 @@ fn compare(old: &[Value], new: &[Value]) -> Result<(), String> {
     if new.len() <= old.len() {
         return Err("nothing new came home".to_owned());
     }
+    Ok(())
+}
+
+/// What somebody may do now who wants to play.
+pub(crate) fn what_to_type(screen: &Screen, world: &World, session: &str) -> std::io::Result<()> {
+    let environment = world.write_environment()?;
+    println!();
+    screen.step("all of it stays up until Ctrl-C; in another terminal, type:");
+    println!();
+    screen.command(&format!(". {}", environment.display()));
+    screen.command(&format!("kugetsu remote pi {session} '[[bash date; ls]]' --round-trip"));
+    println!();
+    screen.say("That file sets HOME, PATH, KUGETSU_HOME, KUGETSU_HOSTS and KUGETSU_OPENCODE for this shell. Then, too:");
+    println!();
+    screen.command("kugetsu hosts");
+    screen.command(&format!("kugetsu remote pi {session} '[[wait 20]]'"));
+    screen.command(&format!("opencode -s {session}"));
+    screen.command("opencode db 'SELECT id, title FROM session'");
+    screen.command("ssh -F ~/.ssh/config pi ls -R .kugetsu");
+    println!();
     Ok(())
 }

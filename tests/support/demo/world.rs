@@ -1,11 +1,18 @@
 //! What the demo plays in: a stand-in model, a home, and the host "pi" behind a private sshd.
 
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "as in the support modules: a broken world ends the demo with a sentence"
+)]
+
 use crate::screen::Screen;
+use crate::support::home::Home;
+use crate::support::host::Host;
 use crate::support::machine::Machine;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process;
-use crate::support::sshd::{Sshd, SshdOptions};
 use serde_json::json;
 use std::fs;
 use std::io;
@@ -37,10 +44,10 @@ impl Stage {
 
 /// The actors. Dropping it stops them all and removes what they wrote.
 pub(crate) struct World {
-    sshd: Sshd,
-    pub(crate) host: Machine,
-    pub(crate) home: Machine,
-    pub(crate) kugetsu: PathBuf,
+    /// The host that hosts.json calls "pi".
+    pub(crate) host: Host,
+    /// Where the session is at home.
+    pub(crate) home: Home,
     _model: Model,
 }
 
@@ -48,32 +55,40 @@ impl World {
     pub(crate) fn build(screen: &Screen, stage: &Stage) -> Self {
         screen.step("a model that does as it is told");
         let model = Model::start();
+        screen.step("a home, with opencode and kugetsu");
+        let mut home = Home::start(kugetsu(), Release::New, &model);
+        stage.add(&home.machine);
         screen.step("the host \"pi\": a HOME, keys and an sshd of its own");
-        let host = Machine::start("pi", Release::New, &model);
-        stage.add(&host);
-        let environment = host.environment().iter().filter(|(name, _)| *name != "HOME" && *name != "PATH");
-        let sshd = Sshd::start(SshdOptions {
-            path: host.path().to_owned(),
-            env: environment.map(|(name, value)| (name.clone(), value.clone())).collect(),
-            ..SshdOptions::new(host.home())
-        });
-        let home = Machine::start("home", Release::New, &model);
-        stage.add(&home);
-        let identity = sshd.client_config(home.home(), "pi");
-        let entry = json!({ "pi": {
-            "host": format!("{}@127.0.0.1", sshd.user()),
-            "port": sshd.port(),
-            "identity_file": identity,
-            "directory": "~/projects/fan",
-        }});
-        let hosts = home.home().join(".config/opencode/hosts.json");
-        fs::write(hosts, serde_json::to_vec_pretty(&entry).unwrap()).unwrap();
-        fs::write(host.project("fan").join("speed.log"), "10:01 900 rpm\n10:02 4100 rpm\n").unwrap();
-        fs::write(home.project("fan").join("notes.md"), "The fan of the pi is loud.\n").unwrap();
-        // Built together with this program: target/release/kugetsu beside target/release/examples/demo.
-        let beside = std::env::current_exe().unwrap();
-        let kugetsu = beside.parent().and_then(Path::parent).unwrap().join("kugetsu");
-        Self { sshd, host, home, kugetsu, _model: model }
+        let host = Host::start("pi", Release::New, &model);
+        stage.add(&host.machine);
+        home.add_host("pi", &host, json!({ "directory": "~/projects/fan" }));
+        let measurements = "10:01   900 rpm\n10:02  4100 rpm\n";
+        fs::write(host.machine.project("fan").join("speed.log"), measurements).unwrap();
+        fs::write(home.machine.project("fan").join("notes.md"), "The fan of the pi is loud.\n").unwrap();
+        Self { host, home, _model: model }
+    }
+
+    /// Writes what a shell has to read to be at home, and returns where that is.
+    pub(crate) fn write_environment(&self) -> io::Result<PathBuf> {
+        let quoted = |text: &str| format!("'{}'", text.replace('\'', r"'\''"));
+        let home = &self.home.machine;
+        let mut text = String::new();
+        for (name, value) in home.environment().iter().filter(|(name, _)| *name != "PATH") {
+            text.push_str(&format!("export {name}={}\n", quoted(value)));
+        }
+        let (bin, program) = (home.home().join("bin"), kugetsu());
+        let programs = program.parent().unwrap_or(Path::new("/"));
+        for (name, value) in
+            [("KUGETSU_HOSTS", self.home.hosts_path()), ("KUGETSU_OPENCODE", bin.join("opencode"))]
+        {
+            text.push_str(&format!("export {name}={}\n", quoted(&value.display().to_string())));
+        }
+        let path = format!("{}:{}:", bin.display(), programs.display());
+        text.push_str(&format!("export PATH={}\"$PATH\"\n", quoted(&path)));
+        text.push_str(&format!("cd {}\n", quoted(&home.project("fan").display().to_string())));
+        let file = home.outside().join("env");
+        fs::write(&file, text)?;
+        Ok(file)
     }
 
     /// Copies what tells why something went wrong to a place that stays.
@@ -82,7 +97,7 @@ impl World {
         if place.exists() {
             fs::remove_dir_all(&place)?;
         }
-        for machine in [&self.home, &self.host] {
+        for machine in [&self.home.machine, &self.host.machine] {
             let to = place.join(machine.name());
             fs::create_dir_all(&to)?;
             for (from, name) in [(".local/share/opencode/log", "opencode"), (".kugetsu", "kugetsu")] {
@@ -92,7 +107,13 @@ impl World {
                 }
             }
         }
-        fs::write(place.join("sshd.log"), self.sshd.log())?;
+        fs::write(place.join("sshd.log"), self.host.sshd.log())?;
         Ok(place)
     }
+}
+
+/// Built together with this program: `target/release/kugetsu` beside `target/release/examples/demo`.
+pub(crate) fn kugetsu() -> PathBuf {
+    let demo = std::env::current_exe().unwrap();
+    demo.ancestors().nth(2).unwrap().join("kugetsu")
 }

@@ -12,5 +12,6 @@ pub mod opencode;
 pub mod prepare;
 pub mod session;
 pub mod ssh;
+pub mod text;
 pub mod transport;
 pub mod trip;

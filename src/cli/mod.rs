@@ -1,8 +1,112 @@
-//! The only layer that prints, reads the environment, or picks an exit status.
+//! The only layer that prints, reads the environment, or picks an exit status. One verb, one file.
 
+mod asker;
+mod context;
+mod error;
+mod hosts;
+mod interrupt;
+mod message;
+mod output;
+mod progress;
+mod remote;
+mod session;
+mod wait;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use context::Context;
+use error::{CliError, Exit};
+use output::Ui;
+use std::ffi::OsString;
 use std::process::ExitCode;
+
+/// Moves an opencode session to the host that should be doing the work, has the work done there, and brings it home.
+#[derive(Parser)]
+#[command(name = "kugetsu", version, max_term_width = 100, disable_help_subcommand = true)]
+struct Cli {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+/// What every verb takes.
+#[derive(Args, Clone, Default)]
+struct Global {
+    /// One JSON document on standard output, and nothing else
+    #[arg(long, global = true)]
+    json: bool,
+    /// Only errors, and the answer
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+    /// More about each step
+    #[arg(short, long, global = true)]
+    verbose: bool,
+    /// When to use colour
+    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
+    color: Color,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+enum Color {
+    #[default]
+    Auto,
+    Always,
+    Never,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Remote(remote::RemoteArgs),
+    Wait(wait::WaitArgs),
+    Hosts(hosts::HostsArgs),
+}
 
 /// Runs kugetsu with this process's arguments.
 pub fn main() -> ExitCode {
-    ExitCode::SUCCESS
+    let arguments: Vec<OsString> = std::env::args_os().collect();
+    let json = arguments.iter().any(|argument| argument == "--json");
+    let cli = match Cli::try_parse_from(&arguments) {
+        Ok(cli) => cli,
+        Err(error) if error.use_stderr() && json => {
+            let ui = Ui::new(&Global { json, ..Global::default() });
+            return ui.fail(&CliError::from_clap(&error));
+        }
+        Err(error) => {
+            // Its own printing knows about help, colours and where each belongs.
+            let _ = error.print();
+            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+        }
+    };
+    let context = match Context::new(&cli.global) {
+        Ok(context) => context,
+        Err(error) => return Ui::new(&cli.global).fail(&error),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => return context.ui.fail(&CliError::failed("start", error.to_string())),
+    };
+    let result = runtime.block_on(async {
+        match cli.verb {
+            Verb::Remote(arguments) => remote::run(arguments, &context).await,
+            Verb::Wait(arguments) => wait::run(arguments, &context).await,
+            Verb::Hosts(arguments) => hosts::run(&arguments, &context),
+        }
+    });
+    // A worker may still sit in a call on a connection that nobody waits for any more.
+    runtime.shutdown_background();
+    match result {
+        Ok(exit) => exit.into(),
+        Err(error) => context.ui.fail(&error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory as _;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
 }

@@ -32,8 +32,7 @@ pub fn private_dir(path: &Path) -> std::result::Result<(), DiskError> {
 fn create_with_parents(path: &Path) -> std::result::Result<(), DiskError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
-        // A read-only file system answers so for a directory that stands there, too.
+        // Not only "exists": a read-only file system may complain of itself first.
         Err(_) if fs::symlink_metadata(path).is_ok() => Ok(()),
         Err(error) if error.kind() == ErrorKind::NotFound => match path.parent() {
             Some(parent) if !parent.as_os_str().is_empty() && fs::symlink_metadata(parent).is_err() => {

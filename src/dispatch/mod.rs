@@ -1,1 +1,14 @@
-//! (being written)
+//! One trip of one session to one host: its id, its states, and its record on disk.
+//!
+//! The record is written before and after each step, so that any later command can tell where a
+//! trip stands, whatever was killed in between.
+
+mod id;
+mod record;
+mod state;
+mod store;
+
+pub use id::{is_id, new_id};
+pub use record::{Mode, Plan, Record, Sent, VERSION};
+pub use state::{State, Step};
+pub use store::{Dispatch, Store, StoreError};

@@ -1,6 +1,7 @@
 //! What the probe and the check found out about a host.
 
-use super::answer::{Answer, AnswerError, plain};
+use super::answer::{Answer, AnswerError};
+use crate::text::plain;
 
 /// A host as it was when it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]

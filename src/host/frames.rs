@@ -1,6 +1,7 @@
 //! What the watch script sends: frames of events, beats, and the end.
 
-use super::answer::{AnswerError, RunResult, plain};
+use super::answer::{AnswerError, RunResult};
+use crate::text::plain;
 
 /// One thing that the watch said.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -8,7 +8,7 @@ mod facts;
 mod frames;
 mod scripts;
 
-pub use answer::{Answer, AnswerError, Launched, RunResult, plain};
+pub use answer::{Answer, AnswerError, Launched, RunResult};
 pub use facts::{Checked, Facts};
 pub use frames::{Frame, Frames, FramesError};
 pub use scripts::{HostEnv, Launch, Run, check, clean, launch, open, probe, run, watch};

@@ -48,7 +48,7 @@ pub fn open(env: &HostEnv, id: &str) -> Script {
 }
 
 /// What the launch needs beside the runner's own parameters.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Launch {
     /// Checksum and size of the parcel as POSIX `cksum` prints them.
     pub sum: String,
@@ -63,7 +63,7 @@ pub struct Launch {
 }
 
 /// One run: what the runner needs.
-#[derive(Debug, Clone, Default, PartialEq)]
+#[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Run {
     /// The dispatch.
     pub id: String,

@@ -1,1 +1,11 @@
-//! (being written)
+//! The opencode of this machine: the program, and the database that it keeps its sessions in.
+
+mod child;
+mod database;
+mod program;
+mod version;
+mod version_cache;
+
+pub use database::{Database, DatabaseError, LastUser, SessionRow};
+pub use program::{Exported, Program, ProgramError, Surroundings};
+pub use version::Version;

@@ -1,1 +1,23 @@
-//! (being written)
+//! What an opencode session is, as `opencode export` writes it: `{"info": {…}, "messages": [{"info", "parts"}, …]}`.
+//!
+//! A pure room: bytes in, bytes out. A session can be hundreds of megabytes (pictures are data URLs inside a
+//! part), so a file is read as a stream of messages, each in one reused buffer; nothing here holds a whole one.
+//! What is not looked at stays raw JSON and is copied byte for byte.
+
+mod error;
+mod id;
+pub(crate) mod message;
+mod outline;
+pub(crate) mod raw;
+pub(crate) mod reader;
+mod scan;
+mod setting;
+mod splitter;
+
+pub use error::ExportError;
+pub(crate) use id::following_part_id;
+pub use id::{is_message_id, is_part_id, is_session_id};
+pub use outline::{MessageIds, Outline};
+pub use raw::Raw;
+pub use scan::{LastUser, Scan, scan};
+pub use setting::{Model, ModelError, Setting};

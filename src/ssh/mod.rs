@@ -1,1 +1,129 @@
-//! (being written)
+//! SSH to a host, with libssh2: the only folder that uses the `ssh2` crate.
+//!
+//! [`connect`] finds out how the host is reached (`config`), gets there (`wire`, `proxy`), checks
+//! who answers (`known_hosts`) and logs in (`auth`, `keys`). [`Connection`] then implements
+//! [`crate::transport::Transport`] (`connection`, `copy`).
+
+mod auth;
+mod config;
+mod connection;
+mod copy;
+mod error;
+mod keys;
+mod known_hosts;
+mod proxy;
+mod target;
+mod text;
+mod wire;
+
+pub use connection::Connection;
+pub use error::ConnectError;
+pub use target::{Asker, HostKeyQuestion, NoAsker, Target};
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD_NO_PAD;
+use config::Settings;
+use known_hosts::{KnownHosts, Names, Verdict};
+use ssh2::{ErrorCode, MethodType, Session};
+use std::time::Duration;
+
+/// libssh2's code for a wait that took too long.
+const TIMED_OUT: ErrorCode = ErrorCode::Session(-9);
+
+/// Connects to a host, checks its key and logs in.
+///
+/// `patience` bounds the way there and each answer of the host; the user's `ConnectTimeout` may shorten it.
+///
+/// # Errors
+/// By phase; see [`ConnectError`].
+pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result<Connection, ConnectError> {
+    let settings = config::resolve(target)?;
+    let patience = settings.connect_timeout.map_or(patience, |own| own.min(patience));
+    let handshake_fault = |detail: String| ConnectError::Handshake { name: target.name.clone(), detail };
+    let mut session = Session::new().map_err(|e| handshake_fault(e.to_string()))?;
+    session.set_timeout(connection::millis(patience));
+
+    let known = KnownHosts::load(settings.user_known_hosts.iter().chain(&settings.global_known_hosts));
+    let names = Names::new(&settings.host, settings.port, settings.host_key_alias.as_deref());
+    prefer_known_types(&session, &known.key_types(&names));
+
+    let (polled, mut proxy) = wire::attach(&mut session, &settings, target, patience)?;
+    if let Err(e) = session.handshake() {
+        return Err(match &mut proxy {
+            Some(proxy) => ConnectError::Proxy {
+                name: target.name.clone(),
+                via: proxy.via.clone(),
+                detail: proxy.last_words(),
+            },
+            None if e.code() == TIMED_OUT => ConnectError::TimedOut {
+                name: target.name.clone(),
+                during: "waiting for its SSH greeting",
+                seconds: patience.as_secs(),
+            },
+            None => handshake_fault(match session.banner_bytes() {
+                Some(banner) => format!("{}, by {}", e.message(), text::printable(banner)),
+                None => format!("{}: what answers there closed the connection or is no sshd", e.message()),
+            }),
+        });
+    }
+    check_host_key(&session, &settings, &known, &names, target, asker)?;
+    auth::log_in(&session, &settings, target, asker)?;
+    Ok(Connection::new(session, polled, proxy))
+}
+
+/// A host that is known by one type of key must show that one, whatever libssh2 likes best.
+fn prefer_known_types(session: &Session, known: &[&str]) {
+    let Ok(supported) = session.supported_algs(MethodType::HostKey) else { return };
+    let is_known = |method: &str| {
+        let kind = if method.starts_with("rsa-sha2-") { "ssh-rsa" } else { method };
+        known.contains(&kind)
+    };
+    let (first, rest): (Vec<&str>, Vec<&str>) = supported.iter().partition(|method| is_known(method));
+    if !first.is_empty() {
+        // Refused only for names that libssh2 itself did not give us.
+        let _ = session.method_pref(MethodType::HostKey, &[first, rest].concat().join(","));
+    }
+}
+
+fn check_host_key(
+    session: &Session,
+    settings: &Settings,
+    known: &KnownHosts,
+    names: &Names,
+    target: &Target,
+    asker: &dyn Asker,
+) -> Result<(), ConnectError> {
+    let name = target.name.clone();
+    let (Some((key, _)), Some(digest)) = (session.host_key(), session.host_key_hash(ssh2::HashType::Sha256))
+    else {
+        return Err(ConnectError::Handshake { name, detail: "it showed no host key".into() });
+    };
+    let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(digest));
+    let key_type = text::printable(keys::key_type(key).unwrap_or("unknown").as_bytes());
+    match known.judge(names, key) {
+        Verdict::Known => return Ok(()),
+        Verdict::Revoked { file, line } => {
+            return Err(ConnectError::HostKeyRevoked { name, fingerprint, file: file.to_owned(), line });
+        }
+        Verdict::Changed { file, line, known_as } => {
+            let (key, file) = (format!("{key_type} {fingerprint}"), file.to_owned());
+            return Err(ConnectError::HostKeyChanged { name, known_as, key, file, line });
+        }
+        Verdict::Unknown => {}
+    }
+    let file = settings
+        .user_known_hosts
+        .first()
+        .cloned()
+        .unwrap_or_else(|| target.home.join(".ssh").join("known_hosts"));
+    let address = settings.host.clone();
+    let question = HostKeyQuestion { name, address, port: settings.port, key_type, fingerprint, file };
+    if settings.never_ask || !asker.trust_host_key(&question) {
+        let HostKeyQuestion { name, address, port, key_type, fingerprint, file } = question;
+        let key = format!("{key_type} {fingerprint}");
+        return Err(ConnectError::HostKeyUnknown { name, address, port, key, file });
+    }
+    known_hosts::append(&question.file, names, key, settings.hash_known_hosts).map_err(|source| {
+        ConnectError::KnownHosts { name: question.name.clone(), file: question.file.clone(), source }
+    })
+}

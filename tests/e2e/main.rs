@@ -1,4 +1,10 @@
 //! End-to-end tests: one binary, a module per subject.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "clippy knows tests by #[test] only, and this binary is nothing else"
+)]
 
 #[path = "../support/mod.rs"]
 mod support;

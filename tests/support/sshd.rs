@@ -317,6 +317,8 @@ fn write_config(dir: &Path, options: &SshdOptions) {
         "KbdInteractiveAuthentication no".into(),
         "MaxStartups 100".into(),
         "Subsystem sftp /usr/lib/openssh/sftp-server".into(),
+        // The shell of the password file runs the wrapper: it must not read the start-up files of whoever tests.
+        format!("SetEnv HOME={}", dir.display()),
         "LogLevel VERBOSE".into(),
     ]);
     fs::write(dir.join("sshd_config"), lines.join("\n") + "\n").unwrap();

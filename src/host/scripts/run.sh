@@ -45,4 +45,5 @@ fi
 	echo "sum $(cksum <back 2>/dev/null)"
 	echo "started $(cat run/started)"
 	echo "ended $(cat run/ended)"
+	say words "$(last_words stderr)"
 } >result.part && mv result.part result

@@ -1,0 +1,48 @@
+//! Questions on the way to a host, asked on the terminal.
+
+use super::progress::Progress;
+use crate::ssh::{Asker, HostKeyQuestion};
+use crate::text::plain;
+use console::Term;
+use std::path::Path;
+use std::sync::Arc;
+
+/// Asks whoever sits at the terminal, with the progress out of the way meanwhile.
+pub(super) struct TerminalAsker {
+    progress: Arc<Progress>,
+}
+
+impl TerminalAsker {
+    pub(super) fn new(progress: Arc<Progress>) -> Self {
+        Self { progress }
+    }
+}
+
+impl Asker for TerminalAsker {
+    fn trust_host_key(&self, question: &HostKeyQuestion) -> bool {
+        let HostKeyQuestion { name, address, port, key_type, fingerprint, file } = question;
+        self.progress.suspend(|| {
+            let term = Term::stderr();
+            let lines = [
+                format!("{} ({}, port {port}) is not known yet.", plain(name), plain(address)),
+                format!("Its {key_type} key is"),
+                format!("  {fingerprint}"),
+                format!("If that is its key, it is added to {}.", file.display()),
+            ];
+            let asked = lines.iter().try_for_each(|line| term.write_line(line));
+            if asked.and_then(|()| term.write_str("Trust it? Type yes: ")).is_err() {
+                return false;
+            }
+            term.read_line().is_ok_and(|answer| answer.trim() == "yes")
+        })
+    }
+
+    fn passphrase(&self, key: &Path) -> Option<String> {
+        self.progress.suspend(|| {
+            let term = Term::stderr();
+            term.write_str(&format!("Passphrase of {}: ", key.display())).ok()?;
+            let answer = term.read_secure_line().ok()?;
+            (!answer.is_empty()).then_some(answer)
+        })
+    }
+}

@@ -1,0 +1,138 @@
+//! The environment of this process, and the adapters made from it. The only place that makes them.
+
+use super::Global;
+use super::asker::TerminalAsker;
+use super::error::{CliError, Exit};
+use super::output::Ui;
+use super::progress::Progress;
+use crate::disk;
+use crate::dispatch::Store;
+use crate::hosts::{self, HostEntry, Hosts, Lookup, SearchPath};
+use crate::opencode::{Program, Surroundings};
+use crate::ssh::{self, ConnectError, NoAsker, Target};
+use crate::transport::Transport;
+use crate::trip::{Connector, Tools};
+use std::ffi::OsString;
+use std::io::IsTerminal as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+pub(super) struct Context {
+    pub(super) ui: Ui,
+    user_home: PathBuf,
+    working_directory: PathBuf,
+    kugetsu_home: PathBuf,
+}
+
+fn variable(name: &str) -> Option<OsString> {
+    std::env::var_os(name).filter(|value| !value.is_empty())
+}
+
+impl Context {
+    pub(super) fn new(global: &Global) -> Result<Self, CliError> {
+        let no_home = || CliError::failed("start", "the home directory is not known: set HOME");
+        let user_home = directories::BaseDirs::new().ok_or_else(no_home)?.home_dir().to_owned();
+        let working_directory = std::env::current_dir().map_err(|error| {
+            CliError::failed("start", format!("the working directory cannot be read: {error}"))
+        })?;
+        let kugetsu_home = variable("KUGETSU_HOME")
+            .map_or_else(|| user_home.join(".kugetsu"), |home| working_directory.join(home));
+        Ok(Self { ui: Ui::new(global), user_home, working_directory, kugetsu_home })
+    }
+
+    /// The records.
+    pub(super) fn store(&self) -> Store {
+        Store::new(&self.kugetsu_home)
+    }
+
+    /// The hosts of all hosts.json; what is odd about them is said.
+    pub(super) fn hosts(&self) -> Result<Hosts, CliError> {
+        let (config_home, file) = (variable("XDG_CONFIG_HOME"), variable("KUGETSU_HOSTS"));
+        let hosts = Hosts::load(&SearchPath::new(hosts::Surroundings {
+            home: Some(&self.user_home),
+            config_home: config_home.as_deref(),
+            hosts_file: file.as_deref(),
+            working_directory: &self.working_directory,
+        }))?;
+        for warning in &hosts.warnings {
+            self.ui.note(&warning.to_string());
+        }
+        Ok(hosts)
+    }
+
+    /// A host by its name in hosts.json, or an alias that ssh may know; and the nearest name for when it does not.
+    pub(super) fn host(&self, name: &str) -> Result<(HostEntry, Option<String>), CliError> {
+        let valid = !name.is_empty()
+            && !name.starts_with('-')
+            && !name.chars().any(|c| c.is_whitespace() || c.is_control());
+        if !valid {
+            return Err(CliError::usage(
+                format!("{name:?} cannot be a host"),
+                "list the hosts: kugetsu hosts",
+            ));
+        }
+        Ok(match self.hosts()?.find(name) {
+            Lookup::Entry(entry) => (entry.clone(), None),
+            Lookup::Unknown { nearest } => {
+                (HostEntry { name: name.to_owned(), host: name.to_owned(), ..HostEntry::default() }, nearest)
+            }
+        })
+    }
+
+    /// What a trip is made with.
+    pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
+        let (path, explicit) = (variable("PATH"), variable("KUGETSU_OPENCODE"));
+        let (data_home, database) = (variable("XDG_DATA_HOME"), variable("OPENCODE_DB"));
+        let surroundings = Surroundings {
+            home: Some(&self.user_home),
+            path: path.as_deref(),
+            opencode: explicit.as_deref(),
+            data_home: data_home.as_deref(),
+            database: database.as_deref(),
+        };
+        let program = Program::locate(surroundings)?;
+        let database = program.db_path(surroundings).await?;
+        disk::private_dir(&self.kugetsu_home)
+            .map_err(|error| CliError::new(Exit::Failed, "record", error.to_string()))?;
+        Ok(Tools {
+            kugetsu_home: self.kugetsu_home.clone(),
+            user_home: self.user_home.clone(),
+            program,
+            database,
+            store: self.store(),
+            connector: Arc::new(SshConnector {
+                user_home: self.user_home.clone(),
+                agent_socket: variable("SSH_AUTH_SOCK").map(PathBuf::from),
+                asker: (std::io::stdin().is_terminal() && self.ui.live)
+                    .then(|| TerminalAsker::new(Arc::clone(&progress))),
+            }),
+            observer: progress,
+        })
+    }
+
+    /// `path` as a user writes it.
+    pub(super) fn tilde(&self, path: &Path) -> String {
+        match path.strip_prefix(&self.user_home) {
+            Ok(rest) => format!("~/{}", rest.display()),
+            Err(_) => path.display().to_string(),
+        }
+    }
+}
+
+struct SshConnector {
+    user_home: PathBuf,
+    agent_socket: Option<PathBuf>,
+    asker: Option<TerminalAsker>,
+}
+
+impl Connector for SshConnector {
+    fn connect(&self, host: &HostEntry, patience: Duration) -> Result<Box<dyn Transport>, ConnectError> {
+        let target = Target::new(host, &self.user_home, self.agent_socket.clone());
+        let connection = match &self.asker {
+            Some(asker) => ssh::connect(&target, asker, patience)?,
+            None => ssh::connect(&target, &NoAsker, patience)?,
+        };
+        Ok(Box::new(connection))
+    }
+}

@@ -1,0 +1,147 @@
+//! Errors as a person and a script get to read them.
+
+use crate::hosts::HostsError;
+use crate::opencode::{DatabaseError, ProgramError};
+use crate::ssh::ConnectError;
+use crate::trip::{Kind, TripError};
+use serde::Serialize;
+use std::process::ExitCode;
+
+/// Exit statuses; promised to scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Exit {
+    Done,
+    Failed,
+    Usage,
+    Unreachable,
+    Refused,
+    RunFailed,
+    Interrupted,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(match exit {
+            Exit::Done => 0,
+            Exit::Failed => 1,
+            Exit::Usage => 2,
+            Exit::Unreachable => 3,
+            Exit::Refused => 4,
+            Exit::RunFailed => 5,
+            Exit::Interrupted => 130,
+        })
+    }
+}
+
+/// An error at the edge.
+#[derive(Debug, Clone)]
+pub(super) struct CliError {
+    pub(super) exit: Exit,
+    /// Where it happened: a step of a trip, or the verb's own word.
+    pub(super) step: &'static str,
+    /// What happened, in one sentence.
+    pub(super) message: String,
+    /// What is safe now.
+    pub(super) safe: Option<String>,
+    /// What to do, or to type, next.
+    pub(super) hint: Option<String>,
+    pub(super) retryable: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    error: Body<'a>,
+}
+
+#[derive(Serialize)]
+struct Body<'a> {
+    kind: &'static str,
+    step: &'a str,
+    message: &'a str,
+    hint: Option<String>,
+    retryable: bool,
+}
+
+impl CliError {
+    pub(super) fn new(exit: Exit, step: &'static str, message: impl Into<String>) -> Self {
+        Self { exit, step, message: message.into(), safe: None, hint: None, retryable: false }
+    }
+
+    pub(super) fn failed(step: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Exit::Failed, step, message)
+    }
+
+    pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..Self::new(Exit::Usage, "arguments", message) }
+    }
+
+    /// A refusal of the argument parser, in its own words.
+    pub(super) fn from_clap(error: &clap::Error) -> Self {
+        let text = error.to_string();
+        let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        let hint = lines.find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
+        Self { hint: hint.map(str::to_owned), ..Self::new(Exit::Usage, "arguments", message) }
+    }
+
+    /// The document that `--json` prints.
+    pub(super) fn document(&self) -> impl Serialize + '_ {
+        let kind = match self.exit {
+            Exit::Done | Exit::Failed => "failed",
+            Exit::Usage => "usage",
+            Exit::Unreachable => "unreachable",
+            Exit::Refused => "refused",
+            Exit::RunFailed => "run",
+            Exit::Interrupted => "interrupted",
+        };
+        let hint = match (&self.safe, &self.hint) {
+            (Some(safe), Some(hint)) => Some(format!("{safe}; {hint}")),
+            (safe, hint) => safe.clone().or_else(|| hint.clone()),
+        };
+        let Self { step, message, retryable, .. } = self;
+        Document { error: Body { kind, step, message, hint, retryable: *retryable } }
+    }
+}
+
+impl From<TripError> for CliError {
+    fn from(error: TripError) -> Self {
+        let exit = match error.kind() {
+            Kind::Failed => Exit::Failed,
+            Kind::Usage => Exit::Usage,
+            Kind::Unreachable => Exit::Unreachable,
+            Kind::Refused => Exit::Refused,
+        };
+        Self {
+            exit,
+            step: error.step().name(),
+            message: error.to_string(),
+            safe: error.safe(),
+            hint: error.hint(),
+            retryable: error.retryable(),
+        }
+    }
+}
+
+impl From<HostsError> for CliError {
+    fn from(error: HostsError) -> Self {
+        TripError::Hosts(error).into()
+    }
+}
+
+impl From<ProgramError> for CliError {
+    fn from(error: ProgramError) -> Self {
+        Self::failed("opencode", error.to_string())
+    }
+}
+
+impl From<DatabaseError> for CliError {
+    fn from(error: DatabaseError) -> Self {
+        TripError::Database(error).into()
+    }
+}
+
+impl From<ConnectError> for CliError {
+    fn from(source: ConnectError) -> Self {
+        TripError::Connect { host: String::new(), source }.into()
+    }
+}

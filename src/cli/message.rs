@@ -1,0 +1,35 @@
+//! The message: an argument, or standard input.
+
+use super::error::CliError;
+use std::io::{IsTerminal as _, Read as _};
+
+/// A message longer than this is a mistake, in bytes.
+const LONGEST: u64 = 16 << 20;
+
+/// The message's bytes: the argument, or standard input for `-` or for none with something piped in.
+pub(super) fn read(argument: Option<&str>) -> Result<Vec<u8>, CliError> {
+    if let Some(text) = argument.filter(|text| *text != "-") {
+        return Ok(text.as_bytes().to_vec());
+    }
+    let missing = || CliError::usage("no message", "add one as the last argument, or pipe it in");
+    let stdin = std::io::stdin();
+    if argument.is_none() && stdin.is_terminal() {
+        return Err(missing());
+    }
+    let mut message = Vec::new();
+    stdin
+        .lock()
+        .take(LONGEST + 1)
+        .read_to_end(&mut message)
+        .map_err(|error| CliError::failed("arguments", format!("the message could not be read: {error}")))?;
+    if message.len() as u64 > LONGEST {
+        return Err(CliError::usage(
+            format!("the message is longer than {} MiB", LONGEST >> 20),
+            "put the bulk of it into a file there, and name the file",
+        ));
+    }
+    if message.is_empty() && argument.is_none() {
+        return Err(missing());
+    }
+    Ok(message)
+}

@@ -1,0 +1,130 @@
+//! Standard output for the answer, standard error for everything else.
+
+use super::error::CliError;
+use super::{Color, Global};
+use console::{Style, Term};
+use serde::Serialize;
+use std::io::{IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+/// Columns where there is no terminal to ask.
+const COLUMNS: usize = 100;
+
+/// How to talk to whoever called.
+#[derive(Debug, Clone)]
+pub(super) struct Ui {
+    pub(super) json: bool,
+    pub(super) quiet: bool,
+    pub(super) verbose: bool,
+    /// Standard error is a terminal: bars and spinners make sense.
+    pub(super) live: bool,
+    colour: bool,
+}
+
+impl Ui {
+    pub(super) fn new(global: &Global) -> Self {
+        let live = std::io::stderr().is_terminal();
+        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
+        let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
+        let colour = match global.color {
+            Color::Always => true,
+            Color::Never => false,
+            Color::Auto => live && !dumb && !unwanted,
+        };
+        Self { json: global.json, quiet: global.quiet, verbose: global.verbose, live: live && !dumb, colour }
+    }
+
+    /// Columns of the terminal that standard error is.
+    pub(super) fn columns(&self) -> usize {
+        if self.live { usize::from(Term::stderr().size().1).max(20) } else { COLUMNS }
+    }
+
+    fn style(&self) -> Style {
+        Style::new().for_stderr().force_styling(self.colour)
+    }
+
+    pub(super) fn good(&self, text: &str) -> String {
+        self.style().green().apply_to(text).to_string()
+    }
+
+    pub(super) fn bad(&self, text: &str) -> String {
+        self.style().red().bold().apply_to(text).to_string()
+    }
+
+    pub(super) fn faint(&self, text: &str) -> String {
+        self.style().dim().apply_to(text).to_string()
+    }
+
+    pub(super) fn strong(&self, text: &str) -> String {
+        self.style().bold().apply_to(text).to_string()
+    }
+
+    /// One line for the user, on standard error; not in quiet mode.
+    pub(super) fn note(&self, line: &str) {
+        if !self.quiet {
+            self.line(line);
+        }
+    }
+
+    /// A line that quiet mode does not hold back.
+    pub(super) fn line(&self, line: &str) {
+        // Nobody is left to be told that standard error is closed.
+        let _ = writeln!(std::io::stderr().lock(), "{line}");
+    }
+
+    /// The answer, alone on standard output, with a newline at its end.
+    pub(super) fn answer(&self, text: &str) {
+        let text = crate::text::harmless(text);
+        let mut out = std::io::stdout().lock();
+        // A reader that has seen enough is no error.
+        let _ = out.write_all(text.as_bytes());
+        if !text.ends_with('\n') {
+            let _ = out.write_all(b"\n");
+        }
+        let _ = out.flush();
+    }
+
+    /// One JSON document on standard output.
+    pub(super) fn document(&self, document: &impl Serialize) {
+        if let Ok(text) = serde_json::to_string_pretty(document) {
+            let mut out = std::io::stdout().lock();
+            let _ = writeln!(out, "{text}");
+        }
+    }
+
+    /// Prints an error and gives its exit status.
+    pub(super) fn fail(&self, error: &CliError) -> ExitCode {
+        if self.json {
+            self.document(&error.document());
+        }
+        let at = if self.verbose { format!(" (step: {})", error.step) } else { String::new() };
+        let width = self.columns();
+        self.wrapped(&format!("{} ", self.bad("kugetsu:")), &format!("{}{at}", error.message), width);
+        for more in [&error.safe, &error.hint].into_iter().flatten() {
+            self.wrapped("  ", more, width);
+        }
+        error.exit.into()
+    }
+
+    /// Prints text behind `lead`, broken at spaces; a word that is longer than a line, such as a path to copy,
+    /// stays whole.
+    fn wrapped(&self, lead: &str, text: &str, width: usize) {
+        let mut line = lead.to_owned();
+        let mut empty = true;
+        for word in text.split(' ') {
+            let needed =
+                console::measure_text_width(&line) + console::measure_text_width(word) + usize::from(!empty);
+            if !empty && needed > width {
+                self.line(&line);
+                line = "  ".to_owned();
+                empty = true;
+            }
+            if !empty {
+                line.push(' ');
+            }
+            line.push_str(word);
+            empty = false;
+        }
+        self.line(&line);
+    }
+}

@@ -1,0 +1,159 @@
+//! The records on this machine.
+
+use super::id::is_id;
+use super::record::{Record, VERSION};
+use super::state::{State, Step};
+use crate::disk::{self, DiskError};
+use std::path::{Path, PathBuf};
+
+/// Why a record could not be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// The disk said no.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// There is something where a record should be, and it is not one. It is left as it is.
+    #[error("{} cannot be read as a dispatch: {reason}", path.display())]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
+    /// The record was written by a later kugetsu.
+    #[error("{} has format {version}, written by a newer kugetsu; this one knows {VERSION}", path.display())]
+    Newer {
+        /// The file.
+        path: PathBuf,
+        /// Its version.
+        version: u64,
+    },
+}
+
+/// Where dispatches are kept: `dispatches/` in kugetsu's home.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// One dispatch and its directory.
+#[derive(Debug)]
+pub struct Dispatch {
+    /// Its directory, 0700.
+    pub directory: PathBuf,
+    /// Its record. Changes are on disk only after [`Dispatch::save`].
+    pub record: Record,
+}
+
+const RECORD: &str = "dispatch.json";
+
+impl Store {
+    /// The store in kugetsu's home.
+    pub fn new(kugetsu_home: &Path) -> Self {
+        Self { root: kugetsu_home.join("dispatches") }
+    }
+
+    /// Makes a dispatch's directory and writes its record.
+    pub fn create(&self, record: Record) -> Result<Dispatch, StoreError> {
+        let directory = self.root.join(&record.id);
+        disk::private_dir(&directory)?;
+        let dispatch = Dispatch { directory, record };
+        dispatch.save()?;
+        Ok(dispatch)
+    }
+
+    /// Reads the dispatch named `id`; `None` if there is none.
+    pub fn open(&self, id: &str) -> Result<Option<Dispatch>, StoreError> {
+        if !is_id(id) {
+            return Ok(None);
+        }
+        let directory = self.root.join(id);
+        let path = directory.join(RECORD);
+        let bytes = match std::fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(DiskError::at(&path, error).into()),
+        };
+        let record = parse(&bytes, &path)?;
+        Ok(Some(Dispatch { directory, record }))
+    }
+
+    /// Every dispatch, oldest first. A directory without a record is another kugetsu's, sent here from
+    /// its own home; it is passed over.
+    pub fn all(&self) -> Result<Vec<Dispatch>, StoreError> {
+        let entries = match std::fs::read_dir(&self.root) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(DiskError::at(&self.root, error).into()),
+        };
+        let mut ids: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|id| is_id(id))
+            .collect();
+        ids.sort();
+        ids.iter().filter_map(|id| self.open(id).transpose()).collect()
+    }
+
+    /// The newest dispatch of `session`.
+    pub fn newest_of(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
+        Ok(self.all()?.into_iter().rfind(|dispatch| dispatch.record.session == session))
+    }
+
+    /// The dispatch that has `session` away from home.
+    pub fn away(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
+        let away = |dispatch: &Dispatch| dispatch.record.session == session && dispatch.record.is_away();
+        Ok(self.all()?.into_iter().rfind(away))
+    }
+}
+
+fn parse(bytes: &[u8], path: &Path) -> Result<Record, StoreError> {
+    let damaged =
+        |error: serde_json::Error| StoreError::Damaged { path: path.to_owned(), reason: error.to_string() };
+    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
+    match value.get("version").and_then(serde_json::Value::as_u64) {
+        Some(version) if version > u64::from(VERSION) => {
+            Err(StoreError::Newer { path: path.to_owned(), version })
+        }
+        _ => serde_json::from_value(value).map_err(damaged),
+    }
+}
+
+impl Dispatch {
+    /// Writes the record, whole or not at all.
+    pub fn save(&self) -> Result<(), StoreError> {
+        let path = self.directory.join(RECORD);
+        let mut bytes = serde_json::to_vec_pretty(&self.record)
+            .map_err(|error| StoreError::Damaged { path: path.clone(), reason: error.to_string() })?;
+        bytes.push(b'\n');
+        Ok(disk::write_atomic(&path, &bytes)?)
+    }
+
+    /// Writes down that `step` is about to be done.
+    pub fn begin(&mut self, step: Step) -> Result<(), StoreError> {
+        self.record.doing = Some(step);
+        self.save()
+    }
+
+    /// Writes down that the step in progress is done, and where that leads.
+    pub fn reach(&mut self, state: State) -> Result<(), StoreError> {
+        self.record.doing = None;
+        self.record.state = state;
+        self.save()
+    }
+
+    /// A file of this dispatch.
+    pub fn file(&self, name: &str) -> PathBuf {
+        self.directory.join(name)
+    }
+
+    /// Removes a file of this dispatch that is no longer needed; that it is missing is no error.
+    pub fn discard(&self, name: &str) -> Result<(), StoreError> {
+        let path = self.file(name);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(DiskError::at(&path, error).into())
+            }
+            _ => Ok(()),
+        }
+    }
+}

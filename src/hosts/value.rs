@@ -1,0 +1,118 @@
+//! Single values of an entry: what they may be, whoever wrote them.
+
+use std::path::{Path, PathBuf};
+
+use jsonc_parser::ast::Value;
+
+use super::error::Problem;
+
+/// What kind of value stands there, in words.
+pub(super) fn kind(value: &Value<'_>) -> &'static str {
+    match value {
+        Value::StringLit(_) => "a string",
+        Value::NumberLit(_) => "a number",
+        Value::BooleanLit(_) => "true or false",
+        Value::Object(_) => "an object",
+        Value::Array(_) => "an array",
+        Value::NullKeyword(_) => "null",
+    }
+}
+
+/// A host's name: `[A-Za-z0-9][A-Za-z0-9._-]*`, up to 64 characters.
+pub(super) fn name(text: &str) -> Result<(), Problem> {
+    let tail = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'-');
+    let fits = text.len() <= 64
+        && text.bytes().next().is_some_and(|b| b.is_ascii_alphanumeric())
+        && text.bytes().all(tail);
+    if fits { Ok(()) } else { Err(Problem::Name) }
+}
+
+/// `address`, `user@address` or an ssh alias.
+pub(super) fn address(text: &str) -> Result<(), Problem> {
+    let (user, address) = match text.rsplit_once('@') {
+        Some((user, address)) => (Some(user), address),
+        None => (None, text),
+    };
+    let odd = |part: &str| {
+        part.is_empty() || part.starts_with('-') || part.chars().any(|c| c.is_whitespace() || c.is_control())
+    };
+    if text.is_empty() {
+        Err(Problem::Empty)
+    } else if odd(address) || user.is_some_and(odd) {
+        Err(Problem::Address)
+    } else if address.starts_with('[') {
+        Err(Problem::Brackets)
+    } else if address.matches(':').count() == 1 {
+        Err(Problem::PortInAddress)
+    } else {
+        Ok(())
+    }
+}
+
+/// A port; 0 is none.
+pub(super) fn port(text: &str) -> Result<u16, Problem> {
+    text.parse().ok().filter(|port| *port != 0).ok_or(Problem::Port)
+}
+
+/// A word that becomes a flag's value: not empty, no control characters.
+pub(super) fn word(text: &str) -> Result<(), Problem> {
+    if text.is_empty() {
+        Err(Problem::Empty)
+    } else if text.chars().any(char::is_control) {
+        Err(Problem::Control)
+    } else {
+        Ok(())
+    }
+}
+
+/// `provider/model`; the model may hold more slashes.
+pub(super) fn model(text: &str) -> Result<(), Problem> {
+    word(text)?;
+    match text.split_once('/') {
+        Some((provider, model)) if !provider.is_empty() && !model.is_empty() => Ok(()),
+        _ => Err(Problem::Model),
+    }
+}
+
+/// A path on the host: not empty, no NUL; anything else may be in a path.
+pub(super) fn remote_path(text: &str) -> Result<(), Problem> {
+    if text.is_empty() { Err(Problem::Empty) } else { no_nul(text) }
+}
+
+/// A path here: `~/` is the home directory, anything relative is relative to `directory`.
+pub(super) fn local_path(text: &str, home: Option<&Path>, directory: &Path) -> Result<PathBuf, Problem> {
+    remote_path(text)?;
+    match text.strip_prefix('~') {
+        None => Ok(directory.join(text)),
+        Some(rest) => match rest.strip_prefix('/') {
+            Some(rest) => Ok(home.ok_or(Problem::NoHome)?.join(rest.trim_start_matches('/'))),
+            None => Err(Problem::OthersHome),
+        },
+    }
+}
+
+/// The name of an environment variable.
+pub(super) fn variable(text: &str) -> Result<(), Problem> {
+    let fits = text.bytes().next().is_some_and(|b| b.is_ascii_alphabetic() || b == b'_')
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    if fits { Ok(()) } else { Err(Problem::Variable) }
+}
+
+/// Neither a variable nor a path can hold a NUL.
+pub(super) fn no_nul(text: &str) -> Result<(), Problem> {
+    if text.contains('\0') { Err(Problem::Nul) } else { Ok(()) }
+}
+
+/// The systems that a host may run.
+pub(super) fn os(text: &str) -> Result<(), Problem> {
+    match text {
+        "linux" | "macos" => Ok(()),
+        _ if text.eq_ignore_ascii_case("windows") => Err(Problem::Windows),
+        _ => Err(Problem::Os),
+    }
+}
+
+/// What opencode does about a permission.
+pub(super) fn action(text: &str) -> Result<(), Problem> {
+    if matches!(text, "allow" | "ask" | "deny") { Ok(()) } else { Err(Problem::Action) }
+}

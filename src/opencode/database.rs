@@ -1,0 +1,299 @@
+//! opencode's database: what is known of a session before it leaves, whether all rows of an import are there, and
+//! the one thing that import does not bring back. Measured on opencode 1.3, 1.14 and 1.18.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
+
+/// How long a writer (a running opencode) is waited for.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// The columns that everything here rests upon.
+const NEEDED: [(&str, &[&str]); 3] = [
+    ("session", &["id", "title", "directory", "parent_id"]),
+    ("message", &["id", "session_id", "time_created", "data"]),
+    ("part", &["id", "message_id", "session_id", "data"]),
+];
+
+/// Why the database did not answer.
+#[derive(Debug, thiserror::Error)]
+pub enum DatabaseError {
+    /// There is no such file.
+    #[error("opencode's database is not there: {}", path.display())]
+    Missing {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It is not a database, or a damaged one.
+    #[error("{} is not a sound SQLite database ({source})", path.display())]
+    Corrupt {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's own answer.
+        source: rusqlite::Error,
+    },
+    /// It is a database, but not one of opencode 1.x.
+    #[error("{} is not the database of a known opencode: it has no {missing}", path.display())]
+    UnknownSchema {
+        /// The file.
+        path: PathBuf,
+        /// A table, or `table.column`.
+        missing: String,
+    },
+    /// Another process has been writing all the time.
+    #[error("{} has been locked by another process for too long", path.display())]
+    Busy {
+        /// The file.
+        path: PathBuf,
+    },
+    /// It has no such session.
+    #[error("{} has no session {id}", path.display())]
+    UnknownSession {
+        /// The file.
+        path: PathBuf,
+        /// The session's id.
+        id: String,
+    },
+    /// Anything else.
+    #[error("{}: {source}", path.display())]
+    Other {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's own answer.
+        source: rusqlite::Error,
+    },
+}
+
+/// What the database knows of a session.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SessionRow {
+    /// `ses_…`.
+    pub id: String,
+    /// Its title, as stored.
+    pub title: String,
+    /// Where it works.
+    pub directory: String,
+    /// The session whose sub-agent it is.
+    pub parent_id: Option<String>,
+    /// Its agent: opencode 1.18 sets it, 1.14 leaves it NULL, 1.3 has no such column.
+    pub agent: Option<String>,
+    /// Its model, as `agent`: JSON text `{"id","providerID","variant"}`.
+    pub model: Option<String>,
+    /// What the last prompt was sent with: the TUI goes on with these.
+    pub last_user: Option<LastUser>,
+    /// Number of messages.
+    pub messages: u64,
+    /// Number of parts.
+    pub parts: u64,
+    /// When the newest message was created, in milliseconds since the Unix epoch; `None` without messages.
+    pub newest_message_ms: Option<i64>,
+    /// Size of all messages and parts, in bytes of their JSON.
+    pub bytes: u64,
+}
+
+/// The agent and model of a session's last user message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUser {
+    /// `msg_…`.
+    pub message_id: String,
+    /// Its agent.
+    pub agent: Option<String>,
+    /// `model.providerID`.
+    pub provider: Option<String>,
+    /// `model.modelID`.
+    pub model: Option<String>,
+    /// `model.variant`; opencode 1.3 keeps it beside `model` instead of inside.
+    pub variant: Option<String>,
+}
+
+/// The database, open for reading. Calls block; a writer is waited for, five seconds at most.
+#[derive(Debug)]
+pub struct Database {
+    path: PathBuf,
+    connection: Connection,
+    patience: Duration,
+    /// Whether `session` has the columns `agent` and `model`.
+    has_setting: bool,
+}
+
+impl Database {
+    /// Opens it read-only and looks at its schema. Safe beside a running opencode (WAL).
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        Self::open_with(path, PATIENCE)
+    }
+
+    fn open_with(path: &Path, patience: Duration) -> Result<Self, DatabaseError> {
+        if !path.is_file() {
+            return Err(DatabaseError::Missing { path: path.to_owned() });
+        }
+        let connection =
+            connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience).map_err(|e| at(path, e))?;
+        for (table, needed) in NEEDED {
+            let missing = |missing: &str| DatabaseError::UnknownSchema {
+                path: path.to_owned(),
+                missing: missing.into(),
+            };
+            let columns = columns(&connection, table).map_err(|e| at(path, e))?;
+            if columns.is_empty() {
+                return Err(missing(&format!("table {table}")));
+            }
+            if let Some(column) = needed.iter().find(|column| !columns.contains(**column)) {
+                return Err(missing(&format!("column {table}.{column}")));
+            }
+        }
+        let session = columns(&connection, "session").map_err(|e| at(path, e))?;
+        let has_setting = session.contains("agent") && session.contains("model");
+        Ok(Self { path: path.to_owned(), connection, patience, has_setting })
+    }
+
+    /// What is known of a session; `None` if it is not there.
+    pub fn session(&self, id: &str) -> Result<Option<SessionRow>, DatabaseError> {
+        self.read_session(id).map_err(|e| at(&self.path, e))
+    }
+
+    fn read_session(&self, id: &str) -> rusqlite::Result<Option<SessionRow>> {
+        // One transaction: all figures are of one moment.
+        let snapshot = self.connection.unchecked_transaction()?;
+        let setting = if self.has_setting { "agent, model" } else { "NULL, NULL" };
+        let row = snapshot
+            .query_row(
+                &format!("SELECT title, directory, parent_id, {setting} FROM session WHERE id = ?1"),
+                [id],
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+            )
+            .optional()?;
+        let Some((title, directory, parent_id, agent, model)) = row else { return Ok(None) };
+        let (messages, newest_message_ms, message_bytes): (u64, Option<i64>, u64) = snapshot.query_row(
+            "SELECT count(*), max(time_created), coalesce(sum(octet_length(data)), 0)
+             FROM message WHERE session_id = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
+        )?;
+        let (parts, part_bytes): (u64, u64) = snapshot.query_row(
+            "SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM part WHERE session_id = ?1",
+            [id],
+            |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let last_user = snapshot
+            .query_row(
+                "SELECT id, data FROM message
+                 WHERE session_id = ?1 AND CASE WHEN json_valid(data) THEN data ->> '$.role' END = 'user'
+                 ORDER BY time_created DESC, id DESC LIMIT 1",
+                [id],
+                |row| Ok(last_user(row.get(0)?, &row.get::<_, String>(1)?)),
+            )
+            .optional()?;
+        Ok(Some(SessionRow {
+            id: id.to_owned(),
+            title,
+            directory,
+            parent_id,
+            agent,
+            model,
+            last_user,
+            messages,
+            parts,
+            newest_message_ms,
+            bytes: message_bytes + part_bytes,
+        }))
+    }
+
+    /// Which of these messages, each with its parts, are not there under this session: the ids, in the order given.
+    /// Ids are primary keys of the whole database, so a row that is there under another session counts as missing.
+    pub fn missing(
+        &self,
+        session: &str,
+        ids: &[(String, Vec<String>)],
+    ) -> Result<Vec<String>, DatabaseError> {
+        self.find_missing(session, ids).map_err(|e| at(&self.path, e))
+    }
+
+    fn find_missing(&self, session: &str, ids: &[(String, Vec<String>)]) -> rusqlite::Result<Vec<String>> {
+        let snapshot = self.connection.unchecked_transaction()?;
+        let mut message = snapshot.prepare("SELECT 1 FROM message WHERE id = ?1 AND session_id = ?2")?;
+        let mut part =
+            snapshot.prepare("SELECT 1 FROM part WHERE id = ?1 AND session_id = ?2 AND message_id = ?3")?;
+        let mut missing = Vec::new();
+        for (message_id, part_ids) in ids {
+            if !message.exists((message_id, session))? {
+                missing.push(message_id.clone());
+            }
+            for part_id in part_ids {
+                if !part.exists((part_id, session, message_id))? {
+                    missing.push(part_id.clone());
+                }
+            }
+        }
+        Ok(missing)
+    }
+
+    /// Gives a session back its agent and model (as [`SessionRow::agent`] and [`SessionRow::model`] had them), which
+    /// import leaves alone on a row that exists. Returns whether this opencode keeps them there at all.
+    pub fn restore_setting(
+        &self,
+        session: &str,
+        agent: Option<&str>,
+        model: Option<&str>,
+    ) -> Result<bool, DatabaseError> {
+        if !self.has_setting {
+            return Ok(false);
+        }
+        if self.write_setting(session, agent, model).map_err(|e| at(&self.path, e))? {
+            return Ok(true);
+        }
+        Err(DatabaseError::UnknownSession { path: self.path.clone(), id: session.to_owned() })
+    }
+
+    fn write_setting(
+        &self,
+        session: &str,
+        agent: Option<&str>,
+        model: Option<&str>,
+    ) -> rusqlite::Result<bool> {
+        let mut connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, self.patience)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        // Taking the write lock first: a transaction that began by reading is refused it without any waiting.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let changed = transaction
+            .execute("UPDATE session SET agent = ?2, model = ?3 WHERE id = ?1", (session, agent, model))?;
+        transaction.commit()?;
+        Ok(changed == 1)
+    }
+}
+
+fn connect(path: &Path, mode: OpenFlags, patience: Duration) -> rusqlite::Result<Connection> {
+    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
+    connection.busy_timeout(patience)?;
+    Ok(connection)
+}
+
+fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
+    let mut names = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
+    names.query_map([table], |row| row.get(0))?.collect()
+}
+
+fn last_user(message_id: String, data: &str) -> LastUser {
+    let data: serde_json::Value = serde_json::from_str(data).unwrap_or_default();
+    let text = |pointer: &str| data.pointer(pointer).and_then(|value| value.as_str()).map(str::to_owned);
+    LastUser {
+        message_id,
+        agent: text("/agent"),
+        provider: text("/model/providerID"),
+        model: text("/model/modelID"),
+        variant: text("/model/variant").or_else(|| text("/variant")),
+    }
+}
+
+fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {
+    let path = path.to_owned();
+    match source.sqlite_error_code() {
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseError::Busy { path },
+        Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => DatabaseError::Corrupt { path, source },
+        _ => DatabaseError::Other { path, source },
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,155 @@
+use super::*;
+use crate::disk::write_atomic;
+use tempfile::TempDir;
+
+const OLD: &str = include_str!("../../../tests/fixtures/schema-1.3.2.sql");
+const MID: &str = include_str!("../../../tests/fixtures/schema-1.14.41.sql");
+const NEW: &str = include_str!("../../../tests/fixtures/schema-1.18.33.sql");
+
+/// A home's database with one session of two prompts. The last one has a variant, in the words of the release.
+fn sample(schema: &str) -> (TempDir, PathBuf) {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("opencode.db");
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "journal_mode", "wal").unwrap();
+    connection.execute_batch(schema).unwrap();
+    let last = if schema == OLD {
+        r#"{"role":"user","agent":"plan","model":{"providerID":"fake","modelID":"m2"},"variant":"high"}"#
+    } else {
+        r#"{"role":"user","agent":"plan","model":{"providerID":"fake","modelID":"m2","variant":"high"}}"#
+    };
+    connection
+        .execute_batch(&format!(
+            "INSERT INTO project(id, worktree, sandboxes, time_created, time_updated) VALUES ('global', '/', '[]', 1, 1);
+             INSERT INTO session(id, project_id, slug, directory, title, version, time_created, time_updated)
+               VALUES ('ses_1', 'global', 's', '/w', 'Fïx', '1', 1, 1), ('ses_2', 'global', 's', '/w', 'Other', '1', 1, 1);
+             INSERT INTO message VALUES
+               ('msg_1', 'ses_1', 10, 10, '{{\"role\":\"user\",\"agent\":\"build\"}}'),
+               ('msg_2', 'ses_1', 20, 20, '{{\"role\":\"assistant\"}}'),
+               ('msg_3', 'ses_1', 30, 30, '{last}'),
+               ('msg_4', 'ses_1', 40, 40, '{{\"role\":\"assistant\"}}'),
+               ('msg_5', 'ses_1', 50, 50, 'not JSON: é'),
+               ('msg_9', 'ses_2', 90, 90, '{{\"role\":\"user\"}}');
+             INSERT INTO part VALUES ('prt_1', 'msg_1', 'ses_1', 1, 1, '{{}}'), ('prt_2', 'msg_4', 'ses_1', 1, 1, '{{}}'),
+               ('prt_9', 'msg_9', 'ses_2', 1, 1, '{{}}');"
+        ))
+        .unwrap();
+    (dir, path)
+}
+
+fn setting(path: &Path, session: &str) -> (Option<String>, Option<String>, i64) {
+    Connection::open(path)
+        .unwrap()
+        .query_row("SELECT agent, model, time_updated FROM session WHERE id = ?1", [session], |row| {
+            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
+        })
+        .unwrap()
+}
+
+#[test]
+fn a_session_is_read_on_all_three_releases() {
+    for schema in [OLD, MID, NEW] {
+        let (_dir, path) = sample(schema);
+        let database = Database::open(&path).unwrap();
+        let row = database.session("ses_1").unwrap().unwrap();
+        let bytes = [r#"{"role":"user","agent":"build"}"#, "not JSON: é", "{}", "{}"].map(str::len).iter().sum::<usize>()
+            + 2 * r#"{"role":"assistant"}"#.len()
+            + r#"{"role":"user","agent":"plan","model":{"providerID":"fake","modelID":"m2","variant":"high"}}"#.len();
+        assert_eq!(
+            row,
+            SessionRow {
+                id: "ses_1".into(),
+                title: "Fïx".into(),
+                directory: "/w".into(),
+                parent_id: None,
+                agent: None,
+                model: None,
+                last_user: Some(LastUser {
+                    message_id: "msg_3".into(),
+                    agent: Some("plan".into()),
+                    provider: Some("fake".into()),
+                    model: Some("m2".into()),
+                    variant: Some("high".into()),
+                }),
+                messages: 5,
+                parts: 2,
+                newest_message_ms: Some(50),
+                bytes: bytes as u64,
+            }
+        );
+        assert_eq!(database.session("ses_3").unwrap(), None);
+    }
+}
+
+#[test]
+fn a_session_without_messages_has_no_last_user() {
+    let (_dir, path) = sample(NEW);
+    Connection::open(&path).unwrap().execute("DELETE FROM message WHERE session_id = 'ses_2'", []).unwrap();
+    let row = Database::open(&path).unwrap().session("ses_2").unwrap().unwrap();
+    assert_eq!((row.last_user, row.messages, row.newest_message_ms), (None, 0, None));
+}
+
+#[test]
+fn rows_that_are_missing_or_belong_to_another_session_are_named() {
+    let (_dir, path) = sample(NEW);
+    let database = Database::open(&path).unwrap();
+    let ids =
+        |message: &str, parts: &[&str]| (message.to_owned(), parts.iter().map(|p| (*p).to_owned()).collect());
+    let there = [ids("msg_1", &["prt_1"]), ids("msg_2", &[]), ids("msg_4", &["prt_2"])];
+    assert_eq!(database.missing("ses_1", &there).unwrap(), Vec::<String>::new());
+    let asked = [ids("msg_1", &["prt_1", "prt_x", "prt_2"]), ids("msg_9", &["prt_9"]), ids("msg_0", &[])];
+    assert_eq!(database.missing("ses_1", &asked).unwrap(), ["prt_x", "prt_2", "msg_9", "prt_9", "msg_0"]);
+}
+
+#[test]
+fn the_setting_is_restored_where_there_is_one_and_nothing_else_is_touched() {
+    for schema in [MID, NEW] {
+        let (_dir, path) = sample(schema);
+        let database = Database::open(&path).unwrap();
+        let model = r#"{"id":"m1","providerID":"fake","variant":"low"}"#;
+        assert!(database.restore_setting("ses_1", Some("plan"), Some(model)).unwrap());
+        assert_eq!(setting(&path, "ses_1"), (Some("plan".into()), Some(model.into()), 1));
+        assert_eq!(setting(&path, "ses_2"), (None, None, 1));
+        assert_eq!(database.session("ses_1").unwrap().unwrap().model.as_deref(), Some(model));
+        assert!(database.restore_setting("ses_1", None, None).unwrap());
+        assert_eq!(setting(&path, "ses_1"), (None, None, 1));
+        let error = database.restore_setting("ses_3", None, None).unwrap_err();
+        assert!(matches!(error, DatabaseError::UnknownSession { .. }), "{error}");
+    }
+    let (_dir, path) = sample(OLD);
+    assert!(!Database::open(&path).unwrap().restore_setting("ses_1", Some("plan"), None).unwrap());
+}
+
+#[test]
+fn a_writer_does_not_stop_readers_and_is_waited_for_only_so_long() {
+    let (_dir, path) = sample(NEW);
+    let mut writer = Connection::open(&path).unwrap();
+    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    transaction.execute("UPDATE session SET title = 'new'", []).unwrap();
+    let database = Database::open_with(&path, Duration::from_millis(1)).unwrap();
+    assert_eq!(database.session("ses_1").unwrap().unwrap().title, "Fïx");
+    let error = database.restore_setting("ses_1", None, None).unwrap_err();
+    assert!(matches!(error, DatabaseError::Busy { .. }), "{error}");
+    transaction.commit().unwrap();
+    assert!(database.restore_setting("ses_1", None, None).unwrap());
+    assert_eq!(database.session("ses_1").unwrap().unwrap().title, "new");
+}
+
+#[test]
+fn what_is_not_opencodes_database_is_told_apart_and_left_alone() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("x.db");
+    assert!(matches!(Database::open(&path), Err(DatabaseError::Missing { .. })));
+    assert!(!path.exists());
+    write_atomic(&path, &[b'x'; 4096]).unwrap();
+    assert!(matches!(Database::open(&path), Err(DatabaseError::Corrupt { .. })));
+
+    let (_dir, path) = sample(NEW);
+    let connection = Connection::open(&path).unwrap();
+    connection.execute_batch("ALTER TABLE part RENAME COLUMN data TO body").unwrap();
+    let error = Database::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("it has no column part.data"), "{error}");
+    connection.execute_batch("DROP TABLE part").unwrap();
+    let error = Database::open(&path).unwrap_err().to_string();
+    assert!(error.ends_with("it has no table part"), "{error}");
+}

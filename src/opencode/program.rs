@@ -1,0 +1,298 @@
+//! The `opencode` program of this machine. It is started, and what it prints is reported; whether a session came
+//! through whole is for the callers to see from the file and the rows.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::io;
+use std::os::unix::fs::PermissionsExt as _;
+use std::path::{Path, PathBuf};
+
+use tempfile::TempPath;
+use tokio::process::Command;
+
+use super::child::{self, Ended};
+use super::{Version, version_cache};
+use crate::disk::{DiskError, create_new_private};
+
+/// How much of a short answer (a version, a path, an import's report) is read, in bytes.
+const SHORT_ANSWER: u64 = 64 * 1024;
+
+/// What of this process decides where opencode and its database are. Unset variables are `None`.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Surroundings<'a> {
+    /// The home directory.
+    pub home: Option<&'a Path>,
+    /// `PATH`.
+    pub path: Option<&'a OsStr>,
+    /// `KUGETSU_OPENCODE`.
+    pub opencode: Option<&'a OsStr>,
+    /// `XDG_DATA_HOME`.
+    pub data_home: Option<&'a OsStr>,
+    /// `OPENCODE_DB`: absolute, or relative to opencode's data directory.
+    pub database: Option<&'a OsStr>,
+}
+
+/// Why the local opencode could not do what was asked.
+#[derive(Debug, thiserror::Error)]
+pub enum ProgramError {
+    /// It is nowhere.
+    #[error(
+        "opencode was not found in PATH or ~/.opencode/bin; install it, or set KUGETSU_OPENCODE to its path"
+    )]
+    NotFound,
+    /// What was named is not a program.
+    #[error("{} (from KUGETSU_OPENCODE) is not an executable file", path.display())]
+    NotExecutable {
+        /// What was named.
+        path: PathBuf,
+    },
+    /// The system did not start it.
+    #[error("{} could not be started: {source}", path.display())]
+    Start {
+        /// The program.
+        path: PathBuf,
+        /// The system's own answer.
+        source: io::Error,
+    },
+    /// It ended without having done it.
+    #[error("opencode {command} failed ({status}): {last_line}")]
+    Failed {
+        /// Its subcommand.
+        command: &'static str,
+        /// How it ended, in words.
+        status: String,
+        /// Its last words, bounded and plain.
+        last_line: String,
+    },
+    /// It prints no version.
+    #[error("{} --version prints no version", path.display())]
+    NoVersion {
+        /// The program.
+        path: PathBuf,
+    },
+    /// A major version that kugetsu does not know.
+    #[error("{} is opencode {version}; kugetsu works with opencode 1.x", path.display())]
+    UnsupportedVersion {
+        /// The program.
+        path: PathBuf,
+        /// What it says it is.
+        version: Version,
+    },
+    /// There is no such session here.
+    #[error("there is no session {id} here")]
+    UnknownSession {
+        /// The session's id, bounded and plain.
+        id: String,
+    },
+    /// `opencode import` came to its end without saying that it imported this session.
+    #[error("opencode did not import {id} ({status}): {last_line}")]
+    NotImported {
+        /// The session's id.
+        id: String,
+        /// How it ended, in words; it can be "exit status: 0".
+        status: String,
+        /// Its last words, bounded and plain.
+        last_line: String,
+    },
+    /// The directory that a session is to be imported in is not there.
+    #[error("{} is not a directory", path.display())]
+    NotADirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// A file of ours could not be made.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+/// A session's export on disk. Nothing is known yet of what is in it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Exported {
+    /// The file's size in bytes.
+    pub bytes: u64,
+    /// The program's last words, bounded and plain; for the error, should the file turn out to be cut.
+    pub last_line: String,
+}
+
+/// An opencode that can be started.
+#[derive(Debug, Clone)]
+pub struct Program {
+    path: PathBuf,
+    env: Vec<(OsString, OsString)>,
+}
+
+impl Program {
+    /// `KUGETSU_OPENCODE`, else the first in `PATH` (its absolute directories), else `~/.opencode/bin/opencode`.
+    pub fn locate(from: Surroundings<'_>) -> Result<Self, ProgramError> {
+        if let Some(named) = from.opencode.filter(|named| !named.is_empty()) {
+            let path = std::path::absolute(named).unwrap_or_else(|_| named.into());
+            return if is_executable(&path) {
+                Ok(Self::at(path))
+            } else {
+                Err(ProgramError::NotExecutable { path })
+            };
+        }
+        std::env::split_paths(from.path.unwrap_or_default())
+            .filter(|directory| directory.is_absolute())
+            .chain(from.home.map(|home| home.join(".opencode/bin")))
+            .map(|directory| directory.join("opencode"))
+            .find(|path| is_executable(path))
+            .map(Self::at)
+            .ok_or(ProgramError::NotFound)
+    }
+
+    /// The program at this absolute path.
+    pub fn at(path: PathBuf) -> Self {
+        Self { path, env: vec![("OPENCODE_DISABLE_AUTOUPDATE".into(), "1".into())] }
+    }
+
+    /// The same program with one more variable in its environment.
+    #[must_use]
+    pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Its version, remembered in the file `cache` for as long as the program is the same file.
+    pub async fn version(&self, cache: Option<&Path>) -> Result<Version, ProgramError> {
+        let cache = cache.zip(version_cache::Key::of(&self.path));
+        let known = cache.as_ref().and_then(|(file, key)| version_cache::recall(file, key));
+        let version = match known {
+            Some(version) => version,
+            None => {
+                let (ended, answer) = self.ask(self.command(["--version"])).await?;
+                let Some(version) = Version::parse(&answer) else {
+                    return Err(match ended.status.success() {
+                        true => ProgramError::NoVersion { path: self.path.clone() },
+                        false => failed("--version", ended),
+                    });
+                };
+                if let Some((file, key)) = cache {
+                    version_cache::remember(file, key, version);
+                }
+                version
+            }
+        };
+        if version.is_supported() {
+            Ok(version)
+        } else {
+            Err(ProgramError::UnsupportedVersion { path: self.path.clone(), version })
+        }
+    }
+
+    /// Writes a session's export to the new file `into`, mode 0600. On an error, or dropped before its end, the
+    /// file is gone. That the program says it went well proves nothing: the caller has to parse the file.
+    pub async fn export(&self, session: &str, into: &Path) -> Result<Exported, ProgramError> {
+        let unknown = || ProgramError::UnknownSession { id: child::last_line(session) };
+        if !is_session_id(session) {
+            return Err(unknown());
+        }
+        let file = create_new_private(into)?;
+        let unfinished = TempPath::try_from_path(into).map_err(|e| DiskError::at(into, e))?;
+        let stdout = file.try_clone().map_err(|e| DiskError::at(into, e))?;
+        let ended = child::run(self.command(["export", session]), stdout).await.map_err(|e| self.start(e))?;
+        let bytes = file.metadata().map_err(|e| DiskError::at(into, e))?.len();
+        if !ended.status.success() && ended.last_line.contains("Session not found") {
+            return Err(unknown());
+        }
+        if !ended.status.success() || bytes == 0 {
+            return Err(failed("export", ended));
+        }
+        unfinished.keep().map_err(|e| DiskError::at(into, e.error))?;
+        Ok(Exported { bytes, last_line: ended.last_line })
+    }
+
+    /// Imports the export in `file` as `session`, in `directory`: opencode 1.18 takes the directory of the session
+    /// from where it runs, others from the file. Rows that exist are kept as they are. The exit status is not
+    /// believed (1.3 and 1.14 exit 0 for a file that is not there); and it may have stopped half way: the rows
+    /// have to be looked at, see [`super::Database::missing`].
+    pub async fn import(&self, file: &Path, directory: &Path, session: &str) -> Result<(), ProgramError> {
+        if !directory.is_dir() {
+            return Err(ProgramError::NotADirectory { path: directory.to_owned() });
+        }
+        let file = std::path::absolute(file).map_err(|e| DiskError::at(file, e))?;
+        let mut command = self.command([OsStr::new("import"), file.as_os_str()]);
+        command.current_dir(directory).env("PWD", directory);
+        let (ended, answer) = self.ask(command).await?;
+        let said = format!("Imported session: {session}");
+        if child::lines(&answer).any(|line| line == said) {
+            return Ok(());
+        }
+        // 1.3 and 1.14 say what is wrong on stdout and exit 0; 1.18 says it on stderr and exits 1.
+        let answer = child::last_line(&answer);
+        let last_line = match ended.status.success() && !answer.is_empty() {
+            true => answer,
+            false => ended.last_line,
+        };
+        Err(ProgramError::NotImported {
+            id: child::last_line(session),
+            status: ended.status.to_string(),
+            last_line,
+        })
+    }
+
+    /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is
+    /// found that way. `from` must be what the program itself is going to see.
+    pub async fn db_path(&self, from: Surroundings<'_>) -> Result<PathBuf, ProgramError> {
+        if let Some(path) = expected_database(from).filter(|path| path.is_file()) {
+            return Ok(path);
+        }
+        let (ended, answer) = self.ask(self.command(["db", "path"])).await?;
+        let path = PathBuf::from(child::last_line(&answer));
+        if ended.status.success() && path.is_absolute() { Ok(path) } else { Err(failed("db path", ended)) }
+    }
+
+    fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Command {
+        let mut command = Command::new(&self.path);
+        command.args(args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command
+    }
+
+    /// Runs it for a short answer on its standard output.
+    async fn ask(&self, command: Command) -> Result<(Ended, String), ProgramError> {
+        let ask = async {
+            let mut stdout = tempfile::tempfile()?;
+            let ended = child::run(command, stdout.try_clone()?).await?;
+            let answer = child::head(&mut stdout, SHORT_ANSWER)?;
+            Ok((ended, answer))
+        };
+        ask.await.map_err(|e| self.start(e))
+    }
+
+    fn start(&self, source: io::Error) -> ProgramError {
+        ProgramError::Start { path: self.path.clone(), source }
+    }
+}
+
+fn failed(command: &'static str, ended: Ended) -> ProgramError {
+    ProgramError::Failed { command, status: ended.status.to_string(), last_line: ended.last_line }
+}
+
+fn expected_database(from: Surroundings<'_>) -> Option<PathBuf> {
+    let set = |value: Option<&OsStr>| value.filter(|text| !text.is_empty()).map(PathBuf::from);
+    let data = set(from.data_home)
+        .or_else(|| Some(from.home?.join(".local/share")))
+        .map(|data| data.join("opencode"));
+    match set(from.database) {
+        Some(named) if named.is_absolute() => Some(named),
+        named => Some(data?.join(named.unwrap_or_else(|| "opencode.db".into()))),
+    }
+}
+
+/// Anything else could be taken for a flag, and names no session anyway.
+fn is_session_id(text: &str) -> bool {
+    text.strip_prefix("ses_")
+        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
+}
+
+fn is_executable(path: &Path) -> bool {
+    fs::metadata(path).is_ok_and(|found| found.is_file() && found.permissions().mode() & 0o111 != 0)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! A message being edited: its parts and fields stay raw but for those that are set.
+
+use crate::session::ExportError;
+use crate::session::raw::Object;
+use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
+
+/// serde_json's complaint about a value that the reader had found sound.
+pub(super) fn unsound(error: serde_json::Error) -> ExportError {
+    ExportError::NotAnExport {
+        what: format!("a field is not of the kind that opencode writes ({:?})", error.classify()),
+    }
+}
+
+pub(super) struct Edit<'a> {
+    message: Object<'a>,
+    pub(super) info: Object<'a>,
+    pub(super) parts: Vec<Cow<'a, RawValue>>,
+}
+
+impl<'a> Edit<'a> {
+    pub(super) fn new(text: &'a str) -> Result<Self, ExportError> {
+        #[derive(serde::Deserialize)]
+        struct Split<'a> {
+            #[serde(borrow)]
+            info: Object<'a>,
+            #[serde(borrow)]
+            parts: Vec<&'a RawValue>,
+        }
+        let split: Split<'a> = serde_json::from_str(text).map_err(unsound)?;
+        Ok(Self {
+            message: Object::parse(text).map_err(unsound)?,
+            info: split.info,
+            parts: split.parts.into_iter().map(Cow::Borrowed).collect(),
+        })
+    }
+
+    pub(super) fn into_json(mut self) -> Result<String, ExportError> {
+        self.message.set("info", &self.info).map_err(unsound)?;
+        let parts: Vec<&RawValue> = self.parts.iter().map(AsRef::as_ref).collect();
+        self.message.set("parts", &parts).map_err(unsound)?;
+        serde_json::to_string(&self.message).map_err(unsound)
+    }
+
+    /// Sets a field of a part.
+    pub(super) fn set_in_part(
+        &mut self,
+        part: usize,
+        key: &str,
+        value: &RawValue,
+    ) -> Result<(), ExportError> {
+        if let Some(slot) = self.parts.get_mut(part) {
+            let changed = {
+                let mut object = Object::parse(slot.get()).map_err(unsound)?;
+                object.set(key, value).map_err(unsound)?;
+                to_raw_value(&object).map_err(unsound)?
+            };
+            *slot = Cow::Owned(changed);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,72 @@
+//! Agent and model, where opencode keeps them: in the session's own record and on the user message.
+
+use super::edit::unsound;
+use super::undo::{FormerInfo, FormerUser};
+use crate::session::raw::Object;
+use crate::session::{ExportError, Model, Raw, Setting};
+use serde_json::json;
+
+fn former(object: &Object<'_>, key: &str) -> Option<Raw> {
+    object.get(key).map(Raw::from)
+}
+
+pub(super) fn put(object: &mut Object<'_>, key: &str, value: Option<&Raw>) -> Result<(), ExportError> {
+    match value {
+        Some(raw) => object.set(key, raw).map_err(unsound)?,
+        None => object.remove(key),
+    }
+    Ok(())
+}
+
+pub(super) fn former_info(info: &Object<'_>) -> FormerInfo {
+    FormerInfo {
+        directory: former(info, "directory"),
+        path: former(info, "path"),
+        agent: former(info, "agent"),
+        model: former(info, "model"),
+    }
+}
+
+pub(super) fn former_user(id: &str, info: &Object<'_>) -> FormerUser {
+    FormerUser {
+        id: id.to_owned(),
+        agent: former(info, "agent"),
+        model: former(info, "model"),
+        variant: former(info, "variant"),
+    }
+}
+
+/// Sets agent and model of a session's own record. `default` is what opencode writes there for no variant.
+pub(super) fn set_on_info(info: &mut Object<'_>, setting: &Setting) -> Result<(), ExportError> {
+    if let Some(agent) = &setting.agent {
+        info.set("agent", agent).map_err(unsound)?;
+    }
+    if let Some(model) = &setting.model {
+        let variant = model.variant.as_deref().unwrap_or("default");
+        let value = json!({"id": model.id, "providerID": model.provider, "variant": variant});
+        info.set("model", &value).map_err(unsound)?;
+    }
+    Ok(())
+}
+
+/// Sets agent and model of a user message. Where it has a `variant` of its own (1.3), that is set as well.
+pub(super) fn set_on_user(info: &mut Object<'_>, setting: &Setting) -> Result<(), ExportError> {
+    if let Some(agent) = &setting.agent {
+        info.set("agent", agent).map_err(unsound)?;
+    }
+    if let Some(model) = &setting.model {
+        info.set("model", &user_model(model)).map_err(unsound)?;
+        match &model.variant {
+            Some(variant) => info.set("variant", variant).map_err(unsound)?,
+            None => info.remove("variant"),
+        }
+    }
+    Ok(())
+}
+
+fn user_model(model: &Model) -> serde_json::Value {
+    match &model.variant {
+        Some(variant) => json!({"providerID": model.provider, "modelID": model.id, "variant": variant}),
+        None => json!({"providerID": model.provider, "modelID": model.id}),
+    }
+}

@@ -1,0 +1,161 @@
+//! Gives an end to tool calls that have none: what was running here does not run there.
+//!
+//! The shapes are those that opencode 1.3.2, 1.14.41 and 1.18.33 write and take in again.
+
+use super::edit::{Edit, unsound};
+use super::undo::{AddedPart, CompletedMessage, SettledPart, Undo};
+use crate::session::message::{Message, Open, Part};
+use crate::session::raw::{Lossy, Object};
+use crate::session::{ExportError, Raw, following_part_id};
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
+
+/// How open calls end.
+pub(super) struct Ending<'a> {
+    /// The call that asked for the hand-off, and what it is told.
+    pub(super) handed_off: Option<(&'a str, String)>,
+    /// What any other call is told.
+    pub(super) error: String,
+    /// Now, in milliseconds since the epoch.
+    pub(super) now_ms: i64,
+}
+
+/// What was settled in one message.
+#[derive(Default)]
+pub(super) struct Settled {
+    pub(super) parts: Vec<SettledPart>,
+    pub(super) completed: Option<CompletedMessage>,
+    pub(super) added: Option<AddedPart>,
+}
+
+impl Settled {
+    pub(super) fn note_in(self, undo: &mut Undo) {
+        undo.settled.extend(self.parts);
+        undo.completed.extend(self.completed);
+        undo.added.extend(self.added);
+    }
+}
+
+/// Settles the open calls of a message; there must be one, or nothing is changed.
+pub(super) fn settle(
+    edit: &mut Edit<'_>,
+    message: &Message<'_>,
+    ending: &Ending<'_>,
+) -> Result<Settled, ExportError> {
+    let mut settled = Settled::default();
+    let mut handed_off = false;
+    for (index, part) in message.parts.iter().enumerate() {
+        let Some(open) = part.open() else { continue };
+        let before = Raw::from(state_of(&edit.parts, index)?);
+        let told = ending.handed_off.as_ref().filter(|(call, _)| part.call().as_deref() == Some(*call));
+        handed_off |= told.is_some();
+        let after = ended(before.get(), open, told.map(|(_, told)| told.as_str()), message, ending)?;
+        edit.set_in_part(index, "state", &after)?;
+        settled.parts.push(SettledPart {
+            message: message.info.id.clone(),
+            part: part.id.clone(),
+            state: before,
+        });
+    }
+    if settled.parts.is_empty() || !message.info.is_assistant() {
+        return Ok(settled);
+    }
+    if handed_off && lacks_step_finish(&message.parts) {
+        settled.added = Some(add_step_finish(edit, message)?);
+    }
+    if !message.info.time.is_completed() {
+        let completed = ending.now_ms.max(message.info.time.created_ms());
+        let time = {
+            let mut time =
+                Object::parse(edit.info.get("time").map_or("{}", RawValue::get)).map_err(unsound)?;
+            time.set("completed", &completed).map_err(unsound)?;
+            to_raw_value(&time).map_err(unsound)?
+        };
+        edit.info.set("time", &time).map_err(unsound)?;
+        let finish = handed_off && message.info.finish().is_none();
+        if finish {
+            edit.info.set("finish", "tool-calls").map_err(unsound)?;
+        }
+        settled.completed = Some(CompletedMessage { message: message.info.id.clone(), finish });
+    }
+    Ok(settled)
+}
+
+fn state_of<'p>(parts: &'p [Cow<'_, RawValue>], index: usize) -> Result<&'p RawValue, ExportError> {
+    #[derive(serde::Deserialize)]
+    struct Stateful<'a> {
+        #[serde(borrow)]
+        state: &'a RawValue,
+    }
+    let part = parts.get(index).map_or("{}", |part| part.get());
+    serde_json::from_str::<Stateful<'_>>(part).map(|part| part.state).map_err(unsound)
+}
+
+/// The `state` of a call that has come to an end: `completed` when it is told what came of it, else `error`.
+fn ended(
+    state: &str,
+    open: Open,
+    told: Option<&str>,
+    message: &Message<'_>,
+    ending: &Ending<'_>,
+) -> Result<Box<RawValue>, ExportError> {
+    let state = Object::parse(state).map_err(unsound)?;
+    let empty = to_raw_value(&json!({})).map_err(unsound)?;
+    let object = |key| state.get(key).filter(|raw| raw.get().starts_with('{'));
+    let mut after = Object::default();
+    after.set("status", if told.is_some() { "completed" } else { "error" }).map_err(unsound)?;
+    after.set("input", object("input").unwrap_or(&empty)).map_err(unsound)?;
+    match told {
+        Some(told) => {
+            let title = state.get("title").and_then(|raw| serde_json::from_str::<Lossy>(raw.get()).ok());
+            after.set("output", told).map_err(unsound)?;
+            after
+                .set("title", &title.map_or_else(|| "Hand-off".to_owned(), |title| title.0))
+                .map_err(unsound)?;
+            after.set("metadata", object("metadata").unwrap_or(&empty)).map_err(unsound)?;
+        }
+        None => {
+            after.set("error", &ending.error).map_err(unsound)?;
+            if let Some(metadata) = object("metadata") {
+                after.set("metadata", metadata).map_err(unsound)?;
+            }
+        }
+    }
+    // A pending call has no time of its own.
+    let start = match open {
+        Open::Running => start_of(&state),
+        Open::Pending => None,
+    }
+    .unwrap_or_else(|| message.info.time.created_ms());
+    after.set("time", &json!({"start": start, "end": ending.now_ms.max(start)})).map_err(unsound)?;
+    to_raw_value(&after).map_err(unsound)
+}
+
+fn start_of(state: &Object<'_>) -> Option<i64> {
+    #[derive(serde::Deserialize)]
+    struct Time {
+        start: f64,
+    }
+    serde_json::from_str::<Time>(state.get("time")?.get()).ok().map(|time| time.start as i64)
+}
+
+fn lacks_step_finish(parts: &[Part<'_>]) -> bool {
+    !parts.iter().rev().take_while(|part| part.kind != "step-start").any(|part| part.kind == "step-finish")
+}
+
+fn add_step_finish(edit: &mut Edit<'_>, message: &Message<'_>) -> Result<AddedPart, ExportError> {
+    let last = message.parts.iter().map(|part| part.id.as_str()).max().unwrap_or("prt_0");
+    let id = following_part_id(last);
+    let part = json!({
+        "id": id,
+        "sessionID": message.info.session,
+        "messageID": message.info.id,
+        "type": "step-finish",
+        "reason": "tool-calls",
+        "cost": 0,
+        "tokens": {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}},
+    });
+    edit.parts.push(Cow::Owned(to_raw_value(&part).map_err(unsound)?));
+    Ok(AddedPart { message: message.info.id.clone(), part: id })
+}

@@ -1,0 +1,77 @@
+//! The shapes of opencode's ids.
+//!
+//! Ids from a file end up in file names, in SQL parameters and on command lines, so only safe characters pass.
+
+const LONGEST: usize = 64;
+
+fn is_id(text: &str, prefix: &str) -> bool {
+    text.len() <= LONGEST
+        && text.strip_prefix(prefix).is_some_and(|rest| {
+            !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+        })
+}
+
+/// `ses_` and safe characters, at most 64 in all.
+pub fn is_session_id(text: &str) -> bool {
+    is_id(text, "ses_")
+}
+
+/// `msg` and safe characters. opencode's own are `msg_…`, but it takes any `msg…` that a client makes up.
+pub fn is_message_id(text: &str) -> bool {
+    is_id(text, "msg")
+}
+
+/// `prt` and safe characters, as for messages.
+pub fn is_part_id(text: &str) -> bool {
+    is_id(text, "prt")
+}
+
+/// A part id that sorts right behind `last` and is the same on every call.
+///
+/// opencode's ids are 12 hex digits of (milliseconds × 0x1000 + counter), cut to 48 bits, and 14 base-62
+/// characters; the next counter value keeps the time. An id of another make gets a character more.
+pub(crate) fn following_part_id(last: &str) -> String {
+    let counted = last
+        .strip_prefix("prt_")
+        .filter(|rest| rest.len() == 26)
+        .and_then(|rest| Some((rest.get(..12)?, rest.get(12..)?)))
+        .filter(|(hex, _)| hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
+        .and_then(|(hex, tail)| Some((u64::from_str_radix(hex, 16).ok()? + 1, tail)))
+        .filter(|(number, _)| *number < 1 << 48);
+    match counted {
+        Some((number, tail)) => format!("prt_{number:012x}{tail}"),
+        None => format!("{last}0"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn shapes() {
+        assert!(is_session_id("ses_e07836e36ffeth5U8G1J1S36Fh"));
+        assert!(is_message_id("msg_1f87c92a1001sqlZm7ZOVRlqZb"));
+        assert!(is_part_id("prt_1f87c92b60014hTR0fuYyNjtpS"));
+        for bad in ["", "ses_", "ses", "ses_a/b", "ses_a b", "ses_é", "msg_a", "ses_a\n", "ses_../x"] {
+            assert!(!is_session_id(bad), "{bad:?}");
+        }
+        assert!(!is_session_id(&format!("ses_{}", "a".repeat(61))));
+        assert!(is_session_id(&format!("ses_{}", "a".repeat(60))));
+    }
+
+    #[test]
+    fn the_following_id_sorts_behind() {
+        for last in [
+            "prt_1f87c92b60014hTR0fuYyNjtpS",
+            "prt_ffffffffffff4hTR0fuYyNjtpS",
+            "prt-mine",
+            "prt_00000000000zzzzzzzzzzzzzzz",
+        ] {
+            let next = following_part_id(last);
+            assert!(next.as_str() > last, "{last} {next}");
+            assert!(is_part_id(&next));
+        }
+        assert_eq!(following_part_id("prt_1f87c92b60ff4hTR0fuYyNjtpS"), "prt_1f87c92b61004hTR0fuYyNjtpS");
+    }
+}

@@ -1,0 +1,192 @@
+//! Walks through an export: the session's record, then each message, then the end.
+
+use super::error::ExportError;
+use super::id::{is_message_id, is_part_id, is_session_id};
+use super::message::Message;
+use super::scan::Info;
+use super::splitter::Splitter;
+use serde::Deserialize;
+use std::io::Read;
+
+/// The largest single message, in bytes.
+const LARGEST: usize = 512 * 1024 * 1024;
+
+/// What an export consists of.
+pub(crate) enum Event<'a> {
+    /// The session's own record; comes first, once. Raw and read.
+    Info(&'a str, Info),
+    /// A message: where it begins in the file, raw, and read.
+    Message(u64, &'a str, Box<Message<'a>>),
+    /// A field beside `info` and `messages`; no release known today writes one. Its key and value, raw.
+    Other(String, &'a str),
+}
+
+enum State {
+    Start,
+    Field,
+    Message { first: bool },
+    AfterField,
+    End,
+}
+
+/// Reads an export, message by message, and checks all of it: JSON to the last byte, the shapes, whose is what.
+pub(crate) struct ExportReader<R> {
+    splitter: Splitter<R>,
+    state: State,
+    session: Option<String>,
+    messages: bool,
+}
+
+impl<R: Read> ExportReader<R> {
+    pub(crate) fn new(input: R) -> Self {
+        Self::with_largest(input, LARGEST)
+    }
+
+    pub(crate) fn with_largest(input: R, largest: usize) -> Self {
+        Self { splitter: Splitter::new(input, largest), state: State::Start, session: None, messages: false }
+    }
+
+    /// The next piece; `None` once the whole file is read and found sound.
+    pub(crate) fn next(&mut self) -> Result<Option<Event<'_>>, ExportError> {
+        loop {
+            match self.state {
+                State::Start => {
+                    self.splitter.punctuation(b"{")?;
+                    if self.splitter.need()? == b'}' {
+                        return Err(ExportError::not_an_export("it has no \"info\""));
+                    }
+                    self.state = State::Field;
+                }
+                State::Field => {
+                    let key: String = {
+                        let (offset, bytes) = self.splitter.value()?;
+                        parse(offset, bytes)?.1
+                    };
+                    self.splitter.punctuation(b":")?;
+                    self.state = State::AfterField;
+                    match key.as_str() {
+                        "info" => return self.info().map(Some),
+                        "messages" => {
+                            self.begin_messages()?;
+                            self.state = State::Message { first: true };
+                        }
+                        _ => {
+                            let (offset, bytes) = self.splitter.value()?;
+                            let (text, _) = parse::<serde::de::IgnoredAny>(offset, bytes)?;
+                            return Ok(Some(Event::Other(key, text)));
+                        }
+                    }
+                }
+                State::Message { first } => {
+                    if first && self.splitter.need()? == b']'
+                        || !first && self.splitter.punctuation(b",]")? == b']'
+                    {
+                        if first {
+                            self.splitter.punctuation(b"]")?;
+                        }
+                        self.state = State::AfterField;
+                        continue;
+                    }
+                    self.state = State::Message { first: false };
+                    return self.message().map(Some);
+                }
+                State::AfterField => {
+                    if self.splitter.punctuation(b",}")? == b',' {
+                        self.state = State::Field;
+                    } else {
+                        self.state = State::End;
+                    }
+                }
+                State::End => {
+                    if self.splitter.peek()?.is_some() {
+                        return Err(self.splitter.not_json("something follows the end"));
+                    }
+                    if !self.messages {
+                        return Err(ExportError::not_an_export("it has no \"messages\""));
+                    }
+                    return Ok(None);
+                }
+            }
+        }
+    }
+
+    fn info(&mut self) -> Result<Event<'_>, ExportError> {
+        if self.session.is_some() {
+            return Err(ExportError::not_an_export("it has more than one \"info\""));
+        }
+        let (offset, bytes) = self.splitter.value()?;
+        let (text, info) = parse::<Info>(offset, bytes)?;
+        if !is_session_id(&info.id) {
+            return Err(ExportError::not_an_export("the session's id is not of opencode's shape"));
+        }
+        self.session = Some(info.id.clone());
+        Ok(Event::Info(text, info))
+    }
+
+    fn begin_messages(&mut self) -> Result<(), ExportError> {
+        if self.session.is_none() {
+            return Err(ExportError::not_an_export("\"messages\" comes before \"info\""));
+        }
+        if std::mem::replace(&mut self.messages, true) {
+            return Err(ExportError::not_an_export("it has more than one \"messages\""));
+        }
+        if self.splitter.need()? != b'[' {
+            return Err(ExportError::not_an_export("\"messages\" is not an array"));
+        }
+        self.splitter.punctuation(b"[").map(|_| ())
+    }
+
+    fn message(&mut self) -> Result<Event<'_>, ExportError> {
+        let session = self.session.as_deref().unwrap_or_default();
+        let (offset, bytes) = self.splitter.value()?;
+        let (text, message) = parse::<Message<'_>>(offset, bytes)?;
+        if !is_message_id(&message.info.id) || !message.parts.iter().all(|part| is_part_id(&part.id)) {
+            return Err(ExportError::not_an_export(format!(
+                "an id in the message at byte {offset} is not of opencode's shape"
+            )));
+        }
+        let stray =
+            |item: &str, owner: &str| ExportError::Stray { item: item.to_owned(), owner: owner.to_owned() };
+        if message.info.session != session {
+            return Err(stray(&message.info.id, session));
+        }
+        for part in &message.parts {
+            if part.session != session {
+                return Err(stray(&part.id, session));
+            }
+            if part.message != message.info.id {
+                return Err(stray(&part.id, &message.info.id));
+            }
+        }
+        Ok(Event::Message(offset, text, Box::new(message)))
+    }
+}
+
+/// Has serde_json check a value, which began at `offset` of the file, and reads from it what `T` wants.
+pub(crate) fn parse<'a, T: Deserialize<'a>>(
+    offset: u64,
+    bytes: &'a [u8],
+) -> Result<(&'a str, T), ExportError> {
+    // serde_json does not look into the bytes of strings that it skips.
+    let text = std::str::from_utf8(bytes).map_err(|error| ExportError::NotJson {
+        offset: offset + error.valid_up_to() as u64,
+        what: "not UTF-8".to_owned(),
+    })?;
+    match serde_json::from_str(text) {
+        Ok(value) => Ok((text, value)),
+        Err(error) if error.is_data() => {
+            // A value of another type can be long and hold anything: of the parser's words only our field names
+            // and the kinds of values are kept.
+            let said: String = error.to_string().chars().filter(|c| !c.is_control()).take(120).collect();
+            Err(ExportError::not_an_export(format!("{said} (in the value at byte {offset})")))
+        }
+        Err(error) => {
+            let line_start: usize =
+                text.split_inclusive('\n').take(error.line().saturating_sub(1)).map(str::len).sum();
+            let at = offset + (line_start + error.column().saturating_sub(1)) as u64;
+            let said = error.to_string();
+            let what = said.split(" at line ").next().unwrap_or_default().to_owned();
+            Err(ExportError::NotJson { offset: at, what })
+        }
+    }
+}

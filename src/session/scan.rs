@@ -1,0 +1,128 @@
+//! One pass over an export: is it whole and sound, and what is in it?
+
+use super::error::ExportError;
+use super::message;
+use super::outline::Outline;
+use super::raw::Lossy;
+use super::reader::{Event, ExportReader};
+use super::setting::Setting;
+use serde::Deserialize;
+use std::io::Read;
+
+/// What an export holds. Texts are as they stand in the file: strip control characters before showing them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Scan {
+    /// The session's id.
+    pub id: String,
+    /// Its title.
+    pub title: String,
+    /// The directory it works in.
+    pub directory: String,
+    /// The opencode release that made it.
+    pub version: String,
+    /// The session it is a sub-agent of.
+    pub parent: Option<String>,
+    /// The newest `time.created` of its messages, in milliseconds since the epoch.
+    pub newest_ms: Option<i64>,
+    /// All its messages and parts.
+    pub outline: Outline,
+    /// Agent and model in the session's own record; only 1.18 and later keep them there.
+    pub setting: Setting,
+    /// Its last user message.
+    pub last_user: Option<LastUser>,
+    /// Tool calls that are pending or running.
+    pub open_calls: usize,
+}
+
+/// The last user message of a session: the TUI goes on with its agent and model, and so does `run` before 1.18.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastUser {
+    /// Its id.
+    pub id: String,
+    /// Its agent and model.
+    pub setting: Setting,
+}
+
+impl Scan {
+    /// What the session goes on with: what its last user message says, and else its own record.
+    pub fn current_setting(&self) -> Setting {
+        let last = self.last_user.as_ref().map(|user| user.setting.clone()).unwrap_or_default();
+        Setting {
+            agent: last.agent.or_else(|| self.setting.agent.clone()),
+            model: last.model.or_else(|| self.setting.model.clone()),
+        }
+    }
+}
+
+/// The fields of the session's record that are looked at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Info {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) title: Lossy,
+    #[serde(default)]
+    pub(crate) directory: Lossy,
+    #[serde(default)]
+    pub(crate) version: Lossy,
+    #[serde(default, rename = "parentID")]
+    pub(crate) parent: Option<String>,
+    #[serde(default)]
+    agent: Option<Lossy>,
+    #[serde(default)]
+    model: Option<super::raw::Raw>,
+}
+
+impl Info {
+    pub(crate) fn setting(&self) -> Setting {
+        Setting {
+            agent: self.agent.as_ref().map(|a| a.0.clone()),
+            model: self.model.as_ref().and_then(|raw| message::model(raw.get())),
+        }
+    }
+}
+
+/// Reads an export to its end.
+///
+/// # Errors
+/// Whatever keeps it from being a whole, sound export; see [`ExportError`].
+pub fn scan(input: impl Read) -> Result<Scan, ExportError> {
+    let mut reader = ExportReader::new(input);
+    let mut scan = Scan {
+        id: String::new(),
+        title: String::new(),
+        directory: String::new(),
+        version: String::new(),
+        parent: None,
+        newest_ms: None,
+        outline: Outline::default(),
+        setting: Setting::default(),
+        last_user: None,
+        open_calls: 0,
+    };
+    while let Some(event) = reader.next()? {
+        match event {
+            Event::Info(_, info) => {
+                scan.setting = info.setting();
+                scan.id = info.id;
+                scan.title = info.title.0;
+                scan.directory = info.directory.0;
+                scan.version = info.version.0;
+                scan.parent = info.parent;
+            }
+            Event::Message(_, _, message) => {
+                let info = &message.info;
+                scan.newest_ms = scan.newest_ms.max(Some(info.time.created_ms()));
+                if info.is_user() {
+                    scan.last_user = Some(LastUser { id: info.id.clone(), setting: info.setting() });
+                }
+                scan.open_calls += message.parts.iter().filter(|part| part.open().is_some()).count();
+                scan.outline.add(&message)?;
+            }
+            Event::Other(..) => {}
+        }
+    }
+    if let Some(id) = scan.outline.duplicate() {
+        return Err(ExportError::Duplicate { id: id.to_owned() });
+    }
+    Ok(scan)
+}

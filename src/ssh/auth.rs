@@ -1,0 +1,173 @@
+//! Logging in with public keys, in the order of ssh, with as few questions to the host as can be.
+//!
+//! The host is not asked which methods it accepts until all keys were refused: it saves a round trip.
+
+use super::config::Settings;
+use super::error::ConnectError;
+use super::keys::KeyFile;
+use super::target::{Asker, Target};
+use ssh2::{Agent, ErrorCode, PublicKey, Session};
+use std::path::PathBuf;
+
+/// How often a passphrase may be mistyped.
+const PASSPHRASES: usize = 3;
+/// libssh2's codes for what is wrong with a key rather than with the connection: a file or passphrase (-16), a
+/// refusal (-18), no signature (-19), a method (-33) or an algorithm (-51) that is not supported, an agent that is
+/// out of order (-42), a passphrase (-48).
+const KEY_FAULTS: [i32; 7] = [-16, -18, -19, -33, -42, -48, -51];
+
+/// Logs in, or says what was tried.
+pub(super) fn log_in(
+    session: &Session,
+    settings: &Settings,
+    target: &Target,
+    asker: &dyn Asker,
+) -> Result<(), ConnectError> {
+    let mut attempt = Attempt { session, user: &settings.user, tried: Vec::new(), offered: Vec::new() };
+    let explicit = match &target.identity_file {
+        Some(path) => Some(KeyFile::read(path).map_err(|detail| ConnectError::KeyUnreadable {
+            name: target.name.clone(),
+            path: path.clone(),
+            detail,
+        })?),
+        None => None,
+    };
+    let mut unreadable = String::new();
+    let mut files: Vec<KeyFile> = Vec::new();
+    for path in settings.identities.iter().filter(|path| target.identity_file.as_ref() != Some(path)) {
+        match KeyFile::read(path) {
+            Ok(key) => files.push(key),
+            // The usual names are tried whether they exist or not.
+            Err(_) if !path.exists() => {}
+            Err(detail) => unreadable.push_str(&format!("; {}: {detail}", path.display())),
+        }
+    }
+    let agent = settings.agent.as_ref().and_then(|socket| open_agent(session, socket));
+    let (agent, in_agent) = agent.map_or((None, Vec::new()), |(agent, keys)| (Some(agent), keys));
+
+    let outcome = (|| {
+        // Keys that are named and that the agent holds; then the entry's own key, ahead of what else the agent
+        // holds, because a host gives up after a few keys.
+        if let Some(agent) = &agent {
+            for file in explicit.iter().chain(&files) {
+                if let Some(key) = in_agent.iter().find(|key| file.public.as_deref() == Some(key.blob())) {
+                    attempt.agent_key(agent, key)?;
+                }
+            }
+        }
+        for file in explicit.iter().filter(|file| !file.locked) {
+            attempt.file(file, None)?;
+        }
+        if let Some(agent) = agent.as_ref().filter(|_| !settings.identities_only) {
+            for key in &in_agent {
+                attempt.agent_key(agent, key)?;
+            }
+        }
+        for file in files.iter().filter(|file| !file.locked) {
+            attempt.file(file, None)?;
+        }
+        // libssh2 cannot ask whether a key would do before it is unlocked; so nobody is asked before need.
+        for file in explicit.iter().chain(&files).filter(|file| file.locked) {
+            attempt.locked_file(file, asker)?;
+        }
+        Err(Stop::OutOfKeys)
+    })();
+    drop(agent);
+
+    let cut = match outcome {
+        Ok(()) | Err(Stop::LoggedIn) => return Ok(()),
+        Err(Stop::Locked(path)) => return Err(ConnectError::KeyLocked { name: target.name.clone(), path }),
+        Err(Stop::OutOfKeys) => "",
+        Err(Stop::Cut) => "; it closed the connection after these",
+    };
+    let methods = match session.auth_methods(&settings.user) {
+        Ok(methods) => methods.to_owned(),
+        Err(_) if session.authenticated() => return Ok(()),
+        Err(_) => String::new(),
+    };
+    Err(ConnectError::Auth {
+        name: target.name.clone(),
+        user: settings.user.clone(),
+        tried: attempt.tried,
+        methods: super::text::printable(methods.as_bytes()),
+        detail: format!("{cut}{unreadable}"),
+    })
+}
+
+/// Why no further key is tried.
+enum Stop {
+    LoggedIn,
+    OutOfKeys,
+    Locked(PathBuf),
+    Cut,
+}
+
+struct Attempt<'a> {
+    session: &'a Session,
+    user: &'a str,
+    tried: Vec<String>,
+    offered: Vec<Vec<u8>>,
+}
+
+impl Attempt<'_> {
+    fn agent_key(&mut self, agent: &Agent, key: &PublicKey) -> Result<(), Stop> {
+        if self.offered.iter().any(|blob| blob == key.blob()) {
+            return Ok(());
+        }
+        self.offered.push(key.blob().to_vec());
+        let count =
+            self.tried.iter().find_map(|t| t.strip_prefix("agent: ")?.split(' ').next()?.parse().ok());
+        self.tried.retain(|t| !t.starts_with("agent: "));
+        self.tried.push(match count.unwrap_or(0usize) + 1 {
+            1 => "agent: 1 key".into(),
+            n => format!("agent: {n} keys"),
+        });
+        settled(agent.userauth(self.user, key)).map(drop)
+    }
+
+    /// `Ok(false)`: the key could not be used or was refused.
+    fn file(&mut self, file: &KeyFile, passphrase: Option<&str>) -> Result<bool, Stop> {
+        let Some(private) = &file.private else { return Ok(false) };
+        if file.public.as_ref().is_some_and(|public| self.offered.contains(public)) {
+            return Ok(false);
+        }
+        let name = file.path.display().to_string();
+        if !self.tried.contains(&name) {
+            self.tried.push(name);
+        }
+        settled(self.session.userauth_pubkey_memory(self.user, None, private, passphrase))
+    }
+
+    fn locked_file(&mut self, file: &KeyFile, asker: &dyn Asker) -> Result<(), Stop> {
+        if file.public.as_ref().is_some_and(|public| self.offered.contains(public)) {
+            return Ok(());
+        }
+        for _ in 0..PASSPHRASES {
+            let Some(passphrase) = asker.passphrase(&file.path) else {
+                return Err(Stop::Locked(file.path.clone()));
+            };
+            self.file(file, Some(&passphrase))?;
+        }
+        Ok(())
+    }
+}
+
+fn settled(result: Result<(), ssh2::Error>) -> Result<bool, Stop> {
+    match result {
+        Ok(()) => Err(Stop::LoggedIn),
+        Err(e) => match e.code() {
+            ErrorCode::Session(code) if KEY_FAULTS.contains(&code) => Ok(false),
+            _ => Err(Stop::Cut),
+        },
+    }
+}
+
+/// The agent and its keys; `None` where nobody listens on the socket.
+fn open_agent(session: &Session, socket: &std::path::Path) -> Option<(Agent, Vec<PublicKey>)> {
+    let mut agent = session.agent().ok()?;
+    agent.set_identity_path(socket).ok()?;
+    agent.connect().ok()?;
+    agent.list_identities().ok()?;
+    let keys = agent.identities().ok()?;
+    Some((agent, keys))
+}

@@ -1,0 +1,220 @@
+//! Why no connection came about, by phase.
+
+use std::path::PathBuf;
+
+/// Why no connection came about. Texts name the host as the user calls it.
+#[derive(Debug, thiserror::Error)]
+pub enum ConnectError {
+    /// The host's description or ssh's configuration cannot be used.
+    #[error("{name}: {detail}")]
+    Config {
+        /// The host.
+        name: String,
+        /// What is wrong.
+        detail: String,
+    },
+    /// The name has no address.
+    #[error("{name}: no address is known for {address} ({detail})")]
+    Resolve {
+        /// The host.
+        name: String,
+        /// What was looked up.
+        address: String,
+        /// The resolver's words.
+        detail: String,
+    },
+    /// Something answered that nothing listens there.
+    #[error("{name}: connection refused on port {port}: no sshd is listening there")]
+    Refused {
+        /// The host.
+        name: String,
+        /// The port that was tried.
+        port: u16,
+    },
+    /// Nobody answered in time.
+    #[error("{name}: no answer within {seconds} s while {during}")]
+    TimedOut {
+        /// The host.
+        name: String,
+        /// What was being done, as a gerund.
+        during: &'static str,
+        /// How long was waited.
+        seconds: u64,
+    },
+    /// No way leads there.
+    #[error("{name}: not reachable ({detail})")]
+    Unreachable {
+        /// The host.
+        name: String,
+        /// The system's words.
+        detail: String,
+    },
+    /// The ProxyCommand or the jump host failed.
+    #[error("{name}: the way through {via} failed ({detail})")]
+    Proxy {
+        /// The host.
+        name: String,
+        /// "ProxyCommand" or the jump host.
+        via: String,
+        /// Its last words, control characters stripped.
+        detail: String,
+    },
+    /// What answered does not speak SSH, or not with us.
+    #[error("{name}: the SSH handshake failed ({detail})")]
+    Handshake {
+        /// The host.
+        name: String,
+        /// libssh2's words, and the software that answered where it is known.
+        detail: String,
+    },
+    /// The host's key is in no known_hosts file, and nobody vouched for it.
+    #[error("{name}: its host key is not known: {key} (looked for in {})", file.display())]
+    HostKeyUnknown {
+        /// The host.
+        name: String,
+        /// Address that ssh would be given.
+        address: String,
+        /// Port.
+        port: u16,
+        /// Type and fingerprint: `ssh-ed25519 SHA256:…`
+        key: String,
+        /// Where the key would be kept.
+        file: PathBuf,
+    },
+    /// Another key is known for this host: always refused.
+    #[error(
+        "{name}: its host key is not the one that is known: it shows {key}, {}:{line} says otherwise; \
+         it was set up anew, or someone is in between",
+        file.display()
+    )]
+    HostKeyChanged {
+        /// The host.
+        name: String,
+        /// As known_hosts spells it: `host` or `[host]:port`.
+        known_as: String,
+        /// Type and fingerprint of the key that was shown: `ssh-ed25519 SHA256:…`
+        key: String,
+        /// The file that knows another key.
+        file: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// The key was marked `@revoked`.
+    #[error("{name}: its host key {fingerprint} is revoked ({}:{line})", file.display())]
+    HostKeyRevoked {
+        /// The host.
+        name: String,
+        /// `SHA256:…`
+        fingerprint: String,
+        /// The file that revokes it.
+        file: PathBuf,
+        /// Its line, from 1.
+        line: usize,
+    },
+    /// A known_hosts file could not be written.
+    #[error("{name}: the host key cannot be kept in {}: {source}", file.display())]
+    KnownHosts {
+        /// The host.
+        name: String,
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// No key that we have opens it.
+    #[error(
+        "{name}: {user} is not let in (offered: {}; the host accepts: {}{detail})",
+        if tried.is_empty() { "no key was found".into() } else { tried.join(", ") },
+        if methods.is_empty() { "unknown" } else { methods.as_str() }
+    )]
+    Auth {
+        /// The host.
+        name: String,
+        /// Who tried to log in.
+        user: String,
+        /// What was offered: key files, `agent: N keys`.
+        tried: Vec<String>,
+        /// The methods that the host names, comma-separated; empty if it did not say.
+        methods: String,
+        /// Further words, beginning with `; `, or nothing.
+        detail: String,
+    },
+    /// A key needs its passphrase, and nobody could be asked.
+    #[error("{name}: the key {} is locked by a passphrase", path.display())]
+    KeyLocked {
+        /// The host.
+        name: String,
+        /// The private key.
+        path: PathBuf,
+    },
+    /// The key that the host's entry names cannot be read.
+    #[error("{name}: the key {} cannot be used: {detail}", path.display())]
+    KeyUnreadable {
+        /// The host.
+        name: String,
+        /// The private key.
+        path: PathBuf,
+        /// Why.
+        detail: String,
+    },
+}
+
+impl ConnectError {
+    /// Whether the same command may work later with nothing changed here.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Resolve { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. }
+            | Self::Unreachable { .. }
+            | Self::Proxy { .. }
+            | Self::Handshake { .. } => true,
+            Self::Config { .. }
+            | Self::HostKeyUnknown { .. }
+            | Self::HostKeyChanged { .. }
+            | Self::HostKeyRevoked { .. }
+            | Self::KnownHosts { .. }
+            | Self::Auth { .. }
+            | Self::KeyLocked { .. }
+            | Self::KeyUnreadable { .. } => false,
+        }
+    }
+
+    /// The next command to type, where there is one.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::HostKeyUnknown { address, port, .. } => {
+                Some(format!("ssh{} {}", port_flag(*port), quoted(address)))
+            }
+            Self::HostKeyChanged { known_as, file, .. } => {
+                Some(format!("ssh-keygen -R {} -f {}", quoted(known_as), quoted(&file.to_string_lossy())))
+            }
+            Self::KeyLocked { path, .. } => Some(format!("ssh-add {}", quoted(&path.to_string_lossy()))),
+            Self::Auth { name, .. } | Self::Proxy { name, .. } | Self::Handshake { name, .. } => {
+                Some(format!("ssh -v {}", quoted(name)))
+            }
+            Self::KeyUnreadable { path, .. } => Some(format!("ls -l {}", quoted(&path.to_string_lossy()))),
+            Self::Config { .. }
+            | Self::Resolve { .. }
+            | Self::Refused { .. }
+            | Self::TimedOut { .. }
+            | Self::Unreachable { .. }
+            | Self::HostKeyRevoked { .. }
+            | Self::KnownHosts { .. } => None,
+        }
+    }
+}
+
+fn port_flag(port: u16) -> String {
+    if port == 22 { String::new() } else { format!(" -p {port}") }
+}
+
+/// `text` as one word for the user's shell.
+fn quoted(text: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text.to_owned()
+    } else {
+        format!("'{}'", text.replace('\'', r"'\''"))
+    }
+}

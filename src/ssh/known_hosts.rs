@@ -1,0 +1,295 @@
+//! Is the key that a host shows the one that is known for it?
+//!
+//! libssh2's own check calls a host changed whose key of another type is known, and knows neither
+//! patterns nor `@revoked`; so the files are read here, and libssh2 only compares hashed names.
+
+use super::keys::key_type;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+
+/// What the files say about a key.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict<'a> {
+    Known,
+    Unknown,
+    Changed { file: &'a Path, line: usize, known_as: String },
+    Revoked { file: &'a Path, line: usize },
+}
+
+/// The lines of all known_hosts files.
+#[derive(Debug, Default)]
+pub(super) struct KnownHosts {
+    entries: Vec<Entry>,
+}
+
+#[derive(Debug)]
+struct Entry {
+    revoked: bool,
+    hosts: String,
+    key: Vec<u8>,
+    file: PathBuf,
+    line: usize,
+}
+
+/// The names under which a host may stand, the exact one first.
+#[derive(Debug, Clone)]
+pub(super) struct Names {
+    exact: String,
+    /// The name without its port: ssh accepts what is known by it, and nothing is concluded from another key.
+    loose: Option<String>,
+}
+
+impl Names {
+    /// A `HostKeyAlias` stands for the host whatever its port.
+    pub(super) fn new(host: &str, port: u16, alias: Option<&str>) -> Self {
+        let host = host.to_ascii_lowercase();
+        match alias {
+            Some(alias) => Self { exact: alias.to_ascii_lowercase(), loose: None },
+            None if port == 22 => Self { exact: host, loose: None },
+            None => Self { exact: format!("[{host}]:{port}"), loose: Some(host) },
+        }
+    }
+}
+
+impl KnownHosts {
+    /// Reads all `files`; one that cannot be read vouches for nobody.
+    pub(super) fn load<'a>(files: impl IntoIterator<Item = &'a PathBuf>) -> Self {
+        let mut all = Self::default();
+        for file in files {
+            if let Ok(text) = std::fs::read(file) {
+                all.add(file, &String::from_utf8_lossy(&text));
+            }
+        }
+        all
+    }
+
+    fn add(&mut self, file: &Path, text: &str) {
+        for (index, line) in text.lines().enumerate() {
+            let mut words = line.split_ascii_whitespace().peekable();
+            let marker = words.next_if(|word| word.starts_with('@'));
+            // Certificates are beyond libssh2: an authority says nothing about a plain key.
+            if line.starts_with('#') || marker.is_some_and(|m| m != "@revoked") {
+                continue;
+            }
+            let (Some(hosts), Some(_), Some(key)) = (words.next(), words.next(), words.next()) else {
+                continue;
+            };
+            let Ok(key) = STANDARD.decode(key) else { continue };
+            self.entries.push(Entry {
+                revoked: marker.is_some(),
+                hosts: hosts.to_owned(),
+                key,
+                file: file.to_owned(),
+                line: index + 1,
+            });
+        }
+    }
+
+    /// The types of the keys that are known for a host, in the order of the files.
+    pub(super) fn key_types(&self, names: &Names) -> Vec<&str> {
+        let mut types = Vec::new();
+        for name in [Some(&names.exact), names.loose.as_ref()].into_iter().flatten() {
+            for entry in self.entries.iter().filter(|e| !e.revoked && is_for(&e.hosts, name)) {
+                types.extend(key_type(&entry.key).filter(|kind| !types.contains(kind)));
+            }
+        }
+        types
+    }
+
+    /// What the files say about `key` for the host.
+    pub(super) fn judge(&self, names: &Names, key: &[u8]) -> Verdict<'_> {
+        let all = || [Some(&names.exact), names.loose.as_ref()].into_iter().flatten();
+        if let Some(entry) = self
+            .entries
+            .iter()
+            .find(|e| e.revoked && e.key == key && all().any(|name| is_for(&e.hosts, name)))
+        {
+            return Verdict::Revoked { file: &entry.file, line: entry.line };
+        }
+        let mut live = self.entries.iter().filter(|e| !e.revoked);
+        if live.clone().any(|e| e.key == key && all().any(|name| is_for(&e.hosts, name))) {
+            return Verdict::Known;
+        }
+        // The types that are known were preferred in the handshake: another type instead is a change too.
+        match live.find(|e| is_for(&e.hosts, &names.exact)) {
+            Some(e) => Verdict::Changed { file: &e.file, line: e.line, known_as: names.exact.clone() },
+            None => Verdict::Unknown,
+        }
+    }
+}
+
+/// Appends a line for a key that somebody vouched for, hashed by ssh-keygen where ssh is set to (and it can).
+pub(super) fn append(file: &Path, names: &Names, key: &[u8], hashed: bool) -> std::io::Result<()> {
+    let kind = key_type(key).unwrap_or_default();
+    let plain = format!("{} {kind} {}\n", names.exact, STANDARD.encode(key));
+    let line = if hashed { hash(&plain).unwrap_or(plain) } else { plain };
+    if let Some(dir) = file.parent() {
+        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    }
+    let mut out = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(file)?;
+    let mut last = [b'\n'];
+    if out.metadata()?.len() > 0 {
+        out.seek(SeekFrom::End(-1))?;
+        out.read_exact(&mut last)?;
+    }
+    let gap = if last == *b"\n" { "" } else { "\n" };
+    out.write_all(format!("{gap}{line}").as_bytes())?;
+    out.sync_all()
+}
+
+fn hash(line: &str) -> Option<String> {
+    let dir = tempfile::tempdir().ok()?;
+    let path = dir.path().join("line");
+    std::fs::File::create(&path).and_then(|mut f| f.write_all(line.as_bytes())).ok()?;
+    let done = std::process::Command::new("ssh-keygen").arg("-H").arg("-f").arg(&path).output().ok()?;
+    let text = std::fs::read_to_string(&path).ok()?;
+    (done.status.success() && text.starts_with("|1|")).then_some(text)
+}
+
+/// Whether the first field of a line speaks of `name`.
+fn is_for(hosts: &str, name: &str) -> bool {
+    if hosts.starts_with('|') {
+        return is_hash_of(hosts, name).unwrap_or(false);
+    }
+    let mut found = false;
+    for pattern in hosts.split(',') {
+        let (negated, pattern) = pattern.strip_prefix('!').map_or((false, pattern), |p| (true, p));
+        if glob(pattern.to_ascii_lowercase().as_bytes(), name.as_bytes()) {
+            if negated {
+                return false;
+            }
+            found = true;
+        }
+    }
+    found
+}
+
+/// libssh2 answers *mismatch* where the name matches and the key (here: nothing) does not.
+fn is_hash_of(hosts: &str, name: &str) -> Option<bool> {
+    const ANY_KEY: &str = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA";
+    let mut one = ssh2::Session::new().ok()?.known_hosts().ok()?;
+    one.read_str(&format!("{hosts} {ANY_KEY}\n"), ssh2::KnownHostFileKind::OpenSSH).ok()?;
+    Some(matches!(one.check(name, b"-"), ssh2::CheckResult::Mismatch))
+}
+
+/// `*` and `?`, as ssh's patterns have them.
+fn glob(pattern: &[u8], text: &[u8]) -> bool {
+    let (mut p, mut t) = (0, 0);
+    let mut star = None;
+    while t < text.len() {
+        match pattern.get(p) {
+            Some(b'*') => {
+                star = Some((p, t));
+                p += 1;
+            }
+            Some(c) if *c == b'?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            _ => match star {
+                Some((at, from)) => {
+                    star = Some((at, from + 1));
+                    p = at + 1;
+                    t = from + 1;
+                }
+                None => return false,
+            },
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn blob(kind: &str, fill: u8) -> Vec<u8> {
+        let mut blob = u32::try_from(kind.len()).unwrap().to_be_bytes().to_vec();
+        blob.extend(kind.bytes());
+        blob.extend([0, 0, 0, 32]);
+        blob.extend([fill; 32]);
+        blob
+    }
+
+    fn line(hosts: &str, kind: &str, fill: u8) -> String {
+        format!("{hosts} {kind} {}\n", STANDARD.encode(blob(kind, fill)))
+    }
+
+    fn known(text: &str) -> KnownHosts {
+        let mut all = KnownHosts::default();
+        all.add(Path::new("kh"), text);
+        all
+    }
+
+    const ED: &str = "ssh-ed25519";
+
+    #[test]
+    fn exact_port_pattern_and_negation() {
+        let all = known(&(line("pi,*.lan,!bad.lan", ED, 1) + &line("[pi]:2222", ED, 2)));
+        let judge = |host: &str, port, fill| all.judge(&Names::new(host, port, None), &blob(ED, fill));
+        assert_eq!(judge("PI", 22, 1), Verdict::Known);
+        assert_eq!(judge("x.lan", 22, 1), Verdict::Known);
+        assert_eq!(judge("bad.lan", 22, 1), Verdict::Unknown);
+        assert_eq!(judge("pi", 2222, 2), Verdict::Known);
+        let changed = |line, known_as: &str| Verdict::Changed {
+            file: Path::new("kh"),
+            line,
+            known_as: known_as.to_owned(),
+        };
+        assert_eq!(judge("pi", 2222, 3), changed(2, "[pi]:2222"));
+        assert_eq!(judge("pi", 22, 2), changed(1, "pi"));
+    }
+
+    #[test]
+    fn the_plain_name_vouches_for_another_port_but_accuses_nobody() {
+        let all = known(&line("pi", ED, 1));
+        assert_eq!(all.judge(&Names::new("pi", 2222, None), &blob(ED, 1)), Verdict::Known);
+        assert_eq!(all.judge(&Names::new("pi", 2222, None), &blob(ED, 2)), Verdict::Unknown);
+    }
+
+    #[test]
+    fn an_alias_stands_for_the_host_whatever_its_port() {
+        let all = known(&line("vault", ED, 1));
+        assert_eq!(all.judge(&Names::new("10.0.0.1", 2222, Some("vault")), &blob(ED, 1)), Verdict::Known);
+    }
+
+    #[test]
+    fn revoked_wins_over_known() {
+        let all = known(&(line("pi", ED, 1) + "@revoked " + &line("*", ED, 1)));
+        assert_eq!(
+            all.judge(&Names::new("pi", 22, None), &blob(ED, 1)),
+            Verdict::Revoked { file: Path::new("kh"), line: 2 }
+        );
+    }
+
+    #[test]
+    fn comments_authorities_and_broken_lines_say_nothing() {
+        let all = known(&format!("# c\n\npi\npi x !!\n@cert-authority {}", line("pi", ED, 1)));
+        assert_eq!(all.judge(&Names::new("pi", 22, None), &blob(ED, 1)), Verdict::Unknown);
+    }
+
+    #[test]
+    fn hashed_names_are_found_and_the_known_types_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("a/known_hosts");
+        append(&file, &Names::new("pi", 2222, None), &blob(ED, 1), true).unwrap();
+        append(&file, &Names::new("pi", 22, None), &blob("ssh-rsa", 1), false).unwrap();
+        let text = std::fs::read_to_string(&file).unwrap();
+        assert!(text.starts_with("|1|") && text.lines().nth(1).unwrap().starts_with("pi "), "{text}");
+        let all = KnownHosts::load([&file]);
+        assert_eq!(all.judge(&Names::new("pi", 2222, None), &blob(ED, 1)), Verdict::Known);
+        assert_eq!(all.judge(&Names::new("pi", 2223, None), &blob(ED, 1)), Verdict::Unknown);
+        assert_eq!(all.key_types(&Names::new("pi", 2222, None)), [ED, "ssh-rsa"]);
+    }
+
+    proptest! {
+        #[test]
+        fn any_file_can_be_judged(text in "[ -~\n|@*?!,]{0,300}") {
+            let _ = known(&text).judge(&Names::new("pi", 22, None), &blob(ED, 1));
+        }
+    }
+}

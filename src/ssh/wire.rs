@@ -1,0 +1,79 @@
+//! The bytes' way to a host: TCP to any of its addresses, or a proxy.
+
+use super::config::Settings;
+use super::error::ConnectError;
+use super::proxy::Proxy;
+use super::target::Target;
+use ssh2::Session;
+use std::io::ErrorKind;
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::time::{Duration, Instant};
+
+/// Gives `session` its stream; returns a second descriptor of it, to wait on, and the proxy behind it.
+pub(super) fn attach(
+    session: &mut Session,
+    settings: &Settings,
+    target: &Target,
+    patience: Duration,
+) -> Result<(OwnedFd, Option<Proxy>), ConnectError> {
+    let unreachable =
+        |e: std::io::Error| ConnectError::Unreachable { name: target.name.clone(), detail: e.to_string() };
+    match Proxy::start(settings, target) {
+        Err(e) => Err(ConnectError::Proxy {
+            name: target.name.clone(),
+            via: "its ProxyCommand or ProxyJump".into(),
+            detail: e.to_string(),
+        }),
+        Ok(Some((stream, proxy))) => {
+            let polled = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
+            session.set_tcp_stream(stream);
+            Ok((polled, Some(proxy)))
+        }
+        Ok(None) => {
+            let stream = dial(settings, target, patience)?;
+            let polled = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
+            session.set_tcp_stream(stream);
+            Ok((polled, None))
+        }
+    }
+}
+
+/// The first of the host's addresses that takes the connection; all of them share `patience`.
+fn dial(settings: &Settings, target: &Target, patience: Duration) -> Result<TcpStream, ConnectError> {
+    let name = || target.name.clone();
+    let resolve =
+        |detail: String| ConnectError::Resolve { name: name(), address: settings.host.clone(), detail };
+    let addresses: Vec<_> = (settings.host.as_str(), settings.port)
+        .to_socket_addrs()
+        .map_err(|e| resolve(e.to_string()))?
+        .collect();
+    let deadline = Instant::now() + patience;
+    let mut worst = resolve("the name has no address".into());
+    for (tried, address) in addresses.iter().enumerate() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);
+        match TcpStream::connect_timeout(address, share.max(Duration::from_millis(1))) {
+            Ok(stream) => {
+                // Without these the connection is slower or found dead later, no more.
+                let _ = stream.set_nodelay(true);
+                let _ = rustix::net::sockopt::set_socket_keepalive(&stream, true);
+                return Ok(stream);
+            }
+            Err(e) => {
+                worst = match e.kind() {
+                    ErrorKind::ConnectionRefused => {
+                        ConnectError::Refused { name: name(), port: settings.port }
+                    }
+                    ErrorKind::TimedOut => ConnectError::TimedOut {
+                        name: name(),
+                        during: "connecting",
+                        seconds: patience.as_secs(),
+                    },
+                    _ => ConnectError::Unreachable { name: name(), detail: e.to_string() },
+                };
+            }
+        }
+    }
+    Err(worst)
+}

@@ -1,0 +1,44 @@
+//! Text that others wrote, made fit to be shown.
+
+/// Characters that one line of an error takes at most.
+const LONGEST: usize = 400;
+
+/// `text` fit for one line of a terminal: white space and control characters become single spaces, marks that
+/// turn the direction of writing are left out, and it is bounded.
+pub fn plain(text: &str) -> String {
+    let turning =
+        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let spaced: String =
+        text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    let mut line = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    if let Some((end, _)) = line.char_indices().nth(LONGEST) {
+        line.truncate(end);
+        line.push('…');
+    }
+    line
+}
+
+/// `text` with its lines kept and every other control character left out, as an answer is shown.
+pub fn harmless(text: &str) -> String {
+    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn escapes_lose_their_power() {
+        assert_eq!(plain("\x1b[2Jgone\r\n\tx\u{202e}y"), "[2Jgone xy");
+        assert_eq!(harmless("a\n\x1b]0;title\x07b\tc"), "a\n]0;titleb\tc");
+    }
+
+    proptest! {
+        #[test]
+        fn plain_text_is_one_bounded_line(text: String) {
+            let plain = plain(&text);
+            prop_assert!(!plain.chars().any(char::is_control) && plain.chars().count() <= LONGEST + 1);
+        }
+    }
+}

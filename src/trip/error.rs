@@ -1,0 +1,343 @@
+//! Why a trip did not go through, by phase: what happened, where, and what is safe.
+
+use crate::disk::DiskError;
+use crate::dispatch::{Step, StoreError};
+use crate::host::{AnswerError, FramesError};
+use crate::hosts::HostsError;
+use crate::opencode::{DatabaseError, ProgramError};
+use crate::prepare::{HomeError, PrepareError};
+use crate::session::ExportError;
+use crate::ssh::ConnectError;
+use crate::transport::TransportError;
+use std::path::PathBuf;
+
+/// Whom to blame decides what to do about it: the exit status and whether trying again may help.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// Something failed.
+    Failed,
+    /// What was asked for makes no sense.
+    Usage,
+    /// The host was not reached or did not let us in.
+    Unreachable,
+    /// Nothing was changed, because it would not be safe or possible.
+    Refused,
+}
+
+/// Why a trip did not go through.
+#[derive(Debug, thiserror::Error)]
+pub enum TripError {
+    /// No such session in the local database.
+    #[error("there is no session {session} in opencode's database here")]
+    UnknownSession {
+        /// The id.
+        session: String,
+    },
+    /// Neither hosts.json nor ssh know the host.
+    #[error("no host is called {name:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]
+    UnknownHost {
+        /// As given.
+        name: String,
+        /// The nearest name there is.
+        nearest: Option<String>,
+    },
+    /// hosts.json cannot be used.
+    #[error(transparent)]
+    Hosts(#[from] HostsError),
+    /// The message cannot be sent.
+    #[error("{0}")]
+    Message(&'static str),
+    /// What was asked for cannot be put together.
+    #[error("{0}")]
+    Usage(String),
+    /// Another kugetsu works on the session.
+    #[error("session {session} is in use: {by}")]
+    Busy {
+        /// The session.
+        session: String,
+        /// Who, and since when.
+        by: String,
+    },
+    /// A host holds the session.
+    #[error("session {session} is on {host} (dispatch {dispatch}, {state})")]
+    Away {
+        /// The session.
+        session: String,
+        /// Who holds it.
+        host: String,
+        /// The trip that took it there.
+        dispatch: String,
+        /// Where that stands.
+        state: &'static str,
+    },
+    /// No dispatch answers to this.
+    #[error("there is no dispatch for {0:?}")]
+    UnknownDispatch(String),
+    /// The run goes on, so the session cannot come home now.
+    #[error("the run on {host} has not ended")]
+    StillRunning {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+    },
+    /// The user's `--timeout` passed.
+    #[error("the run on {host} has not ended within {}", humantime::format_duration(*after))]
+    TimedOut {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+        /// The user's patience.
+        after: std::time::Duration,
+    },
+    /// A file or directory here.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// A record here.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The local opencode.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The local opencode's database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The export is not what it should be.
+    #[error("the export of {session} cannot be used: {source}")]
+    Export {
+        /// The session.
+        session: String,
+        /// Why.
+        source: ExportError,
+    },
+    /// The outgoing copy could not be made.
+    #[error("the copy for {host} could not be made: {source}")]
+    Prepare {
+        /// The host.
+        host: String,
+        /// Why.
+        source: PrepareError,
+    },
+    /// No connection.
+    #[error("{source}")]
+    Connect {
+        /// The host.
+        host: String,
+        /// Why.
+        source: ConnectError,
+    },
+    /// The connection broke, or the host said no to a transfer.
+    #[error("{host}, {}: {source}", step.name())]
+    Transport {
+        /// The host.
+        host: String,
+        /// The step.
+        step: Step,
+        /// Why.
+        source: TransportError,
+    },
+    /// The connection broke while the run was being started.
+    #[error(
+        "the connection to {host} broke while the run was being started, so whether it runs is not known: {source}"
+    )]
+    LaunchUnknown {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+        /// How it broke.
+        source: TransportError,
+    },
+    /// A script there failed.
+    #[error("{host}, {}: {source}", step.name())]
+    Script {
+        /// The host.
+        host: String,
+        /// The step.
+        step: Step,
+        /// Why.
+        source: AnswerError,
+    },
+    /// The host cannot do it.
+    #[error("{host}: {what}")]
+    Unfit {
+        /// The host.
+        host: String,
+        /// What is missing or wrong there.
+        what: String,
+        /// What to do about it.
+        cure: String,
+    },
+    /// What the watch said makes no sense.
+    #[error("{host}, wait: {source}")]
+    Watch {
+        /// The host.
+        host: String,
+        /// Why.
+        source: FramesError,
+    },
+    /// The runner is gone without a result.
+    #[error("the run on {host} is gone without a result{}", if words.is_empty() { String::new() } else { format!(": {words}") })]
+    Lost {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+        /// Its last words.
+        words: String,
+    },
+    /// What came back is not what it should be.
+    #[error("what came back from {host} cannot be used: {source}")]
+    Home {
+        /// The host.
+        host: String,
+        /// Why.
+        source: HomeError,
+        /// The file, which is kept.
+        kept: PathBuf,
+    },
+    /// What came back is not what the host said it sends.
+    #[error("what came back from {host} is not whole: {what}")]
+    Cut {
+        /// The host.
+        host: String,
+        /// What differs.
+        what: String,
+    },
+    /// The session went on here while it was away.
+    #[error("session {session} went on here while it was on {host}")]
+    Diverged {
+        /// The session.
+        session: String,
+        /// The host.
+        host: String,
+        /// What came back, which is kept.
+        kept: PathBuf,
+    },
+    /// opencode said that it imported, and rows are missing.
+    #[error(
+        "opencode imported what came back from {host}, but {missing} of its messages and parts are not in the database"
+    )]
+    RowsMissing {
+        /// The host.
+        host: String,
+        /// How many.
+        missing: usize,
+        /// What came back, which is kept.
+        kept: PathBuf,
+    },
+}
+
+impl TripError {
+    /// What sort of failure it is.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Self::UnknownHost { .. }
+            | Self::Hosts(_)
+            | Self::Message(_)
+            | Self::Usage(_)
+            | Self::UnknownDispatch(_) => Kind::Usage,
+            Self::Connect { .. }
+            | Self::LaunchUnknown { .. }
+            | Self::Transport { source: TransportError::Lost { .. }, .. } => Kind::Unreachable,
+            Self::UnknownSession { .. }
+            | Self::Busy { .. }
+            | Self::Away { .. }
+            | Self::StillRunning { .. }
+            | Self::Unfit { .. }
+            | Self::Diverged { .. } => Kind::Refused,
+            _ => Kind::Failed,
+        }
+    }
+
+    /// The step it happened in.
+    pub fn step(&self) -> Step {
+        match self {
+            Self::UnknownSession { .. }
+            | Self::UnknownHost { .. }
+            | Self::Hosts(_)
+            | Self::Message(_)
+            | Self::Usage(_)
+            | Self::UnknownDispatch(_)
+            | Self::Database(_) => Step::Resolve,
+            Self::Busy { .. } | Self::Away { .. } => Step::Lock,
+            Self::Disk(_) | Self::Store(_) => Step::Record,
+            Self::Program(_) | Self::Export { .. } => Step::Export,
+            Self::Prepare { .. } => Step::Prepare,
+            Self::Connect { .. } => Step::Connect,
+            Self::Transport { step, .. } | Self::Script { step, .. } => *step,
+            Self::Unfit { .. } => Step::Probe,
+            Self::LaunchUnknown { .. } => Step::Launch,
+            Self::StillRunning { .. } | Self::TimedOut { .. } | Self::Watch { .. } | Self::Lost { .. } => {
+                Step::Wait
+            }
+            Self::Cut { .. } => Step::Fetch,
+            Self::Home { .. } | Self::Diverged { .. } => Step::Verify,
+            Self::RowsMissing { .. } => Step::Import,
+        }
+    }
+
+    /// Whether the same command may well work a little later.
+    pub fn retryable(&self) -> bool {
+        match self {
+            Self::Connect { source, .. } => source.retryable(),
+            Self::LaunchUnknown { .. }
+            | Self::Busy { .. }
+            | Self::StillRunning { .. }
+            | Self::TimedOut { .. }
+            | Self::Cut { .. } => true,
+            Self::Transport { source, .. } => matches!(source, TransportError::Lost { .. }),
+            _ => false,
+        }
+    }
+
+    /// What is safe now, where that is not plain from the error itself.
+    pub fn safe(&self) -> Option<String> {
+        let here = "the session here is as it was";
+        match self {
+            Self::LaunchUnknown { .. } => Some(here.to_owned()),
+            Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
+                Some(format!("the work stays on the host, and {here}"))
+            }
+            Self::Transport { host, step, .. } | Self::Script { host, step, .. } if *step <= Step::Launch => {
+                Some(format!("nothing runs on {host}, and {here}"))
+            }
+            Self::Transport { .. } => Some(format!("what was done there stays there, and {here}")),
+            Self::Unfit { host, .. } => Some(format!("nothing was started on {host}, and {here}")),
+            Self::Export { .. } | Self::Prepare { .. } | Self::Program(_) => Some(here.to_owned()),
+            Self::Home { kept, .. } | Self::Diverged { kept, .. } | Self::RowsMissing { kept, .. } => {
+                Some(format!("{here}; what came back is kept in {}", kept.display()))
+            }
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn hint(&self) -> Option<String> {
+        match self {
+            Self::UnknownSession { .. } => Some("list the sessions: opencode session list".to_owned()),
+            Self::UnknownHost { name, .. } => {
+                Some(format!("list the hosts: kugetsu hosts; or check that this works: ssh {name} true"))
+            }
+            Self::Away { dispatch, .. } => Some(format!("bring it home: kugetsu wait {dispatch}")),
+            Self::TimedOut { dispatch, .. } | Self::StillRunning { dispatch, .. } => {
+                Some(format!("it goes on there; wait for it and bring it home: kugetsu wait {dispatch}"))
+            }
+            Self::LaunchUnknown { dispatch, .. } => {
+                Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
+            }
+            Self::Unfit { cure, .. } => Some(cure.clone()),
+            Self::Connect { source, .. } => source.hint(),
+            Self::Lost { dispatch, host, .. } => Some(format!(
+                "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there"
+            )),
+            Self::Store(StoreError::Damaged { path, .. }) => Some(format!(
+                "nothing was written over it; move it away to go on: mv {0} {0}.bad",
+                path.display()
+            )),
+            Self::Store(StoreError::Newer { .. }) => Some("use that newer kugetsu".to_owned()),
+            _ => None,
+        }
+    }
+}

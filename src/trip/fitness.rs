@@ -1,0 +1,251 @@
+//! Whether a host can do what is planned: the facts against the needs, before anything is written there.
+
+use super::TripError;
+use crate::host::{Checked, Facts};
+use crate::hosts::nearest;
+use crate::opencode::Version;
+use crate::session::Setting;
+use crate::text::plain;
+
+/// Clocks that differ by no more than this need no care; in milliseconds.
+const CLOCK_TOLERANCE: i64 = 2000;
+/// Room for opencode's own database work beside the session, in bytes.
+const SPARE: u64 = 32 << 20;
+
+fn unfit(host: &str, what: impl Into<String>, cure: impl Into<String>) -> TripError {
+    TripError::Unfit { host: host.to_owned(), what: what.into(), cure: cure.into() }
+}
+
+/// Checks what the probe found, and gives the path of opencode there. `now_ms` is our clock when the answer came.
+pub(super) fn check_facts(host: &str, facts: &Facts, now_ms: i64) -> Result<String, TripError> {
+    let system = facts.system.as_str();
+    if ["MINGW", "MSYS", "CYGWIN", "Windows"].iter().any(|name| system.starts_with(name)) {
+        return Err(unfit(
+            host,
+            format!("it runs {system}, which kugetsu cannot work on"),
+            "use the sshd of a WSL system there",
+        ));
+    }
+    let Some(opencode) = &facts.opencode else {
+        return Err(unfit(
+            host,
+            "no opencode was found there",
+            format!(
+                "install it there (npm install -g opencode-ai), or name its path as \"opencode\" in {host}'s entry of hosts.json"
+            ),
+        ));
+    };
+    if !facts.writable {
+        return Err(unfit(
+            host,
+            "~/.kugetsu there cannot be written",
+            "see to the permissions of the home directory there",
+        ));
+    }
+    if !facts.scp {
+        return Err(unfit(
+            host,
+            "it has no scp, by which files are sent",
+            "install OpenSSH's client programs there",
+        ));
+    }
+    if let Some(blocked) = &facts.blocked {
+        let what = format!(
+            "the directory {} cannot be made: {} is not a directory",
+            plain(&facts.directory),
+            plain(blocked)
+        );
+        return Err(unfit(host, what, "name another directory: --dir DIR"));
+    }
+    if let Some(readonly) = &facts.readonly {
+        let what = format!(
+            "the directory {} cannot be used: no permission in {}",
+            plain(&facts.directory),
+            plain(readonly)
+        );
+        return Err(unfit(host, what, "name another directory: --dir DIR"));
+    }
+    check_clock(host, facts, now_ms)?;
+    Ok(opencode.clone())
+}
+
+/// How far the host's clock is ahead of ours, in milliseconds; negative: behind.
+pub(super) fn clock_ahead(facts: &Facts, now_ms: i64) -> Option<i64> {
+    // Without parts of a second, half a one is as good a guess as any.
+    let there = facts.clock_ms?.saturating_add(if facts.clock_exact { 0 } else { 500 });
+    Some(there.saturating_sub(now_ms))
+}
+
+fn check_clock(host: &str, facts: &Facts, now_ms: i64) -> Result<(), TripError> {
+    let Some(ahead) = clock_ahead(facts, now_ms) else {
+        return Err(unfit(host, "it does not tell the time", "see that `date +%s` works there"));
+    };
+    if ahead.abs() <= CLOCK_TOLERANCE {
+        return Ok(());
+    }
+    let by = humantime::format_duration(std::time::Duration::from_secs(ahead.unsigned_abs() / 1000));
+    let side = if ahead > 0 { "ahead of" } else { "behind" };
+    // With a newest message ahead of its clock, opencode stores the prompt, does nothing, and exits 0.
+    Err(unfit(
+        host,
+        format!(
+            "its clock is {by} {side} the one here, and opencode does not answer messages from the future"
+        ),
+        "set the clock there (for example: sudo timedatectl set-ntp true)",
+    ))
+}
+
+/// Checks that a session of `bytes` has room there: the parcel, the file, the rows, and the back-file.
+pub(super) fn check_room(host: &str, facts: &Facts, bytes: u64) -> Result<(), TripError> {
+    let need = bytes.saturating_mul(4).saturating_add(SPARE);
+    match facts.free {
+        Some(free) if free < need => Err(unfit(
+            host,
+            format!(
+                "no room: {} are free in the home directory there, and {} are needed",
+                mib(free),
+                mib(need)
+            ),
+            format!("make room there; see where it went: ssh {host} df -h"),
+        )),
+        _ => Ok(()),
+    }
+}
+
+fn mib(bytes: u64) -> String {
+    format!("{} MiB", bytes >> 20)
+}
+
+/// Checks the version, and that agent and model exist: opencode takes another silently where they do not.
+pub(super) fn check_opencode(host: &str, checked: &Checked, setting: &Setting) -> Result<(), TripError> {
+    let Some(version) = Version::parse(&checked.version) else {
+        let what = format!("opencode there does not tell its version: {:?}", checked.version);
+        return Err(unfit(host, what, format!("see what it says: ssh {host} opencode --version")));
+    };
+    if !version.is_supported() {
+        let what = format!("opencode there is {}; kugetsu works with 1.x", checked.version);
+        return Err(unfit(
+            host,
+            what,
+            "name the path of a 1.x as \"opencode\" in the host's entry of hosts.json",
+        ));
+    }
+    if let Some(agent) = &setting.agent {
+        known(host, "agent", agent, &checked.agents, &checked.trouble)?;
+    }
+    if let Some(model) = &setting.model {
+        known(host, "model", &model.to_string(), &checked.models, &checked.trouble)?;
+    }
+    Ok(())
+}
+
+fn known(host: &str, what: &str, name: &str, names: &[String], trouble: &str) -> Result<(), TripError> {
+    if names.iter().any(|known| known == name) {
+        return Ok(());
+    }
+    let nearest = nearest(name, names.iter().map(String::as_str));
+    let meant = nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let words = match (names.is_empty(), trouble) {
+        (true, words) if !words.is_empty() => format!(" (opencode there said: {words})"),
+        _ => String::new(),
+    };
+    Err(unfit(
+        host,
+        format!("opencode there has no {what} {name}{meant}{words}"),
+        format!(
+            "see what it has: ssh {host} opencode {}; choose one: --{what} NAME",
+            if what == "agent" { "agent list" } else { "models" }
+        ),
+    ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const NOW: i64 = 1_795_170_275_000;
+
+    fn facts() -> Facts {
+        Facts {
+            system: "Linux".into(),
+            home: "/home/pi".into(),
+            path: "/bin".into(),
+            opencode: Some("/bin/opencode".into()),
+            directory: "/home/pi/app".into(),
+            blocked: None,
+            readonly: None,
+            free: Some(1 << 30),
+            writable: true,
+            gzip: true,
+            scp: true,
+            fingerprint: "1 2".into(),
+            clock_ms: Some(NOW),
+            clock_exact: true,
+        }
+    }
+
+    fn refused(facts: &Facts) -> String {
+        check_facts("pi", facts, NOW).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_sound_host_is_fit() {
+        assert_eq!(check_facts("pi", &facts(), NOW + 1500).unwrap(), "/bin/opencode");
+    }
+
+    #[test]
+    fn what_a_host_lacks_is_named() {
+        assert!(refused(&Facts { opencode: None, ..facts() }).contains("no opencode"));
+        assert!(refused(&Facts { system: "MINGW64_NT-10.0".into(), ..facts() }).contains("MINGW64"));
+        assert!(refused(&Facts { writable: false, ..facts() }).contains(".kugetsu"));
+        assert!(refused(&Facts { scp: false, ..facts() }).contains("scp"));
+        assert!(refused(&Facts { blocked: Some("/home/pi/f".into()), ..facts() }).contains("/home/pi/f"));
+        assert!(refused(&Facts { readonly: Some("/srv".into()), ..facts() }).contains("/srv"));
+    }
+
+    #[test]
+    fn a_clock_that_is_off_is_named_with_its_side() {
+        assert!(refused(&Facts { clock_ms: Some(NOW + 600_000), ..facts() }).contains("10m ahead"));
+        assert!(refused(&Facts { clock_ms: Some(5000), ..facts() }).contains("behind"));
+        assert!(refused(&Facts { clock_ms: None, ..facts() }).contains("time"));
+        assert!(
+            check_facts("pi", &Facts { clock_ms: Some(NOW - 1000), clock_exact: false, ..facts() }, NOW)
+                .is_ok()
+        );
+    }
+
+    #[test]
+    fn room_is_reckoned_with_all_that_will_be_written() {
+        let facts = Facts { free: Some(100 << 20), ..facts() };
+        assert!(check_room("pi", &facts, 16 << 20).is_ok());
+        assert!(check_room("pi", &facts, 20 << 20).unwrap_err().to_string().contains("no room"));
+        assert!(check_room("pi", &Facts { free: None, ..facts }, u64::MAX).is_ok());
+    }
+
+    #[test]
+    fn agents_and_models_must_exist_there() {
+        let checked = Checked {
+            version: "1.18.33".into(),
+            agents: vec!["build".into(), "plan".into()],
+            models: vec!["p/m1".into()],
+            trouble: String::new(),
+        };
+        let setting = |agent: &str, model: &str| Setting {
+            agent: Some(agent.into()),
+            model: Some(model.parse().unwrap()),
+        };
+        assert!(check_opencode("pi", &checked, &setting("plan", "p/m1")).is_ok());
+        let error = check_opencode("pi", &checked, &setting("pln", "p/m1")).unwrap_err().to_string();
+        assert!(error.contains("no agent pln") && error.contains("plan?"), "{error}");
+        assert!(
+            check_opencode("pi", &checked, &setting("plan", "p/m9"))
+                .unwrap_err()
+                .to_string()
+                .contains("p/m9")
+        );
+        let newer = Checked { version: "2.0.1".into(), ..checked.clone() };
+        assert!(check_opencode("pi", &newer, &Setting::default()).unwrap_err().to_string().contains("2.0.1"));
+        let odd = Checked { version: "command not found".into(), ..checked };
+        assert!(check_opencode("pi", &odd, &Setting::default()).is_err());
+    }
+}

@@ -1,0 +1,43 @@
+//! A connection as async code uses it: each call runs on a worker thread, one at a time.
+
+use crate::hosts::HostEntry;
+use crate::ssh::ConnectError;
+use crate::transport::{Transport, TransportError};
+use std::time::Duration;
+
+/// Makes connections. Implemented where adapters are put together.
+pub trait Connector: Send + Sync {
+    /// Connects to a host and logs in; blocks.
+    fn connect(&self, host: &HostEntry, patience: Duration) -> Result<Box<dyn Transport>, ConnectError>;
+}
+
+/// One connection. It is lent to a worker thread for each call, so no two calls can overlap.
+pub(super) struct Link {
+    transport: Option<Box<dyn Transport>>,
+}
+
+impl Link {
+    pub(super) fn new(transport: Box<dyn Transport>) -> Self {
+        Self { transport: Some(transport) }
+    }
+
+    /// Runs `call` with the connection on a worker thread. If the future is dropped meanwhile the
+    /// call goes on there by itself, and the connection is gone for everybody else.
+    pub(super) async fn call<T: Send + 'static>(
+        &mut self,
+        call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
+    ) -> Result<T, TransportError> {
+        let gone = || TransportError::Lost {
+            during: "waiting".to_owned(),
+            detail: "the connection is closed".to_owned(),
+        };
+        let mut transport = self.transport.take().ok_or_else(gone)?;
+        let worker = tokio::task::spawn_blocking(move || {
+            let result = call(transport.as_mut());
+            (transport, result)
+        });
+        let (transport, result) = worker.await.map_err(|_| gone())?;
+        self.transport = Some(transport);
+        result
+    }
+}

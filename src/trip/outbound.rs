@@ -1,0 +1,447 @@
+//! The way out: from a request to a run on the host.
+
+use super::link::Link;
+use super::parcel::{self, Contents};
+use super::plan::{Own, Request};
+use super::{ANSWER, LAUNCH_PATIENCE, News, PATIENCE, Tools, Trip, TripError};
+use super::{checked, fitness, prompt};
+use crate::clock;
+use crate::disk::{self, DiskError};
+use crate::dispatch::{Dispatch, Plan, Record, Sent, State, Step, new_id};
+use crate::host::{self, Answer, AnswerError, Checked, Facts, HostEnv, Launch, Launched, Run};
+use crate::opencode::Database;
+use crate::prepare::Spec;
+use crate::session::{Model, Scan, Setting, scan};
+use crate::transport::{Output, Script, TransportError};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// What a trip would do; nothing of it was done.
+#[derive(Debug)]
+pub struct DryRun {
+    /// The session's title.
+    pub title: String,
+    /// Its messages.
+    pub messages: u64,
+    /// Its size in opencode's database, in bytes.
+    pub bytes: u64,
+    /// The directory there.
+    pub directory: String,
+    /// Agent and model there.
+    pub setting: Setting,
+    /// opencode there: version and path.
+    pub opencode: (String, String),
+    /// The prompt, as the model would read it.
+    pub prompt: Vec<u8>,
+}
+
+/// A host that was looked at and found fit.
+struct Found {
+    link: Link,
+    env: HostEnv,
+    facts: Facts,
+    program: String,
+    version: String,
+    /// How far its clock is ahead of ours.
+    ahead_ms: i64,
+}
+
+/// What the local database says of the session.
+struct Local {
+    title: String,
+    own: Own,
+    messages: u64,
+    bytes: u64,
+}
+
+impl Request {
+    /// Everything up to the first change: what would be done, or why it cannot be.
+    ///
+    /// # Errors
+    /// Whatever a real trip would meet by then.
+    pub async fn dry_run(&self, tools: &Tools) -> Result<DryRun, TripError> {
+        self.check_message()?;
+        let local = local(tools, &self.session)?;
+        let plan = self.plan(&local.own, &tools.user_home)?;
+        let found = self.look(tools, &plan, &new_id(clock::now_ms())).await?;
+        fitness::check_room(&self.host.name, &found.facts, local.bytes)?;
+        let prompt = self.prompt(&plan, &found.facts.directory);
+        Ok(DryRun {
+            title: local.title,
+            messages: local.messages,
+            bytes: local.bytes,
+            directory: found.facts.directory,
+            setting: plan.setting,
+            opencode: (found.version, found.program),
+            prompt,
+        })
+    }
+
+    /// Sends the session and starts its run there; returns as soon as it runs.
+    ///
+    /// # Errors
+    /// By phase; nothing runs on the host unless the error says that this is not known.
+    pub async fn launch(&self, tools: &Tools) -> Result<Trip, TripError> {
+        self.check_message()?;
+        let local = local(tools, &self.session)?;
+        let plan = self.plan(&local.own, &tools.user_home)?;
+        let lock = tools.lock(&self.session, &format!("remote {}", self.host.name))?;
+        if let Some(away) = tools.store.away(&self.session)? {
+            return Err(TripError::Away {
+                session: self.session.clone(),
+                host: away.record.host.clone(),
+                dispatch: away.record.id.clone(),
+                state: away.record.state.name(),
+            });
+        }
+        let mut dispatch = tools.store.create(self.record(&local, plan))?;
+        tools.tell(News::Recorded(&dispatch.record));
+        match self.go(tools, &mut dispatch).await {
+            Ok((link, scan)) => Ok(Trip {
+                dispatch,
+                host: self.host.clone(),
+                link: Some(link),
+                left: Some(scan.outline),
+                reply: None,
+                _lock: lock,
+            }),
+            Err(error) => {
+                give_up(&mut dispatch, &error)?;
+                Err(error)
+            }
+        }
+    }
+
+    fn record(&self, local: &Local, plan: Plan) -> Record {
+        let now = clock::now_ms();
+        Record {
+            version: crate::dispatch::VERSION,
+            id: new_id(now),
+            session: self.session.clone(),
+            title: local.title.clone(),
+            issue: None,
+            host: self.host.name.clone(),
+            mode: self.mode,
+            created_ms: now,
+            launched_ms: None,
+            ended_ms: None,
+            plan,
+            sent: None,
+            state: State::Planned,
+            doing: None,
+            result: None,
+            outcome: None,
+            trouble: None,
+        }
+    }
+
+    async fn go(&self, tools: &Tools, dispatch: &mut Dispatch) -> Result<(Link, Scan), TripError> {
+        let export = dispatch.file("export.json");
+        dispatch.begin(Step::Export)?;
+        let (plan, id) = (dispatch.record.plan.clone(), dispatch.record.id.clone());
+        // The host is looked at while opencode exports: on most machines neither waits for the other.
+        let (scan, mut found) = tokio::try_join!(self.export(tools, &export), self.look(tools, &plan, &id))?;
+        let bytes = std::fs::metadata(&export).map_err(|source| DiskError::at(&export, source))?.len();
+        fitness::check_room(&self.host.name, &found.facts, bytes)?;
+        match self.deliver(tools, dispatch, &mut found, &scan).await {
+            Ok(()) => Ok((found.link, scan)),
+            Err(error) => {
+                if !matches!(error, TripError::LaunchUnknown { .. }) {
+                    // What it cannot remove it names in the record; `clean` leaves alone what was launched.
+                    let clean = host::clean(&found.env, &id, false);
+                    if ask(&mut found.link, &self.host.name, Step::Clean, clean, PATIENCE).await.is_ok() {
+                        dispatch.record.state = State::Planned;
+                    }
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Everything that is written on the host.
+    async fn deliver(
+        &self,
+        tools: &Tools,
+        dispatch: &mut Dispatch,
+        found: &mut Found,
+        scan: &Scan,
+    ) -> Result<(), TripError> {
+        let name = &self.host.name;
+        dispatch.record.state = State::Exported;
+        dispatch.begin(Step::Open)?;
+        let plan = &dispatch.record.plan;
+        let run = self.run(&dispatch.record.id, plan, found);
+        let contents = Contents {
+            prompt: self.prompt(plan, &run.directory),
+            runner: host::run(&found.env, &run).text().as_bytes().to_vec(),
+            spec: Spec {
+                directory: run.directory.clone(),
+                setting: plan.setting.clone(),
+                host: name.clone(),
+                now_ms: clock::now_ms(),
+                handoff_call: None,
+            },
+            gzip: run.gzip,
+        };
+        let (prompt_bytes, runner_bytes) = (contents.prompt.len(), contents.runner.len());
+        let packing = {
+            let (export, parcel) = (dispatch.file("export.json"), dispatch.file("parcel"));
+            let (host, scan) = (name.clone(), scan.clone());
+            tokio::task::spawn_blocking(move || parcel::pack(&host, &export, &scan, &parcel, &contents))
+        };
+        let opening = ask(&mut found.link, name, Step::Open, host::open(&found.env, &run.id), PATIENCE);
+        let (packed, opened) = tokio::join!(packing, opening);
+        opened?;
+        let (undo, sum) = packed.map_err(|_| TripError::Usage("the copy was interrupted".to_owned()))??;
+        let parts = scan.outline.part_count() + undo.added.len();
+        let launch = Launch { sum, prompt_bytes, runner_bytes, messages: scan.outline.len(), parts };
+        dispatch.record.sent = Some(Sent { run: run.clone(), launch: launch.clone(), undo });
+        dispatch.begin(Step::Upload)?;
+        dispatch.discard("export.json")?;
+        tools.tell(News::Began(Step::Upload));
+        let bytes = upload(tools, &mut found.link, name, &dispatch.file("parcel"), &run.id).await?;
+        dispatch.reach(State::Uploaded)?;
+        tools.tell(News::Sent { bytes });
+
+        wait_for_clock(scan, found.ahead_ms).await;
+        start(tools, dispatch, &mut found.link, &found.env).await
+    }
+
+    fn run(&self, id: &str, plan: &Plan, found: &Found) -> Run {
+        let model = plan.setting.model.as_ref();
+        Run {
+            id: id.to_owned(),
+            session: self.session.clone(),
+            program: found.program.clone(),
+            directory: found.facts.directory.clone(),
+            agent: plan.setting.agent.clone().unwrap_or_default(),
+            model: model.map(ToString::to_string).unwrap_or_default(),
+            variant: model.and_then(|model| model.variant.clone()).unwrap_or_default(),
+            permission: prompt::permission(&self.host.permission, plan.auto),
+            gzip: found.facts.gzip,
+        }
+    }
+
+    fn prompt(&self, plan: &Plan, directory: &str) -> Vec<u8> {
+        let head = std::fs::read_to_string(Path::new(&plan.home_directory).join(".git/HEAD"));
+        let branch = head.ok().and_then(|head| prompt::branch(&head));
+        prompt::prompt(&self.host.name, directory, branch.as_deref(), &self.message, plan.bare)
+    }
+
+    async fn export(&self, tools: &Tools, into: &Path) -> Result<Scan, TripError> {
+        tools.tell(News::Began(Step::Export));
+        let cache = tools.kugetsu_home.join("cache");
+        disk::private_dir(&cache)?;
+        tools.program.version(Some(&cache.join("opencode.json"))).await?;
+        tools.program.export(&self.session, into).await?;
+        let path = into.to_owned();
+        let scanned = tokio::task::spawn_blocking(move || {
+            File::open(&path).map_err(|source| TripError::Disk(DiskError::at(&path, source))).map(scan)
+        });
+        let scanned =
+            scanned.await.map_err(|_| TripError::Usage("the export was interrupted".to_owned()))??;
+        let unusable = |source| TripError::Export { session: self.session.clone(), source };
+        let scan = scanned.map_err(unusable)?;
+        if scan.id != self.session {
+            return Err(TripError::UnknownSession { session: self.session.clone() });
+        }
+        tools.tell(News::Exported { messages: scan.outline.len() });
+        Ok(scan)
+    }
+
+    /// Connects, looks at the host, and asks opencode there what it has, unless that is remembered.
+    async fn look(&self, tools: &Tools, plan: &Plan, id: &str) -> Result<Found, TripError> {
+        let name = &self.host.name;
+        tools.tell(News::Began(Step::Connect));
+        let mut link = tools.connect(&self.host).await?;
+        tools.tell(News::Connected);
+        let mut env = HostEnv { path: String::new(), variables: self.host.env.clone() };
+        let probe = host::probe(&env, self.host.opencode.as_deref().unwrap_or_default(), &plan.directory);
+        let answer = ask(&mut link, name, Step::Probe, probe, PATIENCE).await?;
+        let now = clock::now_ms();
+        let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
+        let facts = Facts::from_answer(&answer).map_err(garbled)?;
+        let program = fitness::check_facts(name, &facts, now)?;
+        env.path.clone_from(&facts.path);
+        let checked = match checked::recall(&tools.kugetsu_home, name, &facts.fingerprint) {
+            Some(checked) => checked,
+            None => {
+                tools.tell(News::Began(Step::Check));
+                let check = host::check(&env, id, &program, &facts.directory);
+                let answer = ask(&mut link, name, Step::Check, check, 2 * PATIENCE).await?;
+                Checked::from_answer(&answer)
+            }
+        };
+        fitness::check_opencode(name, &checked, &plan.setting)?;
+        // Only what led to a trip is remembered: after a refusal the user changes things there.
+        checked::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
+        let ahead_ms = fitness::clock_ahead(&facts, now).unwrap_or_default();
+        Ok(Found { link, env, facts, program, version: checked.version, ahead_ms })
+    }
+}
+
+/// What opencode's database says of the session, in a moment and without opencode.
+fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
+    let unknown = || TripError::UnknownSession { session: session.to_owned() };
+    if !crate::session::is_session_id(session) {
+        return Err(unknown());
+    }
+    let database = Database::open(&tools.database)?;
+    let row = database.session(session)?.ok_or_else(unknown)?;
+    let last = row.last_user.as_ref();
+    let model = last.and_then(|user| {
+        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
+        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
+    });
+    let setting = Setting { agent: last.and_then(|user| user.agent.clone()).or(row.agent), model };
+    Ok(Local {
+        title: row.title,
+        own: Own { directory: row.directory, setting },
+        messages: row.messages,
+        bytes: row.bytes,
+    })
+}
+
+/// Runs a script and reads its answer.
+pub(super) async fn ask(
+    link: &mut Link,
+    host: &str,
+    step: Step,
+    script: Script,
+    patience: Duration,
+) -> Result<Answer, TripError> {
+    let ran = link.call(move |transport| transport.run(&script, ANSWER, patience)).await;
+    let Output { status, stdout, stderr } =
+        ran.map_err(|source| TripError::Transport { host: host.to_owned(), step, source })?;
+    Answer::parse(&stdout, status, &stderr).map_err(|source| refused(host, step, source))
+}
+
+/// What a script's `fail` word means for the user.
+fn refused(host: &str, step: Step, source: AnswerError) -> TripError {
+    let unfit =
+        |what: String, cure: &str| TripError::Unfit { host: host.to_owned(), what, cure: cure.to_owned() };
+    match &source {
+        AnswerError::Failed { reason, detail } => match reason.as_str() {
+            "room" => unfit(
+                format!("no room or no permission there: {detail}"),
+                "make room there, then the same again",
+            ),
+            "directory" => {
+                unfit(format!("the directory cannot be made or entered: {detail}"), "name another: --dir DIR")
+            }
+            "moved" => unfit(
+                format!("the directory turned out to be {detail}: a link there changed meanwhile"),
+                "the same again",
+            ),
+            _ => TripError::Script { host: host.to_owned(), step, source },
+        },
+        _ => TripError::Script { host: host.to_owned(), step, source },
+    }
+}
+
+async fn upload(
+    tools: &Tools,
+    link: &mut Link,
+    host: &str,
+    parcel: &Path,
+    id: &str,
+) -> Result<u64, TripError> {
+    let total = std::fs::metadata(parcel).map_err(|source| DiskError::at(parcel, source))?.len();
+    let (local, remote): (PathBuf, String) =
+        (parcel.to_owned(), format!("{}/parcel", host::dispatch_directory(id)));
+    let observer = std::sync::Arc::clone(&tools.observer);
+    let sent = link
+        .call(move |transport| {
+            transport.upload(&local, &remote, &mut |done| observer.tell(News::Bytes { done, total }))
+        })
+        .await;
+    sent.map(|()| total).map_err(|source| match source {
+        TransportError::Refused { detail } => {
+            refused(host, Step::Upload, AnswerError::Failed { reason: "room".to_owned(), detail })
+        }
+        source => TripError::Transport { host: host.to_owned(), step: Step::Upload, source },
+    })
+}
+
+/// A host whose clock is a little behind must not see the session's last message in its future.
+async fn wait_for_clock(scan: &Scan, ahead_ms: i64) {
+    let there = clock::now_ms().saturating_add(ahead_ms.min(0));
+    let behind = scan.newest_ms.unwrap_or_default().saturating_sub(there).saturating_add(1);
+    if (1..=5000).contains(&behind) {
+        tokio::time::sleep(Duration::from_millis(behind.unsigned_abs())).await;
+    }
+}
+
+/// Imports there and starts the runner. The host starts a dispatch once, however often it is told to.
+async fn start(
+    tools: &Tools,
+    dispatch: &mut Dispatch,
+    link: &mut Link,
+    env: &HostEnv,
+) -> Result<(), TripError> {
+    let host = dispatch.record.host.clone();
+    let Some(Sent { run, launch, .. }) = dispatch.record.sent.clone() else {
+        return Err(TripError::UnknownDispatch(dispatch.record.id.clone()));
+    };
+    dispatch.begin(Step::Launch)?;
+    tools.tell(News::Began(Step::Launch));
+    let script = host::launch(env, &run, &launch);
+    let answer = match ask(link, &host, Step::Launch, script, LAUNCH_PATIENCE).await {
+        Err(TripError::Transport { source, .. }) => {
+            return Err(TripError::LaunchUnknown { host, dispatch: run.id, source });
+        }
+        answer => answer?,
+    };
+    let launched = Launched::from_answer(&answer).map_err(|source| TripError::Script {
+        host,
+        step: Step::Launch,
+        source,
+    })?;
+    dispatch.record.launched_ms = Some(clock::now_ms());
+    dispatch.reach(State::Launched { identity: launched.identity })?;
+    let model = if run.model.is_empty() { "its default model" } else { &run.model };
+    let agent = if run.agent.is_empty() { "the default agent" } else { &run.agent };
+    tools.tell(News::Working { agent, model, host: &dispatch.record.host, directory: &run.directory });
+    Ok(())
+}
+
+impl Trip {
+    /// Starts a run whose launch was cut short: whether it took place is known only there.
+    pub(super) async fn relaunch(&mut self, tools: &Tools) -> Result<(), TripError> {
+        let name = self.host.name.clone();
+        let mut env = HostEnv { path: String::new(), variables: self.host.env.clone() };
+        let probe = host::probe(
+            &env,
+            self.host.opencode.as_deref().unwrap_or_default(),
+            &self.record().plan.directory,
+        );
+        let mut link = match self.link.take() {
+            Some(link) => link,
+            None => tools.connect(&self.host).await?,
+        };
+        let answer = ask(&mut link, &name, Step::Probe, probe, PATIENCE).await?;
+        let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
+        env.path = Facts::from_answer(&answer).map_err(garbled)?.path;
+        start(tools, &mut self.dispatch, &mut link, &env).await?;
+        self.link = Some(link);
+        Ok(())
+    }
+}
+
+/// Puts the record of a trip that did not come to a run into order. If nothing of it is on the host, nothing of it
+/// need be kept here.
+fn give_up(dispatch: &mut Dispatch, error: &TripError) -> Result<(), TripError> {
+    if matches!(error, TripError::LaunchUnknown { .. }) {
+        return Ok(());
+    }
+    if dispatch.record.state == State::Planned {
+        let path = &dispatch.directory;
+        return std::fs::remove_dir_all(path).map_err(|source| DiskError::at(path, source).into());
+    }
+    for name in ["export.json", "parcel"] {
+        dispatch.discard(name)?;
+    }
+    dispatch.record.ended_ms = Some(clock::now_ms());
+    Ok(dispatch.reach(State::Failed { step: error.step(), message: error.to_string() })?)
+}

@@ -1,0 +1,190 @@
+//! What a trip is asked to do, and what that comes to for one session and one host.
+
+use super::TripError;
+use crate::dispatch::{Mode, Plan};
+use crate::hosts::HostEntry;
+use crate::session::{Model, Setting};
+use std::path::Path;
+
+/// What the user asked for.
+#[derive(Debug, Clone)]
+pub struct Request {
+    /// The host.
+    pub host: HostEntry,
+    /// The session's id.
+    pub session: String,
+    /// The message, byte for byte.
+    pub message: Vec<u8>,
+    /// One-way or round-trip.
+    pub mode: Mode,
+    /// `--dir`.
+    pub directory: Option<String>,
+    /// `--agent`.
+    pub agent: Option<String>,
+    /// `--model`.
+    pub model: Option<Model>,
+    /// `--variant`.
+    pub variant: Option<String>,
+    /// `--auto`.
+    pub auto: bool,
+    /// `--bare`.
+    pub bare: bool,
+}
+
+/// What of a session decides how it is run.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Own {
+    pub(super) directory: String,
+    pub(super) setting: Setting,
+}
+
+impl Request {
+    /// Refuses a message that cannot arrive as it is.
+    pub(super) fn check_message(&self) -> Result<(), TripError> {
+        if self.message.iter().all(u8::is_ascii_whitespace) {
+            return Err(TripError::Message("the message is empty"));
+        }
+        if self.message.contains(&0) {
+            return Err(TripError::Message(
+                "the message holds a NUL character, which opencode would not pass on",
+            ));
+        }
+        if std::str::from_utf8(&self.message).is_err() {
+            return Err(TripError::Message("the message is not UTF-8 text, which opencode would change"));
+        }
+        Ok(())
+    }
+
+    /// Flag, then the host's entry, then the session's own.
+    pub(super) fn plan(&self, own: &Own, user_home: &Path) -> Result<Plan, TripError> {
+        let entry_model = self.host.model.as_deref().map(str::parse::<Model>).transpose();
+        let entry_model =
+            entry_model.map_err(|error| TripError::Usage(format!("{}: {error}", self.host.name)))?;
+        let chosen = self.model.clone().or(entry_model);
+        // A variant belongs to its model: the session's own goes with the session's own model only.
+        let given = self.variant.clone().or_else(|| self.host.variant.clone());
+        let model = match chosen {
+            Some(model) => Some(Model { variant: given, ..model }),
+            None => {
+                let own = own.setting.model.clone();
+                own.map(|model| Model { variant: given.or_else(|| model.variant.clone()), ..model })
+            }
+        };
+        if model.is_none() && (self.variant.is_some() || self.host.variant.is_some()) {
+            return Err(TripError::Usage(
+                "a variant needs a model, and this session has none yet: add --model PROVIDER/MODEL"
+                    .to_owned(),
+            ));
+        }
+        let agent =
+            self.agent.clone().or_else(|| self.host.agent.clone()).or_else(|| own.setting.agent.clone());
+        let directory = self.directory.clone().or_else(|| self.host.directory.clone());
+        Ok(Plan {
+            home_directory: own.directory.clone(),
+            directory: directory.unwrap_or_else(|| there(&own.directory, user_home)),
+            setting: Setting { agent, model },
+            auto: self.auto,
+            bare: self.bare,
+        })
+    }
+}
+
+/// The session's own directory as another host would have it: what lies below the home directory here lies
+/// below the home directory there.
+fn there(directory: &str, user_home: &Path) -> String {
+    match Path::new(directory).strip_prefix(user_home) {
+        Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
+        Ok(rest) => format!("~/{}", rest.display()),
+        Err(_) => directory.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> Request {
+        Request {
+            host: HostEntry { name: "pi".into(), ..HostEntry::default() },
+            session: "ses_1".into(),
+            message: b"go on".to_vec(),
+            mode: Mode::OneWay,
+            directory: None,
+            agent: None,
+            model: None,
+            variant: None,
+            auto: false,
+            bare: false,
+        }
+    }
+
+    fn model(text: &str, variant: Option<&str>) -> Model {
+        Model { variant: variant.map(str::to_owned), ..text.parse().unwrap() }
+    }
+
+    fn own() -> Own {
+        let setting = Setting { agent: Some("build".into()), model: Some(model("p/own", Some("low"))) };
+        Own { directory: "/home/me/src/app".into(), setting }
+    }
+
+    fn plan(request: &Request) -> Plan {
+        request.plan(&own(), Path::new("/home/me")).unwrap()
+    }
+
+    #[test]
+    fn the_sessions_own_is_the_last_resort() {
+        let mine = plan(&request());
+        assert_eq!(mine.setting, own().setting);
+        assert_eq!(
+            (mine.directory.as_str(), mine.home_directory.as_str()),
+            ("~/src/app", "/home/me/src/app")
+        );
+    }
+
+    #[test]
+    fn a_flag_beats_the_entry_and_the_entry_beats_the_session() {
+        let mut request = request();
+        request.host.agent = Some("plan".into());
+        request.host.model = Some("p/entry".into());
+        request.host.directory = Some("/srv".into());
+        let entry = plan(&request);
+        assert_eq!(entry.setting.agent.as_deref(), Some("plan"));
+        assert_eq!(
+            entry.setting.model,
+            Some(model("p/entry", None)),
+            "the session's variant is not this model's"
+        );
+        assert_eq!(entry.directory, "/srv");
+        request.agent = Some("build".into());
+        request.model = Some(model("p/flag", None));
+        request.variant = Some("high".into());
+        request.directory = Some("here".into());
+        let flag = plan(&request);
+        assert_eq!(flag.setting.agent.as_deref(), Some("build"));
+        assert_eq!(flag.setting.model, Some(model("p/flag", Some("high"))));
+        assert_eq!(flag.directory, "here");
+    }
+
+    #[test]
+    fn a_variant_alone_goes_with_the_sessions_own_model() {
+        let request = Request { variant: Some("high".into()), ..request() };
+        assert_eq!(plan(&request).setting.model, Some(model("p/own", Some("high"))));
+        let bare = Own { setting: Setting::default(), ..own() };
+        assert!(matches!(request.plan(&bare, Path::new("/")), Err(TripError::Usage(_))));
+    }
+
+    #[test]
+    fn a_directory_outside_of_the_home_stays_what_it_is() {
+        assert_eq!(there("/srv/app", Path::new("/home/me")), "/srv/app");
+        assert_eq!(there("/home/me", Path::new("/home/me")), "~");
+        assert_eq!(there("/home/mean", Path::new("/home/me")), "/home/mean");
+    }
+
+    #[test]
+    fn messages_that_cannot_arrive_are_refused() {
+        for bad in [&b""[..], b" \n", b"a\0b", b"\xff"] {
+            assert!(Request { message: bad.to_vec(), ..request() }.check_message().is_err(), "{bad:?}");
+        }
+        assert!(request().check_message().is_ok());
+    }
+}

@@ -1,0 +1,85 @@
+//! What scripts get to read of a trip; the fields are promised.
+
+use crate::dispatch::{Record, State};
+use serde::Serialize;
+
+/// A trip as `--json` shows it. Unknown is null.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The dispatch's id.
+    pub dispatch: String,
+    /// The session's id.
+    pub session: String,
+    /// The issue it belongs to.
+    pub issue: Option<String>,
+    /// The host's name.
+    pub host: String,
+    /// `one-way` or `round-trip`.
+    pub mode: &'static str,
+    /// Where the trip stands.
+    pub state: &'static str,
+    /// Who holds the session: `here`, or the host's name.
+    pub holder: String,
+    /// The directory of the run.
+    pub directory: Option<String>,
+    /// The agent of the run.
+    pub agent: Option<String>,
+    /// `provider/model` of the run.
+    pub model: Option<String>,
+    /// How the agent's run went.
+    pub run: RunReport,
+    /// Messages that came home.
+    pub new_messages: Option<usize>,
+    /// The text of the last assistant message.
+    pub reply: Option<String>,
+    /// When the run was launched, RFC 3339 in UTC.
+    pub started: Option<String>,
+    /// When the trip ended, likewise.
+    pub finished: Option<String>,
+}
+
+/// The agent's run, apart from the trip.
+#[derive(Debug, Clone, Serialize)]
+pub struct RunReport {
+    /// It did its work; null while that is not known.
+    pub ok: Option<bool>,
+    /// The exit status of opencode.
+    pub exit: Option<i32>,
+    /// Why it did not do its work.
+    pub error: Option<String>,
+}
+
+impl Report {
+    pub(super) fn new(record: &Record, reply: Option<String>) -> Self {
+        let exit = record.result.as_ref().map(|result| result.status);
+        let time = |ms: Option<i64>| {
+            let since = std::time::Duration::from_millis(ms?.try_into().ok()?);
+            Some(humantime::format_rfc3339_seconds(std::time::UNIX_EPOCH + since).to_string())
+        };
+        let directory = record.sent.as_ref().map_or(&record.plan.directory, |sent| &sent.run.directory);
+        Self {
+            dispatch: record.id.clone(),
+            session: record.session.clone(),
+            issue: record.issue.clone(),
+            host: record.host.clone(),
+            mode: record.mode.name(),
+            state: record.state.name(),
+            holder: if record.is_away() { record.host.clone() } else { "here".to_owned() },
+            directory: Some(directory.clone()),
+            agent: record.plan.setting.agent.clone(),
+            model: record.plan.setting.model.as_ref().map(ToString::to_string),
+            run: RunReport {
+                ok: exit.map(|_| record.trouble.is_none()),
+                exit,
+                error: record.trouble.clone(),
+            },
+            new_messages: match record.state {
+                State::Home { new_messages } => Some(new_messages),
+                _ => None,
+            },
+            reply,
+            started: time(record.launched_ms),
+            finished: time(record.ended_ms),
+        }
+    }
+}

@@ -3,11 +3,12 @@
 /// Characters that one line of an error takes at most.
 const LONGEST: usize = 400;
 
-/// `text` fit for one line of a terminal: white space and control characters become single spaces, marks that
+/// `text` fit for one line of a terminal: escape sequences are left out, white space and control characters become single spaces, marks that
 /// turn the direction of writing are left out, and it is bounded.
 pub fn plain(text: &str) -> String {
     let turning =
         |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let text = console::strip_ansi_codes(text);
     let spaced: String =
         text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     let mut line = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
@@ -30,7 +31,7 @@ mod tests {
 
     #[test]
     fn escapes_lose_their_power() {
-        assert_eq!(plain("\x1b[2Jgone\r\n\tx\u{202e}y"), "[2Jgone xy");
+        assert_eq!(plain("\x1b[2Jgone\r\n\tx\u{202e}y"), "gone xy");
         assert_eq!(harmless("a\n\x1b]0;title\x07b\tc"), "a\n]0;titleb\tc");
     }
 

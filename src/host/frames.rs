@@ -138,7 +138,7 @@ mod tests {
     #[test]
     fn the_last_words_of_a_dead_run_are_harmless() {
         let (_, _, last) = all(b"dead\n\x1b[2Jout of\nmemory\n", 4);
-        assert_eq!(last, Some(Frame::Dead("[2Jout of memory".into())));
+        assert_eq!(last, Some(Frame::Dead("out of memory".into())));
     }
 
     #[test]

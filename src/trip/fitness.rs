@@ -145,17 +145,16 @@ fn known(host: &str, what: &str, name: &str, names: &[String], trouble: &str) ->
     }
     let nearest = nearest(name, names.iter().map(String::as_str));
     let meant = nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
-    let words = match (names.is_empty(), trouble) {
-        (true, words) if !words.is_empty() => format!(" (opencode there said: {words})"),
-        _ => String::new(),
-    };
+    let command = if what == "agent" { "agent list" } else { "models" };
+    if names.is_empty() {
+        let words = if trouble.is_empty() { String::new() } else { format!(": {trouble}") };
+        let cure = format!("see what it says: ssh {host} opencode {command}");
+        return Err(unfit(host, format!("opencode there could not say which {what}s it has{words}"), cure));
+    }
     Err(unfit(
         host,
-        format!("opencode there has no {what} {name}{meant}{words}"),
-        format!(
-            "see what it has: ssh {host} opencode {}; choose one: --{what} NAME",
-            if what == "agent" { "agent list" } else { "models" }
-        ),
+        format!("opencode there has no {what} {name}{meant}"),
+        format!("see what it has: ssh {host} opencode {command}; choose one: --{what} NAME"),
     ))
 }
 

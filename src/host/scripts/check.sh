@@ -17,9 +17,9 @@ trap 'exit 1' HUP INT TERM
 base=$directory
 while [ ! -d "$base" ] && [ -n "$base" ]; do base=${base%/*}; done
 cd -P -- "${base:-/}" || fail directory "$base"
-"$program" agent list </dev/null >"$work/agents" 2>"$work/agents.err" &
-"$program" models </dev/null >"$work/models" 2>"$work/models.err" &
-wait
+# One after the other: two that start on a new database at once fail both, each making the same tables.
+"$program" agent list </dev/null >"$work/agents" 2>"$work/agents.err"
+"$program" models </dev/null >"$work/models" 2>"$work/models.err"
 # Agents come as `name (primary)`, each with its permissions behind it.
 say agents "$(grep -E '^[^ ].* \((primary|subagent|all)\)$' "$work/agents")"
 say models "$(grep '^[^ ]*/' "$work/models")"

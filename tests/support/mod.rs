@@ -13,9 +13,11 @@
 )]
 
 pub mod history;
+pub mod recorder;
 pub mod home;
 pub mod host;
 pub mod http;
+pub mod local;
 pub mod machine;
 pub mod model;
 pub mod opencode;

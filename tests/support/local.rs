@@ -1,6 +1,6 @@
 //! A host without SSH: scripts run in a shell of this machine, with a HOME and an environment of their own.
 
-use crate::support::machine::which;
+use super::machine::which;
 use kugetsu::transport::{Output, Script, Transport, TransportError};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -62,9 +62,16 @@ impl Local {
             symlink(&shell[0], tools.join("sh")).unwrap();
             format!("{}:/usr/bin:/bin", tools.display()).into()
         };
-        let environment = [("HOME", home.as_os_str().to_owned()), ("PATH", path), ("SHELL", "/bin/sh".into())]
-            .map(|(name, value)| (name.into(), value));
-        Self { home: home.to_owned(), environment: environment.into(), umask: "022", before: Vec::new(), shell }
+        let environment =
+            [("HOME", home.as_os_str().to_owned()), ("PATH", path), ("SHELL", "/bin/sh".into())]
+                .map(|(name, value)| (name.into(), value));
+        Self {
+            home: home.to_owned(),
+            environment: environment.into(),
+            umask: "022",
+            before: Vec::new(),
+            shell,
+        }
     }
 
     /// Starts a script; its output is a pipe.

@@ -13,7 +13,6 @@
 )]
 
 pub mod history;
-pub mod recorder;
 pub mod home;
 pub mod host;
 pub mod http;
@@ -23,4 +22,5 @@ pub mod model;
 pub mod opencode;
 pub mod process;
 pub mod proxy;
+pub mod recorder;
 pub mod sshd;

@@ -19,5 +19,11 @@ fi
 if [ -e "$here" ] || [ -h "$here" ]; then
 	words=$(mv "$here" "$here.removed.$$" 2>&1) || fail room "$words"
 fi
-words=$(rm -rf "$here.removed".* 2>&1) || fail room "$words"
+tries=0
+until words=$(rm -rf "$here.removed".* 2>&1); do
+	tries=$((tries + 1))
+	# A launch that is under way may still have written something.
+	[ "$tries" -lt 10 ] || fail room "$words"
+	pause 0.1
+done
 say cleaned yes

@@ -7,7 +7,10 @@ here=$HOME/.kugetsu/dispatches/$id
 cd "$here" 2>/dev/null || fail gone "$here"
 
 report() {
-	say identity "$(cat run/identity)"
+	identity=$(cat run/identity)
+	# A cleaning holds the claim, or has been here since.
+	case $identity in '' | removed*) fail gone "$here" ;; esac
+	say identity "$identity"
 	say launched "$1"
 	exit 0
 }
@@ -85,6 +88,7 @@ fi
 
 tries=0
 while [ ! -e run/identity ]; do
+	[ -d "$here" ] || fail gone "$here"
 	tries=$((tries + 1))
 	[ "$tries" -lt 500 ] || fail runner "$(last_words run.err)"
 	pause 0.02

@@ -14,9 +14,10 @@ as_user() (
 	umask "$mask"
 	OPENCODE_DISABLE_AUTOUPDATE=1
 	export OPENCODE_DISABLE_AUTOUPDATE
-	for kenv in $exports; do
-		eval "$kenv=\$kenv_$kenv; export $kenv"
-	done
+	lend=
+	for name in $exports; do lend="$lend $name=\$kenv_$name; export $name;"; done
+	# All at once, behind the last use of a variable of ours.
+	eval "$lend"
 	exec "$@"
 )
 

@@ -3,9 +3,10 @@
 # `NAME.sh` beside it is read before it answers to NAME.
 own=${0%/*}
 before() {
+	# shellcheck source=/dev/null
 	if [ -e "$own/$1.sh" ]; then . "$own/$1.sh"; fi
 }
-# note DIRECTORY FILE-OF-STDIN-OR-NOTHING ARGUMENT…
+# note DIRECTORY: what is seen of this call.
 note() {
 	mkdir -p "$own/seen/$1"
 	echo once >>"$own/seen/$1/times"

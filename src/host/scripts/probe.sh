@@ -128,7 +128,7 @@ else
 fi
 
 # The number before the percentage: a file system's name may hold spaces.
-say free "$(df -Pk "$HOME" 2>/dev/null | sed -n '2,$s/.* \([0-9][0-9]*\) *[0-9][0-9]*% .*/\1/p')"
+say free "$(df -Pk "$HOME" 2>/dev/null | sed -n '2,$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')"
 if [ -e "$HOME/.kugetsu" ]; then
 	[ -w "$HOME/.kugetsu" ] && say writable yes
 else

@@ -1,6 +1,7 @@
 //! The scripts that run on hosts, with a recorder in opencode's place: no SSH, no opencode, no model.
 #![allow(clippy::disallowed_methods, reason = "the files of a test are private by their directory")]
 
+mod asking;
 mod detached;
 mod hostile;
 mod launching;

@@ -6,10 +6,11 @@ use crc::{CRC_32_CKSUM, Crc};
 use flate2::{Compression, write::GzEncoder};
 use kugetsu::host::{self, Answer, AnswerError, Frame, Frames, HostEnv, Launch, Launched, Run, RunResult};
 use kugetsu::transport::{Script, Transport as _};
+use std::collections::BTreeMap;
 use std::fs;
 use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -189,4 +190,18 @@ fn cksum(bytes: &[u8]) -> String {
     let significant = size.iter().rposition(|b| *b != 0).map_or(0, |last| last + 1);
     digest.update(&size[..significant]);
     format!("{} {}", digest.finalize(), bytes.len())
+}
+
+/// Everything below `path` with its size, mode and times.
+pub fn listing(path: &Path) -> BTreeMap<PathBuf, (u64, u32, i64, i64)> {
+    let mut all = BTreeMap::new();
+    let mut left = vec![path.to_owned()];
+    while let Some(path) = left.pop() {
+        let data = fs::symlink_metadata(&path).unwrap();
+        if data.is_dir() {
+            left.extend(fs::read_dir(&path).unwrap().map(|entry| entry.unwrap().path()));
+        }
+        all.insert(path, (data.len(), data.mode(), data.mtime(), data.mtime_nsec()));
+    }
+    all
 }

@@ -1,7 +1,8 @@
-//! A message being edited: its parts and fields stay raw but for those that are set.
+//! A message being edited: its parts and fields stay raw, and in the reader's buffer, but for those that are set.
 
 use crate::session::ExportError;
 use crate::session::raw::Object;
+use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
@@ -35,13 +36,6 @@ impl<'a> Edit<'a> {
         })
     }
 
-    pub(super) fn into_json(mut self) -> Result<String, ExportError> {
-        self.message.set("info", &self.info).map_err(unsound)?;
-        let parts: Vec<&RawValue> = self.parts.iter().map(AsRef::as_ref).collect();
-        self.message.set("parts", &parts).map_err(unsound)?;
-        serde_json::to_string(&self.message).map_err(unsound)
-    }
-
     /// Sets a field of a part.
     pub(super) fn set_in_part(
         &mut self,
@@ -58,5 +52,19 @@ impl<'a> Edit<'a> {
             *slot = Cow::Owned(changed);
         }
         Ok(())
+    }
+}
+
+impl Serialize for Edit<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        for (key, value) in self.message.iter() {
+            match key {
+                "info" => map.serialize_entry(key, &self.info)?,
+                "parts" => map.serialize_entry(key, &self.parts)?,
+                _ => map.serialize_entry(key, value)?,
+            }
+        }
+        map.end()
     }
 }

@@ -2,7 +2,7 @@
 
 use super::edit::{Edit, unsound};
 use super::error::HomeError;
-use super::outgoing::Out;
+use super::out::Out;
 use super::setting::{put, set_on_user};
 use super::settle::{Ending, settle};
 use super::undo::Undo;
@@ -74,7 +74,7 @@ pub fn homecoming(
 ) -> Result<Homecoming, HomeError> {
     let seen = look_through(left, undo, &mut back)?;
     let ending = Ending {
-        handed_off: None,
+        hand_off: None,
         error: "The run on the other host ended while this tool was running; its result is not known."
             .to_owned(),
         now_ms,
@@ -100,7 +100,7 @@ pub fn homecoming(
         if is_last_user {
             put_back(&mut edit.info, undo)?;
         }
-        out.message(&edit.into_json()?).map_err(HomeError::Write)?;
+        out.edited(&edit).map_err(HomeError::Write)?;
     }
     out.end().map_err(HomeError::Write)?;
     Ok(seen.homecoming)

@@ -7,9 +7,12 @@
 mod edit;
 mod error;
 mod home;
+mod out;
 mod outgoing;
 mod setting;
 mod settle;
+#[cfg(test)]
+mod tests;
 mod undo;
 
 pub use error::{HomeError, PrepareError};

@@ -2,10 +2,11 @@
 
 use super::edit::{Edit, unsound};
 use super::error::PrepareError;
+use super::out::Out;
 use super::setting::{former_info, former_user, set_on_info, set_on_user};
-use super::settle::{Ending, settle};
+use super::settle::{Ending, HandOff, settle};
 use super::undo::{FormerInfo, UNDO_VERSION, Undo};
-use crate::session::raw::{Object, quoted};
+use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
 use crate::session::{ExportError, Scan, Setting};
 use std::io::{Read, Write};
@@ -34,8 +35,10 @@ pub struct Spec {
 /// An export that is not sound or not the scanned one; a failing `output`.
 pub fn prepare(input: impl Read, output: impl Write, scan: &Scan, spec: &Spec) -> Result<Undo, PrepareError> {
     let ending = Ending {
-        handed_off: spec.handoff_call.as_deref().map(|call| {
-            (call, format!("The session was handed off to the host {}. The work goes on there.", spec.host))
+        hand_off: spec.handoff_call.as_deref().map(|call| HandOff {
+            call,
+            told: format!("The session was handed off to the host {}. The work goes on there.", spec.host),
+            taken: &scan.outline,
         }),
         error: format!(
             "The session moved to the host {} while this tool was running; its result is not known.",
@@ -84,7 +87,7 @@ pub fn prepare(input: impl Read, output: impl Write, scan: &Scan, spec: &Spec) -
                     undo.last_user = Some(former_user(&message.info.id, &edit.info));
                     set_on_user(&mut edit.info, &spec.setting)?;
                 }
-                out.message(&edit.into_json()?).map_err(PrepareError::Write)?;
+                out.edited(&edit).map_err(PrepareError::Write)?;
             }
             Event::Other(key, text) => out.other(&key, text).map_err(PrepareError::Write)?,
         }
@@ -104,50 +107,4 @@ fn move_to(info: &mut Object<'_>, directory: &str) -> Result<(), ExportError> {
         info.set("path", directory.trim_start_matches('/')).map_err(unsound)?;
     }
     Ok(())
-}
-
-/// Writes a session file: the record, then the messages, one a line.
-pub(super) struct Out<W> {
-    output: W,
-    messages: usize,
-    open: bool,
-}
-
-impl<W: Write> Out<W> {
-    pub(super) fn new(output: W) -> Self {
-        Self { output, messages: 0, open: false }
-    }
-
-    pub(super) fn info(&mut self, json: &str) -> std::io::Result<()> {
-        write!(self.output, "{{\"info\":{json}")
-    }
-
-    pub(super) fn message(&mut self, json: &str) -> std::io::Result<()> {
-        self.output.write_all(if self.open { b",\n" } else { b",\"messages\":[\n" })?;
-        self.open = true;
-        self.messages += 1;
-        self.output.write_all(json.as_bytes())
-    }
-
-    pub(super) fn other(&mut self, key: &str, json: &str) -> std::io::Result<()> {
-        self.close()?;
-        write!(self.output, ",{}:{json}", quoted(key))
-    }
-
-    pub(super) fn end(mut self) -> std::io::Result<()> {
-        if self.messages == 0 {
-            self.output.write_all(b",\"messages\":[")?;
-            self.open = true;
-        }
-        self.close()?;
-        self.output.write_all(b"}\n")?;
-        self.output.flush()
-    }
-
-    fn close(&mut self) -> std::io::Result<()> {
-        if std::mem::take(&mut self.open) {
-            self.output.write_all(b"]")?;
-        }
-        Ok(())
-    }
 }

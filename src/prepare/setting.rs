@@ -37,6 +37,8 @@ pub(super) fn former_user(id: &str, info: &Object<'_>) -> FormerUser {
 }
 
 /// Sets agent and model of a session's own record. `default` is what opencode writes there for no variant.
+///
+/// Only 1.18 writes these fields itself; 1.14 takes them in at import, 1.3 drops them.
 pub(super) fn set_on_info(info: &mut Object<'_>, setting: &Setting) -> Result<(), ExportError> {
     if let Some(agent) = &setting.agent {
         info.set("agent", agent).map_err(unsound)?;
@@ -49,7 +51,10 @@ pub(super) fn set_on_info(info: &mut Object<'_>, setting: &Setting) -> Result<()
     Ok(())
 }
 
-/// Sets agent and model of a user message. Where it has a `variant` of its own (1.3), that is set as well.
+/// Sets agent and model of a user message.
+///
+/// 1.3 keeps the variant beside the model, 1.14 and 1.18 inside it. Home and host may differ in release, and
+/// each drops at import what it does not know, so it is written in both places.
 pub(super) fn set_on_user(info: &mut Object<'_>, setting: &Setting) -> Result<(), ExportError> {
     if let Some(agent) = &setting.agent {
         info.set("agent", agent).map_err(unsound)?;

@@ -6,19 +6,29 @@ use super::edit::{Edit, unsound};
 use super::undo::{AddedPart, CompletedMessage, SettledPart, Undo};
 use crate::session::message::{Message, Open, Part};
 use crate::session::raw::{Lossy, Object};
-use crate::session::{ExportError, Raw, following_part_id};
+use crate::session::{ExportError, Outline, Raw, following_part_id};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
 /// How open calls end.
 pub(super) struct Ending<'a> {
-    /// The call that asked for the hand-off, and what it is told.
-    pub(super) handed_off: Option<(&'a str, String)>,
+    /// The call that asked for the hand-off.
+    pub(super) hand_off: Option<HandOff<'a>>,
     /// What any other call is told.
     pub(super) error: String,
     /// Now, in milliseconds since the epoch.
     pub(super) now_ms: i64,
+}
+
+/// The call that asked for the session to be handed off; it did what it was to do.
+pub(super) struct HandOff<'a> {
+    /// Its call id.
+    pub(super) call: &'a str,
+    /// What it is told.
+    pub(super) told: String,
+    /// The ids that an added part must not have.
+    pub(super) taken: &'a Outline,
 }
 
 /// What was settled in one message.
@@ -44,13 +54,13 @@ pub(super) fn settle(
     ending: &Ending<'_>,
 ) -> Result<Settled, ExportError> {
     let mut settled = Settled::default();
-    let mut handed_off = false;
+    let mut handed_off = None;
     for (index, part) in message.parts.iter().enumerate() {
         let Some(open) = part.open() else { continue };
         let before = Raw::from(state_of(&edit.parts, index)?);
-        let told = ending.handed_off.as_ref().filter(|(call, _)| part.call().as_deref() == Some(*call));
-        handed_off |= told.is_some();
-        let after = ended(before.get(), open, told.map(|(_, told)| told.as_str()), message, ending)?;
+        let asked = ending.hand_off.as_ref().filter(|hand_off| part.call().as_deref() == Some(hand_off.call));
+        handed_off = handed_off.or(asked);
+        let after = ended(before.get(), open, asked.map(|hand_off| hand_off.told.as_str()), message, ending)?;
         edit.set_in_part(index, "state", &after)?;
         settled.parts.push(SettledPart {
             message: message.info.id.clone(),
@@ -61,8 +71,8 @@ pub(super) fn settle(
     if settled.parts.is_empty() || !message.info.is_assistant() {
         return Ok(settled);
     }
-    if handed_off && lacks_step_finish(&message.parts) {
-        settled.added = Some(add_step_finish(edit, message)?);
+    if let Some(hand_off) = handed_off.filter(|_| lacks_step_finish(&message.parts)) {
+        settled.added = add_step_finish(edit, message, hand_off.taken)?;
     }
     if !message.info.time.is_completed() {
         let completed = ending.now_ms.max(message.info.time.created_ms());
@@ -73,7 +83,7 @@ pub(super) fn settle(
             to_raw_value(&time).map_err(unsound)?
         };
         edit.info.set("time", &time).map_err(unsound)?;
-        let finish = handed_off && message.info.finish().is_none();
+        let finish = handed_off.is_some() && message.info.finish().is_none();
         if finish {
             edit.info.set("finish", "tool-calls").map_err(unsound)?;
         }
@@ -144,9 +154,16 @@ fn lacks_step_finish(parts: &[Part<'_>]) -> bool {
     !parts.iter().rev().take_while(|part| part.kind != "step-start").any(|part| part.kind == "step-finish")
 }
 
-fn add_step_finish(edit: &mut Edit<'_>, message: &Message<'_>) -> Result<AddedPart, ExportError> {
+fn add_step_finish(
+    edit: &mut Edit<'_>,
+    message: &Message<'_>,
+    taken: &Outline,
+) -> Result<Option<AddedPart>, ExportError> {
     let last = message.parts.iter().map(|part| part.id.as_str()).max().unwrap_or("prt_0");
-    let id = following_part_id(last);
+    let taken = taken.sorted();
+    let free = std::iter::successors(following_part_id(last), |id| following_part_id(id))
+        .find(|id| taken.binary_search(&id.as_str()).is_err());
+    let Some(id) = free else { return Ok(None) };
     let part = json!({
         "id": id,
         "sessionID": message.info.session,
@@ -157,5 +174,5 @@ fn add_step_finish(edit: &mut Edit<'_>, message: &Message<'_>) -> Result<AddedPa
         "tokens": {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}},
     });
     edit.parts.push(Cow::Owned(to_raw_value(&part).map_err(unsound)?));
-    Ok(AddedPart { message: message.info.id.clone(), part: id })
+    Ok(Some(AddedPart { message: message.info.id.clone(), part: id }))
 }

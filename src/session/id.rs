@@ -26,11 +26,11 @@ pub fn is_part_id(text: &str) -> bool {
     is_id(text, "prt")
 }
 
-/// A part id that sorts right behind `last` and is the same on every call.
+/// A part id that sorts right behind `last` and is the same on every call; `None` if there is none so short.
 ///
 /// opencode's ids are 12 hex digits of (milliseconds × 0x1000 + counter), cut to 48 bits, and 14 base-62
 /// characters; the next counter value keeps the time. An id of another make gets a character more.
-pub(crate) fn following_part_id(last: &str) -> String {
+pub(crate) fn following_part_id(last: &str) -> Option<String> {
     let counted = last
         .strip_prefix("prt_")
         .filter(|rest| rest.len() == 26)
@@ -38,10 +38,11 @@ pub(crate) fn following_part_id(last: &str) -> String {
         .filter(|(hex, _)| hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
         .and_then(|(hex, tail)| Some((u64::from_str_radix(hex, 16).ok()? + 1, tail)))
         .filter(|(number, _)| *number < 1 << 48);
-    match counted {
+    let id = match counted {
         Some((number, tail)) => format!("prt_{number:012x}{tail}"),
         None => format!("{last}0"),
-    }
+    };
+    is_part_id(&id).then_some(id)
 }
 
 #[cfg(test)]
@@ -68,10 +69,12 @@ mod tests {
             "prt-mine",
             "prt_00000000000zzzzzzzzzzzzzzz",
         ] {
-            let next = following_part_id(last);
+            let next = following_part_id(last).unwrap();
             assert!(next.as_str() > last, "{last} {next}");
             assert!(is_part_id(&next));
         }
-        assert_eq!(following_part_id("prt_1f87c92b60ff4hTR0fuYyNjtpS"), "prt_1f87c92b61004hTR0fuYyNjtpS");
+        let next = following_part_id("prt_1f87c92b60ff4hTR0fuYyNjtpS");
+        assert_eq!(next.as_deref(), Some("prt_1f87c92b61004hTR0fuYyNjtpS"));
+        assert_eq!(following_part_id(&format!("prt_{}", "z".repeat(60))), None);
     }
 }

@@ -4,6 +4,8 @@
 //! part), so a file is read as a stream of messages, each in one reused buffer; nothing here holds a whole one.
 //! What is not looked at stays raw JSON and is copied byte for byte.
 
+#[cfg(test)]
+pub(crate) mod arbitrary;
 mod error;
 mod id;
 pub(crate) mod message;
@@ -13,6 +15,8 @@ pub(crate) mod reader;
 mod scan;
 mod setting;
 mod splitter;
+#[cfg(test)]
+mod tests;
 
 pub use error::ExportError;
 pub(crate) use id::following_part_id;

@@ -98,6 +98,10 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
+        self.fields.iter().map(|(key, value)| (key.as_ref(), value.as_ref()))
+    }
+
     pub(crate) fn remove(&mut self, key: &str) {
         self.fields.retain(|(k, _)| k != key);
     }
@@ -105,7 +109,7 @@ impl<'a> Object<'a> {
 
 impl Serialize for Object<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_map(self.fields.iter().map(|(key, value)| (key, value.as_ref())))
+        serializer.collect_map(self.iter())
     }
 }
 

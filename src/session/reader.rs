@@ -39,11 +39,7 @@ pub(crate) struct ExportReader<R> {
 
 impl<R: Read> ExportReader<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self::with_largest(input, LARGEST)
-    }
-
-    pub(crate) fn with_largest(input: R, largest: usize) -> Self {
-        Self { splitter: Splitter::new(input, largest), state: State::Start, session: None, messages: false }
+        Self { splitter: Splitter::new(input, LARGEST), state: State::Start, session: None, messages: false }
     }
 
     /// The next piece; `None` once the whole file is read and found sound.
@@ -64,6 +60,9 @@ impl<R: Read> ExportReader<R> {
                     };
                     self.splitter.punctuation(b":")?;
                     self.state = State::AfterField;
+                    if self.session.is_none() && key != "info" {
+                        return Err(ExportError::not_an_export("its first field is not \"info\""));
+                    }
                     match key.as_str() {
                         "info" => return self.info().map(Some),
                         "messages" => {
@@ -119,14 +118,14 @@ impl<R: Read> ExportReader<R> {
         if !is_session_id(&info.id) {
             return Err(ExportError::not_an_export("the session's id is not of opencode's shape"));
         }
+        if info.parent.as_deref().is_some_and(|parent| !is_session_id(parent)) {
+            return Err(ExportError::not_an_export("the parent's id is not of opencode's shape"));
+        }
         self.session = Some(info.id.clone());
         Ok(Event::Info(text, info))
     }
 
     fn begin_messages(&mut self) -> Result<(), ExportError> {
-        if self.session.is_none() {
-            return Err(ExportError::not_an_export("\"messages\" comes before \"info\""));
-        }
         if std::mem::replace(&mut self.messages, true) {
             return Err(ExportError::not_an_export("it has more than one \"messages\""));
         }
@@ -175,9 +174,9 @@ pub(crate) fn parse<'a, T: Deserialize<'a>>(
     match serde_json::from_str(text) {
         Ok(value) => Ok((text, value)),
         Err(error) if error.is_data() => {
-            // A value of another type can be long and hold anything: of the parser's words only our field names
-            // and the kinds of values are kept.
-            let said: String = error.to_string().chars().filter(|c| !c.is_control()).take(120).collect();
+            // The parser quotes the value that it did not expect, and that is the file's.
+            let said: String =
+                error.to_string().chars().filter(|c| matches!(c, ' '..='~')).take(120).collect();
             Err(ExportError::not_an_export(format!("{said} (in the value at byte {offset})")))
         }
         Err(error) => {

@@ -188,3 +188,45 @@ impl<R: Read> Splitter<R> {
         ExportError::NotJson { offset: self.offset(), what: what.into() }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn space_takes_no_memory() {
+        let mut splitter = Splitter::new(std::io::repeat(b' ').take(1 << 26).chain(&b"7 "[..]), 1 << 20);
+        assert_eq!(splitter.peek().unwrap(), Some(b'7'));
+        assert!(splitter.buffer.len() <= 2 * CHUNK);
+    }
+
+    #[test]
+    fn a_value_without_end_is_given_up() {
+        for open in ["\"", "[", "{\"a\":\"", "7"] {
+            let fill = if open == "[" { b' ' } else { b'7' };
+            let mut splitter = Splitter::new(open.as_bytes().chain(std::io::repeat(fill)), 1 << 20);
+            assert!(matches!(splitter.value(), Err(ExportError::TooLarge { offset: 0, .. })), "{open}");
+            assert!(splitter.buffer.len() <= 1 << 21);
+        }
+    }
+
+    #[test]
+    fn values_are_found_wherever_the_reader_breaks_off() {
+        let long = format!("\"{}\"", "x\\\"".repeat(CHUNK));
+        let text = format!(" {long} , {{\"a]\":[\"}}\\\\\"]}} 12.5e3,true {long} ");
+        let mut splitter = Splitter::new(text.as_bytes(), 1 << 20);
+        let mut next =
+            || splitter.value().map(|(at, bytes)| (at, String::from_utf8(bytes.to_vec()).unwrap()));
+        let (offset, first) = next().unwrap();
+        assert_eq!((offset, first == long), (1, true));
+        assert!(matches!(next(), Err(ExportError::NotJson { .. })));
+        splitter.punctuation(b",").unwrap();
+        let mut next = || splitter.value().map(|(_, bytes)| String::from_utf8(bytes.to_vec()).unwrap());
+        assert_eq!(next().unwrap(), "{\"a]\":[\"}\\\\\"]}");
+        assert_eq!(next().unwrap(), "12.5e3");
+        splitter.punctuation(b",").unwrap();
+        assert_eq!(splitter.value().unwrap().1, b"true");
+        assert_eq!(splitter.value().unwrap().1, long.as_bytes());
+        assert!(matches!(splitter.value(), Err(ExportError::Cut { .. })));
+    }
+}

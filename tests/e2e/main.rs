@@ -11,3 +11,4 @@ mod support;
 
 mod ssh;
 mod support_itself;
+mod trip;

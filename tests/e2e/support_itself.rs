@@ -85,6 +85,32 @@ fn a_status_is_reported_as_the_providers_error() {
 }
 
 #[test]
+fn the_model_answers_any_client_and_can_hang_up() {
+    let journal = tempfile::NamedTempFile::new().unwrap();
+    let model = Model::start_recording(journal.path());
+    let ask = |prompt: &str, stream: bool| {
+        let messages = json!([{ "role": "user", "content": prompt }]);
+        let tools = json!([{ "type": "function", "function": { "name": "bash" } }]);
+        let body = json!({ "model": "m2", "stream": stream, "messages": messages, "tools": tools });
+        post(&model, &body.to_string())
+    };
+    let whole = ask("[[usage 7]]\n[[bash ls]]", false);
+    let document: Value = serde_json::from_str(whole.split_once("\r\n\r\n").unwrap().1).unwrap();
+    let function = &document["choices"][0]["message"]["tool_calls"][0]["function"];
+    assert_eq!((&function["name"], &document["usage"]["prompt_tokens"]), (&json!("bash"), &json!(7)));
+    assert!(ask("hello", true).contains("You said: hello"));
+    assert!(ask("[[status 429]]", true).starts_with("HTTP/1.1 429 "));
+    assert_eq!(ask("[[refuse]]", true), "");
+    let cut = ask("[[say half]]\n[[refuse]]", true);
+    assert!(cut.contains("half") && !cut.contains("[DONE]"), "{cut}");
+    let lines = std::fs::read_to_string(journal.path()).unwrap();
+    assert_eq!(
+        (lines.lines().count(), model.prompts_of("solo").len(), model.prompts_of("pi").len()),
+        (5, 5, 0)
+    );
+}
+
+#[test]
 fn a_made_up_session_is_one_to_every_release() {
     for release in Release::ALL {
         let model = Model::start();
@@ -136,13 +162,15 @@ fn a_home_reaches_several_hosts_by_ssh_also_through_a_proxy() {
     home.add_host_behind("beefy", &beefy, &proxy, json!({}));
     for (name, host) in [("pi", &pi), ("beefy", &beefy)] {
         let mut ssh = home.machine.command("ssh", home.machine.home());
-        ssh.arg("-F").arg(home.machine.home().join(".ssh/config"));
-        ssh.args(["-o", "BatchMode=yes", name, "pwd; opencode --version"]);
-        let output = ssh.output().unwrap();
+        let output = ssh.args(["-o", "BatchMode=yes", name, "pwd; opencode --version"]).output().unwrap();
         let expected = format!("{}\n{}\n", host.machine.home().display(), host.machine.release().version());
         assert_eq!(String::from_utf8_lossy(&output.stdout), expected, "{output:?}");
     }
     assert_eq!(proxy.stats().connections, 1);
+    let mut scp = home.machine.command("scp", home.machine.home());
+    assert!(scp.args(["-q", ".ssh/config", "beefy:copied"]).status().unwrap().success());
+    assert!(beefy.machine.home().join("copied").exists());
+    assert!(proxy.stats().connections == 2 && proxy.stats().up > 1000, "{:?}", proxy.stats());
     let hosts: Value = serde_json::from_slice(&std::fs::read(home.hosts_path()).unwrap()).unwrap();
     assert_eq!((&hosts["pi"]["agent"], &hosts["beefy"]["port"]), (&json!("plan"), &json!(proxy.port())));
 }
@@ -194,6 +222,20 @@ fn the_line_delays_without_narrowing_counts_stalls_and_breaks() {
     again.write_all(b"again").unwrap();
     again.read_exact(&mut word).unwrap();
     assert_eq!(&word, b"again", "cut once");
+}
+
+fn post(model: &Model, body: &str) -> String {
+    let url = model.url();
+    let address = url.strip_prefix("http://").unwrap().strip_suffix("/v1").unwrap();
+    let mut stream = TcpStream::connect(address).unwrap();
+    let length = body.len();
+    let head = format!(
+        "POST /v1/chat/completions HTTP/1.1\r\nAuthorization: Bearer solo\r\nContent-Length: {length}\r\n\r\n"
+    );
+    stream.write_all((head + body).as_bytes()).unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
 }
 
 fn texts(session: &Value) -> Vec<&str> {

@@ -24,7 +24,7 @@ impl Machine {
     /// Makes an empty session by importing one, which all releases take; returns its id.
     pub fn insert_empty_session(&self, dir: &Path, title: &str) -> String {
         let now = kugetsu::clock::now_ms();
-        let id = format!("ses_{}", Ids::new(now).tail());
+        let id = Ids::new(now).session();
         let time = json!({ "created": now, "updated": now });
         let info = json!({
             "id": id, "slug": "made-up", "version": self.release().version(), "projectID": "global",
@@ -203,6 +203,12 @@ impl Ids {
         let stamp = (self.time * 0x1000 + self.counter) & 0xFFFF_FFFF_FFFF;
         let tail = self.tail();
         format!("{kind}_{stamp:012x}{tail}")
+    }
+
+    /// A session's id counts down, so that the newest comes first.
+    fn session(&mut self) -> String {
+        let stamp = !(self.time * 0x1000) & 0xFFFF_FFFF_FFFF;
+        format!("ses_{stamp:012x}{}", self.tail())
     }
 
     fn tail(&mut self) -> String {

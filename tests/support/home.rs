@@ -1,14 +1,15 @@
 //! The machine that kugetsu runs on.
 
 use super::host::Host;
-use super::machine::Machine;
+use super::machine::{Machine, which};
 use super::model::Model;
 use super::opencode::Release;
 use super::process::{Finished, PATIENCE, Running};
 use super::proxy::Proxy;
 use serde_json::{Map, Value, json};
-use std::fs::{self, OpenOptions};
+use std::fs::{self, DirBuilder, OpenOptions};
 use std::io::Write as _;
+use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 /// A machine with kugetsu and a hosts.json.
@@ -31,6 +32,7 @@ impl Home {
         let mut machine = Machine::start("home", release, model);
         let state = machine.home().join(".kugetsu").display().to_string();
         machine.set_env("KUGETSU_HOME", state);
+        keep_ssh_at_home(&machine);
         Self { machine, kugetsu, hosts: Map::new() }
     }
 
@@ -53,7 +55,6 @@ impl Home {
     /// As [`Home::add_host`], through `proxy`; for the ssh alias, too.
     pub fn add_host_behind(&mut self, name: &str, host: &Host, proxy: &Proxy, further: Value) {
         let ssh = self.machine.home().join(".ssh");
-        fs::create_dir_all(&ssh).unwrap();
         // ssh takes the first value that it finds: this block comes before the one with sshd's own port.
         append(&ssh.join("config"), &format!("Host {name}\n  Port {}\n", proxy.port()));
         let key = host.sshd.host_key("ed25519");
@@ -105,7 +106,26 @@ impl Home {
     }
 }
 
+/// OpenSSH takes `~` from the password database and not from HOME: without this, `ssh -G` would tell
+/// of the configuration of whoever runs the tests.
+fn keep_ssh_at_home(machine: &Machine) {
+    let ssh = machine.home().join(".ssh");
+    DirBuilder::new().mode(0o700).create(&ssh).unwrap();
+    let at = |name: &str| ssh.join(name).display().to_string();
+    append(&ssh.join("config"), "");
+    append(
+        &ssh.join("config.home"),
+        &format!("Include {}\nHost *\n  UserKnownHostsFile {}\n", at("config"), at("known_hosts")),
+    );
+    for program in ["ssh", "scp", "sftp"] {
+        let with = format!("-F '{}'", at("config.home"));
+        let by = if program == "ssh" { String::new() } else { format!("-S '{}'", which("ssh").display()) };
+        let script = format!("#!/bin/sh\nexec {} {with} {by} \"$@\"\n", which(program).display());
+        machine.install_script(program, &script);
+    }
+}
+
 fn append(path: &Path, text: &str) {
-    let mut file = OpenOptions::new().append(true).create(true).open(path).unwrap();
+    let mut file = OpenOptions::new().append(true).create(true).mode(0o600).open(path).unwrap();
     file.write_all(text.as_bytes()).unwrap();
 }

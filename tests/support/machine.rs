@@ -295,7 +295,10 @@ fn configuration(name: &str, model: &Model) -> Value {
 }
 
 /// Where a program is on the PATH of whoever runs the tests.
-fn which(program: &str) -> PathBuf {
+///
+/// # Panics
+/// Where it is not, naming the command that installs it.
+pub fn which(program: &str) -> PathBuf {
     let path = std::env::var_os("PATH").unwrap_or_default();
     let found =
         std::env::split_paths(&path).map(|dir| dir.join(program)).find(|file| File::open(file).is_ok());

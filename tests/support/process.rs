@@ -226,10 +226,12 @@ pub fn clear_out(home: &Path) {
     }
 }
 
+/// The shell's own `kill`: the program of that name is missing on a bare Debian.
 fn signal(name: &str, pids: &[u32]) {
-    let _ = Command::new("/bin/kill")
-        .arg(format!("-{name}"))
-        .args(pids.iter().map(ToString::to_string))
+    let pids = pids.iter().map(ToString::to_string);
+    let _ = Command::new("/bin/sh")
+        .args(["-c", "kill -s \"$0\" \"$@\"", name])
+        .args(pids)
         .stderr(Stdio::null())
         .status();
 }

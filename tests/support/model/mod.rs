@@ -83,6 +83,12 @@ impl Model {
         self.requests().into_iter().filter(|request| request.is_prompt()).collect()
     }
 
+    /// As [`Model::prompts`], of the machine called `machine` alone: what a host was asked to do does not
+    /// mix with what made the session at home.
+    pub fn prompts_of(&self, machine: &str) -> Vec<Arc<Request>> {
+        self.prompts().into_iter().filter(|request| request.machine == machine).collect()
+    }
+
     /// Waits until `enough` says so of the requests, and returns them.
     ///
     /// # Panics

@@ -1,0 +1,67 @@
+//! Writes a session file: the record, then the messages, one a line.
+
+use super::edit::Edit;
+use crate::session::raw::quoted;
+use std::io::{BufWriter, Write};
+
+const BUFFER: usize = 128 * 1024;
+
+pub(super) struct Out<W: Write> {
+    output: BufWriter<W>,
+    begun: bool,
+    open: bool,
+}
+
+impl<W: Write> Out<W> {
+    pub(super) fn new(output: W) -> Self {
+        Self { output: BufWriter::with_capacity(BUFFER, output), begun: false, open: false }
+    }
+
+    /// Writes the session's record; comes first.
+    pub(super) fn info(&mut self, json: &str) -> std::io::Result<()> {
+        write!(self.output, "{{\"info\":{json}")
+    }
+
+    /// Writes a message as it is.
+    pub(super) fn message(&mut self, json: &str) -> std::io::Result<()> {
+        self.separate()?;
+        self.output.write_all(json.as_bytes())
+    }
+
+    /// Writes a message that was edited.
+    pub(super) fn edited(&mut self, edit: &Edit<'_>) -> std::io::Result<()> {
+        self.separate()?;
+        Ok(serde_json::to_writer(&mut self.output, edit)?)
+    }
+
+    /// Writes a field beside the record and the messages.
+    pub(super) fn other(&mut self, key: &str, json: &str) -> std::io::Result<()> {
+        self.close()?;
+        write!(self.output, ",{}:{json}", quoted(key))
+    }
+
+    /// Ends the file.
+    pub(super) fn end(mut self) -> std::io::Result<()> {
+        if !self.begun {
+            self.output.write_all(b",\"messages\":[")?;
+            self.open = true;
+        }
+        self.close()?;
+        self.output.write_all(b"}\n")?;
+        self.output.flush()
+    }
+
+    fn separate(&mut self) -> std::io::Result<()> {
+        self.output.write_all(if self.begun { b",\n" } else { b",\"messages\":[\n" })?;
+        self.begun = true;
+        self.open = true;
+        Ok(())
+    }
+
+    fn close(&mut self) -> std::io::Result<()> {
+        if std::mem::take(&mut self.open) {
+            self.output.write_all(b"]")?;
+        }
+        Ok(())
+    }
+}

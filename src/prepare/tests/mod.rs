@@ -1,0 +1,43 @@
+//! What holds for every session that leaves, and for every one that comes home.
+
+mod home;
+mod leaving;
+
+use super::{Spec, Undo, prepare};
+use crate::session::arbitrary::BEGIN_MS;
+use crate::session::{Model, Scan, Setting, scan};
+use serde_json::Value;
+
+const NOW_MS: i64 = BEGIN_MS + 10_000_000;
+
+fn spec(call: Option<&str>) -> Spec {
+    Spec {
+        directory: "/srv/work here".into(),
+        setting: Setting {
+            agent: Some("plan".into()),
+            model: Some(Model { provider: "far".into(), id: "big/one".into(), variant: Some("max".into()) }),
+        },
+        host: "pi".into(),
+        now_ms: NOW_MS,
+        handoff_call: call.map(str::to_owned),
+    }
+}
+
+fn prepared(json: &str, spec: &Spec) -> (Scan, String, Undo) {
+    let scan = scan(json.as_bytes()).unwrap();
+    let mut out = Vec::new();
+    let undo = prepare(json.as_bytes(), &mut out, &scan, spec).unwrap();
+    (scan, String::from_utf8(out).unwrap(), undo)
+}
+
+fn value(json: &str) -> Value {
+    serde_json::from_str(json).unwrap()
+}
+
+fn is_open(part: &Value) -> bool {
+    part["type"] == "tool" && matches!(part["state"]["status"].as_str(), Some("pending" | "running"))
+}
+
+fn has_open(message: &Value) -> bool {
+    message["parts"].as_array().unwrap().iter().any(is_open)
+}

@@ -18,6 +18,8 @@ base=$directory
 while [ ! -d "$base" ] && [ -n "$base" ]; do base=${base%/*}; done
 cd -P -- "${base:-/}" || fail directory "$base"
 "$program" agent list </dev/null >"$work/agents" 2>"$work/agents.err" &
+# Two first starts at once would both make opencode's database, and one of them would fail.
+[ -e "${XDG_DATA_HOME:-$HOME/.local/share}/opencode/opencode.db" ] || wait
 "$program" models </dev/null >"$work/models" 2>"$work/models.err" &
 wait
 # Agents come as `name (primary)`, each with its permissions behind it.

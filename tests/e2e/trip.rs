@@ -17,7 +17,13 @@ fn a_round_trip() {
     let project = home.machine.project("app");
     let session = home.machine.new_session(&project, "[[say hello from home]]");
     let before = home.machine.export(&session);
-    let trip = home.kugetsu(&["remote", "pi", &session, "[[bash echo here; pwd]]\n[[say all done]]", "--round-trip"]);
+    let trip = home.kugetsu(&[
+        "remote",
+        "pi",
+        &session,
+        "[[bash echo here; pwd]]\n[[say all done]]",
+        "--round-trip",
+    ]);
     eprintln!("--- stdout\n{}\n--- stderr\n{}\n{:?}", trip.stdout, trip.stderr, trip.elapsed);
     let trip = trip.expect_success();
     assert_eq!(trip.stdout.trim(), "all done");

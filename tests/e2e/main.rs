@@ -13,3 +13,4 @@ mod house;
 mod ssh;
 mod support_itself;
 mod trip;
+mod tui;

@@ -2,7 +2,7 @@
 
 use crate::hosts::HostsError;
 use crate::opencode::{DatabaseError, ProgramError};
-use crate::ssh::ConnectError;
+use crate::transport::ConnectError;
 use crate::trip::{Kind, TripError};
 use serde::Serialize;
 use std::process::ExitCode;

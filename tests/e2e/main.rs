@@ -9,7 +9,9 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod house;
 mod runner;
 mod ssh;
 mod support_itself;
 mod trip;
+mod tui;

@@ -145,13 +145,11 @@ impl Progress {
     }
 
     fn event(&self, shown: &mut Shown, event: &Event) {
-        if let (Some(text), true) = (shown.held.take(), !matches!(event, Event::StepFinished { .. })) {
+        if let Some(text) = shown.held.take_if(|_| !matches!(event, Event::StepFinished { .. })) {
             for line in harmless(&text).lines() {
                 let line = truncate_str(line, self.ui.columns().saturating_sub(4), "…").into_owned();
                 self.print(shown, &format!("    {}", self.ui.faint(&line)));
             }
-        } else if let (None, Event::Text(text)) = (&shown.held, event) {
-            shown.held = Some(text.clone());
         }
         match event {
             Event::Tool(call) => {

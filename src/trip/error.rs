@@ -50,6 +50,9 @@ pub enum TripError {
     /// What was asked for cannot be put together.
     #[error("{0}")]
     Usage(String),
+    /// Something that cannot be, was.
+    #[error("kugetsu itself failed: {0}")]
+    Broken(&'static str),
     /// Another kugetsu works on the session.
     #[error("session {session} is in use: {by}")]
     Busy {
@@ -262,7 +265,7 @@ impl TripError {
             | Self::UnknownDispatch(_)
             | Self::Database(_) => Step::Resolve,
             Self::Busy { .. } | Self::Away { .. } => Step::Lock,
-            Self::Disk(_) | Self::Store(_) => Step::Record,
+            Self::Disk(_) | Self::Store(_) | Self::Broken(_) => Step::Record,
             Self::Program(_) | Self::Export { .. } => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
             Self::Connect { .. } => Step::Connect,

@@ -163,5 +163,5 @@ async fn blocking<T: Send + 'static>(
 ) -> Result<T, TripError> {
     tokio::task::spawn_blocking(work)
         .await
-        .unwrap_or_else(|_| Err(TripError::Usage("the work was interrupted".to_owned())))
+        .unwrap_or_else(|_| Err(TripError::Broken("a worker thread ended before its work")))
 }

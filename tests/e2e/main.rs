@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod faults;
 mod ssh;
 mod support_itself;
 mod trip;

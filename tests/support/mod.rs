@@ -22,3 +22,4 @@ pub mod opencode;
 pub mod process;
 pub mod proxy;
 pub mod sshd;
+pub mod stand_in;

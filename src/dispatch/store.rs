@@ -99,6 +99,16 @@ impl Store {
         Ok(self.all()?.into_iter().rfind(|dispatch| dispatch.record.session == session))
     }
 
+    /// The dispatches of `session` that were cut short, or given up, before a run was launched.
+    pub fn unfinished(&self, session: &str) -> Result<Vec<Dispatch>, StoreError> {
+        let mut all = self.all()?;
+        all.retain(|found| {
+            let record = &found.record;
+            record.session == session && !record.is_away() && !matches!(record.state, State::Home { .. })
+        });
+        Ok(all)
+    }
+
     /// The dispatch that has `session` away from home.
     pub fn away(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
         let away = |dispatch: &Dispatch| dispatch.record.session == session && dispatch.record.is_away();
@@ -144,6 +154,12 @@ impl Dispatch {
     /// A file of this dispatch.
     pub fn file(&self, name: &str) -> PathBuf {
         self.directory.join(name)
+    }
+
+    /// Removes this dispatch and all its files from this machine.
+    pub fn remove(&self) -> Result<(), StoreError> {
+        std::fs::remove_dir_all(&self.directory)
+            .map_err(|source| DiskError::at(&self.directory, source).into())
     }
 
     /// Removes a file of this dispatch that is no longer needed; that it is missing is no error.

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 /// How long a writer (a running opencode) is waited for.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -47,14 +47,6 @@ pub enum DatabaseError {
     Busy {
         /// The file.
         path: PathBuf,
-    },
-    /// It has no such session.
-    #[error("{} has no session {id}", path.display())]
-    UnknownSession {
-        /// The file.
-        path: PathBuf,
-        /// The session's id.
-        id: String,
     },
     /// Anything else.
     #[error("{}: {source}", path.display())]
@@ -113,7 +105,6 @@ pub struct LastUser {
 pub struct Database {
     path: PathBuf,
     connection: Connection,
-    patience: Duration,
     /// Whether `session` has the columns `agent` and `model`.
     has_setting: bool,
 }
@@ -121,15 +112,10 @@ pub struct Database {
 impl Database {
     /// Opens it read-only and looks at its schema. Safe beside a running opencode (WAL).
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        Self::open_with(path, PATIENCE)
-    }
-
-    fn open_with(path: &Path, patience: Duration) -> Result<Self, DatabaseError> {
         if !path.is_file() {
             return Err(DatabaseError::Missing { path: path.to_owned() });
         }
-        let connection =
-            connect(path, OpenFlags::SQLITE_OPEN_READ_ONLY, patience).map_err(|e| at(path, e))?;
+        let connection = connect(path).map_err(|e| at(path, e))?;
         for (table, needed) in NEEDED {
             let missing = |missing: &str| DatabaseError::UnknownSchema {
                 path: path.to_owned(),
@@ -145,7 +131,7 @@ impl Database {
         }
         let session = columns(&connection, "session").map_err(|e| at(path, e))?;
         let has_setting = session.contains("agent") && session.contains("model");
-        Ok(Self { path: path.to_owned(), connection, patience, has_setting })
+        Ok(Self { path: path.to_owned(), connection, has_setting })
     }
 
     /// What is known of a session; `None` if it is not there.
@@ -228,44 +214,12 @@ impl Database {
         }
         Ok(missing)
     }
-
-    /// Gives a session back its agent and model (as [`SessionRow::agent`] and [`SessionRow::model`] had them), which
-    /// import leaves alone on a row that exists. Returns whether this opencode keeps them there at all.
-    pub fn restore_setting(
-        &self,
-        session: &str,
-        agent: Option<&str>,
-        model: Option<&str>,
-    ) -> Result<bool, DatabaseError> {
-        if !self.has_setting {
-            return Ok(false);
-        }
-        if self.write_setting(session, agent, model).map_err(|e| at(&self.path, e))? {
-            return Ok(true);
-        }
-        Err(DatabaseError::UnknownSession { path: self.path.clone(), id: session.to_owned() })
-    }
-
-    fn write_setting(
-        &self,
-        session: &str,
-        agent: Option<&str>,
-        model: Option<&str>,
-    ) -> rusqlite::Result<bool> {
-        let mut connection = connect(&self.path, OpenFlags::SQLITE_OPEN_READ_WRITE, self.patience)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        // Taking the write lock first: a transaction that began by reading is refused it without any waiting.
-        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let changed = transaction
-            .execute("UPDATE session SET agent = ?2, model = ?3 WHERE id = ?1", (session, agent, model))?;
-        transaction.commit()?;
-        Ok(changed == 1)
-    }
 }
 
-fn connect(path: &Path, mode: OpenFlags, patience: Duration) -> rusqlite::Result<Connection> {
-    let connection = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX)?;
-    connection.busy_timeout(patience)?;
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let mode = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, mode)?;
+    connection.busy_timeout(PATIENCE)?;
     Ok(connection)
 }
 

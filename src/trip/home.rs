@@ -1,8 +1,9 @@
 //! The way home: what came back is fetched, checked, imported, and seen to be there. Nothing on the host is
 //! removed before that.
 
+use super::look::ask;
 use super::parcel::cksum;
-use super::{News, PATIENCE, Tools, Trip, TripError, outbound};
+use super::{News, PATIENCE, Tools, Trip, TripError, blocking};
 use crate::clock;
 use crate::disk::{self, DiskError};
 use crate::dispatch::{State, Step};
@@ -208,9 +209,7 @@ impl Trip {
     async fn clean(&mut self, tools: &Tools) {
         let script = host::clean(&HostEnv::default(), &self.record().id, true);
         let cleaned = match &mut self.link {
-            Some(link) => {
-                outbound::ask(link, &self.host.name, Step::Clean, script, PATIENCE).await.map(|_| ())
-            }
+            Some(link) => ask(link, &self.host.name, Step::Clean, script, PATIENCE).await.map(|_| ()),
             None => Err(TripError::Transport {
                 host: self.host.name.clone(),
                 step: Step::Clean,
@@ -258,12 +257,4 @@ fn unpack(host: &str, packed: &Path, plain: &Path, gzip: bool, limit: u64) -> Re
         return Err(cut(format!("unpacked it is more than {limit} bytes")));
     }
     output.sync_all().map_err(|source| DiskError::at(plain, source).into())
-}
-
-async fn blocking<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, TripError> + Send + 'static,
-) -> Result<T, TripError> {
-    tokio::task::spawn_blocking(work)
-        .await
-        .unwrap_or_else(|_| Err(TripError::Usage("the work was interrupted".to_owned())))
 }

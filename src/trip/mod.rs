@@ -7,6 +7,8 @@ mod fitness;
 mod follow;
 mod home;
 mod link;
+mod local;
+mod look;
 mod observer;
 mod outbound;
 mod parcel;
@@ -154,4 +156,13 @@ impl Trip {
         }
         result.map_err(|source| TripError::Transport { host: self.host.name.clone(), step, source })
     }
+}
+
+/// Runs work that takes a while on a worker thread.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, TripError> + Send + 'static,
+) -> Result<T, TripError> {
+    tokio::task::spawn_blocking(work)
+        .await
+        .unwrap_or_else(|_| Err(TripError::Usage("the work was interrupted".to_owned())))
 }

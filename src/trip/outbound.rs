@@ -1,19 +1,18 @@
 //! The way out: from a request to a run on the host.
 
 use super::link::Link;
+use super::local::{Local, local};
+use super::look::{Found, ask, refused};
 use super::parcel::{self, Contents};
-use super::plan::{Own, Request};
-use super::{ANSWER, LAUNCH_PATIENCE, News, PATIENCE, Tools, Trip, TripError};
-use super::{checked, fitness, prompt};
+use super::plan::Request;
+use super::{LAUNCH_PATIENCE, News, PATIENCE, Tools, Trip, TripError, blocking, fitness, prompt};
 use crate::clock;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
 use crate::dispatch::{Dispatch, Plan, Record, Sent, State, Step, new_id};
-use crate::host::{self, Answer, AnswerError, Checked, Facts, HostEnv, Launch, Launched, Run};
-use crate::opencode::Database;
+use crate::host::{self, AnswerError, Facts, HostEnv, Launch, Launched, Run};
 use crate::prepare::Spec;
-use crate::session::{Model, Scan, Setting, scan};
-use crate::transport::{Output, Script, TransportError};
-use std::fs::File;
+use crate::session::{Scan, Setting};
+use crate::transport::TransportError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -34,25 +33,6 @@ pub struct DryRun {
     pub opencode: (String, String),
     /// The prompt, as the model would read it.
     pub prompt: Vec<u8>,
-}
-
-/// A host that was looked at and found fit.
-struct Found {
-    link: Link,
-    env: HostEnv,
-    facts: Facts,
-    program: String,
-    version: String,
-    /// How far its clock is ahead of ours.
-    ahead_ms: i64,
-}
-
-/// What the local database says of the session.
-struct Local {
-    title: String,
-    own: Own,
-    messages: u64,
-    bytes: u64,
 }
 
 impl Request {
@@ -95,9 +75,11 @@ impl Request {
                 state: away.record.state.name(),
             });
         }
+        // Nobody else has the lock: a trip of this session that is neither away nor at its end was cut short.
+        let stale = tools.store.unfinished(&self.session)?;
         let mut dispatch = tools.store.create(self.record(&local, plan))?;
         tools.tell(News::Recorded(&dispatch.record));
-        match self.go(tools, &mut dispatch).await {
+        match self.go(tools, &mut dispatch, stale).await {
             Ok((link, scan)) => Ok(Trip {
                 dispatch,
                 host: self.host.clone(),
@@ -136,23 +118,45 @@ impl Request {
         }
     }
 
-    async fn go(&self, tools: &Tools, dispatch: &mut Dispatch) -> Result<(Link, Scan), TripError> {
+    async fn go(
+        &self,
+        tools: &Tools,
+        dispatch: &mut Dispatch,
+        stale: Vec<Dispatch>,
+    ) -> Result<(Link, Scan), TripError> {
         let export = dispatch.file("export.json");
         dispatch.begin(Step::Export)?;
         let (plan, id) = (dispatch.record.plan.clone(), dispatch.record.id.clone());
-        // The host is looked at while opencode exports: on most machines neither waits for the other.
-        let (scan, mut found) = tokio::try_join!(self.export(tools, &export), self.look(tools, &plan, &id))?;
-        let bytes = std::fs::metadata(&export).map_err(|source| DiskError::at(&export, source))?.len();
-        fitness::check_room(&self.host.name, &found.facts, bytes)?;
-        match self.deliver(tools, dispatch, &mut found, &scan).await {
-            Ok(()) => Ok((found.link, scan)),
+        // The host is looked at, and a directory made there, while opencode exports: on most machines neither waits
+        // for the other. Both are awaited, so that what was made there can be removed again.
+        let there = async {
+            let mut found = self.look(tools, &plan, &id).await?;
+            ask(&mut found.link, &self.host.name, Step::Open, host::open(&found.env, &id), PATIENCE).await?;
+            Ok::<_, TripError>(found)
+        };
+        let (exported, found) = tokio::join!(self.export(tools, &export), there);
+        let mut found = found?;
+        for old in stale {
+            let nothing_there = old.record.state == State::Planned;
+            if nothing_there
+                || (old.record.host == self.host.name
+                    && sweep(&mut found.link, &found.env, &self.host.name, &old.record.id).await)
+            {
+                old.remove()?;
+            }
+        }
+        // From here on something of it is on the host.
+        dispatch.record.state = State::Exported;
+        let delivered = match exported {
+            Ok(scan) => self.deliver(tools, dispatch, &mut found, &scan).await.map(|()| scan),
+            Err(error) => Err(error),
+        };
+        match delivered {
+            Ok(scan) => Ok((found.link, scan)),
+            Err(error @ TripError::LaunchUnknown { .. }) => Err(error),
             Err(error) => {
-                if !matches!(error, TripError::LaunchUnknown { .. }) {
-                    // What it cannot remove it names in the record; `clean` leaves alone what was launched.
-                    let clean = host::clean(&found.env, &id, false);
-                    if ask(&mut found.link, &self.host.name, Step::Clean, clean, PATIENCE).await.is_ok() {
-                        dispatch.record.state = State::Planned;
-                    }
+                if sweep(&mut found.link, &found.env, &self.host.name, &id).await {
+                    dispatch.record.state = State::Planned;
                 }
                 Err(error)
             }
@@ -168,8 +172,10 @@ impl Request {
         scan: &Scan,
     ) -> Result<(), TripError> {
         let name = &self.host.name;
-        dispatch.record.state = State::Exported;
-        dispatch.begin(Step::Open)?;
+        let (export, parcel) = (dispatch.file("export.json"), dispatch.file("parcel"));
+        let bytes = std::fs::metadata(&export).map_err(|source| DiskError::at(&export, source))?.len();
+        fitness::check_room(name, &found.facts, bytes)?;
+        dispatch.begin(Step::Prepare)?;
         let plan = &dispatch.record.plan;
         let run = self.run(&dispatch.record.id, plan, found);
         let contents = Contents {
@@ -185,27 +191,21 @@ impl Request {
             gzip: run.gzip,
         };
         let (prompt_bytes, runner_bytes) = (contents.prompt.len(), contents.runner.len());
-        let packing = {
-            let (export, parcel) = (dispatch.file("export.json"), dispatch.file("parcel"));
-            let (host, scan) = (name.clone(), scan.clone());
-            tokio::task::spawn_blocking(move || parcel::pack(&host, &export, &scan, &parcel, &contents))
-        };
-        let opening = ask(&mut found.link, name, Step::Open, host::open(&found.env, &run.id), PATIENCE);
-        let (packed, opened) = tokio::join!(packing, opening);
-        opened?;
-        let (undo, sum) = packed.map_err(|_| TripError::Usage("the copy was interrupted".to_owned()))??;
+        let (host, before, packed) = (name.clone(), scan.clone(), parcel.clone());
+        let packing = blocking(move || parcel::pack(&host, &export, &before, &packed, &contents));
+        let (undo, sum) = packing.await?;
         let parts = scan.outline.part_count() + undo.added.len();
         let launch = Launch { sum, prompt_bytes, runner_bytes, messages: scan.outline.len(), parts };
         dispatch.record.sent = Some(Sent { run: run.clone(), launch: launch.clone(), undo });
         dispatch.begin(Step::Upload)?;
         dispatch.discard("export.json")?;
         tools.tell(News::Began(Step::Upload));
-        let bytes = upload(tools, &mut found.link, name, &dispatch.file("parcel"), &run.id).await?;
+        let bytes = upload(tools, &mut found.link, name, &parcel, &run.id).await?;
         dispatch.reach(State::Uploaded)?;
         tools.tell(News::Sent { bytes });
 
         wait_for_clock(scan, found.ahead_ms).await;
-        start(tools, dispatch, &mut found.link, &found.env).await
+        start(tools, dispatch, &mut found.link, &found.env, &found.facts.home).await
     }
 
     fn run(&self, id: &str, plan: &Plan, found: &Found) -> Run {
@@ -227,116 +227,6 @@ impl Request {
         let head = std::fs::read_to_string(Path::new(&plan.home_directory).join(".git/HEAD"));
         let branch = head.ok().and_then(|head| prompt::branch(&head));
         prompt::prompt(&self.host.name, directory, branch.as_deref(), &self.message, plan.bare)
-    }
-
-    async fn export(&self, tools: &Tools, into: &Path) -> Result<Scan, TripError> {
-        tools.tell(News::Began(Step::Export));
-        let cache = tools.kugetsu_home.join("cache");
-        disk::private_dir(&cache)?;
-        tools.program.version(Some(&cache.join("opencode.json"))).await?;
-        tools.program.export(&self.session, into).await?;
-        let path = into.to_owned();
-        let scanned = tokio::task::spawn_blocking(move || {
-            File::open(&path).map_err(|source| TripError::Disk(DiskError::at(&path, source))).map(scan)
-        });
-        let scanned =
-            scanned.await.map_err(|_| TripError::Usage("the export was interrupted".to_owned()))??;
-        let unusable = |source| TripError::Export { session: self.session.clone(), source };
-        let scan = scanned.map_err(unusable)?;
-        if scan.id != self.session {
-            return Err(TripError::UnknownSession { session: self.session.clone() });
-        }
-        tools.tell(News::Exported { messages: scan.outline.len() });
-        Ok(scan)
-    }
-
-    /// Connects, looks at the host, and asks opencode there what it has, unless that is remembered.
-    async fn look(&self, tools: &Tools, plan: &Plan, id: &str) -> Result<Found, TripError> {
-        let name = &self.host.name;
-        tools.tell(News::Began(Step::Connect));
-        let mut link = tools.connect(&self.host).await?;
-        tools.tell(News::Connected);
-        let mut env = HostEnv { path: String::new(), variables: self.host.env.clone() };
-        let probe = host::probe(&env, self.host.opencode.as_deref().unwrap_or_default(), &plan.directory);
-        let answer = ask(&mut link, name, Step::Probe, probe, PATIENCE).await?;
-        let now = clock::now_ms();
-        let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
-        let facts = Facts::from_answer(&answer).map_err(garbled)?;
-        let program = fitness::check_facts(name, &facts, now)?;
-        env.path.clone_from(&facts.path);
-        let checked = match checked::recall(&tools.kugetsu_home, name, &facts.fingerprint) {
-            Some(checked) => checked,
-            None => {
-                tools.tell(News::Began(Step::Check));
-                let check = host::check(&env, id, &program, &facts.directory);
-                let answer = ask(&mut link, name, Step::Check, check, 2 * PATIENCE).await?;
-                Checked::from_answer(&answer)
-            }
-        };
-        fitness::check_opencode(name, &checked, &plan.setting)?;
-        // Only what led to a trip is remembered: after a refusal the user changes things there.
-        checked::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
-        let ahead_ms = fitness::clock_ahead(&facts, now).unwrap_or_default();
-        Ok(Found { link, env, facts, program, version: checked.version, ahead_ms })
-    }
-}
-
-/// What opencode's database says of the session, in a moment and without opencode.
-fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
-    let unknown = || TripError::UnknownSession { session: session.to_owned() };
-    if !crate::session::is_session_id(session) {
-        return Err(unknown());
-    }
-    let database = Database::open(&tools.database)?;
-    let row = database.session(session)?.ok_or_else(unknown)?;
-    let last = row.last_user.as_ref();
-    let model = last.and_then(|user| {
-        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
-        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
-    });
-    let setting = Setting { agent: last.and_then(|user| user.agent.clone()).or(row.agent), model };
-    Ok(Local {
-        title: row.title,
-        own: Own { directory: row.directory, setting },
-        messages: row.messages,
-        bytes: row.bytes,
-    })
-}
-
-/// Runs a script and reads its answer.
-pub(super) async fn ask(
-    link: &mut Link,
-    host: &str,
-    step: Step,
-    script: Script,
-    patience: Duration,
-) -> Result<Answer, TripError> {
-    let ran = link.call(move |transport| transport.run(&script, ANSWER, patience)).await;
-    let Output { status, stdout, stderr } =
-        ran.map_err(|source| TripError::Transport { host: host.to_owned(), step, source })?;
-    Answer::parse(&stdout, status, &stderr).map_err(|source| refused(host, step, source))
-}
-
-/// What a script's `fail` word means for the user.
-fn refused(host: &str, step: Step, source: AnswerError) -> TripError {
-    let unfit =
-        |what: String, cure: &str| TripError::Unfit { host: host.to_owned(), what, cure: cure.to_owned() };
-    match &source {
-        AnswerError::Failed { reason, detail } => match reason.as_str() {
-            "room" => unfit(
-                format!("no room or no permission there: {detail}"),
-                "make room there, then the same again",
-            ),
-            "directory" => {
-                unfit(format!("the directory cannot be made or entered: {detail}"), "name another: --dir DIR")
-            }
-            "moved" => unfit(
-                format!("the directory turned out to be {detail}: a link there changed meanwhile"),
-                "the same again",
-            ),
-            _ => TripError::Script { host: host.to_owned(), step, source },
-        },
-        _ => TripError::Script { host: host.to_owned(), step, source },
     }
 }
 
@@ -379,6 +269,7 @@ async fn start(
     dispatch: &mut Dispatch,
     link: &mut Link,
     env: &HostEnv,
+    home: &str,
 ) -> Result<(), TripError> {
     let host = dispatch.record.host.clone();
     let Some(Sent { run, launch, .. }) = dispatch.record.sent.clone() else {
@@ -402,7 +293,11 @@ async fn start(
     dispatch.reach(State::Launched { identity: launched.identity })?;
     let model = if run.model.is_empty() { "its default model" } else { &run.model };
     let agent = if run.agent.is_empty() { "the default agent" } else { &run.agent };
-    tools.tell(News::Working { agent, model, host: &dispatch.record.host, directory: &run.directory });
+    let directory = match run.directory.strip_prefix(home) {
+        Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+        _ => run.directory.clone(),
+    };
+    tools.tell(News::Working { agent, model, host: &dispatch.record.host, directory: &directory });
     Ok(())
 }
 
@@ -422,11 +317,17 @@ impl Trip {
         };
         let answer = ask(&mut link, &name, Step::Probe, probe, PATIENCE).await?;
         let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
-        env.path = Facts::from_answer(&answer).map_err(garbled)?.path;
-        start(tools, &mut self.dispatch, &mut link, &env).await?;
+        let facts = Facts::from_answer(&answer).map_err(garbled)?;
+        env.path = facts.path;
+        start(tools, &mut self.dispatch, &mut link, &env, &facts.home).await?;
         self.link = Some(link);
         Ok(())
     }
+}
+
+/// Removes what a dispatch that was not launched has on the host; whether that went well.
+async fn sweep(link: &mut Link, env: &HostEnv, host: &str, id: &str) -> bool {
+    ask(link, host, Step::Clean, host::clean(env, id, false), PATIENCE).await.is_ok()
 }
 
 /// Puts the record of a trip that did not come to a run into order. If nothing of it is on the host, nothing of it
@@ -436,8 +337,7 @@ fn give_up(dispatch: &mut Dispatch, error: &TripError) -> Result<(), TripError> 
         return Ok(());
     }
     if dispatch.record.state == State::Planned {
-        let path = &dispatch.directory;
-        return std::fs::remove_dir_all(path).map_err(|source| DiskError::at(path, source).into());
+        return Ok(dispatch.remove()?);
     }
     for name in ["export.json", "parcel"] {
         dispatch.discard(name)?;

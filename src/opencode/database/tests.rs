@@ -37,15 +37,6 @@ fn sample(schema: &str) -> (TempDir, PathBuf) {
     (dir, path)
 }
 
-fn setting(path: &Path, session: &str) -> (Option<String>, Option<String>, i64) {
-    Connection::open(path)
-        .unwrap()
-        .query_row("SELECT agent, model, time_updated FROM session WHERE id = ?1", [session], |row| {
-            Ok((row.get(0)?, row.get(1)?, row.get(2)?))
-        })
-        .unwrap()
-}
-
 #[test]
 fn a_session_is_read_on_all_three_releases() {
     for schema in [OLD, MID, NEW] {
@@ -102,36 +93,14 @@ fn rows_that_are_missing_or_belong_to_another_session_are_named() {
 }
 
 #[test]
-fn the_setting_is_restored_where_there_is_one_and_nothing_else_is_touched() {
-    for schema in [MID, NEW] {
-        let (_dir, path) = sample(schema);
-        let database = Database::open(&path).unwrap();
-        let model = r#"{"id":"m1","providerID":"fake","variant":"low"}"#;
-        assert!(database.restore_setting("ses_1", Some("plan"), Some(model)).unwrap());
-        assert_eq!(setting(&path, "ses_1"), (Some("plan".into()), Some(model.into()), 1));
-        assert_eq!(setting(&path, "ses_2"), (None, None, 1));
-        assert_eq!(database.session("ses_1").unwrap().unwrap().model.as_deref(), Some(model));
-        assert!(database.restore_setting("ses_1", None, None).unwrap());
-        assert_eq!(setting(&path, "ses_1"), (None, None, 1));
-        let error = database.restore_setting("ses_3", None, None).unwrap_err();
-        assert!(matches!(error, DatabaseError::UnknownSession { .. }), "{error}");
-    }
-    let (_dir, path) = sample(OLD);
-    assert!(!Database::open(&path).unwrap().restore_setting("ses_1", Some("plan"), None).unwrap());
-}
-
-#[test]
-fn a_writer_does_not_stop_readers_and_is_waited_for_only_so_long() {
+fn a_writer_does_not_stop_readers() {
     let (_dir, path) = sample(NEW);
     let mut writer = Connection::open(&path).unwrap();
-    let transaction = writer.transaction_with_behavior(TransactionBehavior::Immediate).unwrap();
+    let transaction = writer.transaction_with_behavior(rusqlite::TransactionBehavior::Immediate).unwrap();
     transaction.execute("UPDATE session SET title = 'new'", []).unwrap();
-    let database = Database::open_with(&path, Duration::from_millis(1)).unwrap();
+    let database = Database::open(&path).unwrap();
     assert_eq!(database.session("ses_1").unwrap().unwrap().title, "Fïx");
-    let error = database.restore_setting("ses_1", None, None).unwrap_err();
-    assert!(matches!(error, DatabaseError::Busy { .. }), "{error}");
     transaction.commit().unwrap();
-    assert!(database.restore_setting("ses_1", None, None).unwrap());
     assert_eq!(database.session("ses_1").unwrap().unwrap().title, "new");
 }
 

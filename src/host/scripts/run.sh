@@ -36,6 +36,9 @@ else
 	mv back.part back || exported=1
 fi
 
+# Whoever is told that nothing came back is to read why.
+[ "$exported" = 0 ] || cat export.err >>stderr
+
 # Present and whole, or absent: this file is the end of the run.
 {
 	echo "format 1"

@@ -6,6 +6,7 @@ const MOST: usize = 300;
 /// `bytes` as one bounded line without control characters or marks that reorder text.
 pub(super) fn printable(bytes: &[u8]) -> String {
     let text = String::from_utf8_lossy(&bytes[..bytes.len().min(MOST * 4)]);
+    let text = console::strip_ansi_codes(&text);
     let safe: String = text
         .chars()
         .map(|c| if c.is_whitespace() { ' ' } else { c })
@@ -24,7 +25,7 @@ mod tests {
 
     #[test]
     fn escape_sequences_lose_their_power() {
-        assert_eq!(printable(b"\x1b[31mred\x07\r\nnext\x1b]0;t\x07 line  "), "[31mred next]0;t line");
+        assert_eq!(printable(b"\x1b[31mred\x07\r\nnext\x1b]0;t\x07 line  "), "red next line");
     }
 
     proptest! {

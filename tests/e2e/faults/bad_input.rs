@@ -71,12 +71,12 @@ fn a_broken_hosts_file_is_refused_with_its_place() {
     place("{\n  'pi': \"me@pi\"\n}", "2:3", &["double quotes"]);
     place("[]", "1:1", &["object"]);
     place("{ \"pi\": { \"host\": \"pi\", \"port\": 70000 } }", "1:33", &["pi", "port"]);
-    place("{ \"pi\": { \"port\": 22 } }", "1:9", &["pi", "host"]);
+    place("{ \"pi\": { \"port\": 22 } }", "1:3", &["pi", "host"]);
     scene.home.write_hosts("{ \"pi\": { \"host\": \"me@pi\", \"os\": \"windows\" } }");
     scene
         .fault(&["remote", "pi", &scene.session, "go on"])
         .is(2, "usage", "resolve")
-        .says(&["pi", "windows", "WSL"]);
+        .says(&["pi", "Windows", "WSL"]);
     std::fs::remove_file(scene.home.hosts_path()).unwrap();
     std::fs::create_dir(scene.home.hosts_path()).unwrap();
     scene.fault(&["hosts"]).is(2, "usage", "resolve").says(&["is not a file"]);

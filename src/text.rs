@@ -19,6 +19,11 @@ pub fn plain(text: &str) -> String {
     line
 }
 
+/// [`plain`] of what may be no text at all; only the beginning of `bytes` is looked at.
+pub fn plain_bytes(bytes: &[u8]) -> String {
+    plain(&String::from_utf8_lossy(bytes.get(..LONGEST * 4).unwrap_or(bytes)))
+}
+
 /// `text` with its lines kept and every other control character left out, as an answer is shown.
 pub fn harmless(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()

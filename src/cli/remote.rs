@@ -6,11 +6,11 @@ use super::interrupt::interruptible;
 use super::progress::{Progress, short};
 use super::{message, session};
 use crate::clock;
-use crate::dispatch::{Mode, Record};
+use crate::dispatch::{Mode, Record, State};
 use crate::hosts::HostEntry;
 use crate::session::Model;
-use crate::ssh::ConnectError;
 use crate::text::plain;
+use crate::transport::ConnectError;
 use crate::trip::{DryRun, Report, Request, Tools, Trip, TripError};
 use clap::{Args, ValueEnum};
 use indicatif::HumanBytes;
@@ -114,7 +114,8 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     };
     let trip = interruptible(&progress, work).await;
     progress.clear();
-    let trip = trip.ok_or_else(|| interrupted(context, &progress))?.map_err(unknown)?;
+    let trip = trip.ok_or_else(|| interrupted(context, &progress))?;
+    let trip = trip.map_err(|error| to_be_taken_up(unknown(error), context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 
@@ -138,12 +139,31 @@ fn unknown_host(error: TripError, host: &HostEntry, nearest: Option<String>) -> 
     }
 }
 
+/// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
+pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
+    let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
+    let mut error = CliError::from(error);
+    let away = record(context, progress).filter(Record::is_away);
+    if let (None, false, Some(away)) = (&error.hint, ends, away) {
+        error.hint = Some(format!("try again to bring it home: kugetsu wait {}", away.id));
+    }
+    error
+}
+
+fn record(context: &Context, progress: &Progress) -> Option<Record> {
+    let found = context.store().open(&progress.dispatch()?).ok()??;
+    Some(found.record)
+}
+
 /// What an interruption leaves, as the record tells it.
 pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
-    let record =
-        progress.dispatch().and_then(|id| context.store().open(&id).ok().flatten()).map(|found| found.record);
+    let record = record(context, progress);
     let mut error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
     let (safe, hint) = match record {
+        Some(record) if record.state == State::Finished => (
+            format!("what was done on {} is kept, and the session here is as it was", record.host),
+            Some(format!("bring it home: kugetsu wait {}", record.id)),
+        ),
         Some(record) if record.is_away() => (
             format!("the run on {} goes on, and the session here is as it was", record.host),
             Some(format!("wait for it and bring it home: kugetsu wait {}", record.id)),

@@ -3,9 +3,9 @@
 //! The host is not asked which methods it accepts until all keys were refused: it saves a round trip.
 
 use super::config::Settings;
-use super::error::ConnectError;
 use super::keys::KeyFile;
 use super::target::{Asker, Target};
+use crate::transport::ConnectError;
 use ssh2::{Agent, ErrorCode, PublicKey, Session};
 use std::path::PathBuf;
 
@@ -89,7 +89,7 @@ pub(super) fn log_in(
         name: target.name.clone(),
         user: settings.user.clone(),
         tried: attempt.tried,
-        methods: super::text::printable(methods.as_bytes()),
+        methods: crate::text::plain_bytes(methods.as_bytes()),
         detail: format!("{cut}{unreadable}"),
     })
 }

@@ -1,8 +1,8 @@
 //! What ssh's own configuration says about a host, as `ssh -G` tells it.
 
-use super::error::ConnectError;
 use super::target::Target;
-use super::text::printable;
+use crate::text::plain_bytes;
+use crate::transport::ConnectError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -58,7 +58,7 @@ pub(super) fn resolve(target: &Target) -> Result<Settings, ConnectError> {
     }
     let answer = match command.arg("--").arg(&target.destination).stdin(Stdio::null()).output() {
         Ok(output) if output.status.success() => String::from_utf8_lossy(&output.stdout).into_owned(),
-        Ok(output) => return Err(wrong(format!("ssh -G says: {}", printable(&output.stderr)))),
+        Ok(output) => return Err(wrong(format!("ssh -G says: {}", plain_bytes(&output.stderr)))),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => defaults(target, &destination),
         Err(e) => return Err(wrong(format!("ssh cannot be asked for its configuration: {e}"))),
     };

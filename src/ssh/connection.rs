@@ -1,7 +1,7 @@
 //! A connection that stands: scripts run on it.
 
 use super::proxy::Proxy;
-use super::text::printable;
+use crate::text::plain_bytes;
 use crate::transport::{Output, Script, Transport, TransportError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session};
@@ -67,7 +67,7 @@ impl Connection {
 
     /// What an error of libssh2 means for the connection.
     pub(super) fn fault(&mut self, during: &str, error: &ssh2::Error) -> TransportError {
-        let detail = printable(error.message().as_bytes());
+        let detail = plain_bytes(error.message().as_bytes());
         match error.code() {
             ErrorCode::Session(code) if CHANNEL_FAULTS.contains(&code) => {
                 TransportError::Refused { detail: format!("the host broke off while {during} ({detail})") }
@@ -80,7 +80,7 @@ impl Connection {
     pub(super) fn io_fault(&mut self, during: &str, error: &std::io::Error) -> TransportError {
         match ssh2::Error::last_session_error(&self.session) {
             Some(last) => self.fault(during, &last),
-            None => self.lost(during, printable(error.to_string().as_bytes())),
+            None => self.lost(during, plain_bytes(error.to_string().as_bytes())),
         }
     }
 

@@ -4,7 +4,7 @@
 //! when it refuses (no space, no such directory) and throw it away.
 
 use super::connection::{Connection, status};
-use super::text::printable;
+use crate::text::plain_bytes;
 use crate::transport::TransportError;
 use ssh2::Channel;
 use std::fs::File;
@@ -98,7 +98,7 @@ fn file_name(remote: &str) -> Result<&str, TransportError> {
     let name = remote.rsplit('/').next().unwrap_or_default();
     if remote.starts_with('-') || !remote.chars().all(safe) || matches!(name, "" | "." | "..") {
         return Err(TransportError::Refused {
-            detail: format!("{} is no path to copy", printable(remote.as_bytes())),
+            detail: format!("{} is no path to copy", plain_bytes(remote.as_bytes())),
         });
     }
     Ok(name)
@@ -206,7 +206,7 @@ impl<'a> Scp<'a> {
             1 | 2 => {
                 let words = line.strip_prefix(b"scp: ").unwrap_or(&line);
                 TransportError::Refused {
-                    detail: format!("the host refused while {}: {}", self.during, printable(words)),
+                    detail: format!("the host refused while {}: {}", self.during, plain_bytes(words)),
                 }
             }
             _ => garbled(&[&[first], line.as_slice()].concat()),
@@ -227,9 +227,9 @@ impl<'a> Scp<'a> {
             Ok(127) => "there is no scp on the host (Debian has it in openssh-client)".to_owned(),
             // tcsh says 1 where others say 127.
             Ok(_) if words.windows(9).any(|w| w == b"not found") => {
-                format!("there is no scp on the host ({})", printable(&words))
+                format!("there is no scp on the host ({})", plain_bytes(&words))
             }
-            Ok(status) => format!("scp ended with {status} while {}: {}", self.during, printable(&words)),
+            Ok(status) => format!("scp ended with {status} while {}: {}", self.during, plain_bytes(&words)),
             Err(e) => return self.connection.fault(self.during, &e),
         };
         TransportError::Refused { detail }
@@ -248,7 +248,7 @@ fn garbled(line: &[u8]) -> TransportError {
     TransportError::Refused {
         detail: format!(
             "the host's login shell prints text of its own where scp should speak: {}",
-            printable(line)
+            plain_bytes(line)
         ),
     }
 }

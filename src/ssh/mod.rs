@@ -8,18 +8,16 @@ mod auth;
 mod config;
 mod connection;
 mod copy;
-mod error;
 mod keys;
 mod known_hosts;
 mod proxy;
 mod target;
-mod text;
 mod wire;
 
 pub use connection::Connection;
-pub use error::ConnectError;
 pub use target::{Asker, HostKeyQuestion, NoAsker, Target};
 
+use crate::transport::ConnectError;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use config::Settings;
@@ -61,7 +59,7 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
                 seconds: patience.as_secs(),
             },
             None => handshake_fault(match session.banner_bytes() {
-                Some(banner) => format!("{}, by {}", e.message(), text::printable(banner)),
+                Some(banner) => format!("{}, by {}", e.message(), crate::text::plain_bytes(banner)),
                 None => format!("{}: what answers there closed the connection or is no sshd", e.message()),
             }),
         });
@@ -99,7 +97,7 @@ fn check_host_key(
         return Err(ConnectError::Handshake { name, detail: "it showed no host key".into() });
     };
     let fingerprint = format!("SHA256:{}", STANDARD_NO_PAD.encode(digest));
-    let key_type = text::printable(keys::key_type(key).unwrap_or("unknown").as_bytes());
+    let key_type = crate::text::plain_bytes(keys::key_type(key).unwrap_or("unknown").as_bytes());
     match known.judge(names, key) {
         Verdict::Known => return Ok(()),
         Verdict::Revoked { file, line } => {

@@ -2,7 +2,7 @@
 
 use super::config::{Settings, Way, config_file};
 use super::target::Target;
-use super::text::printable;
+use crate::text::plain_bytes;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::os::fd::OwnedFd;
@@ -55,7 +55,7 @@ impl Proxy {
         let from = SeekFrom::Start(length.saturating_sub(4096));
         let _ = self.stderr.seek(from).and_then(|_| self.stderr.read_to_end(&mut text));
         let last = text.split(|b| *b == b'\n').rfind(|line| !line.trim_ascii().is_empty());
-        last.map_or_else(|| "it ended without a word".into(), printable)
+        last.map_or_else(|| "it ended without a word".into(), plain_bytes)
     }
 }
 

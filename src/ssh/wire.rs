@@ -1,9 +1,9 @@
 //! The bytes' way to a host: TCP to any of its addresses, or a proxy.
 
 use super::config::Settings;
-use super::error::ConnectError;
 use super::proxy::Proxy;
 use super::target::Target;
+use crate::transport::ConnectError;
 use ssh2::Session;
 use std::io::ErrorKind;
 use std::net::{TcpStream, ToSocketAddrs as _};

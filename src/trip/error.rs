@@ -7,7 +7,7 @@ use crate::hosts::HostsError;
 use crate::opencode::{DatabaseError, ProgramError};
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
-use crate::ssh::ConnectError;
+use crate::transport::ConnectError;
 use crate::transport::TransportError;
 use std::path::PathBuf;
 

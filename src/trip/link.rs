@@ -1,15 +1,6 @@
 //! A connection as async code uses it: each call runs on a worker thread, one at a time.
 
-use crate::hosts::HostEntry;
-use crate::ssh::ConnectError;
 use crate::transport::{Transport, TransportError};
-use std::time::Duration;
-
-/// Makes connections. Implemented where adapters are put together.
-pub trait Connector: Send + Sync {
-    /// Connects to a host and logs in; blocks.
-    fn connect(&self, host: &HostEntry, patience: Duration) -> Result<Box<dyn Transport>, ConnectError>;
-}
 
 /// One connection. It is lent to a worker thread for each call, so no two calls can overlap.
 pub(super) struct Link {

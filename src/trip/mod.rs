@@ -17,7 +17,6 @@ mod prompt;
 mod report;
 
 pub use error::{Kind, TripError};
-pub use link::Connector;
 pub use observer::{News, Observer};
 pub use outbound::DryRun;
 pub use plan::Request;
@@ -28,7 +27,7 @@ use crate::dispatch::{Dispatch, Record, Step, Store};
 use crate::hosts::HostEntry;
 use crate::opencode::Program;
 use crate::session::Outline;
-use crate::transport::{Transport, TransportError};
+use crate::transport::{Connector, Transport, TransportError};
 use link::Link;
 use std::path::PathBuf;
 use std::sync::Arc;

@@ -10,6 +10,7 @@
 mod support;
 
 mod faults;
+mod house;
 mod ssh;
 mod support_itself;
 mod trip;

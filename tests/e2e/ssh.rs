@@ -7,7 +7,8 @@ mod login;
 mod running;
 
 use crate::support::sshd::{Sshd, SshdOptions};
-use kugetsu::ssh::{Asker, ConnectError, Connection, HostKeyQuestion, NoAsker, Target, connect};
+use kugetsu::ssh::{Asker, Connection, HostKeyQuestion, NoAsker, Target, connect};
+use kugetsu::transport::ConnectError;
 use kugetsu::transport::{Output, Script, Transport as _, TransportError};
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;

@@ -45,10 +45,11 @@ fn a_message_that_cannot_arrive_is_refused() {
 fn a_host_that_nobody_knows_is_refused_with_the_nearest_name() {
     let scene = Scene::alone();
     scene.home.write_hosts(r#"{ "beefy": "me@192.0.2.1" }"#);
-    scene
-        .fault(&["remote", "befy", &scene.session, "go on"])
-        .is(2, "usage", "resolve")
-        .says(&["befy", "did you mean \"beefy\"?", "kugetsu hosts"]);
+    scene.fault(&["remote", "befy", &scene.session, "go on"]).is(2, "usage", "resolve").says(&[
+        "befy",
+        "did you mean \"beefy\"?",
+        "kugetsu hosts",
+    ]);
     for name in ["", "-oProxyCommand=id", "a b", "a\nb"] {
         let fault = scene.fault(&["remote", "--", name, &scene.session, "go on"]);
         fault.is(2, "usage", "arguments").says(&["cannot be a host"]);

@@ -114,7 +114,12 @@ fn a_host_key_that_is_unknown_or_another_is_refused() {
     let fault = scene.fault(&scene.remote(&["go on"]));
     fault
         .is(3, "unreachable", "connect")
-        .says(&["pi: its host key is not the one", "SHA256:", "known_hosts:1", "forget the old key: ssh-keygen -R"])
+        .says(&[
+            "pi: its host key is not the one",
+            "SHA256:",
+            "known_hosts:1",
+            "forget the old key: ssh-keygen -R",
+        ])
         .may_be_retried(false);
     assert_eq!(fs::read_to_string(&known_hosts).unwrap(), line);
     scene.is_unscathed();
@@ -165,7 +170,8 @@ fn a_host_without_room_is_refused() {
     let scene = Scene::new();
     own_programs_first(&scene);
     let there = &scene.host().machine;
-    let df = "#!/bin/sh\necho Filesystem 1024-blocks Used Available\necho /dev/sda1 100000 90000 10000 90% /\n";
+    let df =
+        "#!/bin/sh\necho Filesystem 1024-blocks Used Available\necho /dev/sda1 100000 90000 10000 90% /\n";
     there.install_script("df", df);
     let go = scene.remote(&["go on"]);
     scene.fault(&go).is(4, "refused", "probe").says(&["pi: no room", "9 MiB", "are needed", "df -h"]);
@@ -179,7 +185,10 @@ fn a_disk_that_fills_up_there_leaves_nothing_behind() {
     scene.session = session;
     // Writing more than 32 KiB into one file fails there, with an error and without a signal.
     let shell = scene.home.machine.home().join("bin/small");
-    scene.home.machine.install_script("small", "#!/bin/sh\ntrap '' XFSZ\nulimit -f 64\nexec /bin/sh \"$@\"\n");
+    scene
+        .home
+        .machine
+        .install_script("small", "#!/bin/sh\ntrap '' XFSZ\nulimit -f 64\nexec /bin/sh \"$@\"\n");
     let host = crate::support::host::Host::start_with(
         "pi",
         crate::support::opencode::Release::New,

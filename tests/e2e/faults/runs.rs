@@ -68,7 +68,8 @@ fn a_run_that_did_nothing_is_not_done() {
     scene.is_home_with(0);
     scene.is_quiet();
 
-    let broken = "if [ \"$1\" = run ]; then cat >/dev/null; printf '\\033[31mno such\\007 thing\\n' >&2; exit 7; fi";
+    let broken =
+        "if [ \"$1\" = run ]; then cat >/dev/null; printf '\\033[31mno such\\007 thing\\n' >&2; exit 7; fi";
     scene.host().machine.stand_in_with(broken);
     let report = scene.fails_there(&["go on"]);
     assert!(words(&report).contains("exit status 7") && words(&report).contains("no such thing"), "{report}");

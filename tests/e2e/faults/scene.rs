@@ -224,14 +224,6 @@ impl Fault {
     }
 
     #[track_caller]
-    pub(super) fn says_nothing_of(self, words: &[&str]) -> Self {
-        for word in words {
-            assert!(!self.told.contains(word), "{word:?} is in\n{}", self.stderr);
-        }
-        self
-    }
-
-    #[track_caller]
     pub(super) fn may_be_retried(self, retryable: bool) -> Self {
         assert_eq!(self.error["retryable"], retryable, "{}", self.stderr);
         self

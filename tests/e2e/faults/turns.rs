@@ -33,7 +33,9 @@ impl Scene {
 fn while_one_works_on_it_another_is_told_who_and_since_when() {
     let scene = Scene::new();
     let first = scene.home.spawn(&scene.remote(&["[[hold here]]", "--round-trip"]));
-    until(PATIENCE, || if scene.host().machine.asked().is_empty() { Err("nothing runs".into()) } else { Ok(()) });
+    until(PATIENCE, || {
+        if scene.host().machine.asked().is_empty() { Err("nothing runs".into()) } else { Ok(()) }
+    });
     let process = format!("process {}", first.pid());
     let fault = scene.fault(&scene.remote(&["me too"]));
     fault
@@ -62,7 +64,10 @@ fn a_session_that_is_away_is_refused_until_it_is_home() {
 
     scene.host().machine.release_run("there");
     let home = scene.wait(&scene.session);
-    assert_eq!((&home["state"], &home["holder"], &home["new_messages"]), (&"home".into(), &"here".into(), &2.into()));
+    assert_eq!(
+        (&home["state"], &home["holder"], &home["new_messages"]),
+        (&"home".into(), &"here".into(), &2.into())
+    );
     scene.is_home();
     let rows = scene.rows();
     for _ in 0..2 {
@@ -79,7 +84,8 @@ fn a_session_that_is_away_is_refused_until_it_is_home() {
 fn a_timeout_of_a_round_trip_bounds_the_waiting_and_not_the_run() {
     let scene = Scene::new();
     let fault = scene.fault_once(&scene.remote(&["[[hold a]]", "--round-trip", "--timeout", "2s"]));
-    let fault = fault.is(1, "failed", "wait").says(&["pi", "within 2s", "kugetsu wait "]).may_be_retried(true);
+    let fault =
+        fault.is(1, "failed", "wait").says(&["pi", "within 2s", "kugetsu wait "]).may_be_retried(true);
     let hint = fault.error["hint"].as_str().unwrap();
     let dispatch = hint.rsplit(' ').next().unwrap().to_owned();
     scene.is_intact();

@@ -55,7 +55,8 @@ impl Screen {
                 for (line, text) in text.lines().flat_map(|l| wrapped(l, self.width - 11)).enumerate() {
                     let who = if line == 0 { who } else { "" };
                     let row = format!("{} {who:>6}  {text}", if new { '+' } else { ' ' });
-                    println!(" {}", if new { style(row).green() } else { style(row) });
+                    let row = style(row.trim_end());
+                    println!(" {}", if new { row.green() } else { row });
                 }
             }
         }

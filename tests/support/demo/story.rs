@@ -79,7 +79,8 @@ pub(crate) fn what_to_type(screen: &Screen, world: &World, session: &str) -> std
     screen.say("That file sets HOME, PATH, KUGETSU_HOME, KUGETSU_HOSTS and KUGETSU_OPENCODE for this shell. Then, too:");
     println!();
     screen.command("kugetsu hosts");
-    screen.command(&format!("kugetsu remote pi {session} '[[wait 20]]'"));
+    screen.command(&format!("kugetsu remote pi {session} '[[wait 20]]' --round-trip --detach"));
+    screen.command(&format!("kugetsu wait {session}"));
     screen.command(&format!("opencode -s {session}"));
     screen.command("opencode db 'SELECT id, title FROM session'");
     screen.command("ssh -F ~/.ssh/config pi ls -R .kugetsu");

@@ -1,0 +1,36 @@
+//! What can go wrong on a connection that stood.
+
+use std::path::PathBuf;
+
+/// Why a call on a connection that stood did not go through.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// The connection is gone or silent. Says nothing about what runs on the host.
+    #[error("the connection was lost while {during} ({detail})")]
+    Lost {
+        /// What was being done, as a gerund: "sending session.json".
+        during: String,
+        /// The transport's own words, control characters stripped.
+        detail: String,
+    },
+    /// The host answered and said no (no such file, no space, no permission, no scp).
+    #[error("{detail}")]
+    Refused {
+        /// The host's own words, control characters stripped.
+        detail: String,
+    },
+    /// More came than the caller allowed.
+    #[error("more than {limit} bytes came back")]
+    TooLarge {
+        /// The bound that was given, in bytes.
+        limit: u64,
+    },
+    /// A file on this machine could not be read or written.
+    #[error("{}: {source}", path.display())]
+    Local {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+}

@@ -185,27 +185,23 @@ pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
 pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> Exit {
     let ui = &context.ui;
     if let Some(trouble) = &report.run.error {
-        ui.line(&format!(
-            "{} the run on {} did not do its work: {}",
-            ui.bad("✗"),
-            report.host,
-            plain(trouble)
-        ));
+        let text = format!("the run on {} did not do its work: {}", report.host, plain(trouble));
+        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
     }
     let exit = if report.run.ok == Some(false) { Exit::RunFailed } else { Exit::Done };
     match report.new_messages {
+        _ if ui.quiet => {}
         Some(new) => {
             let took = record.ended_ms.unwrap_or_else(clock::now_ms).saturating_sub(record.created_ms);
             let took = short(Duration::from_millis(took.max(0).unsigned_abs()));
             let plural = if new == 1 { "" } else { "s" };
-            ui.note(&format!(
-                "{} home: {new} new message{plural}, {took}; agent and model as before",
-                ui.good("✓")
-            ));
+            let text = format!("home: {new} new message{plural}, {took}; agent and model as before");
+            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
         }
         None => {
-            ui.note(&format!("{} on {} since now; it works on without us", ui.good("✓"), report.host));
-            ui.note(&format!("  bring it home: kugetsu wait {}", report.dispatch));
+            let text = format!("on {} since now; it works on without us", report.host);
+            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
+            ui.wrapped("  ", &format!("bring it home: kugetsu wait {}", report.dispatch));
         }
     }
     if ui.json {

@@ -137,11 +137,13 @@ impl Request {
         let (exported, found) = tokio::join!(self.export(tools, &export), there);
         let mut found = found?;
         for old in stale {
-            let nothing_there = old.record.state == State::Planned;
-            if nothing_there
-                || (old.record.host == self.host.name
-                    && sweep(&mut found.link, &found.env, &self.host.name, &old.record.id).await)
-            {
+            let swept = if old.record.host == self.host.name {
+                sweep(&mut found.link, &found.env, &self.host.name, &old.record.id).await
+            } else {
+                // At most an empty directory is on that host.
+                old.record.state == State::Planned
+            };
+            if swept {
                 old.remove()?;
             }
         }

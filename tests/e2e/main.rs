@@ -14,3 +14,4 @@ mod house;
 mod ssh;
 mod support_itself;
 mod trip;
+mod tui;

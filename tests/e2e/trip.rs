@@ -187,6 +187,45 @@ fn a_run_longer_than_any_patience_comes_home() {
     assert_eq!(world.prompts_there(), 1);
 }
 
+/// A big session goes and comes home whole, row by row.
+fn big_round_trip(messages: usize, bytes: usize) {
+    let world = World::new(Release::New, Release::New, json!({}));
+    let session = world.home.machine.insert_big_session(&world.project, messages, bytes);
+    let rows = world.rows(&session);
+    let trip = world
+        .home
+        .kugetsu(&["remote", "pi", &session, "[[say seen it all]]", "--round-trip"])
+        .expect_success();
+    assert_eq!(trip.stdout.trim(), "seen it all");
+    let after = world.rows(&session);
+    assert_eq!(new_rows_of_many(&rows, &after), 6, "prompt and answer, two messages, and their four parts");
+    assert_eq!(world.prompts_there(), 1);
+    world.expect_host_clean();
+}
+
+/// As [`new_rows`], for thousands; and the new ones sort behind the others.
+fn new_rows_of_many(before: &[(String, String)], after: &[(String, String)]) -> usize {
+    let there: std::collections::HashSet<_> = after.iter().collect();
+    assert!(before.iter().all(|row| there.contains(row)), "rows changed or gone");
+    let old: std::collections::HashSet<_> = before.iter().collect();
+    let newest =
+        |prefix: &str| before.iter().map(|row| &row.0).filter(|id| id.starts_with(prefix)).max().unwrap();
+    for (id, _) in after.iter().filter(|row| !old.contains(row)) {
+        assert!(id > newest(&id[..4]), "{id} stands among what left");
+    }
+    after.len() - before.len()
+}
+
+#[test]
+fn a_session_of_3_mb_comes_home() {
+    big_round_trip(450, 3 << 20);
+}
+
+#[test]
+fn a_session_of_60_mb_comes_home() {
+    big_round_trip(9000, 60 << 20);
+}
+
 #[test]
 fn an_open_tool_call_arrives_settled() {
     let world = World::new(Release::New, Release::New, json!({}));

@@ -45,7 +45,7 @@ impl Request {
         let local = local(tools, &self.session)?;
         let plan = self.plan(&local.own, &tools.user_home)?;
         let found = self.look(tools, &plan, &new_id(clock::now_ms())).await?;
-        fitness::check_room(&self.host.name, &found.facts, local.bytes)?;
+        fitness::check_room(&self.host, &found.facts, local.bytes)?;
         let prompt = self.prompt(&plan, &found.facts.directory);
         Ok(DryRun {
             title: local.title,
@@ -176,7 +176,7 @@ impl Request {
         let name = &self.host.name;
         let (export, parcel) = (dispatch.file("export.json"), dispatch.file("parcel"));
         let bytes = std::fs::metadata(&export).map_err(|source| DiskError::at(&export, source))?.len();
-        fitness::check_room(name, &found.facts, bytes)?;
+        fitness::check_room(&self.host, &found.facts, bytes)?;
         dispatch.begin(Step::Prepare)?;
         let plan = &dispatch.record.plan;
         let run = self.run(&dispatch.record.id, plan, found);

@@ -152,6 +152,15 @@ fn a_host_without_a_usable_opencode_is_refused() {
 }
 
 #[test]
+fn an_opencode_there_that_hangs_is_given_up_and_ended() {
+    let scene = Scene::new();
+    scene.host().machine.stand_in_with("[ \"$1\" = --version ] && exec sleep 1000");
+    let fault = scene.fault_once(&scene.remote(&["go on"]));
+    fault.is(4, "refused", "probe").says(&["pi: opencode there does not answer", "--version", "20 s"]);
+    scene.is_unscathed();
+}
+
+#[test]
 fn a_host_of_another_kind_or_time_is_refused() {
     let scene = Scene::new();
     own_programs_first(&scene);

@@ -2,26 +2,8 @@
 # Asks opencode for its version and, where kugetsu can work with it, for its agents and models.
 # Header: id, program, directory, and what prelude.sh needs. Writes only below its own directory, which it removes.
 
-# Runs its arguments, for 20 s at most: what hangs must neither hold us nor stay.
-bounded() {
-	"$@" </dev/null &
-	bounded=$!
-	(
-		nap=
-		trap 'kill $nap; exit' TERM
-		sleep 20 &
-		nap=$!
-		wait "$nap"
-		kill -KILL "$bounded"
-	) >/dev/null 2>&1 </dev/null &
-	watcher=$!
-	wait "$bounded" 2>/dev/null
-	bounded=$?
-	kill "$watcher" 2>/dev/null
-	return "$bounded"
-}
-
-version=$(bounded "$program" --version 2>&1)
+# What hangs must neither hold us nor stay.
+version=$(bounded 20 "$program" --version 2>&1)
 [ $? = 137 ] && fail hangs "$program --version"
 say version "$version"
 case $version in

@@ -52,3 +52,23 @@ boot() {
 		sysctl -n kern.boottime 2>/dev/null | tr -cd '0-9' ||
 		echo unknown
 }
+
+# bounded SECONDS COMMAND…: its exit status; 137 where it took longer and was ended.
+bounded() {
+	limit=$1
+	shift
+	"$@" </dev/null &
+	bounded=$!
+	(
+		# Until the sleep is there, $! is the command.
+		trap '[ "$!" = "$bounded" ] || kill "$!"; exit' TERM
+		sleep "$limit" &
+		wait "$!"
+		kill -KILL "$bounded"
+	) >/dev/null 2>&1 </dev/null &
+	watcher=$!
+	wait "$bounded" 2>/dev/null
+	bounded=$?
+	kill "$watcher" 2>/dev/null
+	return "$bounded"
+}

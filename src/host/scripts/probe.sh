@@ -9,17 +9,7 @@ say shell "${SHELL:-/bin/sh}"
 # What the user's own shell would search: `ssh HOST opencode` and a login differ in this on many hosts.
 # A profile that waits for something is given up after five seconds.
 shell_path() {
-	(
-		"${SHELL:-/bin/sh}" "$@" -c env </dev/null 2>/dev/null &
-		shell=$!
-		(
-			sleep 5
-			kill "$shell"
-		) >/dev/null 2>&1 &
-		watcher=$!
-		wait "$shell" 2>/dev/null
-		kill "$watcher" 2>/dev/null
-	) | {
+	bounded 5 "${SHELL:-/bin/sh}" "$@" -c env 2>/dev/null | {
 		while IFS= read -r line; do
 			case $line in
 			PATH=*)

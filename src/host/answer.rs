@@ -17,6 +17,14 @@ pub enum AnswerError {
     /// Not the answer of one of our scripts.
     #[error("an answer that kugetsu does not understand: {0}")]
     Garbled(String),
+    /// A path that neither opencode nor kugetsu can name.
+    #[error("the {what} there has a name that is not UTF-8: {name}")]
+    NotUtf8 {
+        /// Which path.
+        what: &'static str,
+        /// Its name, as far as it can be shown.
+        name: String,
+    },
     /// A later format than this kugetsu knows.
     #[error("the result there has format {0}, written by a newer kugetsu")]
     Newer(u32),
@@ -123,6 +131,11 @@ pub struct RunResult {
 }
 
 impl RunResult {
+    /// Whether `text` is all of the runner's `result` file.
+    pub fn is_whole(text: &str) -> bool {
+        text.ends_with("\nend\n")
+    }
+
     /// Reads the runner's `result` file.
     pub fn parse(text: &str) -> Result<Self, AnswerError> {
         let mut result = Self::default();

@@ -46,13 +46,20 @@ impl Facts {
                 .ok_or_else(|| AnswerError::Garbled(format!("the probe did not say {key}")))
         };
         let some = |key: &str| answer.get(key).filter(|value| !value.is_empty()).map(str::to_owned);
+        let path = |key: &'static str| match some(key) {
+            // What was no UTF-8 would be another path now.
+            Some(path) if path.contains(char::REPLACEMENT_CHARACTER) => {
+                Err(AnswerError::NotUtf8 { what: key, name: plain(&path) })
+            }
+            path => Ok(path),
+        };
         let (clock_ms, clock_exact) = clock(answer.get("clock").unwrap_or_default());
         Ok(Self {
             system: plain(&need("system")?),
             home: need("home")?,
             path: need("path")?,
-            opencode: some("opencode"),
-            directory: some("directory").unwrap_or_else(|| "/".to_owned()),
+            opencode: path("opencode")?,
+            directory: path("directory")?.map_or_else(|| need("directory"), Ok)?,
             blocked: some("blocked"),
             readonly: some("readonly"),
             free: some("free").and_then(|kib| kib.parse::<u64>().ok()).and_then(|kib| kib.checked_mul(1024)),
@@ -141,11 +148,24 @@ mod tests {
 
     #[test]
     fn a_host_without_opencode_is_still_a_host() {
-        let said =
-            [("system", "Linux"), ("home", "/h"), ("path", "/bin"), ("fingerprint", "1 2"), ("free", "10")];
+        let said = [
+            ("system", "Linux"),
+            ("home", "/h"),
+            ("path", "/bin"),
+            ("directory", "/h/app"),
+            ("fingerprint", "1 2"),
+            ("free", "10"),
+        ];
         let facts = Facts::from_answer(&answer(&said)).unwrap();
         assert_eq!((facts.opencode, facts.free, facts.writable), (None, Some(10240), false));
         assert!(Facts::from_answer(&answer(&said[1..])).is_err());
+    }
+
+    #[test]
+    fn a_path_that_is_no_utf_8_is_refused_and_not_taken_for_another() {
+        let said = b"system 4c\nhome 2f\npath 2f\nfingerprint 31\ndirectory 2fe9\n";
+        let error = Facts::from_answer(&Answer::parse(said, 0, b"").unwrap()).unwrap_err();
+        assert!(matches!(error, AnswerError::NotUtf8 { what: "directory", .. }), "{error}");
     }
 
     #[test]

@@ -50,6 +50,7 @@ pub struct Frames {
 enum Last {
     Result,
     Dead,
+    Gone,
 }
 
 impl Frames {
@@ -77,7 +78,7 @@ impl Frames {
             let line = String::from_utf8_lossy(&line);
             match line.trim_end() {
                 "beat" => frames.push(Frame::Beat),
-                "gone" => frames.push(Frame::Gone),
+                "gone" => self.last = Some(Last::Gone),
                 "result" => self.last = Some(Last::Result),
                 "dead" => self.last = Some(Last::Dead),
                 other => match other.strip_prefix("events ").and_then(|n| n.trim().parse::<u64>().ok()) {
@@ -93,12 +94,14 @@ impl Frames {
         Ok(frames)
     }
 
-    /// The last frame, once the script has ended.
+    /// The last frame, once the script has ended; `None` where the stream was cut before its end.
     pub fn end(self) -> Result<Option<Frame>, FramesError> {
         let text = String::from_utf8_lossy(&self.buffer);
         match self.last {
             None => Ok(None),
+            Some(Last::Gone) => Ok(Some(Frame::Gone)),
             Some(Last::Dead) => Ok(Some(Frame::Dead(plain(&text)))),
+            Some(Last::Result) if !RunResult::is_whole(&text) => Ok(None),
             Some(Last::Result) => Ok(Some(Frame::Ended(RunResult::parse(&text)?))),
         }
     }
@@ -109,7 +112,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    const STREAM: &[u8] = b"beat\nevents 5\na\nb\ncevents 3\nxyzbeat\nresult\nformat 1\nstatus 3\nsum 1 2\n";
+    const STREAM: &[u8] =
+        b"beat\nevents 5\na\nb\ncevents 3\nxyzbeat\nresult\nformat 1\nstatus 3\nsum 1 2\nend\n";
 
     fn all(stream: &[u8], piece: usize) -> (Vec<u8>, usize, Option<Frame>) {
         let (mut frames, mut events, mut beats) = (Frames::default(), Vec::new(), 0);
@@ -144,6 +148,19 @@ mod tests {
     #[test]
     fn a_stream_that_was_cut_has_no_end() {
         assert_eq!(all(b"events 4\nab", 3), (b"ab".to_vec(), 0, None));
+    }
+
+    #[test]
+    fn a_result_that_was_cut_is_none() {
+        let whole = STREAM.len();
+        for cut in 1..=4 {
+            assert_eq!(all(&STREAM[..whole - cut], 7).2, None);
+        }
+    }
+
+    #[test]
+    fn a_dispatch_that_is_gone_is_an_end() {
+        assert_eq!(all(b"beat\ngone\n", 3), (Vec::new(), 1, Some(Frame::Gone)));
     }
 
     #[test]

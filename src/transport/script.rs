@@ -17,7 +17,8 @@ impl Script {
     pub fn new(body: &str, parameters: &[(&str, &[u8])]) -> Self {
         let mut text = String::with_capacity(body.len() + 256);
         for (name, value) in parameters {
-            // `$(…)` drops trailing newlines: a sentinel keeps them.
+            // `$(…)` drops trailing newlines: a sentinel keeps them. A full stop is the second byte of no character
+            // in any locale's encoding, so that it comes off alone.
             text.push_str(name);
             text.push_str("=$(printf %b '");
             for byte in value.iter().take_while(|b| **b != 0) {
@@ -28,7 +29,7 @@ impl Script {
                     _ => text.push_str(&format!("\\0{byte:03o}")),
                 }
             }
-            text.push_str(&format!("x'); {name}=${{{name}%x}}\n"));
+            text.push_str(&format!(".'); {name}=${{{name}%.}}\n"));
         }
         text.push_str(body);
         Self { text }

@@ -11,6 +11,7 @@ mod support;
 
 mod faults;
 mod house;
+mod runner;
 mod ssh;
 mod support_itself;
 mod trip;

@@ -3,8 +3,9 @@
 # Header: id, program, directory, and what prelude.sh needs. Writes only below its own directory, which it removes.
 
 # What hangs must neither hold us nor stay.
-version=$(bounded 20 "$program" --version 2>&1)
+version=$(bounded 20 as_user "$program" --version 2>/dev/null)
 [ $? = 137 ] && fail hangs "$program --version"
+[ -n "$version" ] || version=$(bounded 20 as_user "$program" --version 2>&1)
 say version "$version"
 case $version in
 1.* | v1.*) ;;
@@ -15,13 +16,13 @@ esac
 work=$HOME/.kugetsu/check-$id
 words=$(mkdir -p "$HOME/.kugetsu" 2>&1 && mkdir "$work" 2>&1) || fail room "$words"
 trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT TERM
+trap 'exit 1' HUP INT PIPE TERM
 base=$directory
 while [ ! -d "$base" ] && [ -n "$base" ]; do base=${base%/*}; done
 cd -P -- "${base:-/}" || fail directory "$base"
 # One after the other: two that start on a new database at once fail both, each making the same tables.
-"$program" agent list </dev/null >"$work/agents" 2>"$work/agents.err"
-"$program" models </dev/null >"$work/models" 2>"$work/models.err"
+as_user "$program" agent list </dev/null >"$work/agents" 2>"$work/agents.err"
+as_user "$program" models </dev/null >"$work/models" 2>"$work/models.err"
 # Agents come as `name (primary)`, each with its permissions behind it.
 say agents "$(grep -E '^[^ ].* \((primary|subagent|all)\)$' "$work/agents")"
 say models "$(grep '^[^ ]*/' "$work/models")"

@@ -7,16 +7,25 @@ here=$HOME/.kugetsu/dispatches/$id
 cd "$here" 2>/dev/null || fail gone "$here"
 
 report() {
-	say identity "$(cat run/identity)"
+	identity=$(cat run/identity)
+	# A cleaning holds the claim, or has been here since.
+	case $identity in '' | removed*) fail gone "$here" ;; esac
+	say identity "$identity"
 	say launched "$1"
 	exit 0
 }
 
-if [ -e run/identity ]; then
-	report before
-fi
+# One launch at a time: another may still be at work whose connection was lost. The number of one that died is never
+# given again, so that nobody takes a living launch for it.
+turn=1
+until [ -e run/identity ] || words=$(claim "launch-$turn" "$(me)" 2>&1); do
+	[ -e "launch-$turn/identity" ] || fail room "$words"
+	while [ ! -e run/identity ] && lives "launch-$turn/identity"; do pause 0.1; done
+	turn=$((turn + 1))
+done
+[ -e run/identity ] && report before
 
-if [ ! -e ready ]; then
+if [ ! -e session.json ] && [ ! -e ready ]; then
 	[ "$(cksum <parcel)" = "$sum" ] || fail parcel "$(cksum <parcel 2>&1)"
 	# The parcel holds the prompt, the runner and the session, one behind the other: one transfer for all.
 	{
@@ -24,32 +33,37 @@ if [ ! -e ready ]; then
 			tail -c "+$((prompt_bytes + 1))" parcel | head -c "$runner_bytes" >run.sh
 	} 2>unpack.err || fail room "$(last_words unpack.err)"
 	if [ "$packed" = gzip ]; then
-		tail -c "+$((prompt_bytes + runner_bytes + 1))" parcel | gzip -dc >session.json 2>unpack.err
+		tail -c "+$((prompt_bytes + runner_bytes + 1))" parcel | gzip -dc >session.part 2>unpack.err
 	else
-		tail -c "+$((prompt_bytes + runner_bytes + 1))" parcel >session.json 2>unpack.err
+		tail -c "+$((prompt_bytes + runner_bytes + 1))" parcel >session.part 2>unpack.err
 	fi || fail room "$(last_words unpack.err)"
-	rm -f parcel
+	mv session.part session.json && rm -f parcel
+fi
 
-	words=$(mkdir -p -- "$directory" 2>&1) || fail directory "$words"
+if [ ! -e ready ]; then
+	words=$(umask "$mask" && mkdir -p -- "$directory" 2>&1) || fail directory "$words"
 	words=$(cd -P -- "$directory" 2>&1) || fail directory "$words"
 	cd -P -- "$directory" || fail directory "$directory"
 	[ "$(pwd -P && echo x)" = "$directory
 x" ] || fail moved "$(pwd -P)"
 
-	"$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"
+	as_user "$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"
 	# Its exit status says nothing on some releases; the line and the rows do.
 	grep -q "Imported session: $session" "$here/import.out" ||
 		fail import "$(last_words "$here/import.out") $(last_words "$here/import.err")"
 	cd "$here" || fail gone "$here"
 
 	# opencode is a Bun program: asked so, it runs JavaScript in a tenth of its own start-up time.
-	counted=$(KUGETSU_SESSION=$session KUGETSU_FILE=$here/session.json BUN_BE_BUN=1 \
-		"$program" -e "$rows" </dev/null 2>rows.err)
+	counted=$(
+		KUGETSU_SESSION=$session KUGETSU_FILE=$here/session.json BUN_BE_BUN=1
+		export KUGETSU_SESSION KUGETSU_FILE BUN_BE_BUN
+		as_user "$program" -e "$rows" </dev/null 2>rows.err
+	)
 	case $counted in
 	"missing 0") ;;
 	missing*) fail rows "$counted" ;;
 	*)
-		"$program" db "SELECT (SELECT count(*) FROM message WHERE session_id = '$session') AS m,
+		as_user "$program" db "SELECT (SELECT count(*) FROM message WHERE session_id = '$session') AS m,
 			(SELECT count(*) FROM part WHERE session_id = '$session') AS p" --format json </dev/null >rows.out 2>rows.err
 		there_m=$(sed -n 's/.*"m": *\([0-9][0-9]*\).*/\1/p' rows.out)
 		there_p=$(sed -n 's/.*"p": *\([0-9][0-9]*\).*/\1/p' rows.out)
@@ -58,23 +72,25 @@ x" ] || fail moved "$(pwd -P)"
 		fi
 		;;
 	esac
+	words=$({ : >ready; } 2>&1) || fail room "$words"
 	rm -f session.json
-	: >ready
 fi
 
 # A process session of its own: nothing that ends this one reaches the runner.
 if command -v setsid >/dev/null 2>&1; then
-	setsid sh run.sh </dev/null >/dev/null 2>run.err &
+	set -- setsid sh run.sh
 elif command -v perl >/dev/null 2>&1; then
-	perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' sh run.sh </dev/null >/dev/null 2>run.err &
+	set -- perl -e 'use POSIX; POSIX::setsid(); exec @ARGV' sh run.sh
 else
-	nohup sh run.sh </dev/null >/dev/null 2>run.err &
+	set -- nohup sh run.sh
 fi
+(umask "$mask" && exec "$@") </dev/null >/dev/null 2>run.err &
 
 tries=0
 while [ ! -e run/identity ]; do
+	[ -d "$here" ] || fail gone "$here"
 	tries=$((tries + 1))
-	[ "$tries" -lt 100 ] || fail runner "$(last_words run.err)"
-	sleep 0.1 2>/dev/null || sleep 1
+	[ "$tries" -lt 500 ] || fail runner "$(last_words run.err)"
+	pause 0.02
 done
 report now

@@ -1,17 +1,29 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
 # What every script on a host begins with. POSIX sh only: dash, BusyBox ash and macOS run this.
 # Set before this by the header: exports (names), kenv_NAME for each of them, path (may be empty).
+mask=$(umask)
 umask 077
-
-for name in $exports; do
-	eval "$name=\$kenv_$name; export $name"
-done
 if [ -n "$path" ]; then
 	PATH=$path
 	export PATH
 fi
-OPENCODE_DISABLE_AUTOUPDATE=1
-export OPENCODE_DISABLE_AUTOUPDATE
+
+# Runs a program (opencode, as a rule) as its user would: with the umask that the host gave, and the variables of
+# the host's entry. They never become variables of the scripts themselves, whatever their names are.
+become_user() {
+	umask "$mask"
+	OPENCODE_DISABLE_AUTOUPDATE=1
+	export OPENCODE_DISABLE_AUTOUPDATE
+	lend=
+	for name in $exports; do lend="$lend $name=\$kenv_$name; export $name;"; done
+	# All at once, behind the last use of a variable of ours.
+	eval "$lend"
+}
+
+as_user() (
+	become_user
+	exec "$@"
+)
 
 # One fact a line, the value in hexadecimal: whatever it holds, it cannot end the line.
 say() {
@@ -31,33 +43,62 @@ last_words() {
 	tail -c 2000 "$1" 2>/dev/null
 }
 
-# When process $1 began, in whatever unit the system has; with the boot, it tells a process from a
-# later one of the same number.
+pause() {
+	sleep "$1" 2>/dev/null || sleep 1
+}
+
+# When process $1 began, in whatever unit the system has; nothing if it has ended, reaped by its parent or not.
 began() {
-	if [ -r "/proc/$1/stat" ]; then
-		read -r stat <"/proc/$1/stat" || return 1
-		# The name in parentheses may hold spaces; the 22nd field is the 20th behind it.
+	if [ -d /proc/self ]; then
+		read -r stat 2>/dev/null <"/proc/$1/stat" || return 0
+		# The program's name, in parentheses, may hold spaces. Behind it stand the state and, as the 20th, the start.
 		set -f
 		# shellcheck disable=SC2086
 		set -- ${stat##*) }
 		set +f
-		printf '%s' "${20}"
+		[ "$1" = Z ] || printf '%s' "${20}"
 	else
-		ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '_'
+		# In one locale and zone, so that every login reads the same.
+		LC_ALL=C TZ=UTC ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '_'
 	fi
 }
 
 boot() {
-	cat /proc/sys/kernel/random/boot_id 2>/dev/null ||
-		sysctl -n kern.boottime 2>/dev/null | tr -cd '0-9' ||
-		echo unknown
+	cat /proc/sys/kernel/random/boot_id 2>/dev/null || sysctl -n kern.bootsessionuuid 2>/dev/null || echo unknown
+}
+
+# Who runs this script. With the boot and its start, a process is not taken for a later one of the same number.
+me() {
+	printf '%s %s %s' "$(boot)" "$$" "$(began $$)"
+}
+
+# Whether the process that wrote the identity file $1 still runs.
+lives() {
+	read -r its_boot its_pid its_start 2>/dev/null <"$1" || return
+	[ -n "$its_start" ] && [ "$(began "$its_pid")" = "$its_start" ] && [ "$(boot)" = "$its_boot" ]
+}
+
+# Makes the directory $1 with the file `identity` of the words $2 in it, both at once. Of many that try, one succeeds.
+claim() {
+	mkdir "$1.$$" && printf '%s\n' "$2" >"$1.$$/identity" && mv "$1.$$" "$1" 2>/dev/null
+	[ "$(cat "$1/identity" 2>/dev/null)" = "$2" ] && return
+	# Where somebody was first, mv has failed or moved ours into theirs.
+	rm -rf "$1.$$" "$1/${1##*/}.$$"
+	return 1
 }
 
 # bounded SECONDS COMMAND…: its exit status; 137 where it took longer and was ended.
 bounded() {
 	limit=$1
 	shift
-	"$@" </dev/null &
+	# One process, so that its end is the command's end.
+	(
+		if [ "$1" = as_user ]; then
+			shift
+			become_user
+		fi
+		exec "$@"
+	) </dev/null &
 	bounded=$!
 	(
 		# Until the sleep is there, $! is the command.

@@ -2,16 +2,16 @@
 # The runner: has the work done, once, and leaves the result. Header: id, session, program, directory, agent, model,
 # variant, permission, packed, and what prelude.sh needs. Nobody listens to it; all it says is in files.
 
-here=$HOME/.kugetsu/dispatches/$id
-cd "$here" || exit 1
-# Only one runner of a dispatch can make this directory: a second one ends here.
-mkdir run 2>/dev/null || exit 0
 trap '' HUP
-printf '%s %s %s\n' "$(boot)" "$$" "$(began $$)" >run/identity.part && mv run/identity.part run/identity || exit 1
+here=$HOME/.kugetsu/dispatches/$id
+# By its full path: a dispatch that is being removed has another name, and is not run.
+claim "$here/run" "$(me)" || exit 1
+cd "$here" || exit 1
 
-KUGETSU_DISPATCH=$id
-OPENCODE_PERMISSION=$permission
-export KUGETSU_DISPATCH OPENCODE_PERMISSION
+# Behind those of the host's entry, which do not replace them.
+exports="$exports KUGETSU_DISPATCH OPENCODE_PERMISSION"
+# shellcheck disable=SC2034 # by their names
+kenv_KUGETSU_DISPATCH=$id kenv_OPENCODE_PERMISSION=$permission
 
 set -- run --session "$session" --dir "$directory" --format json
 [ -n "$agent" ] && set -- "$@" --agent "$agent"
@@ -20,14 +20,14 @@ set -- run --session "$session" --dir "$directory" --format json
 
 date +%s >run/started
 status=127
-if cd -P -- "$directory"; then
-	"$program" "$@" <"$here/prompt" >"$here/events" 2>"$here/stderr"
+if cd -P -- "$directory" 2>stderr; then
+	as_user "$program" "$@" <"$here/prompt" >"$here/events" 2>"$here/stderr"
 	status=$?
 fi
 cd "$here" || exit 1
 date +%s >run/ended
 
-"$program" export "$session" </dev/null >back.part 2>export.err
+as_user "$program" export "$session" </dev/null >back.part 2>export.err
 exported=$?
 if [ "$packed" = gzip ]; then
 	gzip -3 <back.part >back.gz.part 2>>export.err && mv back.gz.part back || exported=1
@@ -35,11 +35,10 @@ if [ "$packed" = gzip ]; then
 else
 	mv back.part back || exported=1
 fi
+words=$(last_words stderr)
+[ "$exported" = 0 ] || words="$words $(last_words export.err)"
 
-# Whoever is told that nothing came back is to read why.
-[ "$exported" = 0 ] || cat export.err >>stderr
-
-# Present and whole, or absent: this file is the end of the run.
+# This file is the end of the run. It is whole if its last line is there.
 {
 	echo "format 1"
 	echo "status $status"
@@ -48,5 +47,6 @@ fi
 	echo "sum $(cksum <back 2>/dev/null)"
 	echo "started $(cat run/started)"
 	echo "ended $(cat run/ended)"
-	say words "$(last_words stderr)"
+	say words "$words"
+	echo end
 } >result.part && mv result.part result

@@ -7,41 +7,44 @@ cd "$here" 2>/dev/null || {
 	echo gone
 	exit 0
 }
-read -r was_boot was_pid was_start <run/identity || {
-	echo gone
-	exit 0
-}
-now_boot=$(boot)
+# Bytes of one frame at most.
+most=4194304
 
-alive() {
-	[ "$was_boot" = "$now_boot" ] && [ "$(began "$was_pid" 2>/dev/null)" = "$was_start" ]
+has_ended() {
+	[ -e result ] && [ "$(tail -n 1 result 2>/dev/null)" = end ]
 }
 
 ticks=0
 while :; do
 	# The end is looked for before the size is taken: what was written before the end is then shown.
 	ended=
-	if [ -e result ]; then
+	if has_ended; then
 		ended=result
-	elif [ $((ticks % 10)) = 0 ] && ! alive; then
+	elif [ ! -e run/identity ]; then
+		ended=gone
+	elif [ $((ticks % 10)) = 0 ] && ! lives run/identity; then
 		ended=dead
-		[ -e result ] && ended=result
+		has_ended && ended=result
 	fi
-	size=0
+	size=$offset
 	[ -e events ] && size=$(wc -c <events)
-	if [ "$size" -gt "$offset" ]; then
-		printf 'events %s\n' "$((size - offset))"
-		tail -c "+$((offset + 1))" events | head -c "$((size - offset))"
-		offset=$((size))
-	elif [ $((ticks % 10)) = 0 ]; then
-		echo beat
-	fi
+	while [ "$size" -gt "$offset" ]; do
+		n=$((size - offset))
+		[ "$n" -le "$most" ] || n=$most
+		# Who does not listen any more ends this, where a signal does not.
+		printf 'events %s\n' "$n" || exit 1
+		tail -c "+$((offset + 1))" events | head -c "$n" || exit 1
+		offset=$((offset + n))
+	done
 	if [ -n "$ended" ]; then
 		echo "$ended"
 		[ "$ended" = result ] && cat result
-		[ "$ended" = dead ] && tail -c 2000 stderr 2>/dev/null
+		[ "$ended" = dead ] && last_words stderr
 		exit 0
 	fi
+	if [ $((ticks % 10)) = 0 ]; then
+		echo beat || exit 1
+	fi
 	ticks=$((ticks + 1))
-	sleep 0.2 2>/dev/null || sleep 1
+	pause 0.2
 done

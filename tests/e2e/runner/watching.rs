@@ -1,0 +1,178 @@
+//! The watch: every byte once, the end soon, and no wait for what will never come.
+
+use super::{SHELLS, id};
+use crate::support::local::Sh;
+use crate::support::process::until;
+use crate::support::recorder::{PATIENCE, Recorder};
+use kugetsu::host::{self, Frame, Frames, Run};
+use kugetsu::transport::Transport as _;
+use rustix::process::{Pid, Signal, kill_process};
+use std::fs;
+use std::io::Read as _;
+use std::ops::ControlFlow;
+use std::time::{Duration, Instant, SystemTime};
+
+const HOLD: &str = "while [ ! -e \"$own/go\" ]; do sleep 0.05; done";
+
+fn launched(host: &Recorder) -> Run {
+    let run = host.plain_run(&id(1));
+    let sent = host.send(&run, b"x");
+    host.launch(&run, &sent).unwrap();
+    run
+}
+
+#[test]
+fn it_goes_on_from_every_offset() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        let run = launched(&host);
+        host.result(&run.id);
+        let all = fs::read(host.dispatch(&run.id).join("events")).unwrap();
+        assert_eq!(all, b"{\"type\":\"step_finish\"}\n");
+        for offset in [0, 1, 7, all.len() - 1, all.len(), all.len() + 5] {
+            let (events, end) = host.watch(&run.id, offset as u64);
+            assert_eq!(events, all.get(offset..).unwrap_or_default(), "{sh:?} {offset}");
+            assert!(matches!(end, Some(Frame::Ended(ref result)) if result.exported), "{end:?}");
+        }
+    }
+}
+
+#[test]
+fn a_burst_of_events_arrives_whole() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        host.before("run", "i=0; while [ $i -lt 5 ]; do i=$((i + 1)); head -c 1048576 /dev/urandom; done");
+        let run = launched(&host);
+        let (events, end) = host.watch(&run.id, 0);
+        assert!(matches!(end, Some(Frame::Ended(_))));
+        assert!(
+            events == fs::read(host.dispatch(&run.id).join("events")).unwrap(),
+            "{sh:?} {}",
+            events.len()
+        );
+        assert!(events.len() > 5 << 20);
+    }
+}
+
+#[test]
+fn the_result_is_shown_within_a_second() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        host.before("run", HOLD);
+        let run = launched(&host);
+        let (mut frames, mut beats) = (Frames::default(), 0);
+        let script = host::watch(&host.env, &run.id, 0);
+        let go = host.home().join("oc/go");
+        host.local
+            .clone()
+            .stream(&script, PATIENCE, &mut |bytes| {
+                beats += frames.feed(bytes).unwrap().iter().filter(|frame| **frame == Frame::Beat).count();
+                fs::write(&go, "").unwrap();
+                ControlFlow::Continue(())
+            })
+            .unwrap();
+        let seen = SystemTime::now();
+        assert!(matches!(frames.end().unwrap(), Some(Frame::Ended(_))) && beats > 0);
+        let made = fs::metadata(host.dispatch(&run.id).join("result")).unwrap().modified().unwrap();
+        let late = seen.duration_since(made).unwrap_or_default();
+        assert!(late < Duration::from_secs(1), "{sh:?}: {late:?}");
+    }
+}
+
+#[test]
+fn a_runner_that_was_killed_is_dead_and_has_last_words() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        host.before("run", &format!("echo 'out of memory' >&2; echo '{{}}'; {HOLD}"));
+        let run = launched(&host);
+        let events = host.dispatch(&run.id).join("events");
+        until(PATIENCE, || {
+            if fs::read(&events).is_ok_and(|e| !e.is_empty()) { Ok(()) } else { Err("none".into()) }
+        });
+        kill_process(Pid::from_raw(host.runner(&run.id).try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
+        let (events, end) = host.watch(&run.id, 0);
+        assert_eq!(
+            (events.as_slice(), end),
+            (&b"{}\n"[..], Some(Frame::Dead("out of memory".into()))),
+            "{sh:?}"
+        );
+    }
+}
+
+#[test]
+fn another_process_of_the_same_number_is_not_the_runner() {
+    let host = Recorder::new(Sh::Dash);
+    host.before("run", HOLD);
+    let run = launched(&host);
+    let file = host.dispatch(&run.id).join("run/identity");
+    let identity = fs::read_to_string(&file).unwrap();
+    let words: Vec<&str> = identity.trim().split(' ').collect();
+    for another in [
+        format!("{} {} 1\n", words[0], words[1]),
+        format!("00000000-0000-0000-0000-000000000000 {} {}\n", words[1], words[2]),
+        format!("{} 4194305 {}\n", words[0], words[2]),
+        format!("{} 4194305\n", words[0]),
+        String::new(),
+    ] {
+        fs::write(&file, &another).unwrap();
+        assert!(matches!(host.watch(&run.id, 0).1, Some(Frame::Dead(_))), "{another}");
+    }
+}
+
+#[test]
+fn a_dispatch_that_is_removed_is_gone() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        assert_eq!(host.watch(&id(7), 0).1, Some(Frame::Gone));
+        host.before("run", HOLD);
+        let run = launched(&host);
+        let mut removed = false;
+        let mut frames = Frames::default();
+        let ended = host.local.clone().stream(&host::watch(&host.env, &run.id, 0), PATIENCE, &mut |bytes| {
+            frames.feed(bytes).unwrap();
+            if !std::mem::replace(&mut removed, true) {
+                fs::remove_dir_all(host.dispatch(&run.id)).unwrap();
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(ended.unwrap(), Some(0));
+        assert_eq!(frames.end().unwrap(), Some(Frame::Gone), "{sh:?}");
+    }
+}
+
+#[test]
+fn it_ends_soon_when_nobody_listens() {
+    for sh in SHELLS {
+        // Whoever ignores SIGPIPE hands that down to all that it starts.
+        for before in
+            [vec![], vec!["sh".into(), "-c".into(), "trap '' PIPE; exec \"$@\"".into(), "sh".into()]]
+        {
+            let mut host = Recorder::new(sh);
+            host.before("run", HOLD);
+            let run = launched(&host);
+            host.local.before = before;
+            let mut watch = host.local.start(&host::watch(&host.env, &run.id, 0));
+            let mut stdout = watch.stdout.take().unwrap();
+            let mut beat = [0; 5];
+            stdout.read_exact(&mut beat).unwrap();
+            assert_eq!(&beat, b"beat\n");
+            drop(stdout);
+            let closed = Instant::now();
+            until(PATIENCE, || watch.try_wait().unwrap().ok_or_else(|| "it goes on".to_owned()));
+            assert!(closed.elapsed() < Duration::from_secs(8), "{sh:?}: {:?}", closed.elapsed());
+        }
+    }
+}
+
+#[test]
+fn a_result_that_a_crash_left_half_is_no_result() {
+    let host = Recorder::new(Sh::Dash);
+    let run = launched(&host);
+    host.result(&run.id);
+    let file = host.dispatch(&run.id).join("result");
+    let whole = fs::read(&file).unwrap();
+    for half in [&b""[..], &whole[..whole.len() / 2], &whole[..whole.len() - 5]] {
+        fs::write(&file, half).unwrap();
+        assert!(matches!(host.watch(&run.id, 0).1, Some(Frame::Dead(_))));
+    }
+}

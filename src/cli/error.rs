@@ -2,7 +2,6 @@
 
 use crate::hosts::HostsError;
 use crate::opencode::{DatabaseError, ProgramError};
-use crate::transport::ConnectError;
 use crate::trip::{Kind, TripError};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -137,11 +136,5 @@ impl From<ProgramError> for CliError {
 impl From<DatabaseError> for CliError {
     fn from(error: DatabaseError) -> Self {
         TripError::Database(error).into()
-    }
-}
-
-impl From<ConnectError> for CliError {
-    fn from(source: ConnectError) -> Self {
-        TripError::Connect { host: String::new(), source }.into()
     }
 }

@@ -10,10 +10,11 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) async fn interruptible<T>(progress: &Progress, work: impl Future<Output = T>) -> Option<T> {
     let before = terminal();
     let mut work = std::pin::pin!(work);
+    // Listened to from before the work begins. Where a signal cannot be waited for, it ends the process as it always
+    // did.
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
     let interrupted = async {
-        // Where a signal cannot be waited for, it ends the process as it always did.
-        let (Ok(mut int), Ok(mut term)) = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-        else {
+        let (Ok(mut int), Ok(mut term)) = signals else {
             return std::future::pending().await;
         };
         tokio::select! {

@@ -98,17 +98,17 @@ impl Ui {
             self.document(&error.document());
         }
         let at = if self.verbose { format!(" (step: {})", error.step) } else { String::new() };
-        let width = self.columns();
-        self.wrapped(&format!("{} ", self.bad("kugetsu:")), &format!("{}{at}", error.message), width);
+        self.wrapped(&format!("{} ", self.bad("kugetsu:")), &format!("{}{at}", error.message));
         for more in [&error.safe, &error.hint].into_iter().flatten() {
-            self.wrapped("  ", more, width);
+            self.wrapped("  ", more);
         }
         error.exit.into()
     }
 
     /// Prints text behind `lead`, broken at spaces; a word that is longer than a line, such as a path to copy,
     /// stays whole.
-    fn wrapped(&self, lead: &str, text: &str, width: usize) {
+    pub(super) fn wrapped(&self, lead: &str, text: &str) {
+        let width = self.columns();
         let mut line = lead.to_owned();
         let mut empty = true;
         for word in text.split(' ') {

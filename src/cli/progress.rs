@@ -25,13 +25,22 @@ struct Shown {
     /// A text that is shown once it turns out not to be the answer, which goes to standard output.
     held: Option<String>,
     dispatch: Option<String>,
+    /// Somebody is being asked something: no spinner.
+    asking: bool,
     /// An answer that the model is at, since when.
     since: Instant,
 }
 
 impl Progress {
     pub(super) fn new(ui: &Ui) -> Self {
-        let shown = Shown { bar: None, done: Vec::new(), held: None, dispatch: None, since: Instant::now() };
+        let shown = Shown {
+            bar: None,
+            done: Vec::new(),
+            held: None,
+            dispatch: None,
+            asking: false,
+            since: Instant::now(),
+        };
         Self { ui: ui.clone(), shown: Mutex::new(shown), critical: watch::Sender::new(false) }
     }
 
@@ -64,13 +73,20 @@ impl Progress {
         }
     }
 
-    /// Runs `ask` with the terminal to itself.
+    /// Runs `ask` with the terminal to itself. Nothing is locked meanwhile: an interruption of the question takes the
+    /// progress away.
     pub(super) fn suspend<T>(&self, ask: impl FnOnce() -> T) -> T {
-        let shown = self.lock();
-        match &shown.bar {
-            Some(bar) => bar.suspend(ask),
-            None => ask(),
+        let bar = {
+            let mut shown = self.lock();
+            shown.asking = true;
+            shown.bar.take()
+        };
+        if let Some(bar) = bar {
+            bar.finish_and_clear();
         }
+        let answer = ask();
+        self.lock().asking = false;
+        answer
     }
 
     /// One line, above the spinner.
@@ -88,11 +104,13 @@ impl Progress {
     }
 
     fn spin(&self, shown: &mut Shown, message: &str) {
-        if !self.ui.live || self.ui.quiet {
+        if !self.ui.live || self.ui.quiet || shown.asking {
             return;
         }
         let bar = shown.bar.get_or_insert_with(|| {
-            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
+            // The first tick draws it, so it must not look like a bar by then.
+            let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+                .with_style(style("{spinner} {wide_msg}{elapsed}"));
             bar.enable_steady_tick(Duration::from_millis(120));
             bar
         });

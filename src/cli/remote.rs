@@ -6,7 +6,7 @@ use super::interrupt::interruptible;
 use super::progress::{Progress, short};
 use super::{message, session};
 use crate::clock;
-use crate::dispatch::{Mode, Record};
+use crate::dispatch::{Mode, Record, State};
 use crate::hosts::HostEntry;
 use crate::session::Model;
 use crate::text::plain;
@@ -114,7 +114,8 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     };
     let trip = interruptible(&progress, work).await;
     progress.clear();
-    let trip = trip.ok_or_else(|| interrupted(context, &progress))?.map_err(unknown)?;
+    let trip = trip.ok_or_else(|| interrupted(context, &progress))?;
+    let trip = trip.map_err(|error| to_be_taken_up(unknown(error), context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 
@@ -138,12 +139,31 @@ fn unknown_host(error: TripError, host: &HostEntry, nearest: Option<String>) -> 
     }
 }
 
+/// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
+pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
+    let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
+    let mut error = CliError::from(error);
+    let away = record(context, progress).filter(Record::is_away);
+    if let (None, false, Some(away)) = (&error.hint, ends, away) {
+        error.hint = Some(format!("try again to bring it home: kugetsu wait {}", away.id));
+    }
+    error
+}
+
+fn record(context: &Context, progress: &Progress) -> Option<Record> {
+    let found = context.store().open(&progress.dispatch()?).ok()??;
+    Some(found.record)
+}
+
 /// What an interruption leaves, as the record tells it.
 pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
-    let record =
-        progress.dispatch().and_then(|id| context.store().open(&id).ok().flatten()).map(|found| found.record);
+    let record = record(context, progress);
     let mut error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
     let (safe, hint) = match record {
+        Some(record) if record.state == State::Finished => (
+            format!("what was done on {} is kept, and the session here is as it was", record.host),
+            Some(format!("bring it home: kugetsu wait {}", record.id)),
+        ),
         Some(record) if record.is_away() => (
             format!("the run on {} goes on, and the session here is as it was", record.host),
             Some(format!("wait for it and bring it home: kugetsu wait {}", record.id)),
@@ -165,27 +185,23 @@ pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
 pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> Exit {
     let ui = &context.ui;
     if let Some(trouble) = &report.run.error {
-        ui.line(&format!(
-            "{} the run on {} did not do its work: {}",
-            ui.bad("✗"),
-            report.host,
-            plain(trouble)
-        ));
+        let text = format!("the run on {} did not do its work: {}", report.host, plain(trouble));
+        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
     }
     let exit = if report.run.ok == Some(false) { Exit::RunFailed } else { Exit::Done };
     match report.new_messages {
+        _ if ui.quiet => {}
         Some(new) => {
             let took = record.ended_ms.unwrap_or_else(clock::now_ms).saturating_sub(record.created_ms);
             let took = short(Duration::from_millis(took.max(0).unsigned_abs()));
             let plural = if new == 1 { "" } else { "s" };
-            ui.note(&format!(
-                "{} home: {new} new message{plural}, {took}; agent and model as before",
-                ui.good("✓")
-            ));
+            let text = format!("home: {new} new message{plural}, {took}; agent and model as before");
+            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
         }
         None => {
-            ui.note(&format!("{} on {} since now; it works on without us", ui.good("✓"), report.host));
-            ui.note(&format!("  bring it home: kugetsu wait {}", report.dispatch));
+            let text = format!("on {} since now; it works on without us", report.host);
+            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
+            ui.wrapped("  ", &format!("bring it home: kugetsu wait {}", report.dispatch));
         }
     }
     if ui.json {

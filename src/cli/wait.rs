@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
 use super::progress::Progress;
-use super::remote::{complete, conclude, interrupted};
+use super::remote::{complete, conclude, interrupted, to_be_taken_up};
 use super::session;
 use crate::dispatch::{self, Dispatch, State};
 use crate::trip::{Trip, TripError};
@@ -35,7 +35,8 @@ pub(super) async fn run(arguments: WaitArgs, context: &Context) -> Result<Exit, 
     let mut trip = Trip::resume(&tools, &record.id, host)?;
     let waited = interruptible(&progress, complete(&tools, &mut trip, arguments.timeout)).await;
     progress.clear();
-    waited.ok_or_else(|| interrupted(context, &progress))??;
+    let waited = waited.ok_or_else(|| interrupted(context, &progress))?;
+    waited.map_err(|error| to_be_taken_up(error, context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 

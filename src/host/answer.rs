@@ -7,7 +7,7 @@ use std::collections::HashMap;
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AnswerError {
     /// The script ended with a reason of ours.
-    #[error("{reason}: {detail}")]
+    #[error("{}{detail}", sentence(reason))]
     Failed {
         /// One of the words that the scripts give to `fail`.
         reason: String,
@@ -28,6 +28,21 @@ pub enum AnswerError {
     /// A later format than this kugetsu knows.
     #[error("the result there has format {0}, written by a newer kugetsu")]
     Newer(u32),
+}
+
+/// What the word that a script gave to `fail` stands for, in front of the words of what failed.
+fn sentence(reason: &str) -> String {
+    match reason {
+        "home" => "the home directory cannot be entered: ",
+        "gone" => "the dispatch's directory is gone: ",
+        "parcel" => "what arrived is not what was sent: ",
+        "import" => "opencode there could not import the session: ",
+        "rows" => "opencode there said that it imported the session, but not all of it is in its database: ",
+        "runner" => "the runner did not start: ",
+        "launched" => "the run was launched already: ",
+        _ => return format!("{}: ", plain(reason)),
+    }
+    .to_owned()
 }
 
 /// The facts that a script said, by key.

@@ -1,5 +1,6 @@
 //! One host, as hosts.json describes it.
 
+use crate::text::quoted;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
@@ -30,4 +31,32 @@ pub struct HostEntry {
     pub permission: serde_json::Map<String, serde_json::Value>,
     /// The file that it was read from; `None` for an ssh alias.
     pub source: Option<PathBuf>,
+}
+
+impl HostEntry {
+    /// The command by which ssh reaches it; a command to be run there may follow. ssh knows nothing of hosts.json.
+    pub fn ssh(&self) -> String {
+        let mut command = "ssh".to_owned();
+        if let Some(port) = self.port {
+            command.push_str(&format!(" -p {port}"));
+        }
+        if let Some(key) = &self.identity_file {
+            command.push_str(&format!(" -i {}", quoted(&key.to_string_lossy())));
+        }
+        format!("{command} {}", quoted(&self.host))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ssh_is_told_what_only_hosts_json_says() {
+        let alias = HostEntry { name: "pi".into(), host: "pi".into(), ..HostEntry::default() };
+        assert_eq!(alias.ssh(), "ssh pi");
+        let key = Some(PathBuf::from("/home/me/my key"));
+        let entry = HostEntry { host: "me@10.0.0.7".into(), port: Some(2222), identity_file: key, ..alias };
+        assert_eq!(entry.ssh(), "ssh -p 2222 -i '/home/me/my key' me@10.0.0.7");
+    }
 }

@@ -20,7 +20,7 @@ pub enum PrepareError {
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
     /// The file that came back is not usable.
-    #[error("what came back is not usable: {0}")]
+    #[error(transparent)]
     Export(#[from] ExportError),
     /// The file holds another session.
     #[error("session {found} came back where {expected} was expected")]

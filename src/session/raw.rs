@@ -65,7 +65,9 @@ impl<'de> Deserialize<'de> for Lossy {
                 Ok(Lossy(text.to_owned()))
             }
         }
-        deserializer.deserialize_bytes(Bytes)
+        // Read raw first: as bytes alone, serde_json lets control characters through that JSON forbids.
+        let raw = Box::<RawValue>::deserialize(deserializer)?;
+        serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Bytes).map_err(de::Error::custom)
     }
 }
 

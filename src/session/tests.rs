@@ -188,6 +188,18 @@ fn a_failing_reader_is_reported_as_that() {
     assert!(matches!(scan(input), Err(ExportError::Io(_))));
 }
 
+#[test]
+fn a_control_character_in_a_string_that_is_read_is_refused() {
+    let sound = fixture("export-1.18.33.json");
+    assert!(scan(sound.as_bytes()).is_ok());
+    for (whole, hurt) in
+        [("\"agent\": \"build\"", "\"agent\": \"bui\0ld\""), ("\"title\": \"", "\"title\": \"\u{1}")]
+    {
+        let hurt = sound.replacen(whole, hurt, 1);
+        assert!(hurt != sound && scan(hurt.as_bytes()).is_err(), "{whole}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 

@@ -1,5 +1,6 @@
 //! Why no connection came about, by phase.
 
+use crate::text::quoted;
 use std::path::PathBuf;
 
 /// Why no connection came about. Texts name the host as the user calls it.
@@ -180,41 +181,29 @@ impl ConnectError {
         }
     }
 
-    /// The next command to type, where there is one.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::HostKeyUnknown { address, port, .. } => {
-                Some(format!("ssh{} {}", port_flag(*port), quoted(address)))
+    /// What to type next. `ssh` is the command by which the user reaches the host without kugetsu.
+    pub fn hint(&self, ssh: &str) -> Option<String> {
+        Some(match self {
+            Self::HostKeyUnknown { .. } => format!("log in once, and compare the key: {ssh}"),
+            Self::HostKeyChanged { known_as, file, .. } => format!(
+                "if it was set up anew, forget the old key: ssh-keygen -R {} -f {}",
+                quoted(known_as),
+                quoted(&file.to_string_lossy())
+            ),
+            Self::KeyLocked { path, .. } => {
+                format!("unlock it for an hour: ssh-add -t 1h {}", quoted(&path.to_string_lossy()))
             }
-            Self::HostKeyChanged { known_as, file, .. } => {
-                Some(format!("ssh-keygen -R {} -f {}", quoted(known_as), quoted(&file.to_string_lossy())))
+            Self::KeyUnreadable { path, .. } => {
+                format!("look at it: ls -l {}", quoted(&path.to_string_lossy()))
             }
-            Self::KeyLocked { path, .. } => Some(format!("ssh-add {}", quoted(&path.to_string_lossy()))),
-            Self::Auth { name, .. } | Self::Proxy { name, .. } | Self::Handshake { name, .. } => {
-                Some(format!("ssh -v {}", quoted(name)))
-            }
-            Self::KeyUnreadable { path, .. } => Some(format!("ls -l {}", quoted(&path.to_string_lossy()))),
-            Self::Config { .. }
-            | Self::Resolve { .. }
+            Self::Resolve { .. }
             | Self::Refused { .. }
             | Self::TimedOut { .. }
             | Self::Unreachable { .. }
-            | Self::HostKeyRevoked { .. }
-            | Self::KnownHosts { .. } => None,
-        }
-    }
-}
-
-fn port_flag(port: u16) -> String {
-    if port == 22 { String::new() } else { format!(" -p {port}") }
-}
-
-/// `text` as one word for the user's shell.
-fn quoted(text: &str) -> String {
-    let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
-    if !text.is_empty() && text.chars().all(plain) {
-        text.to_owned()
-    } else {
-        format!("'{}'", text.replace('\'', r"'\''"))
+            | Self::Auth { .. }
+            | Self::Proxy { .. }
+            | Self::Handshake { .. } => format!("see how far ssh itself gets: {ssh} -v true"),
+            Self::Config { .. } | Self::HostKeyRevoked { .. } | Self::KnownHosts { .. } => return None,
+        })
     }
 }

@@ -127,6 +127,8 @@ pub enum TripError {
     Connect {
         /// The host.
         host: String,
+        /// The command by which ssh itself reaches it.
+        ssh: String,
         /// Why.
         source: ConnectError,
     },
@@ -266,6 +268,8 @@ impl TripError {
             | Self::Database(_) => Step::Resolve,
             Self::Busy { .. } | Self::Away { .. } => Step::Lock,
             Self::Disk(_) | Self::Store(_) | Self::Broken(_) => Step::Record,
+            Self::Program(ProgramError::NotImported { .. } | ProgramError::NotADirectory { .. })
+            | Self::RowsMissing { .. } => Step::Import,
             Self::Program(_) | Self::Export { .. } => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
             Self::Connect { .. } => Step::Connect,
@@ -277,7 +281,6 @@ impl TripError {
             }
             Self::Cut { .. } => Step::Fetch,
             Self::Home { .. } | Self::Diverged { .. } => Step::Verify,
-            Self::RowsMissing { .. } => Step::Import,
         }
     }
 
@@ -331,7 +334,7 @@ impl TripError {
                 Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
             }
             Self::Unfit { cure, .. } => Some(cure.clone()),
-            Self::Connect { source, .. } => source.hint(),
+            Self::Connect { source, ssh, .. } => source.hint(ssh),
             Self::Lost { dispatch, host, .. } => Some(format!(
                 "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there"
             )),

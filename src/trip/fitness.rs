@@ -2,7 +2,7 @@
 
 use super::TripError;
 use crate::host::{Checked, Facts};
-use crate::hosts::nearest;
+use crate::hosts::{HostEntry, nearest};
 use crate::opencode::Version;
 use crate::session::Setting;
 use crate::text::plain;
@@ -96,17 +96,17 @@ fn check_clock(host: &str, facts: &Facts, now_ms: i64) -> Result<(), TripError> 
 }
 
 /// Checks that a session of `bytes` has room there: the parcel, the file, the rows, and the back-file.
-pub(super) fn check_room(host: &str, facts: &Facts, bytes: u64) -> Result<(), TripError> {
+pub(super) fn check_room(host: &HostEntry, facts: &Facts, bytes: u64) -> Result<(), TripError> {
     let need = bytes.saturating_mul(4).saturating_add(SPARE);
     match facts.free {
         Some(free) if free < need => Err(unfit(
-            host,
+            &host.name,
             format!(
                 "no room: {} are free in the home directory there, and {} are needed",
                 mib(free),
                 mib(need)
             ),
-            format!("make room there; see where it went: ssh {host} df -h"),
+            format!("make room there; see where it went: {} df -h", host.ssh()),
         )),
         _ => Ok(()),
     }
@@ -117,15 +117,19 @@ fn mib(bytes: u64) -> String {
 }
 
 /// Checks the version, and that agent and model exist: opencode takes another silently where they do not.
-pub(super) fn check_opencode(host: &str, checked: &Checked, setting: &Setting) -> Result<(), TripError> {
+pub(super) fn check_opencode(
+    host: &HostEntry,
+    checked: &Checked,
+    setting: &Setting,
+) -> Result<(), TripError> {
     let Some(version) = Version::parse(&checked.version) else {
         let what = format!("opencode there does not tell its version: {:?}", checked.version);
-        return Err(unfit(host, what, format!("see what it says: ssh {host} opencode --version")));
+        return Err(unfit(&host.name, what, format!("see what it says: {} opencode --version", host.ssh())));
     };
     if !version.is_supported() {
         let what = format!("opencode there is {}; kugetsu works with 1.x", checked.version);
         return Err(unfit(
-            host,
+            &host.name,
             what,
             "name the path of a 1.x as \"opencode\" in the host's entry of hosts.json",
         ));
@@ -139,7 +143,7 @@ pub(super) fn check_opencode(host: &str, checked: &Checked, setting: &Setting) -
     Ok(())
 }
 
-fn known(host: &str, what: &str, name: &str, names: &[String], trouble: &str) -> Result<(), TripError> {
+fn known(host: &HostEntry, what: &str, name: &str, names: &[String], trouble: &str) -> Result<(), TripError> {
     if names.iter().any(|known| known == name) {
         return Ok(());
     }
@@ -148,19 +152,27 @@ fn known(host: &str, what: &str, name: &str, names: &[String], trouble: &str) ->
     let command = if what == "agent" { "agent list" } else { "models" };
     if names.is_empty() {
         let words = if trouble.is_empty() { String::new() } else { format!(": {trouble}") };
-        let cure = format!("see what it says: ssh {host} opencode {command}");
-        return Err(unfit(host, format!("opencode there could not say which {what}s it has{words}"), cure));
+        let cure = format!("see what it says: {} opencode {command}", host.ssh());
+        return Err(unfit(
+            &host.name,
+            format!("opencode there could not say which {what}s it has{words}"),
+            cure,
+        ));
     }
     Err(unfit(
-        host,
+        &host.name,
         format!("opencode there has no {what} {name}{meant}"),
-        format!("see what it has: ssh {host} opencode {command}; choose one: --{what} NAME"),
+        format!("see what it has: {} opencode {command}; choose one: --{what} NAME", host.ssh()),
     ))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn pi() -> HostEntry {
+        HostEntry { name: "pi".into(), host: "pi".into(), ..HostEntry::default() }
+    }
 
     const NOW: i64 = 1_795_170_275_000;
 
@@ -216,9 +228,9 @@ mod tests {
     #[test]
     fn room_is_reckoned_with_all_that_will_be_written() {
         let facts = Facts { free: Some(100 << 20), ..facts() };
-        assert!(check_room("pi", &facts, 16 << 20).is_ok());
-        assert!(check_room("pi", &facts, 20 << 20).unwrap_err().to_string().contains("no room"));
-        assert!(check_room("pi", &Facts { free: None, ..facts }, u64::MAX).is_ok());
+        assert!(check_room(&pi(), &facts, 16 << 20).is_ok());
+        assert!(check_room(&pi(), &facts, 20 << 20).unwrap_err().to_string().contains("no room"));
+        assert!(check_room(&pi(), &Facts { free: None, ..facts }, u64::MAX).is_ok());
     }
 
     #[test]
@@ -233,18 +245,20 @@ mod tests {
             agent: Some(agent.into()),
             model: Some(model.parse().unwrap()),
         };
-        assert!(check_opencode("pi", &checked, &setting("plan", "p/m1")).is_ok());
-        let error = check_opencode("pi", &checked, &setting("pln", "p/m1")).unwrap_err().to_string();
+        assert!(check_opencode(&pi(), &checked, &setting("plan", "p/m1")).is_ok());
+        let error = check_opencode(&pi(), &checked, &setting("pln", "p/m1")).unwrap_err().to_string();
         assert!(error.contains("no agent pln") && error.contains("plan?"), "{error}");
         assert!(
-            check_opencode("pi", &checked, &setting("plan", "p/m9"))
+            check_opencode(&pi(), &checked, &setting("plan", "p/m9"))
                 .unwrap_err()
                 .to_string()
                 .contains("p/m9")
         );
         let newer = Checked { version: "2.0.1".into(), ..checked.clone() };
-        assert!(check_opencode("pi", &newer, &Setting::default()).unwrap_err().to_string().contains("2.0.1"));
+        assert!(
+            check_opencode(&pi(), &newer, &Setting::default()).unwrap_err().to_string().contains("2.0.1")
+        );
         let odd = Checked { version: "command not found".into(), ..checked };
-        assert!(check_opencode("pi", &odd, &Setting::default()).is_err());
+        assert!(check_opencode(&pi(), &odd, &Setting::default()).is_err());
     }
 }

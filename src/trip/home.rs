@@ -46,11 +46,14 @@ impl Trip {
         self.import(tools, &came).await?;
         self.dispatch.record.ended_ms = Some(clock::now_ms());
         let new_messages = came.new_messages.len();
+        // Nobody comes back for what is left on the host once the session is home.
+        tools.tell(News::Critical(true));
         self.dispatch.reach(State::Home { new_messages })?;
         for name in ["back.json", "home.json", "parcel", "back"] {
             self.dispatch.discard(name)?;
         }
         self.clean(tools).await;
+        tools.tell(News::Critical(false));
         Ok(())
     }
 

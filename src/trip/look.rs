@@ -44,7 +44,7 @@ impl Request {
                 Checked::from_answer(&answer)
             }
         };
-        fitness::check_opencode(name, &checked, &plan.setting)?;
+        fitness::check_opencode(&self.host, &checked, &plan.setting)?;
         // Only what led to a trip is remembered: after a refusal the user changes things there.
         checked::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
         let ahead_ms = fitness::clock_ahead(&facts, now).unwrap_or_default();
@@ -75,6 +75,10 @@ pub(super) fn refused(host: &str, step: Step, source: AnswerError) -> TripError 
             "room" => unfit(
                 format!("no room or no permission there: {detail}"),
                 "make room there, then the same again",
+            ),
+            "hangs" => unfit(
+                format!("opencode there does not answer: {detail} was given up after 20 s"),
+                "log in there and see what holds it up",
             ),
             "directory" => {
                 unfit(format!("the directory cannot be made or entered: {detail}"), "name another: --dir DIR")

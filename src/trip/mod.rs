@@ -89,7 +89,7 @@ impl Tools {
         let connected = tokio::task::spawn_blocking(move || connector.connect(&entry, PATIENCE)).await;
         match connected {
             Ok(Ok(transport)) => Ok(Link::new(transport)),
-            Ok(Err(source)) => Err(TripError::Connect { host: host.name.clone(), source }),
+            Ok(Err(source)) => Err(TripError::Connect { host: host.name.clone(), ssh: host.ssh(), source }),
             Err(_) => Err(TripError::Transport {
                 host: host.name.clone(),
                 step: Step::Connect,

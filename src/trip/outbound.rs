@@ -45,7 +45,7 @@ impl Request {
         let local = local(tools, &self.session)?;
         let plan = self.plan(&local.own, &tools.user_home)?;
         let found = self.look(tools, &plan, &new_id(clock::now_ms())).await?;
-        fitness::check_room(&self.host.name, &found.facts, local.bytes)?;
+        fitness::check_room(&self.host, &found.facts, local.bytes)?;
         let prompt = self.prompt(&plan, &found.facts.directory);
         Ok(DryRun {
             title: local.title,
@@ -137,11 +137,13 @@ impl Request {
         let (exported, found) = tokio::join!(self.export(tools, &export), there);
         let mut found = found?;
         for old in stale {
-            let nothing_there = old.record.state == State::Planned;
-            if nothing_there
-                || (old.record.host == self.host.name
-                    && sweep(&mut found.link, &found.env, &self.host.name, &old.record.id).await)
-            {
+            let swept = if old.record.host == self.host.name {
+                sweep(&mut found.link, &found.env, &self.host.name, &old.record.id).await
+            } else {
+                // At most an empty directory is on that host.
+                old.record.state == State::Planned
+            };
+            if swept {
                 old.remove()?;
             }
         }
@@ -174,7 +176,7 @@ impl Request {
         let name = &self.host.name;
         let (export, parcel) = (dispatch.file("export.json"), dispatch.file("parcel"));
         let bytes = std::fs::metadata(&export).map_err(|source| DiskError::at(&export, source))?.len();
-        fitness::check_room(name, &found.facts, bytes)?;
+        fitness::check_room(&self.host, &found.facts, bytes)?;
         dispatch.begin(Step::Prepare)?;
         let plan = &dispatch.record.plan;
         let run = self.run(&dispatch.record.id, plan, found);

@@ -41,7 +41,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("ssh", &["hosts", "text", "transport"]),
     ("opencode", &["disk", "session", "text"]),
     ("host", &["text", "transport"]),
-    ("transport", &["hosts"]),
+    ("transport", &["hosts", "text"]),
     ("prepare", &["session"]),
     ("hosts", &["text"]),
     ("disk", &["clock"]),

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod faults;
 mod house;
 mod runner;
 mod ssh;

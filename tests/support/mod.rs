@@ -24,3 +24,4 @@ pub mod process;
 pub mod proxy;
 pub mod recorder;
 pub mod sshd;
+pub mod stand_in;

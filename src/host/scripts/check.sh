@@ -2,8 +2,10 @@
 # Asks opencode for its version and, where kugetsu can work with it, for its agents and models.
 # Header: id, program, directory, and what prelude.sh needs. Writes only below its own directory, which it removes.
 
-version=$(as_user "$program" --version </dev/null 2>/dev/null)
-[ -n "$version" ] || version=$(as_user "$program" --version </dev/null 2>&1)
+# What hangs must neither hold us nor stay.
+version=$(bounded 20 as_user "$program" --version 2>/dev/null)
+[ $? = 137 ] && fail hangs "$program --version"
+[ -n "$version" ] || version=$(bounded 20 as_user "$program" --version 2>&1)
 say version "$version"
 case $version in
 1.* | v1.*) ;;

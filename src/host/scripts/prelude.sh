@@ -10,7 +10,7 @@ fi
 
 # Runs a program (opencode, as a rule) as its user would: with the umask that the host gave, and the variables of
 # the host's entry. They never become variables of the scripts themselves, whatever their names are.
-as_user() (
+become_user() {
 	umask "$mask"
 	OPENCODE_DISABLE_AUTOUPDATE=1
 	export OPENCODE_DISABLE_AUTOUPDATE
@@ -18,6 +18,10 @@ as_user() (
 	for name in $exports; do lend="$lend $name=\$kenv_$name; export $name;"; done
 	# All at once, behind the last use of a variable of ours.
 	eval "$lend"
+}
+
+as_user() (
+	become_user
 	exec "$@"
 )
 
@@ -81,4 +85,31 @@ claim() {
 	# Where somebody was first, mv has failed or moved ours into theirs.
 	rm -rf "$1.$$" "$1/${1##*/}.$$"
 	return 1
+}
+
+# bounded SECONDS COMMAND…: its exit status; 137 where it took longer and was ended.
+bounded() {
+	limit=$1
+	shift
+	# One process, so that its end is the command's end.
+	(
+		if [ "$1" = as_user ]; then
+			shift
+			become_user
+		fi
+		exec "$@"
+	) </dev/null &
+	bounded=$!
+	(
+		# Until the sleep is there, $! is the command.
+		trap '[ "$!" = "$bounded" ] || kill "$!"; exit' TERM
+		sleep "$limit" &
+		wait "$!"
+		kill -KILL "$bounded"
+	) >/dev/null 2>&1 </dev/null &
+	watcher=$!
+	wait "$bounded" 2>/dev/null
+	bounded=$?
+	kill "$watcher" 2>/dev/null
+	return "$bounded"
 }

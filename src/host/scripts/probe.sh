@@ -19,15 +19,7 @@ value() {
 shell_path() {
 	{
 		# Its words may end in the middle of a line.
-		"${SHELL:-/bin/sh}" "$@" -c 'echo; echo kugetsu-environment; env' </dev/null 2>/dev/null &
-		shell=$!
-		(
-			sleep 5
-			kill "$shell"
-		) >/dev/null 2>&1 &
-		watcher=$!
-		wait "$shell" 2>/dev/null
-		kill "$watcher" 2>/dev/null
+		bounded 5 "${SHELL:-/bin/sh}" "$@" -c 'echo; echo kugetsu-environment; env' 2>/dev/null
 		# What the shell started may outlive it and keep this pipe open: nobody waits for that.
 		printf '\nkugetsu-end\n'
 	} | {

@@ -33,5 +33,5 @@ fn a_refused_command_carries_no_escape_sequences() {
     let local = lab.home.path().join("local");
     std::fs::write(&local, "x").unwrap();
     let detail = refused(lab.connect().upload(&local, "file", &mut |_| {}));
-    assert!(detail.ends_with("[2Jno room"), "{detail}");
+    assert!(detail.ends_with(": no room"), "{detail}");
 }

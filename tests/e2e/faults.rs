@@ -1,0 +1,13 @@
+//! Bad input and faults: one clear sentence, the step, the cure; nothing lost, nothing left behind.
+//!
+//! opencode is a stand-in where a test is not about opencode itself (`support/stand_in.js`).
+#![allow(clippy::disallowed_methods, reason = "tests put files wherever and however a fault would")]
+
+mod bad_input;
+mod coming_home;
+mod hosts;
+mod interrupted;
+mod runs;
+mod scene;
+mod terminal;
+mod turns;

@@ -1,0 +1,189 @@
+//! What comes back is not what it should be: nothing of it is imported, and nothing that is there is lost.
+
+use super::scene::{Scene, files};
+use crate::support::process::{PATIENCE, until};
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+use std::fs;
+use std::io::{Read as _, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+fn unpack(bytes: &[u8]) -> Value {
+    let mut text = Vec::new();
+    GzDecoder::new(bytes).read_to_end(&mut text).unwrap();
+    serde_json::from_slice(&text).unwrap()
+}
+
+fn pack(bytes: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::fast());
+    packer.write_all(bytes).unwrap();
+    packer.finish().unwrap()
+}
+
+fn pack_json(value: &Value) -> Vec<u8> {
+    pack(value.to_string().as_bytes())
+}
+
+fn copy(from: &Path, to: &Path) {
+    let _ = fs::remove_dir_all(to);
+    fs::create_dir_all(to).unwrap();
+    for file in files(from) {
+        fs::create_dir_all(to.join(&file).parent().unwrap()).unwrap();
+        fs::copy(from.join(&file), to.join(&file)).unwrap();
+    }
+}
+
+/// A run that has ended, whose session is still on the host; and copies of what is kept of it on both sides.
+struct Ended {
+    scene: Scene,
+    dispatch: String,
+    here: PathBuf,
+    there: PathBuf,
+    kept: PathBuf,
+}
+
+impl Ended {
+    fn new() -> Self {
+        let scene = Scene::new();
+        let dispatch = scene.launch("[[say the answer]]");
+        let below = format!("dispatches/{dispatch}");
+        let here = scene.home.state().join(&below);
+        let there = scene.host().machine.home().join(".kugetsu").join(&below);
+        until(PATIENCE, || if there.join("result").exists() { Ok(()) } else { Err("no result".into()) });
+        let kept = scene.home.machine.outside().join("kept");
+        copy(&here, &kept.join("here"));
+        copy(&there, &kept.join("there"));
+        Self { scene, dispatch, here, there, kept }
+    }
+
+    fn back(&self) -> Vec<u8> {
+        fs::read(self.kept.join("there/back")).unwrap()
+    }
+
+    /// Puts `back` there as if the runner had left it.
+    fn send_back(&self, back: &[u8]) {
+        copy(&self.kept.join("here"), &self.here);
+        copy(&self.kept.join("there"), &self.there);
+        fs::write(self.there.join("back"), back).unwrap();
+        let input = Stdio::from(fs::File::open(self.there.join("back")).unwrap());
+        let sum = Command::new("cksum").stdin(input).output().unwrap().stdout;
+        let sum = String::from_utf8(sum).unwrap();
+        let result = fs::read_to_string(self.there.join("result")).unwrap();
+        let line = |line: &str| {
+            if line.starts_with("sum ") { format!("sum {sum}") } else { format!("{line}\n") }
+        };
+        fs::write(self.there.join("result"), result.lines().map(line).collect::<String>()).unwrap();
+    }
+
+    #[track_caller]
+    fn is_refused(&self, step: &str, words: &[&str]) {
+        let fault = self.scene.fault(&["wait", &self.dispatch]);
+        fault.is(1, "failed", step).says(words).says(&[
+            "pi",
+            "the session here is as it was",
+            &format!("kugetsu wait {}", self.dispatch),
+        ]);
+        self.scene.is_intact();
+        assert!(self.there.join("back").exists() && self.there.join("result").exists(), "lost on the host");
+        assert!(self.here.join("dispatch.json").exists() && self.here.join("parcel").exists());
+        assert_eq!(self.scene.host().machine.asked().len(), 1);
+    }
+}
+
+#[test]
+fn a_back_file_that_is_not_whole_or_of_something_else_is_refused() {
+    let ended = Ended::new();
+    let back = ended.back();
+    let session = unpack(&back);
+    let text = session.to_string();
+
+    ended.send_back(&back[..back.len() / 2]);
+    ended.is_refused("fetch", &["not whole", "cannot be unpacked"]);
+    ended.send_back(b"");
+    ended.is_refused("fetch", &["not whole"]);
+    ended.send_back(b"\x1b[2Jthis is no archive");
+    ended.is_refused("fetch", &["not whole", "cannot be unpacked"]);
+    ended.send_back(&pack(&text.as_bytes()[..text.len() / 2]));
+    ended.is_refused("verify", &["cannot be used", "kept in", "back.json"]);
+    ended.send_back(&pack(b""));
+    ended.is_refused("verify", &["cannot be used"]);
+    // Its sum is not the announced one.
+    ended.send_back(&back);
+    let mut other = back.clone();
+    *other.last_mut().unwrap() ^= 1;
+    fs::write(ended.there.join("back"), other).unwrap();
+    ended.is_refused("fetch", &["not whole", "checksum"]);
+
+    let mut other = session.clone();
+    other["info"]["id"] = json!("ses_e074fcad6fffAnother0000000");
+    ended.send_back(&pack_json(&other));
+    ended.is_refused("verify", &["Another0000000 came back", "was expected"]);
+    let mut shorter = session.clone();
+    let gone = shorter["messages"].as_array_mut().unwrap().remove(0);
+    ended.send_back(&pack_json(&shorter));
+    ended.is_refused("verify", &["did not come back", gone["info"]["id"].as_str().unwrap()]);
+    let mut turned = session.clone();
+    turned["messages"].as_array_mut().unwrap().swap(0, 1);
+    ended.send_back(&pack_json(&turned));
+    ended.is_refused("verify", &["order"]);
+
+    ended.send_back(&back);
+    assert_eq!(ended.scene.wait(&ended.dispatch)["reply"], "the answer");
+    ended.scene.is_home();
+}
+
+#[test]
+fn what_a_host_writes_reaches_the_terminal_without_its_control_characters() {
+    let ended = Ended::new();
+    let mut session = unpack(&ended.back());
+    let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}x\r\u{8}";
+    session["info"]["title"] = json!(hostile);
+    let last = session["messages"].as_array_mut().unwrap().last_mut().unwrap();
+    last["parts"][1]["text"] = json!(format!("an {hostile}answer"));
+    ended.send_back(&pack_json(&session));
+    fs::write(
+        ended.there.join("events"),
+        fs::read_to_string(ended.kept.join("there/events")).unwrap().replace("the answer", "\\u001b[2Jx"),
+    )
+    .unwrap();
+    let done = ended.scene.home.kugetsu(&["wait", &ended.dispatch]).expect_success();
+    super::scene::harmless(&done.stderr);
+    super::scene::harmless(&done.stdout);
+    assert!(done.stdout.ends_with("answer\n"), "{:?}", done.stdout);
+    ended.scene.is_home();
+}
+
+#[test]
+fn a_session_that_went_on_here_meanwhile_is_not_mixed_up() {
+    let ended = Ended::new();
+    let machine = &ended.scene.home.machine;
+    machine.insert_unfinished_turn(&ended.scene.project, &ended.scene.session);
+    let rows = ended.scene.rows();
+    let fault = ended.scene.fault(&["wait", &ended.dispatch]);
+    fault.is(4, "refused", "verify").says(&["went on here", "pi", "kept in"]);
+    assert_eq!(ended.scene.rows(), rows);
+    assert!(ended.there.join("back").exists());
+}
+
+#[test]
+fn an_import_at_home_that_fails_can_be_taken_up_again() {
+    let ended = Ended::new();
+    let machine = &ended.scene.home.machine;
+    for (how, words) in [
+        ("echo 'database is locked' >&2; exit 1", "database is locked"),
+        ("echo \"Imported session: $WANTED\"; exit 0", "not in the database"),
+    ] {
+        let wanted = &ended.scene.session;
+        machine.stand_in_with(&format!("WANTED={wanted}; if [ \"$1\" = import ]; then {how}; fi"));
+        let fault = ended.scene.fault(&["wait", &ended.dispatch]);
+        fault.is(1, "failed", "import").says(&[words, "the session here is as it was", "kugetsu wait"]);
+        ended.scene.is_intact();
+        assert!(ended.there.join("back").exists());
+    }
+    machine.stand_in();
+    ended.scene.wait(&ended.dispatch);
+    ended.scene.is_home();
+}

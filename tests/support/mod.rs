@@ -4,7 +4,10 @@
 //! Plain modules, so that the end-to-end tests, the demo and the bench can each include them.
 
 #![allow(dead_code, unreachable_pub, reason = "each including crate uses another part of it")]
-#![allow(unused_imports, reason = "a bench without a harness has the test modules, but none of the tests in them")]
+#![allow(
+    unused_imports,
+    reason = "a bench without a harness has the test modules, but none of the tests in them"
+)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -71,10 +71,13 @@ else
 	nohup sh run.sh </dev/null >/dev/null 2>run.err &
 fi
 
+# Most runners take a few milliseconds; one on a busy host may take seconds.
 tries=0
+nap=0.01
 while [ ! -e run/identity ]; do
 	tries=$((tries + 1))
-	[ "$tries" -lt 100 ] || fail runner "$(last_words run.err)"
-	sleep 0.1 2>/dev/null || sleep 1
+	[ "$tries" -lt 120 ] || fail runner "$(last_words run.err)"
+	[ "$tries" -lt 20 ] || nap=0.1
+	sleep "$nap" 2>/dev/null || sleep 1
 done
 report now

@@ -74,15 +74,20 @@ const CASES: [Case; 3] = [
 
 fn main() -> ExitCode {
     let mut quick = false;
+    let mut runs = None;
     let mut wanted = Vec::new();
-    for argument in std::env::args().skip(1) {
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
             // Cargo's own word to every bench.
             "--bench" => {}
+            "--runs" => {
+                runs = arguments.next().and_then(|number| number.parse().ok()).filter(|runs| *runs > 0)
+            }
             name if CASES.iter().any(|case| case.name == name) => wanted.push(argument),
             _ => {
-                eprintln!("usage: cargo bench --bench trip -- [--quick] [small] [middle] [large]");
+                eprintln!("usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large]");
                 return ExitCode::from(2);
             }
         }
@@ -93,10 +98,9 @@ fn main() -> ExitCode {
         let case = Case { lines: 1, runs: 1, warm_up: false, ..CASES[0] };
         measure(&mut world, &case, &mut all);
     } else {
-        for case in
-            CASES.iter().filter(|case| wanted.is_empty() || wanted.iter().any(|name| name == case.name))
-        {
-            measure(&mut world, case, &mut all);
+        let cases = CASES.into_iter();
+        for case in cases.filter(|case| wanted.is_empty() || wanted.iter().any(|name| name == case.name)) {
+            measure(&mut world, &Case { runs: runs.unwrap_or(case.runs), ..case }, &mut all);
         }
     }
     report::print(&all);

@@ -91,19 +91,8 @@ pub(crate) fn print(all: &[Series]) {
             series.ratio(seconds).text(),
         );
     }
-    println!("\nkugetsu's first trip to a host, on which it asks opencode there what it has:\n");
-    println!("| session | trip | round-trip time | first trip | ratio to the baseline |");
-    println!("|---|---|--:|--:|--:|");
-    for series in all {
-        let Some(first) = &series.first else { continue };
-        println!(
-            "| {} | {} | {} ms | {:.2} s | {:.2} |",
-            series.session,
-            series.mode.name(),
-            series.round_trip.as_millis(),
-            seconds(first),
-            seconds(first) / series.baseline(seconds).median,
-        );
+    if all.iter().any(|series| series.first.is_some()) {
+        print_first(all);
     }
     println!("\nMedians; bytes both ways; memory of kugetsu's own process, the most of all runs.\n");
     println!(
@@ -123,6 +112,23 @@ pub(crate) fn print(all: &[Series]) {
             series.baseline(kilobytes).median,
             series.ratio(kilobytes).median,
             series.kugetsu(megabytes).most,
+        );
+    }
+}
+
+fn print_first(all: &[Series]) {
+    println!("\nkugetsu's first trip to a host, on which it asks opencode there what it has:\n");
+    println!("| session | trip | round-trip time | first trip | ratio to the baseline |");
+    println!("|---|---|--:|--:|--:|");
+    for series in all {
+        let Some(first) = &series.first else { continue };
+        println!(
+            "| {} | {} | {} ms | {:.2} s | {:.2} |",
+            series.session,
+            series.mode.name(),
+            series.round_trip.as_millis(),
+            seconds(first),
+            seconds(first) / series.baseline(seconds).median,
         );
     }
 }

@@ -190,7 +190,7 @@ fn a_failing_reader_is_reported_as_that() {
 
 #[test]
 fn a_control_character_in_a_string_that_is_read_is_refused() {
-    let sound = fixture("export-1.18.33.json");
+    let sound = fixture("1.18.33");
     assert!(scan(sound.as_bytes()).is_ok());
     for (whole, hurt) in
         [("\"agent\": \"build\"", "\"agent\": \"bui\0ld\""), ("\"title\": \"", "\"title\": \"\u{1}")]

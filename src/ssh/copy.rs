@@ -65,13 +65,14 @@ pub(super) fn download(
     let local_fault = |source| TransportError::Local { path: local.to_owned(), source };
     let during = format!("fetching {}", file_name(remote)?);
     let mut scp = Scp::start(connection, &format!("scp -f {remote}"), &during)?;
-    scp.write(&[0])?;
+    // Ready, and the file it announces is welcome: said at once, it saves a round trip. One that is too large is
+    // given up with its channel, whose window bounds what comes by then.
+    scp.write(&[0, 0])?;
     let size = scp.announced()?;
     if size > limit {
         return Err(TransportError::TooLarge { limit });
     }
     let mut new = NewFile::create(local).map_err(local_fault)?;
-    scp.write(&[0])?;
     let mut chunk = vec![0; CHUNK];
     let mut got = 0;
     while got < size {

@@ -5,6 +5,10 @@
 
 #![allow(dead_code, unreachable_pub, reason = "each including crate uses another part of it")]
 #![allow(
+    unused_imports,
+    reason = "a bench without a harness has the test modules, but none of the tests in them"
+)]
+#![allow(
     clippy::unwrap_used,
     clippy::expect_used,
     clippy::panic,

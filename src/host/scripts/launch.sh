@@ -86,6 +86,7 @@ else
 fi
 (umask "$mask" && exec "$@") </dev/null >/dev/null 2>run.err &
 
+# Most runners take a few milliseconds; one on a busy host may take seconds.
 tries=0
 while [ ! -e run/identity ]; do
 	[ -d "$here" ] || fail gone "$here"

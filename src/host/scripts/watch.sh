@@ -15,6 +15,7 @@ has_ended() {
 }
 
 ticks=0
+last_ticks=0
 while :; do
 	# The end is looked for before the size is taken: what was written before the end is then shown.
 	ended=
@@ -46,5 +47,11 @@ while :; do
 		echo beat || exit 1
 	fi
 	ticks=$((ticks + 1))
-	pause 0.2
+	# What is left of most trips now is an export of a second.
+	nap=0.2
+	if [ "$last_ticks" -lt 40 ] && [ -e run/ended ]; then
+		last_ticks=$((last_ticks + 1))
+		nap=0.05
+	fi
+	pause "$nap"
 done

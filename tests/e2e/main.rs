@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod copy;
 mod house;
 mod ssh;
 mod support_itself;

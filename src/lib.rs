@@ -8,6 +8,8 @@ pub mod dispatch;
 pub mod events;
 pub mod host;
 pub mod hosts;
+pub mod index;
+pub mod issue;
 pub mod opencode;
 pub mod prepare;
 pub mod session;

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may use, from the top down; it may always use itself.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 16] = [
     (
         "cli",
         &[
@@ -13,6 +13,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "dispatch",
             "events",
             "hosts",
+            "index",
+            "issue",
             "opencode",
             "session",
             "ssh",
@@ -38,6 +40,8 @@ const ROOMS: [(&str, &[&str]); 14] = [
         ],
     ),
     ("dispatch", &["disk", "events", "host", "prepare", "session"]),
+    ("index", &["disk", "issue", "session"]),
+    ("issue", &["session", "text"]),
     ("ssh", &["hosts", "text", "transport"]),
     ("opencode", &["disk", "session", "text"]),
     ("host", &["text", "transport"]),

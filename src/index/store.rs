@@ -209,39 +209,47 @@ impl Store {
         std::thread::scope(|scope| {
             let mut shares = issues.chunks(share);
             let first = shares.next().unwrap_or_default();
-            let others: Vec<_> = shares.map(|share| scope.spawn(|| entries_of(&sessions, share))).collect();
+            let others: Vec<_> = shares
+                .map(|share| {
+                    let read = || entries_of(&sessions, share);
+                    (share, std::thread::Builder::new().spawn_scoped(scope, read))
+                })
+                .collect();
             let mut entries = entries_of(&sessions, first);
-            for other in others {
-                entries.extend(other.join().unwrap_or_default());
+            for (share, other) in others {
+                // Where no thread could be had, or it broke, its share is read here.
+                let read = other.ok().and_then(|thread| thread.join().ok());
+                entries.extend(read.unwrap_or_else(|| entries_of(&sessions, share)));
             }
             entries
         })
     }
 
-    /// The files in `sessions/` that belong to no issue and are not the base's.
+    /// The files in `sessions/` that belong to no issue and are not the base's, by name.
     ///
     /// # Errors
     /// A directory that cannot be read.
-    pub fn strays(&self, index: &Index) -> Result<Vec<String>, IndexError> {
-        let mut names = self.unlisted(index)?;
-        // Whatever cannot be read may be the base's: it is told, and whoever removes strays looks at it first.
-        names.retain(|name| {
-            name != BASE && !matches!(self.read(name), Ok(Some(SessionFile { kind: Kind::Base, .. })))
+    pub fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
+        let mut buffer = Vec::new();
+        let names = self.unlisted(index)?.into_iter().filter(|name| name != BASE);
+        let found = names.map(|name| {
+            let found = found_at(&self.path_of(&name), &mut buffer);
+            (name, found)
         });
-        Ok(names)
+        Ok(found
+            .filter(|(_, found)| !matches!(found, Found::Session(file) if file.kind == Kind::Base))
+            .collect())
     }
 
-    /// Removes a file that still belongs to no issue; true if it did.
+    /// Removes a file that still belongs to no issue and is not the base's; true if that was so.
     ///
     /// # Errors
-    /// A disk that says no; an index that cannot be read.
+    /// A file that cannot be read: it may be a newer kugetsu's. An index that cannot be read; a disk that says no.
     pub fn remove_stray(&self, command: &str, file: &str) -> Result<bool, IndexError> {
-        self.update(command, |index| {
-            let is_stray = self.strays(index)?.iter().any(|stray| stray == file);
-            if is_stray {
-                self.remove_file(file)?;
-            }
-            Ok(is_stray)
+        self.update(command, |index| match self.strays(index)?.into_iter().find(|(name, _)| name == file) {
+            Some((_, Found::Session(_))) => self.remove_file(file).map(|()| true),
+            Some((_, Found::Unreadable(error))) => Err(error),
+            Some((_, Found::Missing)) | None => Ok(false),
         })
     }
 
@@ -310,17 +318,21 @@ fn entries_of(sessions: &Path, issues: &[(&str, &str)]) -> Vec<Entry> {
     let mut path = sessions.join("x");
     let entries = issues.iter().map(|(issue, file)| {
         path.set_file_name(file);
-        let found = match read_into(&path, &mut buffer) {
-            Ok(true) => match SessionFile::parse(&buffer) {
-                Ok(session) => Found::Session(session),
-                Err(error) => Found::Unreadable(error.at(&path)),
-            },
-            Ok(false) => Found::Missing,
-            Err(error) => Found::Unreadable(error),
-        };
+        let found = found_at(&path, &mut buffer);
         Entry { issue: (*issue).to_owned(), file: (*file).to_owned(), found }
     });
     entries.collect()
+}
+
+fn found_at(path: &Path, buffer: &mut Vec<u8>) -> Found {
+    match read_into(path, buffer) {
+        Ok(true) => match SessionFile::parse(buffer) {
+            Ok(session) => Found::Session(session),
+            Err(error) => Found::Unreadable(error.at(path)),
+        },
+        Ok(false) => Found::Missing,
+        Err(error) => Found::Unreadable(error),
+    }
 }
 
 /// Reads a whole file; false if there is none. Not asked for its size first, which for small files is half the time.

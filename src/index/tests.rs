@@ -33,6 +33,10 @@ fn session(id: &str) -> SessionFile {
     SessionFile::new(Kind::Forked, None, id.to_owned(), NOW)
 }
 
+fn strays(store: &Store) -> Vec<String> {
+    store.strays(&store.index().unwrap()).unwrap().into_iter().map(|(name, _)| name).collect()
+}
+
 fn json_of(home: &Path, file: &str) -> Value {
     serde_json::from_slice(&fs::read(home.join(file)).unwrap()).unwrap()
 }
@@ -66,7 +70,7 @@ fn a_home_of_the_script_is_taken_over_as_it_is() {
             ("github.com/shoko/gone#7", "missing", None),
         ]
     );
-    assert_eq!(store.strays(&index).unwrap(), ["github.com-shoko-forgotten-2.json"]);
+    assert_eq!(strays(&store), ["github.com-shoko-forgotten-2.json"]);
     assert_eq!(fs::read(home.path().join("index.json")).unwrap(), before, "reading changes nothing");
     assert!(!home.path().join("index.lock").exists());
 }
@@ -109,13 +113,13 @@ fn an_empty_home_is_filled() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(&home.path().join("deep/.kugetsu"));
     assert_eq!(store.index().unwrap(), Index::default());
-    assert!(store.strays(&Index::default()).unwrap().is_empty());
+    assert!(strays(&store).is_empty());
     let base = SessionFile { kind: Kind::Base, ..session("ses_base") };
     store.set_base("t", &base).unwrap();
     store.add("t", &issue(1), &session("ses_1")).unwrap();
     let index = store.index().unwrap();
     assert_eq!(store.base(&index).unwrap(), Some(("base.json".to_owned(), base)));
-    assert!(store.strays(&index).unwrap().is_empty());
+    assert!(strays(&store).is_empty());
     store.remove_base("t").unwrap();
     let index = store.index().unwrap();
     assert_eq!((index.base(), store.base(&index).unwrap()), (None, None));
@@ -129,11 +133,17 @@ fn the_base_is_found_under_another_name_and_is_no_stray() {
     fs::rename(sessions.join("base.json"), sessions.join("ses_e078.json")).unwrap();
     let index = store.index().unwrap();
     assert_eq!(store.base(&index).unwrap().unwrap().0, "ses_e078.json");
-    assert_eq!(store.strays(&index).unwrap(), ["github.com-shoko-forgotten-2.json"]);
+    assert_eq!(strays(&store), ["github.com-shoko-forgotten-2.json"]);
     assert!(!store.remove_stray("t", "ses_e078.json").unwrap());
     assert!(!store.remove_stray("t", "github.com-shoko-kugetsu-14.json").unwrap());
     assert!(store.remove_stray("t", "github.com-shoko-forgotten-2.json").unwrap());
-    assert!(store.strays(&index).unwrap().is_empty());
+    assert!(strays(&store).is_empty());
+    for bad in ["{", "{\"format\": 2}"] {
+        write(&sessions.join("x.json"), bad);
+        assert_eq!(strays(&store), ["x.json"]);
+        assert!(store.remove_stray("t", "x.json").unwrap_err().to_string().contains("x.json"));
+        fs::remove_file(sessions.join("x.json")).unwrap();
+    }
     let next = SessionFile { kind: Kind::Base, ..session("ses_next") };
     store.set_base("t", &next).unwrap();
     let index = store.index().unwrap();

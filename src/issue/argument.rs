@@ -210,6 +210,7 @@ mod tests {
             number in 1..1_u64 << 53,
         ) {
             let issue = IssueRef::new(&host, &path, number).unwrap();
+            prop_assert_eq!(issue.to_string().parse(), Ok(issue.clone()));
             prop_assert_eq!(read(&issue.to_string()), Ok(Argument::Issue(issue.clone())));
             for url in [format!("https://{host}/{path}/issues/{number}"), format!("http://{host}:8080/{path}/-/issues/{number}/?a#b")] {
                 prop_assert_eq!(read(&url), Ok(Argument::Issue(issue.clone())));

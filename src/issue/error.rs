@@ -96,7 +96,7 @@ pub enum RemoteError {
     /// git failed otherwise.
     #[error("git could not say which remotes there are: {said}")]
     Git {
-        /// Its last line.
+        /// What it said, on one line.
         said: String,
     },
 }

@@ -3,6 +3,7 @@
 use super::error::RefError;
 use crate::text::plain;
 use std::fmt;
+use std::str::FromStr;
 
 /// Characters of a whole address at most: with `.json` behind it, and a mark before that, it is a file's name.
 const LONGEST: usize = 200;
@@ -63,6 +64,18 @@ impl IssueRef {
 impl fmt::Display for IssueRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}/{}#{}", self.instance, self.path, self.number)
+    }
+}
+
+/// Reads what [`IssueRef`] prints: the first part is the host, even if it has no dot.
+impl FromStr for IssueRef {
+    type Err = RefError;
+
+    fn from_str(text: &str) -> Result<Self, RefError> {
+        let not_a_ref = || RefError::NotARef { text: plain(text) };
+        let (path, digits) = text.rsplit_once('#').ok_or_else(not_a_ref)?;
+        let (instance, path) = path.split_once('/').ok_or_else(not_a_ref)?;
+        Self::new(instance, path, number(digits).ok_or_else(not_a_ref)??)
     }
 }
 
@@ -198,6 +211,11 @@ mod tests {
     fn the_file_is_named_as_the_script_named_it() {
         let issue = IssueRef::new("github.com", "shoko/kugetsu", 14).unwrap();
         assert_eq!(issue.file_name(), "github.com-shoko-kugetsu-14.json");
+        assert_eq!("forge/a/b#1".parse(), IssueRef::new("forge", "a/b", 1));
+        for bad in ["", "a/b", "#1", "a#1", "x.org/a/b#", "x.org/a/b#x"] {
+            assert!(matches!(bad.parse::<IssueRef>(), Err(RefError::NotARef { .. })), "{bad}");
+        }
+        assert!(matches!("x.org/b#1".parse::<IssueRef>(), Err(RefError::NoRepository { .. })));
         let name = |path| IssueRef::new("x.org", path, 1).unwrap().file_name();
         assert_eq!(name("a/b-c"), name("a-b/c"));
     }

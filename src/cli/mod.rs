@@ -1,15 +1,27 @@
 //! The only layer that prints, reads the environment, or picks an exit status. One verb, one file.
 
 mod asker;
+mod completions;
 mod context;
+mod continue_;
+mod destroy;
 mod error;
 mod hosts;
+mod init;
 mod interrupt;
+mod list;
+mod logs;
+mod man;
 mod message;
 mod output;
+mod permit;
 mod progress;
+mod prune;
 mod remote;
+mod resume;
 mod session;
+mod start;
+mod stop;
 mod wait;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
@@ -59,6 +71,22 @@ enum Verb {
     Remote(remote::RemoteArgs),
     Wait(wait::WaitArgs),
     Hosts(hosts::HostsArgs),
+    Init(init::InitArgs),
+    Start(start::StartArgs),
+    Continue(continue_::ContinueArgs),
+    Resume(resume::ResumeArgs),
+    Stop(stop::StopArgs),
+    List(list::ListArgs),
+    Logs(logs::LogsArgs),
+    Permit(permit::PermitArgs),
+    Prune(prune::PruneArgs),
+    Destroy(destroy::DestroyArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    #[command(name = crate::process::BOUND, hide = true)]
+    Bound(start::BoundArgs),
+    #[command(name = start::DETACHED, hide = true)]
+    Detached(start::DetachedArgs),
 }
 
 /// Runs kugetsu with this process's arguments.
@@ -90,6 +118,20 @@ pub fn main() -> ExitCode {
             Verb::Remote(arguments) => remote::run(arguments, &context).await,
             Verb::Wait(arguments) => wait::run(arguments, &context).await,
             Verb::Hosts(arguments) => hosts::run(&arguments, &context),
+            Verb::Init(arguments) => init::run(arguments, &context).await,
+            Verb::Start(arguments) => start::run(arguments, &context).await,
+            Verb::Continue(arguments) => continue_::run(arguments, &context).await,
+            Verb::Resume(arguments) => resume::run(arguments, &context).await,
+            Verb::Stop(arguments) => stop::run(arguments, &context).await,
+            Verb::List(arguments) => list::run(arguments, &context).await,
+            Verb::Logs(arguments) => logs::run(arguments, &context).await,
+            Verb::Permit(arguments) => permit::run(arguments, &context).await,
+            Verb::Prune(arguments) => prune::run(arguments, &context).await,
+            Verb::Destroy(arguments) => destroy::run(arguments, &context).await,
+            Verb::Completions(arguments) => completions::run(arguments, &context),
+            Verb::Man(arguments) => man::run(arguments, &context),
+            Verb::Bound(arguments) => start::bound(&arguments),
+            Verb::Detached(arguments) => start::detached(arguments, &context).await,
         }
     });
     // A worker may still sit in a call on a connection that nobody waits for any more.

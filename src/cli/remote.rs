@@ -75,7 +75,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
             "quote it if it begins with #, which starts a comment in most shells: kugetsu remote HOST '#14' \"…\"",
         ));
     };
-    let session = session::parse(session)?;
+    let session = session::resolve(context, session)?.session;
     let (host, nearest) = context.host(&arguments.host)?;
     let mode = match arguments.mode {
         Some(ModeArg::RoundTrip) => Mode::RoundTrip,

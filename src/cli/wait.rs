@@ -47,7 +47,7 @@ fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> {
     let found = if dispatch::is_id(what) {
         store.open(what)
     } else {
-        let session = session::parse(what)?;
+        let session = session::resolve(context, what)?.session;
         match store.away(&session) {
             Ok(None) => store.newest_of(&session),
             away => away,

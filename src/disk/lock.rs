@@ -1,9 +1,11 @@
 //! Locks that the kernel holds for a process and frees at its death, however it dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
+use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
@@ -43,23 +45,45 @@ impl Lock {
     /// `command` is what [`Lock::holder`] shows to others meanwhile.
     pub fn try_exclusive(path: &Path, command: &str) -> Result<Option<Self>, DiskError> {
         let at = |source| DiskError::at(path, source);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(at)?;
+        let file = open(path).map_err(at)?;
         match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(at(source)),
+            Ok(()) => Self::signed(file, command).map(Some).map_err(at),
+            Err(TryLockError::WouldBlock) => Ok(None),
+            Err(TryLockError::Error(source)) => Err(at(source)),
         }
+    }
+
+    /// As [`Lock::try_exclusive`], waiting for another holder as long as `patience`: for what is held for moments only.
+    pub fn exclusive_within(
+        path: &Path,
+        command: &str,
+        patience: Duration,
+    ) -> Result<Option<Self>, DiskError> {
+        if let Some(lock) = Self::try_exclusive(path, command)? {
+            return Ok(Some(lock));
+        }
+        let at = |source| DiskError::at(path, source);
+        let file = open(path).map_err(at)?;
+        // The kernel lets those who wait have it in turn, and knows no limit of time: so a thread of its own waits.
+        // Where nobody asks for the file any more it is closed, and free, as soon as it is locked.
+        let (sender, receiver) = mpsc::channel();
+        let waiting = std::thread::Builder::new().spawn(move || sender.send(file.lock().map(|()| file)));
+        waiting.map_err(at)?;
+        match receiver.recv_timeout(patience) {
+            Ok(Ok(file)) => Self::signed(file, command).map(Some).map_err(at),
+            Ok(Err(source)) => Err(at(source)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Writes down who holds it now.
+    fn signed(mut file: File, command: &str) -> io::Result<Self> {
         let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: clock::now_ms() };
-        let line = serde_json::to_string(&holder).map_err(|e| at(e.into()))?;
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{line}")).map_err(at)?;
-        Ok(Some(Self { file }))
+        let line = serde_json::to_string(&holder)?;
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{line}")?;
+        Ok(Self { file })
     }
 
     /// Who took the lock last, where that can be read. Says nothing about whether it is still held.
@@ -68,6 +92,10 @@ impl Lock {
         File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
         serde_json::from_str(&line).ok()
     }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 #[cfg(test)]
@@ -92,6 +120,22 @@ mod tests {
         assert!(path.exists());
         let _again = Lock::try_exclusive(&path, "x").unwrap().unwrap();
         assert_eq!(Lock::holder(&path).unwrap().command, "x");
+    }
+
+    #[test]
+    fn who_waits_gets_it_in_turn_and_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = &dir.path().join("lock");
+        let within = |ms| Lock::exclusive_within(path, "waiter", Duration::from_millis(ms)).unwrap();
+        let lock = within(0).unwrap();
+        assert!(within(5).is_none());
+        std::thread::scope(|scope| {
+            let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| within(60_000).is_some())).collect();
+            drop(lock);
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
+        });
+        assert_eq!(Lock::holder(path).unwrap().command, "waiter");
+        assert!(within(60_000).is_some(), "the one that gave up holds nothing");
     }
 
     #[test]

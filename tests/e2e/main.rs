@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod copy;
 mod faults;
 mod house;
 mod runner;

@@ -2,10 +2,12 @@
 
 mod child;
 mod database;
+mod headless;
 mod program;
 mod version;
 mod version_cache;
 
 pub use database::{Database, DatabaseError, LastUser, SessionRow};
+pub use headless::permission;
 pub use program::{Exported, Program, ProgramError, Surroundings};
 pub use version::Version;

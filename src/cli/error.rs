@@ -125,9 +125,11 @@ impl From<TripError> for CliError {
 impl From<WorkError> for CliError {
     fn from(error: WorkError) -> Self {
         let (exit, step, hint) = match &error {
-            WorkError::Busy { name, .. } => {
-                (Exit::Refused, "lock", Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")))
-            }
+            WorkError::Busy { name, .. } => (
+                Exit::Refused,
+                "lock",
+                Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")),
+            ),
             WorkError::Away { dispatch, .. } => {
                 (Exit::Refused, "lock", Some(format!("bring it home: kugetsu wait {dispatch}")))
             }
@@ -138,16 +140,20 @@ impl From<WorkError> for CliError {
             WorkError::BaseLost { .. } => {
                 (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
             }
-            WorkError::SessionLost { name, .. } => {
-                (Exit::Refused, "resolve", Some(format!("forget it, and start anew: kugetsu destroy '{name}'")))
-            }
+            WorkError::SessionLost { name, .. } => (
+                Exit::Refused,
+                "resolve",
+                Some(format!("forget it, and start anew: kugetsu destroy '{name}'")),
+            ),
             WorkError::UnknownAgent { known, .. } => {
                 (Exit::Refused, "check", Some(format!("choose one: --agent {}", known.join("|"))))
             }
             WorkError::NoDirectory { .. } => {
                 (Exit::Refused, "check", Some("make it, or restore it from where it went".to_owned()))
             }
-            WorkError::NothingRuns { .. } => (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned())),
+            WorkError::NothingRuns { .. } => {
+                (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned()))
+            }
             WorkError::Message(_) => (Exit::Usage, "arguments", None),
             WorkError::Index(_) | WorkError::Store(_) | WorkError::Disk(_) => (Exit::Failed, "record", None),
             _ => (Exit::Failed, "run", None),

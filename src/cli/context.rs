@@ -8,6 +8,8 @@ use super::progress::Progress;
 use crate::disk;
 use crate::dispatch::Store;
 use crate::hosts::{self, HostEntry, Hosts, Lookup, SearchPath};
+use crate::index;
+use crate::issue::{self, Remote, RemoteError};
 use crate::opencode::{Program, Surroundings};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
@@ -46,6 +48,27 @@ impl Context {
         Store::new(&self.kugetsu_home)
     }
 
+    /// The sessions of issues.
+    pub(super) fn index(&self) -> index::Store {
+        index::Store::new(&self.kugetsu_home)
+    }
+
+    /// kugetsu's home; it need not exist yet.
+    pub(super) fn kugetsu_home(&self) -> &Path {
+        &self.kugetsu_home
+    }
+
+    /// Where kugetsu was started.
+    pub(super) fn working_directory(&self) -> &Path {
+        &self.working_directory
+    }
+
+    /// The repository whose issues are meant where only a number is given.
+    pub(super) fn remote(&self) -> Result<Remote, RemoteError> {
+        let remote = issue::remote_of(&self.working_directory)?;
+        Ok(remote.behind(|alias| ssh::hostname(alias, &self.user_home)))
+    }
+
     /// The hosts of all hosts.json; what is odd about them is said.
     pub(super) fn hosts(&self) -> Result<Hosts, CliError> {
         let (config_home, file) = (variable("XDG_CONFIG_HOME"), variable("KUGETSU_HOSTS"));
@@ -80,8 +103,8 @@ impl Context {
         })
     }
 
-    /// What a trip is made with.
-    pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
+    /// The local opencode, and where its database is.
+    pub(super) async fn opencode(&self) -> Result<(Program, PathBuf), CliError> {
         let (path, explicit) = (variable("PATH"), variable("KUGETSU_OPENCODE"));
         let (data_home, database) = (variable("XDG_DATA_HOME"), variable("OPENCODE_DB"));
         let surroundings = Surroundings {
@@ -93,6 +116,12 @@ impl Context {
         };
         let program = Program::locate(surroundings)?;
         let database = program.db_path(surroundings).await?;
+        Ok((program, database))
+    }
+
+    /// What a trip is made with.
+    pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
+        let (program, database) = self.opencode().await?;
         disk::private_dir(&self.kugetsu_home)
             .map_err(|error| CliError::new(Exit::Failed, "record", error.to_string()))?;
         Ok(Tools {

@@ -1,7 +1,10 @@
 //! Errors as a person and a script get to read them.
 
+use crate::disk::DiskError;
 use crate::hosts::HostsError;
+use crate::index::IndexError;
 use crate::opencode::{DatabaseError, ProgramError};
+use crate::text::quoted;
 use crate::trip::{Kind, TripError};
 use serde::Serialize;
 use std::process::ExitCode;
@@ -136,5 +139,28 @@ impl From<ProgramError> for CliError {
 impl From<DatabaseError> for CliError {
     fn from(error: DatabaseError) -> Self {
         TripError::Database(error).into()
+    }
+}
+
+impl From<DiskError> for CliError {
+    fn from(error: DiskError) -> Self {
+        TripError::Disk(error).into()
+    }
+}
+
+impl From<IndexError> for CliError {
+    fn from(error: IndexError) -> Self {
+        let (exit, hint) = match &error {
+            IndexError::Disk(_) => (Exit::Failed, None),
+            IndexError::Damaged { path, .. } => {
+                let path = quoted(&path.display().to_string());
+                (Exit::Failed, Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")))
+            }
+            IndexError::Newer { .. } => (Exit::Failed, Some("use that newer kugetsu".to_owned())),
+            IndexError::Busy { .. } => (Exit::Refused, Some("try again".to_owned())),
+            IndexError::Known { .. } => (Exit::Refused, None),
+        };
+        let retryable = matches!(error, IndexError::Busy { .. });
+        Self { hint, retryable, ..Self::new(exit, "index", error.to_string()) }
     }
 }

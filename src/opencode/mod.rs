@@ -2,10 +2,12 @@
 
 mod child;
 mod database;
+mod permission;
 mod program;
 mod version;
 mod version_cache;
 
 pub use database::{Database, DatabaseError, LastUser, SessionRow};
+pub use permission::{Action, PermissionError, Permissions, Rule};
 pub use program::{Exported, Program, ProgramError, Surroundings};
 pub use version::Version;

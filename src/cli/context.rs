@@ -14,6 +14,7 @@ use crate::opencode::{Program, Surroundings};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
 use crate::trip::Tools;
+use crate::work::{Bench, WorkError};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -46,21 +47,6 @@ impl Context {
     /// The records.
     pub(super) fn store(&self) -> Store {
         Store::new(&self.kugetsu_home)
-    }
-
-    /// The sessions of issues.
-    pub(super) fn index(&self) -> index::Store {
-        index::Store::new(&self.kugetsu_home)
-    }
-
-    /// kugetsu's home; it need not exist yet.
-    pub(super) fn kugetsu_home(&self) -> &Path {
-        &self.kugetsu_home
-    }
-
-    /// Where kugetsu was started.
-    pub(super) fn working_directory(&self) -> &Path {
-        &self.working_directory
     }
 
     /// The repository whose issues are meant where only a number is given.
@@ -100,6 +86,37 @@ impl Context {
             Lookup::Unknown { nearest } => {
                 (HostEntry { name: name.to_owned(), host: name.to_owned(), ..HostEntry::default() }, nearest)
             }
+        })
+    }
+
+    /// The sessions of issues.
+    pub(super) fn index(&self) -> index::Store {
+        index::Store::new(&self.kugetsu_home)
+    }
+
+    /// kugetsu's home.
+    pub(super) fn kugetsu_home(&self) -> &Path {
+        &self.kugetsu_home
+    }
+
+    /// Where the user stands.
+    pub(super) fn working_directory(&self) -> &Path {
+        &self.working_directory
+    }
+
+    /// What work on this machine is done with.
+    pub(super) async fn bench(&self) -> Result<Bench, CliError> {
+        let (program, database) = self.opencode().await?;
+        disk::private_dir(&self.kugetsu_home).map_err(WorkError::from)?;
+        let kugetsu = std::env::current_exe()
+            .map_err(|error| CliError::failed("start", format!("kugetsu does not find itself: {error}")))?;
+        Ok(Bench {
+            kugetsu_home: self.kugetsu_home.clone(),
+            kugetsu,
+            program,
+            database,
+            index: self.index(),
+            dispatches: self.store(),
         })
     }
 

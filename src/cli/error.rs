@@ -6,6 +6,7 @@ use crate::index::IndexError;
 use crate::opencode::{DatabaseError, ProgramError};
 use crate::text::quoted;
 use crate::trip::{Kind, TripError};
+use crate::work::WorkError;
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -121,6 +122,40 @@ impl From<TripError> for CliError {
             hint: error.hint(),
             retryable: error.retryable(),
         }
+    }
+}
+
+impl From<WorkError> for CliError {
+    fn from(error: WorkError) -> Self {
+        let (exit, step, hint) = match &error {
+            WorkError::Busy { name, .. } => {
+                (Exit::Refused, "lock", Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")))
+            }
+            WorkError::Away { dispatch, .. } => {
+                (Exit::Refused, "lock", Some(format!("bring it home: kugetsu wait {dispatch}")))
+            }
+            WorkError::Started { issue } => {
+                (Exit::Refused, "resolve", Some(format!("go on with it: kugetsu continue '{issue}' \"…\"")))
+            }
+            WorkError::NoBase => (Exit::Refused, "resolve", Some("make one: kugetsu init".to_owned())),
+            WorkError::BaseLost { .. } => {
+                (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
+            }
+            WorkError::SessionLost { name, .. } => {
+                (Exit::Refused, "resolve", Some(format!("forget it, and start anew: kugetsu destroy '{name}'")))
+            }
+            WorkError::UnknownAgent { known, .. } => {
+                (Exit::Refused, "check", Some(format!("choose one: --agent {}", known.join("|"))))
+            }
+            WorkError::NoDirectory { .. } => {
+                (Exit::Refused, "check", Some("make it, or restore it from where it went".to_owned()))
+            }
+            WorkError::NothingRuns { .. } => (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned())),
+            WorkError::Message(_) => (Exit::Usage, "arguments", None),
+            WorkError::Index(_) | WorkError::Store(_) | WorkError::Disk(_) => (Exit::Failed, "record", None),
+            _ => (Exit::Failed, "run", None),
+        };
+        Self { hint, ..Self::new(exit, step, error.to_string()) }
     }
 }
 

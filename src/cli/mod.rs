@@ -23,6 +23,7 @@ mod session;
 mod start;
 mod stop;
 mod wait;
+mod work;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use context::Context;
@@ -83,10 +84,10 @@ enum Verb {
     Destroy(destroy::DestroyArgs),
     Completions(completions::CompletionsArgs),
     Man(man::ManArgs),
-    #[command(name = crate::process::BOUND, hide = true)]
-    Bound(start::BoundArgs),
-    #[command(name = start::DETACHED, hide = true)]
-    Detached(start::DetachedArgs),
+    #[command(name = crate::work::GUARD, hide = true)]
+    Guard(work::GuardArgs),
+    #[command(name = work::DETACHED, hide = true)]
+    Detached(work::DetachedArgs),
 }
 
 /// Runs kugetsu with this process's arguments.
@@ -130,8 +131,8 @@ pub fn main() -> ExitCode {
             Verb::Destroy(arguments) => destroy::run(arguments, &context).await,
             Verb::Completions(arguments) => completions::run(arguments, &context),
             Verb::Man(arguments) => man::run(arguments, &context),
-            Verb::Bound(arguments) => start::bound(&arguments),
-            Verb::Detached(arguments) => start::detached(arguments, &context).await,
+            Verb::Guard(arguments) => work::guard(arguments).await,
+            Verb::Detached(arguments) => work::detached(arguments, &context).await,
         }
     });
     // A worker may still sit in a call on a connection that nobody waits for any more.

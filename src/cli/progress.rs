@@ -97,6 +97,11 @@ impl Progress {
         self.print(&shown, line);
     }
 
+    /// Something goes on from here that takes its time.
+    pub(super) fn working(&self, words: &str) {
+        self.spin(&mut self.lock(), words);
+    }
+
     fn print(&self, shown: &Shown, line: &str) {
         match &shown.bar {
             Some(bar) => bar.suspend(|| self.ui.note(line)),

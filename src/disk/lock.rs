@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -11,6 +11,11 @@ use serde::{Deserialize, Serialize};
 
 use super::DiskError;
 use crate::clock;
+
+/// The file of a session's lock; whoever runs or moves the session holds it.
+pub fn session_lock(kugetsu_home: &Path, session: &str) -> PathBuf {
+    kugetsu_home.join("locks").join(format!("{session}.lock"))
+}
 
 /// Who holds a lock, for the sentence that whoever is refused gets to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -74,6 +79,21 @@ impl Lock {
             Ok(Err(source)) => Err(at(source)),
             Err(_) => Ok(None),
         }
+    }
+
+    /// Whether somebody holds it. Looking takes a share of the lock for a moment, so whoever wants it for long should
+    /// use [`Lock::exclusive_within`] with a little patience.
+    pub fn is_held(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Who holds it and since when, in words.
+    pub fn held_by(path: &Path) -> String {
+        let Some(holder) = Self::holder(path) else { return "another kugetsu has it".to_owned() };
+        let seconds = clock::now_ms().saturating_sub(holder.since).max(0).unsigned_abs() / 1000;
+        let since = humantime::format_duration(Duration::from_secs(seconds));
+        format!("kugetsu {} (process {}) for {since}", holder.command, holder.pid)
     }
 
     /// Writes down who holds it now.

@@ -7,5 +7,5 @@ mod private;
 
 pub use atomic::{AtomicFile, write_atomic};
 pub use error::DiskError;
-pub use lock::{Holder, Lock};
+pub use lock::{Holder, Lock, session_lock};
 pub use private::{create_new_private, private_dir};

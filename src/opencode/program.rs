@@ -245,6 +245,18 @@ impl Program {
         status.await.map_err(|e| self.start(e))
     }
 
+    /// The agents that a session can run as in `directory`: those that only serve others are left out. opencode takes
+    /// its default agent silently where it does not know the one that is asked for.
+    pub async fn agents(&self, directory: &Path) -> Result<Vec<String>, ProgramError> {
+        let mut command = self.command(["agent", "list"]);
+        command.current_dir(directory).env("PWD", directory);
+        let (ended, answer) = self.ask(command).await?;
+        let agents: Vec<String> = child::lines(&answer)
+            .filter_map(|line| line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")).map(str::to_owned))
+            .collect();
+        if agents.is_empty() { Err(failed("agent list", ended)) } else { Ok(agents) }
+    }
+
     /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is
     /// found that way. `from` must be what the program itself is going to see.
     pub async fn db_path(&self, from: Surroundings<'_>) -> Result<PathBuf, ProgramError> {

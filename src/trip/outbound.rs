@@ -10,6 +10,7 @@ use crate::clock;
 use crate::disk::DiskError;
 use crate::dispatch::{Dispatch, Plan, Record, Sent, State, Step, new_id};
 use crate::host::{self, AnswerError, Facts, HostEnv, Launch, Launched, Run};
+use crate::opencode;
 use crate::prepare::Spec;
 use crate::session::{Scan, Setting};
 use crate::transport::TransportError;
@@ -220,7 +221,7 @@ impl Request {
             agent: plan.setting.agent.clone().unwrap_or_default(),
             model: model.map(ToString::to_string).unwrap_or_default(),
             variant: model.and_then(|model| model.variant.clone()).unwrap_or_default(),
-            permission: prompt::permission(&self.host.permission, plan.auto),
+            permission: opencode::permission(&self.host.permission, plan.auto),
             gzip: found.facts.gzip,
         }
     }

@@ -12,6 +12,7 @@ mod support;
 mod copy;
 mod faults;
 mod house;
+mod issues;
 mod runner;
 mod ssh;
 mod support_itself;

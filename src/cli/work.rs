@@ -1,0 +1,292 @@
+//! What `start`, `continue` and `resume` have in common: a message is worked on here.
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::progress::Progress;
+use super::session::Resolved;
+use crate::disk;
+use crate::events::Event;
+use crate::opencode::Database;
+use crate::process::Found;
+use crate::session::{Model, Setting};
+use crate::text::plain;
+use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The hidden verb by which kugetsu goes on without a terminal.
+pub(super) const DETACHED: &str = "__detached";
+
+/// How to work.
+#[derive(Args, Clone)]
+pub(super) struct WorkArgs {
+    /// Return at once; the run goes on without this terminal
+    #[arg(long)]
+    detach: bool,
+    /// Keep opencode's own log of the run
+    #[arg(long)]
+    debug: bool,
+    /// Agent to run as
+    #[arg(long)]
+    agent: Option<String>,
+    /// Model to run with
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    model: Option<Model>,
+    /// Variant of the model
+    #[arg(long)]
+    variant: Option<String>,
+}
+
+/// Which session, as it is in the index.
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) session: String,
+    pub(super) file: Option<String>,
+}
+
+impl Target {
+    pub(super) fn of(found: Resolved) -> Self {
+        let Resolved { session, issue, file } = found;
+        Self { name: issue.unwrap_or_else(|| session.clone()), session, file }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    session: &'a str,
+    issue: Option<&'a str>,
+    state: &'a str,
+    run: Run<'a>,
+    reply: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    ok: Option<bool>,
+    exit: Option<i32>,
+    error: Option<&'a str>,
+}
+
+/// Works on `message` in a session, here or detached.
+pub(super) async fn work(
+    context: &Context,
+    bench: &Bench,
+    target: Target,
+    message: Vec<u8>,
+    arguments: WorkArgs,
+) -> Result<Exit, CliError> {
+    let debug = arguments.debug;
+    let detach = arguments.detach;
+    let job = job(bench, target, message, arguments).await?;
+    if detach { leave(context, bench, &job) } else { here(context, bench, &job, debug).await }
+}
+
+async fn job(bench: &Bench, target: Target, message: Vec<u8>, given: WorkArgs) -> Result<Job, CliError> {
+    let message = String::from_utf8(message).ok().filter(|text| !text.contains('\0'));
+    let message = message.filter(|text| !text.trim().is_empty());
+    let message = message.ok_or_else(|| {
+        CliError::usage("the message is empty, or no text", "give some words: UTF-8, without NUL characters")
+    })?;
+    let lost = || work::WorkError::SessionLost { name: target.name.clone(), session: target.session.clone() };
+    let row = Database::open(&bench.database)?.session(&target.session)?.ok_or_else(lost)?;
+    let last = row.last_user.as_ref();
+    let own = last.and_then(|user| {
+        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
+        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
+    });
+    let model = match given.model {
+        Some(model) => Some(Model { variant: given.variant, ..model }),
+        None => own.map(|model| Model { variant: given.variant.or_else(|| model.variant.clone()), ..model }),
+    };
+    if let Some(agent) = &given.agent {
+        let known = bench.program.agents(&PathBuf::from(&row.directory)).await?;
+        if !known.contains(agent) {
+            return Err(work::WorkError::UnknownAgent { name: plain(agent), known }.into());
+        }
+    }
+    let agent = given.agent.or_else(|| last.and_then(|user| user.agent.clone())).or(row.agent);
+    let Target { name, session, file } = target;
+    let directory = PathBuf::from(row.directory);
+    Ok(Job { name, session, file, directory, setting: Setting { agent, model }, message, debug: given.debug })
+}
+
+/// Works on it in this process, and shows the work.
+async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Result<Exit, CliError> {
+    let progress = Arc::new(Progress::new(&context.ui));
+    progress.say(&context.ui.strong(&job.name));
+    let shown = Shown { progress: Arc::clone(&progress), began: None };
+    let done = work::run(bench, job, &shown, told_to_stop()).await;
+    progress.clear();
+    let done = done?;
+    if debug {
+        let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+        context.ui.note(&format!("opencode's own log: {}", context.tilde(&files.stderr())));
+    }
+    conclude(context, job, &done)
+}
+
+fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError> {
+    let ui = &context.ui;
+    if done.stopped {
+        let mut error = CliError::new(Exit::Interrupted, "run", "interrupted: the run and all that it started were ended");
+        error.safe = Some("what was done until then is in the session".to_owned());
+        error.hint = Some(format!("go on: kugetsu continue '{}'", job.name));
+        return Err(error);
+    }
+    if let Some(trouble) = &done.trouble {
+        ui.line(&format!("{} the run did not do its work: {}", ui.bad("✗"), plain(trouble)));
+    }
+    if ui.json {
+        let ok = Some(done.trouble.is_none());
+        let run = Run { ok, exit: done.exit, error: done.trouble.as_deref() };
+        let issue = job.file.is_some().then_some(job.name.as_str());
+        ui.document(&Document { session: &job.session, issue, state: "idle", run, reply: done.reply.as_deref() });
+    } else if let Some(reply) = &done.reply {
+        ui.note("");
+        ui.answer(reply);
+    }
+    Ok(if done.trouble.is_some() { Exit::RunFailed } else { Exit::Done })
+}
+
+/// Why a detached run did not begin, as it tells whoever started it.
+#[derive(Serialize, Deserialize)]
+struct Refusal {
+    refused: bool,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Starts a run that this terminal has nothing to do with any more.
+fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
+    let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+    let failed = |error: std::io::Error| CliError::failed("start", format!("the run could not be left alone: {error}"));
+    disk::private_dir(files.directory()).map_err(work::WorkError::from)?;
+    let text = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
+    disk::write_atomic(&files.job(), &text).map_err(work::WorkError::from)?;
+    let mut child = Command::new(&bench.kugetsu)
+        .arg(DETACHED)
+        .arg(&job.session)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+    }
+    match serde_json::from_str::<Refusal>(&line) {
+        _ if line == "began\n" => {}
+        Ok(Refusal { refused, message, hint }) => {
+            let exit = if refused { Exit::Refused } else { Exit::Failed };
+            return Err(CliError { hint, ..CliError::new(exit, "run", message) });
+        }
+        Err(_) => return Err(CliError::failed("run", "the run ended before it had begun")),
+    }
+    let ui = &context.ui;
+    ui.note(&format!("{} {} works on it without us", ui.good("✓"), job.name));
+    ui.note(&format!("  look at it: kugetsu logs '{}' -f", job.name));
+    if ui.json {
+        let run = Run { ok: None, exit: None, error: None };
+        let issue = job.file.is_some().then_some(job.name.as_str());
+        ui.document(&Document { session: &job.session, issue, state: "used", run, reply: None });
+    }
+    Ok(Exit::Done)
+}
+
+/// Goes on with what [`leave`] has left.
+#[derive(Args)]
+pub(super) struct DetachedArgs {
+    session: String,
+}
+
+pub(super) async fn detached(arguments: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
+    let failed = |error: std::io::Error| CliError::failed("start", error.to_string());
+    // What ends the terminal or its session does not reach this one.
+    rustix::process::setsid().map_err(|error| failed(error.into()))?;
+    let bench = context.bench().await?;
+    let files = RunFiles::new(&bench.kugetsu_home, &arguments.session);
+    let text = std::fs::read(files.job()).map_err(failed)?;
+    let job: Job = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+    let shown = Shown { progress: Arc::new(Progress::new(&context.ui)), began: Some(()) };
+    match work::run(&bench, &job, &shown, told_to_stop()).await {
+        Ok(done) if done.trouble.is_some() => Ok(Exit::RunFailed),
+        Ok(_) => Ok(Exit::Done),
+        Err(error) => {
+            let error = CliError::from(error);
+            let refused = error.exit == Exit::Refused;
+            let refusal = Refusal { refused, message: error.message.clone(), hint: error.hint.clone() };
+            let line = serde_json::to_string(&refusal).unwrap_or_default();
+            let mut out = std::io::stdout().lock();
+            // Nobody may be listening any more.
+            let _ = writeln!(out, "{line}");
+            Err(error)
+        }
+    }
+}
+
+/// Stands between kugetsu and opencode; see [`work::guard`].
+#[derive(Args)]
+pub(super) struct GuardArgs {
+    parent: u32,
+    session: String,
+    #[arg(last = true)]
+    program: Vec<OsString>,
+}
+
+pub(super) async fn guard(arguments: GuardArgs) -> Result<Exit, CliError> {
+    let mark = work::mark(&arguments.session);
+    match work::guard(arguments.parent, &mark, &arguments.program).await {
+        Ok(Some(status)) if status.success() => Ok(Exit::Done),
+        Ok(_) => Ok(Exit::Failed),
+        Err(error) => Err(CliError::failed("run", format!("opencode could not be started: {error}"))),
+    }
+}
+
+/// Ctrl-C, and what means the same; heard from the moment of this call.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut int), Ok(mut term)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = int.recv() => (),
+            _ = term.recv() => (),
+        }
+    }
+}
+
+/// Shows a run as it goes on.
+struct Shown {
+    progress: Arc<Progress>,
+    /// Whoever started this process waits to hear that the run has begun.
+    began: Option<()>,
+}
+
+impl Watcher for Shown {
+    fn began(&self) {
+        if self.began.is_some() {
+            let mut out = std::io::stdout().lock();
+            // Nobody may be listening any more.
+            let _ = out.write_all(b"began\n").and_then(|()| out.flush());
+        }
+        self.progress.working("working (Ctrl-C ends it)");
+    }
+
+    fn remains(&self, found: &[Found]) {
+        for found in found {
+            self.progress.say(&format!("ending what an earlier run left: {} ({})", plain(&found.command), found.pid));
+        }
+    }
+
+    fn event(&self, event: &Event) {
+        use crate::trip::{News, Observer as _};
+        self.progress.tell(News::Event(event));
+    }
+}

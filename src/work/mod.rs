@@ -1,0 +1,45 @@
+//! Work on this machine: an issue's session is made from the base, a message is worked on in it, a run is stopped,
+//! and what became of runs is found out. One run at a time: opencode has no lock, so each run holds one of ours.
+
+mod error;
+mod files;
+mod guard;
+mod make;
+mod run;
+mod state;
+mod stop;
+
+pub use error::WorkError;
+pub use files::RunFiles;
+pub use guard::guard;
+pub use make::make;
+pub use run::{Done, GUARD, Job, Watcher, run};
+pub use state::{State, state_of};
+pub use stop::{Stopped, stop};
+
+use crate::dispatch::Store as Dispatches;
+use crate::index::Store as Index;
+use crate::opencode::Program;
+use crate::process::Mark;
+use std::path::PathBuf;
+
+/// What work on this machine is done with.
+pub struct Bench {
+    /// kugetsu's home.
+    pub kugetsu_home: PathBuf,
+    /// kugetsu's own program, which starts itself as the guard of a run.
+    pub kugetsu: PathBuf,
+    /// The local opencode.
+    pub program: Program,
+    /// Its database.
+    pub database: PathBuf,
+    /// The sessions of issues.
+    pub index: Index,
+    /// The trips, for those that have a session away.
+    pub dispatches: Dispatches,
+}
+
+/// What everything that a session's runs start carries in its environment.
+pub fn mark(session: &str) -> Mark {
+    Mark { name: "KUGETSU_RUN", value: session.to_owned() }
+}

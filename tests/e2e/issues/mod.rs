@@ -1,0 +1,3 @@
+//! Issue sessions on this machine.
+
+mod runs;

@@ -115,7 +115,10 @@ pub(super) fn eaten(error: &clap::Error) -> Option<&'static str> {
         _ => return None,
     };
     let is_issue = |name: &String| name.contains("ISSUE") || name.contains("SESSION");
-    missing.iter().any(is_issue).then_some("an unquoted #14 is a comment to the shell and never gets here: write '#14', or 14")
+    missing
+        .iter()
+        .any(is_issue)
+        .then_some("an unquoted #14 is a comment to the shell and never gets here: write '#14', or 14")
 }
 
 impl From<TripError> for CliError {
@@ -207,7 +210,10 @@ impl From<IndexError> for CliError {
             IndexError::Disk(_) => (Exit::Failed, None),
             IndexError::Damaged { path, .. } => {
                 let path = quoted(&path.display().to_string());
-                (Exit::Failed, Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")))
+                (
+                    Exit::Failed,
+                    Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")),
+                )
             }
             IndexError::Newer { .. } => (Exit::Failed, Some("use that newer kugetsu".to_owned())),
             IndexError::Busy { .. } => (Exit::Refused, Some("try again".to_owned())),

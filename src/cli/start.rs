@@ -25,9 +25,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
     // Read before anything is made: bad words should not leave a session behind.
     let given = arguments.message.is_some() || !std::io::stdin().is_terminal();
     let words = if given { Some(message::read(arguments.message.as_deref())?) } else { None };
-    let directory = context.working_directory().join(arguments.dir.unwrap_or_default());
-    let directory =
-        std::fs::canonicalize(&directory).map_err(|_| local::WorkError::NoDirectory { path: directory })?;
+    let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
     let bench = context.bench().await?;
     let (session, file) = local::make(&bench, &issue, &directory).await?;
     let name = issue.to_string();

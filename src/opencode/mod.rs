@@ -4,10 +4,12 @@ mod child;
 mod database;
 mod headless;
 mod program;
+mod removal;
 mod version;
 mod version_cache;
 
-pub use database::{Database, DatabaseError, LastUser, SessionRow};
+pub use database::{Database, DatabaseError, LastUser, Listed, SessionRow};
 pub use headless::permission;
 pub use program::{Exported, Program, ProgramError, Surroundings};
+pub use removal::remove_session;
 pub use version::Version;

@@ -9,6 +9,7 @@ use crate::disk;
 use crate::dispatch::Store;
 use crate::hosts::{self, HostEntry, Hosts, Lookup, SearchPath};
 use crate::index;
+use crate::issue::{self, Remote, RemoteError};
 use crate::opencode::{Program, Surroundings};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
@@ -46,6 +47,12 @@ impl Context {
     /// The records.
     pub(super) fn store(&self) -> Store {
         Store::new(&self.kugetsu_home)
+    }
+
+    /// The repository whose issues are meant where only a number is given.
+    pub(super) fn remote(&self) -> Result<Remote, RemoteError> {
+        let remote = issue::remote_of(&self.working_directory)?;
+        Ok(remote.behind(|alias| ssh::hostname(alias, &self.user_home)))
     }
 
     /// The hosts of all hosts.json; what is odd about them is said.

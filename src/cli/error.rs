@@ -1,9 +1,13 @@
 //! Errors as a person and a script get to read them.
 
+use crate::disk::DiskError;
 use crate::hosts::HostsError;
+use crate::index::IndexError;
 use crate::opencode::{DatabaseError, ProgramError};
+use crate::text::quoted;
 use crate::trip::{Kind, TripError};
 use crate::work::WorkError;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -81,7 +85,8 @@ impl CliError {
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
         let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
         let hint = lines.find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
-        Self { hint: hint.map(str::to_owned), ..Self::new(Exit::Usage, "arguments", message) }
+        let hint = eaten(error).or(hint).map(str::to_owned);
+        Self { hint, ..Self::new(Exit::Usage, "arguments", message) }
     }
 
     /// The document that `--json` prints.
@@ -101,6 +106,16 @@ impl CliError {
         let Self { step, message, retryable, .. } = self;
         Document { error: Body { kind, step, message, hint, retryable: *retryable } }
     }
+}
+
+/// What to say where an issue is missing: the shell may have taken it away.
+pub(super) fn eaten(error: &clap::Error) -> Option<&'static str> {
+    let missing = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) => missing,
+        _ => return None,
+    };
+    let is_issue = |name: &String| name.contains("ISSUE") || name.contains("SESSION");
+    missing.iter().any(is_issue).then_some("an unquoted #14 is a comment to the shell and never gets here: write '#14', or 14")
 }
 
 impl From<TripError> for CliError {
@@ -171,5 +186,28 @@ impl From<ProgramError> for CliError {
 impl From<DatabaseError> for CliError {
     fn from(error: DatabaseError) -> Self {
         TripError::Database(error).into()
+    }
+}
+
+impl From<DiskError> for CliError {
+    fn from(error: DiskError) -> Self {
+        TripError::Disk(error).into()
+    }
+}
+
+impl From<IndexError> for CliError {
+    fn from(error: IndexError) -> Self {
+        let (exit, hint) = match &error {
+            IndexError::Disk(_) => (Exit::Failed, None),
+            IndexError::Damaged { path, .. } => {
+                let path = quoted(&path.display().to_string());
+                (Exit::Failed, Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")))
+            }
+            IndexError::Newer { .. } => (Exit::Failed, Some("use that newer kugetsu".to_owned())),
+            IndexError::Busy { .. } => (Exit::Refused, Some("try again".to_owned())),
+            IndexError::Known { .. } => (Exit::Refused, None),
+        };
+        let retryable = matches!(error, IndexError::Busy { .. });
+        Self { hint, retryable, ..Self::new(exit, "index", error.to_string()) }
     }
 }

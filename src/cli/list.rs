@@ -96,9 +96,9 @@ fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> 
         .map(|row| row.holder.as_deref().filter(|holder| *holder != HERE).map(plain).unwrap_or_default())
         .collect();
     let holder = longest(&mut elsewhere.iter().map(String::as_str)).min(HOLDER);
-    let rest = STATE + 2 + AGE + if holder > 0 { holder + 2 } else { 0 };
+    let rest = 2 + STATE + AGE + if holder > 0 { holder + 2 } else { 0 };
     let narrow = columns < NARROW;
-    let room = if narrow { columns.saturating_sub(rest + 2) } else { columns / 3 };
+    let room = if narrow { columns.saturating_sub(rest) } else { columns / 3 };
     let name_columns = longest(&mut names.iter().map(String::as_str)).min(room);
     let mut text = String::new();
     for ((row, name), elsewhere) in rows.iter().zip(&names).zip(&elsewhere) {
@@ -218,13 +218,13 @@ mod tests {
     fn forty_columns_hold_it_on_two_lines() {
         let text = table(&rows(), Some(&remote()), 40, NOW);
         let expected = "\
-#14                used             0 s
+#14                 used             0 s
   ログインを直して、それからテストを全…
-#7                 idle     beefy   2 h
+#7                  idle     beefy   2 h
   and now the docs please
-…-tool-of-ours#3   left             3 m
+…/a-tool-of-ours#3  left             3 m
   Benchmark it
-base               idle            40 d
+base                idle            40 d
 ";
         assert_eq!(text, expected);
     }
@@ -233,10 +233,10 @@ base               idle            40 d
     fn a_wider_terminal_holds_it_on_one() {
         let text = table(&rows(), None, 80, NOW);
         let expected = "\
-shoko/kugetsu#14            used               0 s  ログインを直して、それからテ…
-shoko/kugetsu#7             idle     beefy     2 h  and now the docs please
-group/sub/a-tool-of-ours#3  left               3 m  Benchmark it
-base                        idle              40 d
+shoko/kugetsu#14            used             0 s  ログインを直して、それからテ…
+shoko/kugetsu#7             idle     beefy   2 h  and now the docs please
+group/sub/a-tool-of-ours#3  left             3 m  Benchmark it
+base                        idle            40 d
 ";
         assert_eq!(text, expected);
     }

@@ -93,6 +93,9 @@ enum Verb {
 /// Runs kugetsu with this process's arguments.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = completions::answer(&arguments) {
+        return exit.into();
+    }
     let json = arguments.iter().any(|argument| argument == "--json");
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -103,6 +106,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Its own printing knows about help, colours and where each belongs.
             let _ = error.print();
+            if let Some(hint) = error::eaten(&error) {
+                Ui::new(&Global::default()).line(&format!("\n{hint}"));
+            }
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };

@@ -9,7 +9,7 @@ use crate::clock;
 use crate::dispatch::{Mode, Record, State};
 use crate::hosts::HostEntry;
 use crate::session::Model;
-use crate::text::plain;
+use crate::text::{plain, quoted};
 use crate::transport::ConnectError;
 use crate::trip::{DryRun, Report, Request, Tools, Trip, TripError};
 use clap::{Args, ValueEnum};
@@ -23,7 +23,7 @@ use std::time::Duration;
 pub(super) struct RemoteArgs {
     /// A name from hosts.json, or any alias that ssh knows
     host: String,
-    /// The session: an opencode session id (ses_…)
+    /// The session: '#14' or 14, user/repo#14, instance/user/repo#14, an issue's URL, or ses_…
     session: Option<String>,
     /// What to do there; `-`, or nothing with something piped in, reads it from standard input
     message: Option<String>,
@@ -72,10 +72,13 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let Some(session) = &arguments.session else {
         return Err(CliError::usage(
             format!("no session after the host {}", plain(&arguments.host)),
-            "quote it if it begins with #, which starts a comment in most shells: kugetsu remote HOST '#14' \"…\"",
+            format!(
+                "an unquoted #14 is a comment to the shell and never gets here: kugetsu remote {} '#14' \"…\", or 14",
+                quoted(&plain(&arguments.host))
+            ),
         ));
     };
-    let session = session::resolve(context, session)?.session;
+    let resolved = session::resolve(context, session)?;
     let (host, nearest) = context.host(&arguments.host)?;
     let mode = match arguments.mode {
         Some(ModeArg::RoundTrip) => Mode::RoundTrip,
@@ -85,7 +88,8 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let request = Request {
         message: message::read(arguments.message.as_deref())?,
         host,
-        session,
+        session: resolved.session,
+        issue: resolved.issue,
         mode,
         directory: arguments.dir,
         agent: arguments.agent,
@@ -216,6 +220,7 @@ pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> E
 #[derive(Serialize)]
 struct DryDocument<'a> {
     session: &'a str,
+    issue: Option<&'a str>,
     title: &'a str,
     host: &'a str,
     mode: &'a str,
@@ -234,6 +239,7 @@ fn show_dry(context: &Context, request: &Request, dry: &DryRun) {
     let model = dry.setting.model.as_ref();
     let document = DryDocument {
         session: &request.session,
+        issue: request.issue.as_deref(),
         title: &dry.title,
         host: &request.host.name,
         mode: request.mode.name(),
@@ -251,13 +257,15 @@ fn show_dry(context: &Context, request: &Request, dry: &DryRun) {
         return context.ui.document(&document);
     }
     let unset = "opencode's default";
+    let issue = document.issue.map(|issue| format!("{} ", session::short(issue))).unwrap_or_default();
     let text = format!(
-        "{} → {} ({}), nothing done yet\n\
+        "{}{} → {} ({}), nothing done yet\n\
          session    {}, {} messages, {}\n\
          directory  {}\n\
          agent      {}\n\
          model      {}{}\n\
          opencode   {} at {}\n\n{}\n",
+        issue,
         plain(document.title),
         document.host,
         document.mode,

@@ -56,6 +56,36 @@ impl Remote {
         let host = door.map_or(issue.instance(), |(_, forge)| forge).to_owned();
         Some(Self { host, path: path.to_owned(), ssh })
     }
+
+    /// The same repository at its forge's own name, where its host is only an alias of ssh's configuration
+    /// (`git@work:me/tool` with `Host work`, `HostName github.com`). `hostname` is asked what stands behind a name.
+    ///
+    /// A forge's real name may lead ssh to an inner name or an address; the issues are at the real name. So a name
+    /// that looks like one is given up only for a forge that everybody knows.
+    #[must_use]
+    pub fn behind(self, hostname: impl FnOnce(&str) -> Option<String>) -> Self {
+        if !self.ssh || is_known(&self.host) {
+            return self;
+        }
+        let found = hostname(&self.host).and_then(|name| Self::parse(&format!("{name}:{}", self.path)));
+        match found {
+            Some(real) if is_known(&real.host) || (!is_name(&self.host) && is_name(&real.host)) => real,
+            _ => self,
+        }
+    }
+}
+
+/// Whether everybody's git knows this host.
+fn is_known(host: &str) -> bool {
+    DOORS.iter().any(|(_, forge)| *forge == host)
+}
+
+/// Whether it looks like a name of the internet's: its last label is letters alone, which tells it from aliases such
+/// as `work` and `github.com-work`, and from addresses.
+fn is_name(host: &str) -> bool {
+    host.rsplit_once('.').is_some_and(|(_, last)| {
+        last.starts_with("xn--") || (last.len() > 1 && last.bytes().all(|b| b.is_ascii_alphabetic()))
+    })
 }
 
 /// `C:` of Windows; a host of one letter would be read by git as one, too.
@@ -165,6 +195,36 @@ mod tests {
         ] {
             assert_eq!(read(url), None, "{url}");
         }
+    }
+
+    #[test]
+    fn an_alias_of_ssh_stands_for_the_forge_behind_it() {
+        let behind = |url: &str, hostname: &str| {
+            let remote = Remote::parse(url).unwrap().behind(|_| Some(hostname.to_owned()));
+            assert_eq!(remote.path, "me/tool");
+            remote.host
+        };
+        for (url, hostname, host) in [
+            ("git@work:me/tool", "github.com", "github.com"),
+            ("git@github.com-work:me/tool", "github.com", "github.com"),
+            ("git@work:me/tool", "ssh.github.com", "github.com"),
+            ("git@work:me/tool", "git.example.org", "git.example.org"),
+            ("git@github.work:me/tool", "github.com", "github.com"),
+            // Nothing better is known.
+            ("git@work:me/tool", "work", "work"),
+            ("git@work:me/tool", "10.0.0.5", "work"),
+            ("git@work:me/tool", "fe80::1", "work"),
+            ("git@work:me/tool", "-oProxyCommand=x", "work"),
+            // A way inside is not where the issues are.
+            ("git@git.example.org:me/tool", "inner.example.org", "git.example.org"),
+            ("git@git.example.org:me/tool", "10.0.0.5", "git.example.org"),
+            ("git@github.com:me/tool", "elsewhere.example.org", "github.com"),
+            ("https://work.example.org/me/tool", "github.com", "work.example.org"),
+        ] {
+            assert_eq!(behind(url, hostname), host, "{url}, {hostname}");
+        }
+        let unknown = Remote::parse("git@work:me/tool").unwrap();
+        assert_eq!(unknown.clone().behind(|_| None), unknown);
     }
 
     #[test]

@@ -212,6 +212,28 @@ impl Database {
         read().map_err(|e| at(&self.path, e))
     }
 
+    /// Whether it has this session.
+    pub fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
+        let ask = || self.connection.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]);
+        ask().map_err(|e| at(&self.path, e))
+    }
+
+    /// The newest session made in one of these directories since `ms` (milliseconds since the Unix epoch), those of
+    /// sub-agents aside.
+    pub fn newest_since(&self, ms: i64, directories: [&str; 2]) -> Result<Option<String>, DatabaseError> {
+        let ask = || {
+            self.connection
+                .query_row(
+                    "SELECT id FROM session WHERE parent_id IS NULL AND time_created >= ?1 AND directory IN (?2, ?3)
+                     ORDER BY time_created DESC, id LIMIT 1",
+                    (ms, directories[0], directories[1]),
+                    |row| row.get(0),
+                )
+                .optional()
+        };
+        ask().map_err(|e| at(&self.path, e))
+    }
+
     /// Which of these messages, each with its parts, are not there under this session: the ids, in the order given.
     /// Ids are primary keys of the whole database, so a row that is there under another session counts as missing.
     pub fn missing(
@@ -249,7 +271,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
+pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
     let mut names = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     names.query_map([table], |row| row.get(0))?.collect()
 }

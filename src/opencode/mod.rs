@@ -3,6 +3,7 @@
 mod child;
 mod database;
 mod headless;
+mod permission;
 mod program;
 mod removal;
 mod version;
@@ -10,6 +11,7 @@ mod version_cache;
 
 pub use database::{Database, DatabaseError, LastUser, Listed, SessionRow};
 pub use headless::permission;
+pub use permission::{Action, PermissionError, Permissions, Rule};
 pub use program::{Exported, Program, ProgramError, Surroundings};
 pub use removal::remove_session;
 pub use version::Version;

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use tempfile::TempPath;
 use tokio::process::Command;
@@ -234,6 +235,14 @@ impl Program {
             status: ended.status.to_string(),
             last_line,
         })
+    }
+
+    /// Opens its own interface in `directory` on the terminal of this process, and waits until it is left.
+    pub async fn interface(&self, directory: &Path) -> Result<ExitStatus, ProgramError> {
+        let mut command = self.command::<[&str; 0], _>([]);
+        command.current_dir(directory).env("PWD", directory).kill_on_drop(true);
+        let status = async { command.spawn()?.wait().await };
+        status.await.map_err(|e| self.start(e))
     }
 
     /// The agents that a session can run as in `directory`: those that only serve others are left out. opencode takes

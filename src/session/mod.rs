@@ -9,6 +9,7 @@ pub(crate) mod arbitrary;
 mod copy;
 #[cfg(test)]
 mod copy_tests;
+mod empty;
 mod error;
 mod fresh;
 mod id;
@@ -26,6 +27,7 @@ mod splitter;
 mod tests;
 
 pub use copy::{CopyError, CopySpec, copy};
+pub use empty::empty;
 pub use error::ExportError;
 pub use fresh::{IdMap, new_session_id};
 pub(crate) use id::following_part_id;

@@ -103,7 +103,7 @@ impl Request {
             id: new_id(now),
             session: self.session.clone(),
             title: local.title.clone(),
-            issue: None,
+            issue: self.issue.clone(),
             host: self.host.name.clone(),
             mode: self.mode,
             created_ms: now,

@@ -13,6 +13,8 @@ pub struct Request {
     pub host: HostEntry,
     /// The session's id.
     pub session: String,
+    /// The issue that it belongs to.
+    pub issue: Option<String>,
     /// The message, byte for byte.
     pub message: Vec<u8>,
     /// One-way or round-trip.
@@ -107,6 +109,7 @@ mod tests {
         Request {
             host: HostEntry { name: "pi".into(), ..HostEntry::default() },
             session: "ses_1".into(),
+            issue: None,
             message: b"go on".to_vec(),
             mode: Mode::OneWay,
             directory: None,

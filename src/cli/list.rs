@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::clock;
 use crate::index::{Kind, timestamp};
-use crate::issue::{self, IssueRef, Remote};
+use crate::issue::{IssueRef, Remote};
 use crate::text::plain;
 use crate::work::{self, HERE, Row, State, Survey};
 use clap::Args;
@@ -45,11 +45,14 @@ struct Document<'a> {
 
 pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, CliError> {
     let ui = &context.ui;
-    let directory = context.working_directory().to_owned();
-    // git takes its milliseconds meanwhile.
-    let remote = (!ui.json).then(|| std::thread::spawn(move || issue::remote_of(&directory).ok()));
     let database = context.opencode().await.map(|(_, database)| database);
-    let Survey { mut rows, troubles } = work::survey(context.kugetsu_home(), database.as_deref().ok())?;
+    let (surveyed, remote) = std::thread::scope(|scope| {
+        // git takes its milliseconds meanwhile.
+        let remote = (!ui.json).then(|| scope.spawn(|| context.remote().ok()));
+        let surveyed = work::survey(context.kugetsu_home(), database.as_deref().ok());
+        (surveyed, remote.and_then(|thread| thread.join().ok()).flatten())
+    });
+    let Survey { mut rows, troubles } = surveyed?;
     if let Some(error) = database.err().filter(|_| !rows.is_empty()) {
         ui.wrapped("  ", &format!("what opencode has is not known: {}", error.message));
     }
@@ -67,7 +70,6 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
     } else if rows.is_empty() {
         ui.note("No session was left in the middle of its work.");
     } else {
-        let remote = remote.and_then(|thread| thread.join().ok()).flatten();
         ui.answer(&table(&rows, remote.as_ref(), ui.answer_columns(), clock::now_ms()));
     }
     Ok(Exit::Done)

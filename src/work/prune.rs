@@ -216,9 +216,7 @@ impl<'h> Finding<'h> {
     fn finish(mut self) -> Result<Litters, WorkError> {
         // What cannot be read may be about any session that nothing else tells of.
         if self.troubles.is_empty() {
-            for (kind, directory) in
-                [(Litter::Log, "logs"), (Litter::Run, "runs"), (Litter::Lock, "locks")]
-            {
+            for (kind, directory) in [(Litter::Log, "logs"), (Litter::Run, "runs"), (Litter::Lock, "locks")] {
                 for (session, name) in self.remains(directory)? {
                     let what = format!("{directory}/{name}");
                     let why = format!("{session} is no issue's session any more");
@@ -312,7 +310,7 @@ fn remove(kugetsu_home: &Path, item: &Item) -> Result<bool, WorkError> {
         Litter::Log => {
             let directory = kugetsu_home.join("logs");
             for name in names(&directory)?.iter().filter(|name| log_of(name) == Some(session)) {
-                gone(&directory.join(name), std::fs::remove_file)?;
+                gone(&directory.join(name), |path| std::fs::remove_file(path))?;
             }
             Ok(true)
         }

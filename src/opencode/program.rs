@@ -259,6 +259,14 @@ impl Program {
         if agents.is_empty() { Err(failed("agent list", ended)) } else { Ok(agents) }
     }
 
+    /// Asks it to delete a session, for what it may keep of one besides rows. Whether it did is for the rows to tell.
+    pub(super) async fn delete_session(&self, session: &str) {
+        if is_session_id(session) {
+            // What it answers differs between releases, and proves nothing on any.
+            let _ = self.ask(self.command(["session", "delete", session])).await;
+        }
+    }
+
     /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is
     /// found that way. `from` must be what the program itself is going to see.
     pub async fn db_path(&self, from: Surroundings<'_>) -> Result<PathBuf, ProgramError> {

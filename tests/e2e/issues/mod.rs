@@ -1,3 +1,4 @@
 //! Issue sessions on this machine.
 
 mod runs;
+mod trips;

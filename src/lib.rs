@@ -18,3 +18,4 @@ pub mod ssh;
 pub mod text;
 pub mod transport;
 pub mod trip;
+pub mod work;

@@ -123,3 +123,23 @@ fn a_rule_holds_in_the_next_run_of_all_three_releases() {
         assert!(export.contains(hostname.trim()), "{release:?}");
     }
 }
+
+#[test]
+fn a_question_cannot_hang_a_run_whatever_is_permitted() {
+    let (_model, mut home, app) = home(Release::New);
+    // As kugetsu starts a run; a session's own rules come after these.
+    home.machine.set_env("OPENCODE_PERMISSION", r#"{"question":"deny","plan_enter":"deny","plan_exit":"deny"}"#);
+    let done = home.spawn_in(&app, None, &["init", "--json"]).wait(PATIENCE).expect_success();
+    let base = done.json()["base"].as_str().unwrap().to_owned();
+    let alone = home.kugetsu(&["--json", "permit", &base, "question", "*"]).expect_code(4);
+    assert!(error(&alone).contains("for ever"), "{}", alone.stdout);
+    let all = home.kugetsu(&["permit", &base, "*", "*"]).expect_success();
+    assert!(all.stderr.contains("question") && all.stdout.lines().count() == 4, "{}{}", all.stdout, all.stderr);
+    let options = json!([{"label": "a", "description": "a"}, {"label": "b", "description": "b"}]);
+    let question = json!({"questions": [{"question": "Which?", "header": "h", "options": options}]});
+    let prompt = format!("[[tool question {question}]]\n[[say over]]");
+    home.machine.continue_session(&app, &base, &prompt, &[]);
+    assert!(home.machine.export(&base).to_string().contains("tool"));
+    // That it must ask for nothing else holds.
+    assert_eq!(reach(&home, &app, &base), "completed");
+}

@@ -3,8 +3,8 @@
 //! It holds a JSON array of `{"permission","pattern","action"}`; of the rules that match, the last one decides. opencode
 //! reads it at the beginning of each run. 1.3, 1.14 and 1.18 agree in all that, and NULL means that there are none.
 
-use super::headless::ANSWERLESS;
 use super::database::{DatabaseError, PATIENCE, at, columns};
+use super::headless::ANSWERLESS;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use serde::{Deserialize, Serialize};
@@ -66,7 +66,8 @@ fn matches(pattern: &str, name: &str) -> bool {
         }),
         Some(first) => {
             let mut others = name.chars();
-            others.next().is_some_and(|c| first == '?' || first == c) && matches(rest.as_str(), others.as_str())
+            others.next().is_some_and(|c| first == '?' || first == c)
+                && matches(rest.as_str(), others.as_str())
         }
     }
 }

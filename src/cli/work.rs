@@ -4,21 +4,24 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::progress::Progress;
 use super::session::Resolved;
-use crate::disk;
+use crate::clock;
+use crate::disk::{self, LOG_BYTES, LOG_FILES, RotatingLog};
 use crate::events::Event;
+use crate::index::timestamp;
 use crate::opencode::Database;
 use crate::process::Found;
 use crate::session::{Model, Setting};
-use crate::text::plain;
+use crate::text::{harmless, plain};
+use crate::trip::{News, Observer as _};
 use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The hidden verb by which kugetsu goes on without a terminal.
@@ -33,6 +36,9 @@ pub(super) struct WorkArgs {
     /// Keep opencode's own log of the run
     #[arg(long)]
     debug: bool,
+    /// Directory to work in, from now on
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
     /// Agent to run as
     #[arg(long)]
     agent: Option<String>,
@@ -84,11 +90,17 @@ pub(super) async fn work(
 ) -> Result<Exit, CliError> {
     let debug = arguments.debug;
     let detach = arguments.detach;
-    let job = job(bench, target, message, arguments).await?;
+    let job = job(context, bench, target, message, arguments).await?;
     if detach { leave(context, bench, &job) } else { here(context, bench, &job, debug).await }
 }
 
-async fn job(bench: &Bench, target: Target, message: Vec<u8>, given: WorkArgs) -> Result<Job, CliError> {
+async fn job(
+    context: &Context,
+    bench: &Bench,
+    target: Target,
+    message: Vec<u8>,
+    given: WorkArgs,
+) -> Result<Job, CliError> {
     let message = String::from_utf8(message).ok().filter(|text| !text.contains('\0'));
     let message = message.filter(|text| !text.trim().is_empty());
     let message = message.ok_or_else(|| {
@@ -113,15 +125,24 @@ async fn job(bench: &Bench, target: Target, message: Vec<u8>, given: WorkArgs) -
     }
     let agent = given.agent.or_else(|| last.and_then(|user| user.agent.clone())).or(row.agent);
     let Target { name, session, file } = target;
-    let directory = PathBuf::from(row.directory);
+    let directory = match &given.dir {
+        Some(given) => directory(context, given)?,
+        None => PathBuf::from(row.directory),
+    };
     Ok(Job { name, session, file, directory, setting: Setting { agent, model }, message, debug: given.debug })
+}
+
+/// A directory as the user gave it: real and absolute.
+pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliError> {
+    let path = context.working_directory().join(given);
+    Ok(std::fs::canonicalize(&path).map_err(|_| work::WorkError::NoDirectory { path })?)
 }
 
 /// Works on it in this process, and shows the work.
 async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Result<Exit, CliError> {
     let progress = Arc::new(Progress::new(&context.ui));
     progress.say(&context.ui.strong(&job.name));
-    let shown = Shown { progress: Arc::clone(&progress), began: None };
+    let shown = Shown::new(bench, job, &progress, None)?;
     let done = work::run(bench, job, &shown, told_to_stop()).await;
     progress.clear();
     let done = done?;
@@ -135,7 +156,11 @@ async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Resul
 fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError> {
     let ui = &context.ui;
     if done.stopped {
-        let mut error = CliError::new(Exit::Interrupted, "run", "interrupted: the run and all that it started were ended");
+        let mut error = CliError::new(
+            Exit::Interrupted,
+            "run",
+            "interrupted: the run and all that it started were ended",
+        );
         error.safe = Some("what was done until then is in the session".to_owned());
         error.hint = Some(format!("go on: kugetsu continue '{}'", job.name));
         return Err(error);
@@ -147,7 +172,13 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
         let ok = Some(done.trouble.is_none());
         let run = Run { ok, exit: done.exit, error: done.trouble.as_deref() };
         let issue = job.file.is_some().then_some(job.name.as_str());
-        ui.document(&Document { session: &job.session, issue, state: "idle", run, reply: done.reply.as_deref() });
+        ui.document(&Document {
+            session: &job.session,
+            issue,
+            state: "idle",
+            run,
+            reply: done.reply.as_deref(),
+        });
     } else if let Some(reply) = &done.reply {
         ui.note("");
         ui.answer(reply);
@@ -166,7 +197,9 @@ struct Refusal {
 /// Starts a run that this terminal has nothing to do with any more.
 fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
     let files = RunFiles::new(&bench.kugetsu_home, &job.session);
-    let failed = |error: std::io::Error| CliError::failed("start", format!("the run could not be left alone: {error}"));
+    let failed = |error: std::io::Error| {
+        CliError::failed("start", format!("the run could not be left alone: {error}"))
+    };
     disk::private_dir(files.directory()).map_err(work::WorkError::from)?;
     let text = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
     disk::write_atomic(&files.job(), &text).map_err(work::WorkError::from)?;
@@ -215,7 +248,7 @@ pub(super) async fn detached(arguments: DetachedArgs, context: &Context) -> Resu
     let files = RunFiles::new(&bench.kugetsu_home, &arguments.session);
     let text = std::fs::read(files.job()).map_err(failed)?;
     let job: Job = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-    let shown = Shown { progress: Arc::new(Progress::new(&context.ui)), began: Some(()) };
+    let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), Some(()))?;
     match work::run(&bench, &job, &shown, told_to_stop()).await {
         Ok(done) if done.trouble.is_some() => Ok(Exit::RunFailed),
         Ok(_) => Ok(Exit::Done),
@@ -265,12 +298,33 @@ fn told_to_stop() -> impl Future<Output = ()> {
 /// Shows a run as it goes on.
 struct Shown {
     progress: Arc<Progress>,
+    /// What is shown is written down as well.
+    log: Mutex<RotatingLog>,
+    message: String,
     /// Whoever started this process waits to hear that the run has begun.
     began: Option<()>,
 }
 
+impl Shown {
+    fn new(bench: &Bench, job: &Job, progress: &Arc<Progress>, began: Option<()>) -> Result<Self, CliError> {
+        let path = work::log_path(&bench.kugetsu_home, &job.session);
+        if let Some(logs) = path.parent() {
+            disk::private_dir(logs).map_err(work::WorkError::from)?;
+        }
+        let log = RotatingLog::open(&path, LOG_FILES, LOG_BYTES).map_err(work::WorkError::from)?;
+        Ok(Self { progress: Arc::clone(progress), log: Mutex::new(log), message: job.message.clone(), began })
+    }
+
+    /// A log that cannot be written is no reason to end a run.
+    fn write(&self, text: &str) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = log.write_all(text.as_bytes()).and_then(|()| log.flush());
+    }
+}
+
 impl Watcher for Shown {
     fn began(&self) {
+        self.write(&format!("{} > {}\n", timestamp(clock::now_ms()), plain(&self.message)));
         if self.began.is_some() {
             let mut out = std::io::stdout().lock();
             // Nobody may be listening any more.
@@ -281,12 +335,27 @@ impl Watcher for Shown {
 
     fn remains(&self, found: &[Found]) {
         for found in found {
-            self.progress.say(&format!("ending what an earlier run left: {} ({})", plain(&found.command), found.pid));
+            self.progress.say(&format!(
+                "ending what an earlier run left: {} ({})",
+                plain(&found.command),
+                found.pid
+            ));
         }
     }
 
     fn event(&self, event: &Event) {
-        use crate::trip::{News, Observer as _};
+        let line = match event {
+            Event::Tool(call) => {
+                let trouble =
+                    call.trouble.as_deref().map(|words| format!(": {}", plain(words))).unwrap_or_default();
+                let mark = if call.ok { "✓" } else { "✗" };
+                format!("  {mark} {} {}{trouble}\n", plain(&call.tool), plain(&call.title))
+            }
+            Event::Text(text) => format!("{}\n", harmless(text).trim_end()),
+            Event::Failed(words) => format!("  ✗ {}\n", plain(words)),
+            Event::StepStarted | Event::Reasoning | Event::StepFinished { .. } => String::new(),
+        };
+        self.write(&line);
         self.progress.tell(News::Event(event));
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::mpsc;
 use std::time::Duration;
@@ -30,7 +30,8 @@ pub struct Holder {
 
 /// An exclusive lock on a file; freed when dropped and when this process dies.
 ///
-/// The file itself stays: to delete it would let two processes lock two files of one name. Programs started
+/// The file itself stays, unless its holder takes it away ([`Lock::remove`]): whoever gets a lock makes sure that it is
+/// on the file of that name, or two processes could hold locks on two files of one name. Programs started
 /// meanwhile do not inherit the lock (std opens files with `O_CLOEXEC`).
 #[derive(Debug)]
 pub struct Lock {
@@ -50,11 +51,14 @@ impl Lock {
     /// `command` is what [`Lock::holder`] shows to others meanwhile.
     pub fn try_exclusive(path: &Path, command: &str) -> Result<Option<Self>, DiskError> {
         let at = |source| DiskError::at(path, source);
-        let file = open(path).map_err(at)?;
-        match file.try_lock() {
-            Ok(()) => Self::signed(file, command).map(Some).map_err(at),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(source)) => Err(at(source)),
+        loop {
+            let file = open(path).map_err(at)?;
+            match file.try_lock() {
+                Ok(()) if !is_at(&file, path).map_err(at)? => {}
+                Ok(()) => return Self::signed(file, command).map(Some).map_err(at),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(source)) => return Err(at(source)),
+            }
         }
     }
 
@@ -75,6 +79,7 @@ impl Lock {
         let waiting = std::thread::Builder::new().spawn(move || sender.send(file.lock().map(|()| file)));
         waiting.map_err(at)?;
         match receiver.recv_timeout(patience) {
+            Ok(Ok(file)) if !is_at(&file, path).map_err(at)? => Self::try_exclusive(path, command),
             Ok(Ok(file)) => Self::signed(file, command).map(Some).map_err(at),
             Ok(Err(source)) => Err(at(source)),
             Err(_) => Ok(None),
@@ -106,11 +111,26 @@ impl Lock {
         Ok(Self { file })
     }
 
+    /// Removes the lock's file, `path`, and frees it. Whoever waited for it makes another.
+    pub fn remove(self, path: &Path) -> Result<(), DiskError> {
+        std::fs::remove_file(path).map_err(|source| DiskError::at(path, source))
+    }
+
     /// Who took the lock last, where that can be read. Says nothing about whether it is still held.
     pub fn holder(path: &Path) -> Option<Holder> {
         let mut line = String::new();
         File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
         serde_json::from_str(&line).ok()
+    }
+}
+
+/// Whether `path` still names this file: its last holder may have removed it.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -156,6 +176,30 @@ mod tests {
         });
         assert_eq!(Lock::holder(path).unwrap().command, "waiter");
         assert!(within(60_000).is_some(), "the one that gave up holds nothing");
+    }
+
+    #[test]
+    fn a_removed_lock_is_never_held_by_two() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = &dir.path().join("lock");
+        let within = || Lock::exclusive_within(path, "waiter", Duration::from_secs(60)).unwrap();
+        let lock = within().unwrap();
+        let held = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // Where it was just removed, another may have been quicker with the new one.
+                    for _ in 0..50 {
+                        let Some(lock) = within() else { continue };
+                        assert_eq!(held.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        held.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        lock.remove(path).unwrap();
+                    }
+                });
+            }
+            lock.remove(path).unwrap();
+        });
+        assert!(!Lock::is_held(path) && !path.exists());
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod tests;
 
 pub use contents::Index;
 pub use error::IndexError;
-pub use session_file::{Kind, SessionFile, timestamp};
+pub use session_file::{Kind, SessionFile, moment, timestamp};
 pub use store::{Entry, Found, Store};
 
 /// The format of the fields that this kugetsu adds; the script's own files have none.

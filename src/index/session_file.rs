@@ -54,6 +54,12 @@ pub fn timestamp(ms: i64) -> String {
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }
 
+/// The moment that [`timestamp`] wrote, in milliseconds since the Unix epoch; `None` for what others wrote in another way.
+pub fn moment(text: &str) -> Option<i64> {
+    let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    since.as_millis().try_into().ok()
+}
+
 /// Why a text is no session file.
 pub(super) enum Unreadable {
     Newer(u64),
@@ -128,6 +134,8 @@ mod tests {
     fn moments_are_written_in_utc() {
         assert_eq!(timestamp(1_795_170_275_999), "2026-11-20T10:24:35Z");
         assert_eq!(timestamp(-5), "1970-01-01T00:00:00Z");
+        assert_eq!(moment("2026-11-20T10:24:35Z"), Some(1_795_170_275_000));
+        assert_eq!(moment("Mon Mar 30 12:07:40 CEST 2026"), None);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! opencode's database: what is known of a session before it leaves, whether all rows of an import are there, and
 //! the one thing that import does not bring back. Measured on opencode 1.3, 1.14 and 1.18.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The columns that everything here rests upon.
 const NEEDED: [(&str, &[&str]); 3] = [
-    ("session", &["id", "title", "directory", "parent_id"]),
+    ("session", &["id", "title", "directory", "parent_id", "time_created", "time_updated"]),
     ("message", &["id", "session_id", "time_created", "data"]),
     ("part", &["id", "message_id", "session_id", "data"]),
 ];
@@ -83,6 +83,17 @@ pub struct SessionRow {
     pub newest_message_ms: Option<i64>,
     /// Size of all messages and parts, in bytes of their JSON.
     pub bytes: u64,
+}
+
+/// A session among all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it works.
+    pub directory: String,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created_ms: i64,
+    /// When it was last changed, likewise; an import counts.
+    pub updated_ms: i64,
 }
 
 /// The agent and model of a session's last user message.
@@ -184,6 +195,21 @@ impl Database {
             newest_message_ms,
             bytes: message_bytes + part_bytes,
         }))
+    }
+
+    /// All sessions by their ids, in one query.
+    pub fn sessions(&self) -> Result<HashMap<String, Listed>, DatabaseError> {
+        let read = || -> rusqlite::Result<HashMap<String, Listed>> {
+            let mut all =
+                self.connection.prepare("SELECT id, directory, time_created, time_updated FROM session")?;
+            let rows = all.query_map([], |row| {
+                let listed =
+                    Listed { directory: row.get(1)?, created_ms: row.get(2)?, updated_ms: row.get(3)? };
+                Ok((row.get(0)?, listed))
+            })?;
+            rows.collect()
+        };
+        read().map_err(|e| at(&self.path, e))
     }
 
     /// Whether it has this session.

@@ -5,11 +5,13 @@ mod database;
 mod headless;
 mod permission;
 mod program;
+mod removal;
 mod version;
 mod version_cache;
 
-pub use database::{Database, DatabaseError, LastUser, SessionRow};
+pub use database::{Database, DatabaseError, LastUser, Listed, SessionRow};
 pub use headless::permission;
 pub use permission::{Action, PermissionError, Permissions, Rule};
 pub use program::{Exported, Program, ProgramError, Surroundings};
+pub use removal::remove_session;
 pub use version::Version;

@@ -252,9 +252,19 @@ impl Program {
         command.current_dir(directory).env("PWD", directory);
         let (ended, answer) = self.ask(command).await?;
         let agents: Vec<String> = child::lines(&answer)
-            .filter_map(|line| line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")).map(str::to_owned))
+            .filter_map(|line| {
+                line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")).map(str::to_owned)
+            })
             .collect();
         if agents.is_empty() { Err(failed("agent list", ended)) } else { Ok(agents) }
+    }
+
+    /// Asks it to delete a session, for what it may keep of one besides rows. Whether it did is for the rows to tell.
+    pub(super) async fn delete_session(&self, session: &str) {
+        if is_session_id(session) {
+            // What it answers differs between releases, and proves nothing on any.
+            let _ = self.ask(self.command(["session", "delete", session])).await;
+        }
     }
 
     /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is

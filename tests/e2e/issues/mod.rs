@@ -7,3 +7,4 @@ mod permit;
 mod reference;
 mod runs;
 mod shells;
+mod trips;

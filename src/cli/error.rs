@@ -83,8 +83,14 @@ impl CliError {
     pub(super) fn from_clap(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let hint = lines.find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
+        let mut message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        if message.ends_with(':') {
+            // What is missing stands on lines of its own, up to the usage.
+            let missing: Vec<&str> = lines.by_ref().take_while(|line| line.starts_with('<')).collect();
+            message = format!("{message} {}", missing.join(", "));
+        }
+        let hint =
+            text.lines().map(str::trim).find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
         let hint = eaten(error).or(hint).map(str::to_owned);
         Self { hint, ..Self::new(Exit::Usage, "arguments", message) }
     }

@@ -131,10 +131,14 @@ mod tests {
 
     #[test]
     fn the_shortest_name_that_fits_is_offered() {
-        let known: Vec<IssueRef> =
-            ["github.com/me/tool#2", "github.com/me/tool#14", "github.com/me/other#3", "git.example.org/a/b#5"]
-                .map(|issue| issue.parse().unwrap())
-                .into();
+        let known: Vec<IssueRef> = [
+            "github.com/me/tool#2",
+            "github.com/me/tool#14",
+            "github.com/me/other#3",
+            "git.example.org/a/b#5",
+        ]
+        .map(|issue| issue.parse().unwrap())
+        .into();
         let here = Remote { host: "github.com".into(), path: "Me/tool".into(), ssh: false };
         let words = |begun: &str, here: Option<&Remote>| -> Vec<String> {
             super::words(&known, here, begun).into_iter().map(|(word, _)| word).collect()

@@ -83,8 +83,14 @@ impl CliError {
     pub(super) fn from_clap(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let hint = lines.find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
+        let mut message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        if message.ends_with(':') {
+            // What is missing stands on lines of its own, up to the usage.
+            let missing: Vec<&str> = lines.by_ref().take_while(|line| line.starts_with('<')).collect();
+            message = format!("{message} {}", missing.join(", "));
+        }
+        let hint =
+            text.lines().map(str::trim).find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
         let hint = eaten(error).or(hint).map(str::to_owned);
         Self { hint, ..Self::new(Exit::Usage, "arguments", message) }
     }
@@ -115,7 +121,10 @@ pub(super) fn eaten(error: &clap::Error) -> Option<&'static str> {
         _ => return None,
     };
     let is_issue = |name: &String| name.contains("ISSUE") || name.contains("SESSION");
-    missing.iter().any(is_issue).then_some("an unquoted #14 is a comment to the shell and never gets here: write '#14', or 14")
+    missing
+        .iter()
+        .any(is_issue)
+        .then_some("an unquoted #14 is a comment to the shell and never gets here: write '#14', or 14")
 }
 
 impl From<TripError> for CliError {
@@ -140,9 +149,11 @@ impl From<TripError> for CliError {
 impl From<WorkError> for CliError {
     fn from(error: WorkError) -> Self {
         let (exit, step, hint) = match &error {
-            WorkError::Busy { name, .. } => {
-                (Exit::Refused, "lock", Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")))
-            }
+            WorkError::Busy { name, .. } => (
+                Exit::Refused,
+                "lock",
+                Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")),
+            ),
             WorkError::Away { dispatch, .. } => {
                 (Exit::Refused, "lock", Some(format!("bring it home: kugetsu wait {dispatch}")))
             }
@@ -153,16 +164,20 @@ impl From<WorkError> for CliError {
             WorkError::BaseLost { .. } => {
                 (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
             }
-            WorkError::SessionLost { name, .. } => {
-                (Exit::Refused, "resolve", Some(format!("forget it, and start anew: kugetsu destroy '{name}'")))
-            }
+            WorkError::SessionLost { name, .. } => (
+                Exit::Refused,
+                "resolve",
+                Some(format!("forget it, and start anew: kugetsu destroy '{name}'")),
+            ),
             WorkError::UnknownAgent { known, .. } => {
                 (Exit::Refused, "check", Some(format!("choose one: --agent {}", known.join("|"))))
             }
             WorkError::NoDirectory { .. } => {
                 (Exit::Refused, "check", Some("make it, or restore it from where it went".to_owned()))
             }
-            WorkError::NothingRuns { .. } => (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned())),
+            WorkError::NothingRuns { .. } => {
+                (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned()))
+            }
             WorkError::Message(_) => (Exit::Usage, "arguments", None),
             WorkError::Index(_) | WorkError::Store(_) | WorkError::Disk(_) => (Exit::Failed, "record", None),
             _ => (Exit::Failed, "run", None),
@@ -201,7 +216,10 @@ impl From<IndexError> for CliError {
             IndexError::Disk(_) => (Exit::Failed, None),
             IndexError::Damaged { path, .. } => {
                 let path = quoted(&path.display().to_string());
-                (Exit::Failed, Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")))
+                (
+                    Exit::Failed,
+                    Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")),
+                )
             }
             IndexError::Newer { .. } => (Exit::Failed, Some("use that newer kugetsu".to_owned())),
             IndexError::Busy { .. } => (Exit::Refused, Some("try again".to_owned())),

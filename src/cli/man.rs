@@ -75,7 +75,8 @@ fn verb_page(command: &Command, verb: &str) -> Result<io::Result<Vec<u8>>, CliEr
         let names: Vec<&str> = verbs(command).map(Command::get_name).collect();
         CliError::usage(format!("there is no verb {:?}", plain(verb)), format!("verbs: {}", names.join(", ")))
     })?;
-    let man = Man::new(found.clone()).title(format!("kugetsu-{verb}"));
+    let source = format!("kugetsu {}", command.get_version().unwrap_or_default());
+    let man = Man::new(found.clone()).title(format!("kugetsu-{verb}")).source(source);
     let mut page = Vec::new();
     Ok(man.render(&mut page).map(|()| page))
 }

@@ -2,9 +2,9 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::message;
 use super::session::{self, Resolved};
 use super::work::{Target, WorkArgs, work};
-use super::message;
 use crate::index::Found;
 use crate::opencode::Database;
 use crate::work::{RunFiles, State, state_of};

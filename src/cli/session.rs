@@ -61,7 +61,10 @@ pub(super) fn issue(context: &Context, text: &str) -> Result<IssueRef, CliError>
         let issue = of_session(context, id).issue.and_then(|issue| issue.parse().ok());
         return issue.ok_or_else(|| {
             let wrong = RemoteError::CURE;
-            CliError::usage(format!("{} is no issue's session", plain(text)), format!("name the issue: {wrong}"))
+            CliError::usage(
+                format!("{} is no issue's session", plain(text)),
+                format!("name the issue: {wrong}"),
+            )
         });
     }
     complete(context, argument, &context.index().index()?)
@@ -173,7 +176,10 @@ mod tests {
         let several = known("me/tool", 2).unwrap_err();
         assert_eq!(several.exit, Exit::Usage);
         let hint = several.hint.unwrap();
-        assert!(hint.contains("github.com/me/tool#2") && hint.contains("git.example.org/me/tool#2"), "{hint}");
+        assert!(
+            hint.contains("github.com/me/tool#2") && hint.contains("git.example.org/me/tool#2"),
+            "{hint}"
+        );
         let none = known("me/other", 1).unwrap_err();
         assert!(none.hint.unwrap().contains("github.com/me/other#1"));
         assert!(known("sub/tool", 3).is_err());

@@ -2,12 +2,12 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::work::{Target, WorkArgs, work};
+use super::work::{Target, WorkArgs, directory, work};
 use super::{message, session};
 use crate::work as local;
 use clap::Args;
 use std::io::IsTerminal as _;
-use std::path::PathBuf;
+use std::path::Path;
 
 /// Makes an issue's session from the base, and works on a message in it
 #[derive(Args)]
@@ -16,9 +16,6 @@ pub(super) struct StartArgs {
     issue: String,
     /// What to do first; `-`, or nothing with something piped in, reads it from standard input
     message: Option<String>,
-    /// Directory that the session is to work in; else the working directory
-    #[arg(long, value_name = "DIR")]
-    dir: Option<PathBuf>,
     #[command(flatten)]
     work: WorkArgs,
 }
@@ -28,8 +25,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
     // Read before anything is made: bad words should not leave a session behind.
     let given = arguments.message.is_some() || !std::io::stdin().is_terminal();
     let words = if given { Some(message::read(arguments.message.as_deref())?) } else { None };
-    let directory = context.working_directory().join(arguments.dir.unwrap_or_default());
-    let directory = std::fs::canonicalize(&directory).map_err(|_| local::WorkError::NoDirectory { path: directory })?;
+    let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
     let bench = context.bench().await?;
     let (session, file) = local::make(&bench, &issue, &directory).await?;
     let name = issue.to_string();

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::Arc;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,6 +33,9 @@ pub(super) struct WorkArgs {
     /// Keep opencode's own log of the run
     #[arg(long)]
     debug: bool,
+    /// Directory to work in, from now on
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
     /// Agent to run as
     #[arg(long)]
     agent: Option<String>,
@@ -84,11 +87,17 @@ pub(super) async fn work(
 ) -> Result<Exit, CliError> {
     let debug = arguments.debug;
     let detach = arguments.detach;
-    let job = job(bench, target, message, arguments).await?;
+    let job = job(context, bench, target, message, arguments).await?;
     if detach { leave(context, bench, &job) } else { here(context, bench, &job, debug).await }
 }
 
-async fn job(bench: &Bench, target: Target, message: Vec<u8>, given: WorkArgs) -> Result<Job, CliError> {
+async fn job(
+    context: &Context,
+    bench: &Bench,
+    target: Target,
+    message: Vec<u8>,
+    given: WorkArgs,
+) -> Result<Job, CliError> {
     let message = String::from_utf8(message).ok().filter(|text| !text.contains('\0'));
     let message = message.filter(|text| !text.trim().is_empty());
     let message = message.ok_or_else(|| {
@@ -113,8 +122,17 @@ async fn job(bench: &Bench, target: Target, message: Vec<u8>, given: WorkArgs) -
     }
     let agent = given.agent.or_else(|| last.and_then(|user| user.agent.clone())).or(row.agent);
     let Target { name, session, file } = target;
-    let directory = PathBuf::from(row.directory);
+    let directory = match &given.dir {
+        Some(given) => directory(context, given)?,
+        None => PathBuf::from(row.directory),
+    };
     Ok(Job { name, session, file, directory, setting: Setting { agent, model }, message, debug: given.debug })
+}
+
+/// A directory as the user gave it: real and absolute.
+pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliError> {
+    let path = context.working_directory().join(given);
+    Ok(std::fs::canonicalize(&path).map_err(|_| work::WorkError::NoDirectory { path })?)
 }
 
 /// Works on it in this process, and shows the work.
@@ -135,7 +153,11 @@ async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Resul
 fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError> {
     let ui = &context.ui;
     if done.stopped {
-        let mut error = CliError::new(Exit::Interrupted, "run", "interrupted: the run and all that it started were ended");
+        let mut error = CliError::new(
+            Exit::Interrupted,
+            "run",
+            "interrupted: the run and all that it started were ended",
+        );
         error.safe = Some("what was done until then is in the session".to_owned());
         error.hint = Some(format!("go on: kugetsu continue '{}'", job.name));
         return Err(error);
@@ -147,7 +169,13 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
         let ok = Some(done.trouble.is_none());
         let run = Run { ok, exit: done.exit, error: done.trouble.as_deref() };
         let issue = job.file.is_some().then_some(job.name.as_str());
-        ui.document(&Document { session: &job.session, issue, state: "idle", run, reply: done.reply.as_deref() });
+        ui.document(&Document {
+            session: &job.session,
+            issue,
+            state: "idle",
+            run,
+            reply: done.reply.as_deref(),
+        });
     } else if let Some(reply) = &done.reply {
         ui.note("");
         ui.answer(reply);
@@ -166,7 +194,9 @@ struct Refusal {
 /// Starts a run that this terminal has nothing to do with any more.
 fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
     let files = RunFiles::new(&bench.kugetsu_home, &job.session);
-    let failed = |error: std::io::Error| CliError::failed("start", format!("the run could not be left alone: {error}"));
+    let failed = |error: std::io::Error| {
+        CliError::failed("start", format!("the run could not be left alone: {error}"))
+    };
     disk::private_dir(files.directory()).map_err(work::WorkError::from)?;
     let text = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
     disk::write_atomic(&files.job(), &text).map_err(work::WorkError::from)?;
@@ -281,7 +311,11 @@ impl Watcher for Shown {
 
     fn remains(&self, found: &[Found]) {
         for found in found {
-            self.progress.say(&format!("ending what an earlier run left: {} ({})", plain(&found.command), found.pid));
+            self.progress.say(&format!(
+                "ending what an earlier run left: {} ({})",
+                plain(&found.command),
+                found.pid
+            ));
         }
     }
 

@@ -58,7 +58,9 @@ pub enum PermissionError {
         session: String,
     },
     /// Something else than rules stands in the column.
-    #[error("the rules of {session} in opencode's database cannot be read: {reason}; they were left as they are")]
+    #[error(
+        "the rules of {session} in opencode's database cannot be read: {reason}; they were left as they are"
+    )]
     Damaged {
         /// The session's id.
         session: String,
@@ -105,7 +107,8 @@ impl Permissions {
         let path = self.path.as_path();
         let failed = |e| at(path, e);
         // Immediate: what was read cannot be changed by another before it is written.
-        let change = self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let change =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut rules = read(&change, path, session)?;
         rules.retain(|old| (&old.permission, &old.pattern) != (&rule.permission, &rule.pattern));
         rules.push(rule);
@@ -203,7 +206,15 @@ mod tests {
     #[test]
     fn what_cannot_be_read_is_never_overwritten() {
         let (_dir, path) = database(SCHEMAS[2]);
-        for bad in ["", "{", "{}", "[1]", r#"[{"permission":"bash","pattern":"*"}]"#, r#"[{"permission":"bash","pattern":"*","action":"perhaps"}]"#, r#"[{"permission":"bash","pattern":"*","action":"ask","until":7}]"#] {
+        for bad in [
+            "",
+            "{",
+            "{}",
+            "[1]",
+            r#"[{"permission":"bash","pattern":"*"}]"#,
+            r#"[{"permission":"bash","pattern":"*","action":"perhaps"}]"#,
+            r#"[{"permission":"bash","pattern":"*","action":"ask","until":7}]"#,
+        ] {
             let connection = Connection::open(&path).unwrap();
             connection.execute("UPDATE session SET permission = ?1 WHERE id = 'ses_1'", [bad]).unwrap();
             let mut permissions = Permissions::open(&path).unwrap();
@@ -221,7 +232,9 @@ mod tests {
         assert!(matches!(Permissions::open(&path), Err(DatabaseError::Missing { .. })));
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE session (id TEXT)").unwrap();
         let error = Permissions::open(&path).unwrap_err();
-        assert!(matches!(&error, DatabaseError::UnknownSchema { missing, .. } if missing.contains("permission")));
+        assert!(
+            matches!(&error, DatabaseError::UnknownSchema { missing, .. } if missing.contains("permission"))
+        );
     }
 
     #[test]
@@ -230,8 +243,9 @@ mod tests {
         let other = Connection::open(&path).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         std::thread::scope(|scope| {
-            let adding = scope
-                .spawn(|| Permissions::open(&path).unwrap().add("ses_1", rule("bash", "*", Action::Allow)).unwrap());
+            let adding = scope.spawn(|| {
+                Permissions::open(&path).unwrap().add("ses_1", rule("bash", "*", Action::Allow)).unwrap()
+            });
             other.execute("UPDATE session SET permission = '[]' WHERE id = 'ses_1'", []).unwrap();
             other.execute_batch("COMMIT").unwrap();
             assert_eq!(adding.join().unwrap().len(), 1);

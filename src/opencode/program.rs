@@ -258,7 +258,9 @@ impl Program {
         command.current_dir(directory).env("PWD", directory);
         let (ended, answer) = self.ask(command).await?;
         let agents: Vec<String> = child::lines(&answer)
-            .filter_map(|line| line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")).map(str::to_owned))
+            .filter_map(|line| {
+                line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")).map(str::to_owned)
+            })
             .collect();
         if agents.is_empty() { Err(failed("agent list", ended)) } else { Ok(agents) }
     }

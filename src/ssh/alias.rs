@@ -28,7 +28,11 @@ mod tests {
         let mut config = std::fs::File::create(home.path().join(".ssh/config")).unwrap();
         config.write_all(b"Host work\n  HostName git.example.org\n").unwrap();
         let asked = |alias: &str| hostname(alias, home.path());
-        assert_eq!(asked("work").as_deref(), Some("git.example.org"), "ssh is missing: apt-get install openssh-client");
+        assert_eq!(
+            asked("work").as_deref(),
+            Some("git.example.org"),
+            "ssh is missing: apt-get install openssh-client"
+        );
         assert_eq!(asked("other").as_deref(), Some("other"));
         config.write_all(b"Nonsense\n").unwrap();
         assert_eq!(asked("work"), None);

@@ -94,7 +94,9 @@ pub enum WorkError {
     #[error("the base session could not be read: {0}")]
     Export(#[from] ExportError),
     /// opencode said that it imported, and rows are missing.
-    #[error("opencode imported the copy of the base, but {0} of its messages and parts are not in the database")]
+    #[error(
+        "opencode imported the copy of the base, but {0} of its messages and parts are not in the database"
+    )]
     RowsMissing(usize),
     /// A file here.
     #[error(transparent)]

@@ -50,7 +50,9 @@ impl RunFiles {
     /// A new empty file in the place of the last run's.
     pub(super) fn fresh(path: &Path) -> Result<File, WorkError> {
         match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => return Err(DiskError::at(path, error).into()),
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                return Err(DiskError::at(path, error).into());
+            }
             _ => Ok(disk::create_new_private(path)?),
         }
     }

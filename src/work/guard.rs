@@ -26,7 +26,8 @@ pub async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result
     let orphaned = move || {
         rustix::process::getppid().is_none_or(|now| now.as_raw_nonzero().get().unsigned_abs() != parent)
     };
-    let (name, arguments) = program.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
+    let (name, arguments) =
+        program.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
     let mut child = Command::new(name).args(arguments).env(mark.name, &mark.value).spawn()?;
     // The kernel tells of a parent's death on Linux only.
     let lost = async {

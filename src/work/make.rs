@@ -74,8 +74,11 @@ async fn copied(
     let ids = copy(open()?, RunFiles::fresh(&import)?, &scan, &spec, &mut random)?;
     bench.program.import(&import, directory, session).await?;
     let fresh = |id: &str| ids.get(id).unwrap_or(id).to_owned();
-    let wanted: Vec<(String, Vec<String>)> =
-        scan.outline.iter().map(|message| (fresh(message.id()), message.parts().map(fresh).collect())).collect();
+    let wanted: Vec<(String, Vec<String>)> = scan
+        .outline
+        .iter()
+        .map(|message| (fresh(message.id()), message.parts().map(fresh).collect()))
+        .collect();
     let database = Database::open(&bench.database)?;
     let missing = database.missing(session, &wanted)?.len();
     match database.session(session)? {

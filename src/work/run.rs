@@ -136,13 +136,34 @@ async fn check(bench: &Bench, job: &Job) -> Result<(), WorkError> {
             state: away.record.state.name(),
         });
     }
-    if Database::open(&bench.database)?.session(&job.session)?.is_none() {
-        return Err(WorkError::SessionLost { name: job.name.clone(), session: job.session.clone() });
-    }
+    let lost = || WorkError::SessionLost { name: job.name.clone(), session: job.session.clone() };
+    let row = Database::open(&bench.database)?.session(&job.session)?.ok_or_else(lost)?;
     if !job.directory.is_dir() {
         return Err(WorkError::NoDirectory { path: job.directory.clone() });
     }
+    if row.directory != job.directory.display().to_string() {
+        relocate(bench, job, &row.title).await?;
+    }
     Ok(())
+}
+
+/// Moves the session to another directory. opencode 1.18 works in the session's own, whatever `--dir` says, and then never
+/// ends; importing it without any messages is what changes its row's directory and nothing else.
+async fn relocate(bench: &Bench, job: &Job, title: &str) -> Result<(), WorkError> {
+    let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+    files.make()?;
+    let path = files.directory().join("move.json");
+    let now = clock::now_ms();
+    let session = serde_json::json!({
+        "info": {
+            "id": job.session, "slug": "moved", "version": "1", "projectID": "global", "title": title,
+            "directory": job.directory, "time": {"created": now, "updated": now},
+        },
+        "messages": [],
+    });
+    disk::write_atomic(&path, session.to_string().as_bytes())?;
+    bench.program.import(&path, &job.directory, &job.session).await?;
+    Ok(std::fs::remove_file(&path).map_err(|source| DiskError::at(&path, source))?)
 }
 
 /// Writes down in the index what is going on.
@@ -164,7 +185,12 @@ fn spawn(bench: &Bench, job: &Job, files: &RunFiles) -> Result<Child, WorkError>
     let stdin = File::open(&prompt).map_err(|source| DiskError::at(&prompt, source))?;
     let (stdout, stderr) = (RunFiles::fresh(&files.events())?, RunFiles::fresh(&files.stderr())?);
     let mut command = Command::new(&bench.kugetsu);
-    command.arg(GUARD).arg(std::process::id().to_string()).arg(&job.session).arg("--").arg(bench.program.path());
+    command
+        .arg(GUARD)
+        .arg(std::process::id().to_string())
+        .arg(&job.session)
+        .arg("--")
+        .arg(bench.program.path());
     // On 1.18 a run whose PWD is not the session's directory does its work and never ends.
     command.args(["run", "--session", &job.session, "--format", "json", "--dir"]).arg(&job.directory);
     if let Some(agent) = &job.setting.agent {

@@ -30,7 +30,12 @@ impl State {
 
 /// Finds out the state of `session`. `recorded` is what its file says, and is believed only in this: that a run which
 /// ended in order wrote `idle`.
-pub fn state_of(kugetsu_home: &Path, session: &str, recorded: Option<&str>, exists_in_opencode: bool) -> State {
+pub fn state_of(
+    kugetsu_home: &Path,
+    session: &str,
+    recorded: Option<&str>,
+    exists_in_opencode: bool,
+) -> State {
     if !exists_in_opencode {
         return State::Invalid;
     }

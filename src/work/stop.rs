@@ -29,7 +29,10 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
         true => Ok(()),
         false => Err(WorkError::Survived {
             name: name.to_owned(),
-            survivors: left.iter().map(|found| format!("{} ({})", crate::text::plain(&found.command), found.pid)).collect(),
+            survivors: left
+                .iter()
+                .map(|found| format!("{} ({})", crate::text::plain(&found.command), found.pid))
+                .collect(),
         }),
     };
     let stopped = if Lock::is_held(&path) {
@@ -53,7 +56,9 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
         Stopped::Remains
     };
     if let Some(file) = file {
-        bench.index.change(&format!("stop {name}"), file, |file| file.state = Some(State::Idle.name().to_owned()))?;
+        bench
+            .index
+            .change(&format!("stop {name}"), file, |file| file.state = Some(State::Idle.name().to_owned()))?;
     }
     Ok(stopped)
 }

@@ -71,12 +71,19 @@ fn the_whole_way(release: Release) {
     assert_eq!(world.model.prompts().last().unwrap().user_text().trim_start_matches('\n'), message);
     assert!(!world.project.join("canary").exists());
     let row = world.listed(ISSUE);
-    assert_eq!((&row["state"], &row["holder"], &row["session"]), (&json!("idle"), &json!("here"), &json!(session)));
+    assert_eq!(
+        (&row["state"], &row["holder"], &row["session"]),
+        (&json!("idle"), &json!("here"), &json!(session))
+    );
     assert!(row["message"].as_str().unwrap().starts_with("quotes"));
     world.kugetsu(&["destroy", ISSUE, "-y"]).expect_success();
     let list = world.kugetsu(&["list", "--json"]).expect_success().json();
     assert!(list.as_array().unwrap().iter().all(|row| row["issue"] != ISSUE), "{list:#}");
-    assert_eq!(world.home.machine.export(session)["messages"].as_array().unwrap().len(), 4, "opencode keeps it");
+    assert_eq!(
+        world.home.machine.export(session)["messages"].as_array().unwrap().len(),
+        4,
+        "opencode keeps it"
+    );
 }
 
 #[test]
@@ -99,7 +106,9 @@ fn killed_and_taken_up(release: Release) {
     world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
     let message = "[[bash sleep 600]]\n[[say woke up]]";
     let run = world.home.spawn_in(&world.project, None, &["continue", ISSUE, message]);
-    world.model.wait_for(Duration::from_secs(60), |asked| asked.iter().any(|one| one.user_text().contains("sleep 600")));
+    world.model.wait_for(Duration::from_secs(60), |asked| {
+        asked.iter().any(|one| one.user_text().contains("sleep 600"))
+    });
     until(Duration::from_secs(60), || match sleeping(&world) {
         0 => Err("the tool has not begun".to_owned()),
         _ => Ok(()),
@@ -118,7 +127,8 @@ fn killed_and_taken_up(release: Release) {
 
 fn sleeping(world: &World) -> usize {
     let processes = world.home.machine.processes();
-    let commands = processes.iter().filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok());
+    let commands =
+        processes.iter().filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok());
     commands.filter(|command| command.starts_with("sleep\0600")).count()
 }
 
@@ -205,7 +215,9 @@ fn ctrl_c_ends_a_run_cleanly() {
 fn twenty_at_once_lose_nothing_and_run_once() {
     let world = World::quick();
     let starts: Vec<_> = (1..=20)
-        .map(|n| world.home.spawn_in(&world.project, None, &["start", &format!("github.com/a/b#{n}"), "hello"]))
+        .map(|n| {
+            world.home.spawn_in(&world.project, None, &["start", &format!("github.com/a/b#{n}"), "hello"])
+        })
         .collect();
     for start in starts {
         start.wait(Duration::from_secs(120)).expect_success();

@@ -8,7 +8,7 @@ use std::time::Duration;
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 /// How long a writer (a running opencode) is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The columns that everything here rests upon.
 const NEEDED: [(&str, &[&str]); 3] = [
@@ -288,7 +288,7 @@ fn last_user(message_id: String, data: &str) -> LastUser {
     }
 }
 
-fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {
+pub(super) fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseError::Busy { path },

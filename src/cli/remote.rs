@@ -3,8 +3,9 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
+use super::message;
 use super::progress::{Progress, short};
-use super::{message, session};
+use super::session::{self, Resolved};
 use crate::clock;
 use crate::dispatch::{Mode, Record, State};
 use crate::hosts::HostEntry;
@@ -15,6 +16,7 @@ use crate::trip::{DryRun, Report, Request, Tools, Trip, TripError};
 use clap::{Args, ValueEnum};
 use indicatif::HumanBytes;
 use serde::Serialize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +59,9 @@ pub(super) struct RemoteArgs {
     /// Send the message alone, without the paragraph about the host
     #[arg(long)]
     bare: bool,
+    /// Make the issue's session from the base first; nothing is run here
+    #[arg(long, conflicts_with = "dry_run")]
+    start: bool,
     /// Look at the host and say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -78,15 +83,20 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
             ),
         ));
     };
-    let resolved = session::resolve(context, session)?;
     let (host, nearest) = context.host(&arguments.host)?;
+    // Read before anything is made: bad words should not leave a session behind.
+    let message = message::read(arguments.message.as_deref())?;
+    let resolved = match arguments.start {
+        true => start(context, session).await?,
+        false => session::resolve(context, session)?,
+    };
     let mode = match arguments.mode {
         Some(ModeArg::RoundTrip) => Mode::RoundTrip,
         _ if arguments.round_trip => Mode::RoundTrip,
         _ => Mode::OneWay,
     };
     let request = Request {
-        message: message::read(arguments.message.as_deref())?,
+        message,
         host,
         session: resolved.session,
         issue: resolved.issue,
@@ -121,6 +131,16 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let trip = trip.ok_or_else(|| interrupted(context, &progress))?;
     let trip = trip.map_err(|error| to_be_taken_up(unknown(error), context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
+}
+
+/// Makes the session of an issue, to be worked on elsewhere.
+async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
+    let issue = session::issue(context, text)?;
+    let bench = context.bench().await?;
+    let directory = super::work::directory(context, Path::new("."))?;
+    let (session, file) = crate::work::make(&bench, &issue, &directory).await?;
+    context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
+    Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
 }
 
 /// Waits for a trip's run and brings the session home.

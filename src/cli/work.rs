@@ -4,12 +4,15 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::progress::Progress;
 use super::session::Resolved;
-use crate::disk;
+use crate::clock;
+use crate::disk::{self, LOG_BYTES, LOG_FILES, RotatingLog};
 use crate::events::Event;
+use crate::index::timestamp;
 use crate::opencode::Database;
 use crate::process::Found;
 use crate::session::{Model, Setting};
-use crate::text::plain;
+use crate::text::{harmless, plain};
+use crate::trip::{News, Observer as _};
 use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
 use clap::Args;
 use serde::{Deserialize, Serialize};
@@ -18,7 +21,7 @@ use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// The hidden verb by which kugetsu goes on without a terminal.
@@ -139,7 +142,7 @@ pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliE
 async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Result<Exit, CliError> {
     let progress = Arc::new(Progress::new(&context.ui));
     progress.say(&context.ui.strong(&job.name));
-    let shown = Shown { progress: Arc::clone(&progress), began: None };
+    let shown = Shown::new(bench, job, &progress, None)?;
     let done = work::run(bench, job, &shown, told_to_stop()).await;
     progress.clear();
     let done = done?;
@@ -245,7 +248,7 @@ pub(super) async fn detached(arguments: DetachedArgs, context: &Context) -> Resu
     let files = RunFiles::new(&bench.kugetsu_home, &arguments.session);
     let text = std::fs::read(files.job()).map_err(failed)?;
     let job: Job = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
-    let shown = Shown { progress: Arc::new(Progress::new(&context.ui)), began: Some(()) };
+    let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), Some(()))?;
     match work::run(&bench, &job, &shown, told_to_stop()).await {
         Ok(done) if done.trouble.is_some() => Ok(Exit::RunFailed),
         Ok(_) => Ok(Exit::Done),
@@ -295,12 +298,33 @@ fn told_to_stop() -> impl Future<Output = ()> {
 /// Shows a run as it goes on.
 struct Shown {
     progress: Arc<Progress>,
+    /// What is shown is written down as well.
+    log: Mutex<RotatingLog>,
+    message: String,
     /// Whoever started this process waits to hear that the run has begun.
     began: Option<()>,
 }
 
+impl Shown {
+    fn new(bench: &Bench, job: &Job, progress: &Arc<Progress>, began: Option<()>) -> Result<Self, CliError> {
+        let path = work::log_path(&bench.kugetsu_home, &job.session);
+        if let Some(logs) = path.parent() {
+            disk::private_dir(logs).map_err(work::WorkError::from)?;
+        }
+        let log = RotatingLog::open(&path, LOG_FILES, LOG_BYTES).map_err(work::WorkError::from)?;
+        Ok(Self { progress: Arc::clone(progress), log: Mutex::new(log), message: job.message.clone(), began })
+    }
+
+    /// A log that cannot be written is no reason to end a run.
+    fn write(&self, text: &str) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = log.write_all(text.as_bytes()).and_then(|()| log.flush());
+    }
+}
+
 impl Watcher for Shown {
     fn began(&self) {
+        self.write(&format!("{} > {}\n", timestamp(clock::now_ms()), plain(&self.message)));
         if self.began.is_some() {
             let mut out = std::io::stdout().lock();
             // Nobody may be listening any more.
@@ -320,7 +344,18 @@ impl Watcher for Shown {
     }
 
     fn event(&self, event: &Event) {
-        use crate::trip::{News, Observer as _};
+        let line = match event {
+            Event::Tool(call) => {
+                let trouble =
+                    call.trouble.as_deref().map(|words| format!(": {}", plain(words))).unwrap_or_default();
+                let mark = if call.ok { "✓" } else { "✗" };
+                format!("  {mark} {} {}{trouble}\n", plain(&call.tool), plain(&call.title))
+            }
+            Event::Text(text) => format!("{}\n", harmless(text).trim_end()),
+            Event::Failed(words) => format!("  ✗ {}\n", plain(words)),
+            Event::StepStarted | Event::Reasoning | Event::StepFinished { .. } => String::new(),
+        };
+        self.write(&line);
         self.progress.tell(News::Event(event));
     }
 }

@@ -10,3 +10,4 @@ mod runs;
 mod shells;
 mod tidying;
 mod told;
+mod trips;

@@ -51,7 +51,7 @@ impl RunFiles {
     pub(super) fn fresh(path: &Path) -> Result<File, WorkError> {
         match std::fs::remove_file(path) {
             Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(DiskError::at(path, error).into());
+                Err(DiskError::at(path, error).into())
             }
             _ => Ok(disk::create_new_private(path)?),
         }
@@ -62,7 +62,7 @@ impl RunFiles {
         let bytes = std::fs::read(self.stderr()).unwrap_or_default();
         let tail = bytes.get(bytes.len().saturating_sub(2000)..).unwrap_or_default();
         let text = String::from_utf8_lossy(tail);
-        let lines = text.lines().map(crate::text::plain).filter(|line| !line.is_empty());
-        lines.last().unwrap_or_default()
+        let mut lines = text.lines().rev().map(crate::text::plain).filter(|line| !line.is_empty());
+        lines.next().unwrap_or_default()
     }
 }

@@ -8,6 +8,9 @@ const LONGEST: usize = 400;
 pub fn plain(text: &str) -> String {
     let turning =
         |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    if text.len() <= LONGEST && is_plain_ascii(text.as_bytes()) {
+        return text.to_owned();
+    }
     let text = console::strip_ansi_codes(text);
     let spaced: String =
         text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
@@ -17,6 +20,14 @@ pub fn plain(text: &str) -> String {
         line.push('…');
     }
     line
+}
+
+/// Whether [`plain`] would leave it as it is; most texts are like that, and lists are long.
+fn is_plain_ascii(text: &[u8]) -> bool {
+    text.iter().all(|byte| matches!(byte, b' '..=b'~'))
+        && !text.starts_with(b" ")
+        && !text.ends_with(b" ")
+        && !text.windows(2).any(|pair| pair == b"  ")
 }
 
 /// [`plain`] of what may be no text at all; only the beginning of `bytes` is looked at.
@@ -47,6 +58,7 @@ mod tests {
     #[test]
     fn escapes_lose_their_power() {
         assert_eq!(plain("\x1b[2Jgone\r\n\tx\u{202e}y"), "gone xy");
+        assert_eq!([plain(" a"), plain("a  b "), plain("a b")], ["a", "a b", "a b"]);
         assert_eq!(harmless("a\n\x1b]0;title\x07b\tc"), "a\n]0;titleb\tc");
     }
 

@@ -8,8 +8,9 @@ use crate::issue::{IssueRef, Remote};
 use crate::text::plain;
 use crate::work::{self, HERE, Row, State, Survey};
 use clap::Args;
-use console::{Alignment, measure_text_width, pad_str, truncate_str};
+use console::{measure_text_width, truncate_str};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::collections::HashSet;
 
 /// Lists the sessions of issues
@@ -38,7 +39,7 @@ struct Document<'a> {
     state: Option<&'static str>,
     holder: Option<&'a str>,
     directory: Option<&'a str>,
-    created: Option<&'a str>,
+    created: Option<String>,
     last_activity: Option<String>,
     message: Option<&'a str>,
 }
@@ -83,7 +84,7 @@ fn document(row: &Row) -> Document<'_> {
         state: row.state.map(State::name),
         holder: row.holder.as_deref(),
         directory: row.directory.as_deref(),
-        created: row.created.as_deref(),
+        created: row.created_ms.map(timestamp).or_else(|| row.created_at.clone()),
         last_activity: row.last_activity_ms.map(timestamp),
         message: row.message.as_deref(),
     }
@@ -92,7 +93,7 @@ fn document(row: &Row) -> Document<'_> {
 /// The sessions, one or two lines each, none wider than `columns`.
 fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
     let names = names(rows, remote);
-    let longest = |texts: &mut dyn Iterator<Item = &str>| texts.map(measure_text_width).max().unwrap_or(0);
+    let longest = |texts: &mut dyn Iterator<Item = &str>| texts.map(width).max().unwrap_or(0);
     let elsewhere: Vec<String> = rows
         .iter()
         .map(|row| row.holder.as_deref().filter(|holder| *holder != HERE).map(plain).unwrap_or_default())
@@ -107,22 +108,22 @@ fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> 
         let state = row.state.map_or("?", State::name);
         let age = row.last_activity_ms.map(|ms| age(now_ms - ms)).unwrap_or_default();
         let name = ending(name, name_columns);
-        let mut line = pad_str(&name, name_columns, Alignment::Left, None).into_owned();
+        let mut line = padded(&name, name_columns);
         line.push_str(&format!("  {state:<STATE$}"));
         if holder > 0 {
             line.push_str("  ");
-            line.push_str(&pad_str(elsewhere, holder, Alignment::Left, Some("…")));
+            line.push_str(&padded(&cut(elsewhere, holder), holder));
         }
         line.push_str(&format!("{age:>AGE$}"));
         let message = row.message.as_deref().map(plain).unwrap_or_default();
         if !narrow && !message.is_empty() {
-            let room = columns.saturating_sub(measure_text_width(&line) + 2);
-            line.push_str(&format!("  {}", truncate_str(&message, room, "…")));
+            let room = columns.saturating_sub(width(&line) + 2);
+            line.push_str(&format!("  {}", cut(&message, room)));
         }
         text.push_str(line.trim_end());
         text.push('\n');
         if narrow && !message.is_empty() {
-            text.push_str(&format!("  {}\n", truncate_str(&message, columns.saturating_sub(2), "…")));
+            text.push_str(&format!("  {}\n", cut(&message, columns.saturating_sub(2))));
         }
     }
     text
@@ -149,14 +150,28 @@ fn is_of(issue: &IssueRef, remote: &Remote) -> bool {
     issue.instance().eq_ignore_ascii_case(&remote.host) && issue.path().eq_ignore_ascii_case(&remote.path)
 }
 
+/// Columns of a text. Where it is ASCII, which is quickly seen, that is its length.
+fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { measure_text_width(text) }
+}
+
+fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{:1$}", "", columns.saturating_sub(width(text)))
+}
+
+/// The beginning of `text` in so many columns.
+fn cut(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns { Cow::Borrowed(text) } else { truncate_str(text, columns, "…") }
+}
+
 /// The end of `text`, where the issue's number is, in so many columns.
-fn ending(text: &str, columns: usize) -> String {
-    if measure_text_width(text) <= columns {
-        return text.to_owned();
+fn ending(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
     }
-    let starts = text.char_indices().map(|(at, _)| text.get(at..).unwrap_or_default());
-    let fitting = starts.into_iter().find(|rest| measure_text_width(rest) < columns);
-    format!("…{}", fitting.unwrap_or_default())
+    let mut starts = text.char_indices().filter_map(|(at, _)| text.get(at..));
+    let fitting = starts.find(|rest| width(rest) < columns).unwrap_or_default();
+    Cow::Owned(format!("…{fitting}"))
 }
 
 /// How long ago something was, in one unit.
@@ -185,7 +200,8 @@ mod tests {
             state: Some(state),
             holder: Some(holder.to_owned()),
             directory: None,
-            created: None,
+            created_ms: None,
+            created_at: None,
             last_activity_ms: Some(NOW - minutes * 60_000),
             message: Some(message.to_owned()).filter(|message| !message.is_empty()),
         }

@@ -60,7 +60,8 @@ pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, 
             last.pop_front();
         }
     })?;
-    if !is_there && !(arguments.follow && Lock::is_held(&lock)) {
+    let begins = arguments.follow && Lock::is_held(&lock);
+    if !is_there && !begins {
         return Err(nothing(context, &found));
     }
     if !arguments.follow && arguments.lines != Some(0) {

@@ -277,7 +277,7 @@ mod tests {
             let files: Vec<String> = older.chain([path.clone()]).filter(|path| path.exists()).map(|path| read(&path)).collect();
             prop_assert_eq!(files.concat(), text);
             prop_assert!(files.iter().all(|file| file.len() as u64 <= bytes));
-            if lines.iter().all(|line| line.len() as u64 + 1 <= bytes) {
+            if lines.iter().all(|line| (line.len() as u64) < bytes) {
                 prop_assert!(files.iter().all(|file| file.is_empty() || file.ends_with('\n')));
             }
         }

@@ -5,7 +5,6 @@ mod database;
 mod headless;
 mod permission;
 mod program;
-mod removal;
 mod version;
 mod version_cache;
 
@@ -13,5 +12,4 @@ pub use database::{Database, DatabaseError, LastUser, Listed, SessionRow};
 pub use headless::permission;
 pub use permission::{Action, PermissionError, Permissions, Rule};
 pub use program::{Exported, Program, ProgramError, Surroundings};
-pub use removal::remove_session;
 pub use version::Version;

@@ -95,6 +95,12 @@ pub enum ProgramError {
         /// Its last words, bounded and plain.
         last_line: String,
     },
+    /// `opencode session delete` said that it did, and the session is there still.
+    #[error("opencode says that it deleted {id}, and still has it")]
+    NotDeleted {
+        /// The session's id.
+        id: String,
+    },
     /// The directory that a session is to be imported in is not there.
     #[error("{} is not a directory", path.display())]
     NotADirectory {
@@ -259,12 +265,14 @@ impl Program {
         if agents.is_empty() { Err(failed("agent list", ended)) } else { Ok(agents) }
     }
 
-    /// Asks it to delete a session, for what it may keep of one besides rows. Whether it did is for the rows to tell.
-    pub(super) async fn delete_session(&self, session: &str) {
-        if is_session_id(session) {
-            // What it answers differs between releases, and proves nothing on any.
-            let _ = self.ask(self.command(["session", "delete", session])).await;
+    /// Deletes a session, with its messages and its sub-agents' sessions. Known to 1.3, 1.14 and 1.18, from any directory.
+    /// Whether the rows are gone is for the caller to see.
+    pub async fn delete(&self, session: &str) -> Result<(), ProgramError> {
+        if !is_session_id(session) {
+            return Err(ProgramError::UnknownSession { id: child::last_line(session) });
         }
+        let (ended, _) = self.ask(self.command(["session", "delete", session])).await?;
+        if ended.status.success() { Ok(()) } else { Err(failed("session delete", ended)) }
     }
 
     /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is

@@ -3,7 +3,7 @@
 use super::held::Held;
 use super::{Bench, WorkError};
 use crate::disk::{Lock, session_lock};
-use crate::opencode::remove_session;
+use crate::opencode::{Database, ProgramError};
 
 /// What is to be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -61,7 +61,7 @@ pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Resul
         let mut lock = lock.ok_or_else(|| busy(bench, doomed, session))?;
         check_here(bench, doomed, session)?;
         if session_too {
-            removed = remove_session(&bench.program, &bench.database, session).await?;
+            removed = delete(bench, session).await?;
         }
         lock.forget();
         held = Some(lock);
@@ -72,4 +72,17 @@ pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Resul
     }
     drop(held);
     Ok(removed)
+}
+
+/// Removes a session from opencode; true if it was there.
+async fn delete(bench: &Bench, session: &str) -> Result<bool, WorkError> {
+    let is_there = || Database::open(&bench.database)?.contains(session);
+    if !is_there()? {
+        return Ok(false);
+    }
+    bench.program.delete(session).await?;
+    if is_there()? {
+        return Err(ProgramError::NotDeleted { id: session.to_owned() }.into());
+    }
+    Ok(true)
 }

@@ -2,7 +2,7 @@
 
 use super::{State, WorkError, state_of};
 use crate::dispatch::{self, Dispatch};
-use crate::index::{self, Entry, Found, Kind, SessionFile, moment, timestamp};
+use crate::index::{self, Entry, Found, Kind, SessionFile, moment};
 use crate::opencode::{Database, Listed};
 use std::collections::HashMap;
 use std::path::Path;
@@ -25,8 +25,10 @@ pub struct Row {
     pub holder: Option<String>,
     /// Where it works on this machine.
     pub directory: Option<String>,
-    /// When it was made: as opencode has it, else as it was written down.
-    pub created: Option<String>,
+    /// When it was made, as opencode has it, in milliseconds since the Unix epoch.
+    pub created_ms: Option<i64>,
+    /// When it was made, as it was written down.
+    pub created_at: Option<String>,
     /// When something was last done with it, in milliseconds since the Unix epoch.
     pub last_activity_ms: Option<i64>,
     /// The last message that kugetsu gave it, or its beginning.
@@ -107,7 +109,8 @@ fn blank(issue: String) -> Row {
         state: None,
         holder: None,
         directory: None,
-        created: None,
+        created_ms: None,
+        created_at: None,
         last_activity_ms: None,
         message: None,
     }
@@ -164,7 +167,8 @@ impl Look<'_> {
             state,
             holder: holder.map(str::to_owned),
             directory,
-            created: listed.map(|listed| timestamp(listed.created_ms)).or(file.created_at),
+            created_ms: listed.map(|listed| listed.created_ms),
+            created_at: file.created_at,
             last_activity_ms: listed.map(|listed| listed.updated_ms).max(ours),
             message: file.message,
             session: Some(file.session),

@@ -191,7 +191,11 @@ fn a_trip_of_an_issue_bears_its_name() {
         "{}",
         sent.stderr
     );
+    let permit = ["permit", "14", "bash", "*"];
+    let away = home.spawn_in(&app, None, &permit).wait(PATIENCE).expect_code(4);
+    assert!(away.stderr.contains("on pi") && away.stderr.contains("kugetsu wait"), "{}", away.stderr);
     let back = run(&["wait", "14", "--json"]).json();
+    run(&permit);
     assert_eq!(
         (&back["issue"], &back["session"], &back["reply"]),
         (&json!(issue), &json!(session), &json!("hello"))

@@ -122,16 +122,32 @@ fn checked(rule: Rule) -> Result<Rule, CliError> {
             ));
         }
     }
+    if rule.answerless() == [rule.permission.as_str()] {
+        let why = "in a run without a terminal it would wait for ever for an answer";
+        return Err(CliError::new(
+            Exit::Refused,
+            "permit",
+            format!("{} stays denied: {why}", rule.permission),
+        ));
+    }
     Ok(rule)
 }
 
-/// opencode asks under names of its own, and a rule for any other name is never looked at.
+/// Says what of the rule will not come as expected: opencode asks under names of its own, and a rule for any other name
+/// is never looked at.
 fn warn(context: &Context, rule: &Rule) {
     let name = rule.permission.as_str();
+    let answerless = rule.answerless();
+    if !answerless.is_empty() {
+        let what = answerless.join(", ");
+        context
+            .ui
+            .note(&format!("Nobody answers in a run without a terminal, so this stays denied: {what}."));
+    }
     if KNOWN.contains(&name) || name.contains(['*', '?']) {
         return;
     }
-    if let Some(near) = nearest(name, KNOWN.into_iter()) {
+    if let Some(near) = nearest(name, KNOWN) {
         context.ui.note(&format!("opencode itself asks for no {}; did you mean {near}?", plain(name)));
     }
 }

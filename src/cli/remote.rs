@@ -13,6 +13,7 @@ use crate::session::Model;
 use crate::text::{plain, quoted};
 use crate::transport::ConnectError;
 use crate::trip::{DryRun, Report, Request, Tools, Trip, TripError};
+use crate::work::WorkError;
 use clap::{Args, ValueEnum};
 use indicatif::HumanBytes;
 use serde::Serialize;
@@ -110,7 +111,13 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     };
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let unknown = |error| unknown_host(error, &request.host, nearest.clone());
+    // An issue's session that opencode lost is another matter than an id that was mistyped.
+    let unknown = |error| match (unknown_host(error, &request.host, nearest.clone()), &request.issue) {
+        (TripError::UnknownSession { session }, Some(issue)) => {
+            WorkError::SessionLost { name: issue.clone(), session }.into()
+        }
+        (error, _) => to_be_taken_up(error, context, &progress),
+    };
     if arguments.dry_run {
         let dry = interruptible(&progress, request.dry_run(&tools)).await;
         progress.clear();
@@ -129,7 +136,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let trip = interruptible(&progress, work).await;
     progress.clear();
     let trip = trip.ok_or_else(|| interrupted(context, &progress))?;
-    let trip = trip.map_err(|error| to_be_taken_up(unknown(error), context, &progress))?;
+    let trip = trip.map_err(unknown)?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 

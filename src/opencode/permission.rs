@@ -4,6 +4,7 @@
 //! reads it at the beginning of each run. 1.3, 1.14 and 1.18 agree in all that, and NULL means that there are none.
 
 use super::database::{DatabaseError, PATIENCE, at, columns};
+use super::headless::ANSWERLESS;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use serde::{Deserialize, Serialize};
@@ -43,6 +44,32 @@ pub struct Rule {
     pub pattern: String,
     /// What is decided.
     pub action: Action,
+}
+
+impl Rule {
+    /// What it would let opencode ask that nobody answers in a run without a terminal, which then waits for ever: a
+    /// session's own rules beat those of the run's environment (measured on 1.3, 1.14 and 1.18).
+    pub fn answerless(&self) -> Vec<&'static str> {
+        let asks = |name: &&str| self.action != Action::Deny && matches(&self.permission, name);
+        ANSWERLESS.into_iter().filter(asks).collect()
+    }
+}
+
+/// Whether `name` matches a pattern with `*` and `?`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => name.is_empty(),
+        Some('*') => name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| {
+            let tail = name.get(at..).unwrap_or_default();
+            matches(rest.as_str(), tail)
+        }),
+        Some(first) => {
+            let mut others = name.chars();
+            others.next().is_some_and(|c| first == '?' || first == c)
+                && matches(rest.as_str(), others.as_str())
+        }
+    }
 }
 
 /// Why the rules could not be read or changed. Nothing was changed then.
@@ -102,7 +129,8 @@ impl Permissions {
         read(&self.connection, &self.path, session)
     }
 
-    /// Adds a rule behind the others, in place of one for the same permission and pattern; the rules from now on.
+    /// Adds a rule behind the others, in place of one for the same permission and pattern; the rules from now on. What
+    /// nobody could answer stays denied behind it, see [`Rule::answerless`].
     pub fn add(&mut self, session: &str, rule: Rule) -> Result<Vec<Rule>, PermissionError> {
         let path = self.path.as_path();
         let failed = |e| at(path, e);
@@ -110,8 +138,15 @@ impl Permissions {
         let change =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
         let mut rules = read(&change, path, session)?;
-        rules.retain(|old| (&old.permission, &old.pattern) != (&rule.permission, &rule.pattern));
-        rules.push(rule);
+        let denied = rule.answerless().into_iter().map(|name| Rule {
+            permission: name.to_owned(),
+            pattern: "*".to_owned(),
+            action: Action::Deny,
+        });
+        for new in [rule.clone()].into_iter().chain(denied) {
+            rules.retain(|old| (&old.permission, &old.pattern) != (&new.permission, &new.pattern));
+            rules.push(new);
+        }
         let text = serde_json::to_string(&rules).map_err(|e| damaged(session, &e.to_string()))?;
         let done = change.execute("UPDATE session SET permission = ?1 WHERE id = ?2", (&text, session));
         done.and_then(|_| change.commit()).map_err(failed)?;
@@ -200,6 +235,31 @@ mod tests {
             assert!(matches!(permissions.rules("ses_3"), Err(PermissionError::UnknownSession { .. })));
             let unknown = permissions.add("ses_3", bash);
             assert!(matches!(unknown, Err(PermissionError::UnknownSession { .. })));
+        }
+    }
+
+    #[test]
+    fn what_nobody_could_answer_stays_denied() {
+        let (_dir, path) = database(SCHEMAS[2]);
+        let mut permissions = Permissions::open(&path).unwrap();
+        let all = permissions.add("ses_1", rule("*", "*", Action::Allow)).unwrap();
+        let names: Vec<&str> = all.iter().map(|rule| rule.permission.as_str()).collect();
+        assert_eq!(names, ["*", "question", "plan_enter", "plan_exit"]);
+        assert!(all[1..].iter().all(|rule| rule.action == Action::Deny && rule.pattern == "*"));
+        let all = permissions.add("ses_1", rule("plan_*", "*", Action::Ask)).unwrap();
+        let names: Vec<&str> = all.iter().map(|rule| rule.permission.as_str()).collect();
+        assert_eq!(names, ["*", "question", "plan_*", "plan_enter", "plan_exit"]);
+        assert!(rule("*", "*", Action::Deny).answerless().is_empty());
+        for (pattern, name, is) in [
+            ("*", "", true),
+            ("?", "", false),
+            ("qu?st*n", "question", true),
+            ("question", "questions", false),
+            ("**n", "question", true),
+            ("é?", "éa", true),
+            ("", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), is, "{pattern} {name}");
         }
     }
 

@@ -121,15 +121,13 @@ fn all_three_releases_take_an_empty_session() {
 fn in_a_terminal_it_is_made_in_opencodes_own_interface() {
     let (_model, home, app) = home(Release::New);
     std::os::unix::fs::symlink(KUGETSU, home.machine.home().join("bin/kugetsu")).unwrap();
-    let script = "kugetsu init; echo \"ended $?\"; exec sleep 600";
-    {
-        let terminal = Terminal::start(&home, &app, script);
-        terminal.wait_for(&["Build", "M1"]);
-        terminal.tmux(&["send-keys", "C-c"]);
-        terminal.wait_for(&["no session was made", "kugetsu init --session", "ended 1"]);
-    }
+    let init = "kugetsu init; echo \"ended $?\"";
+    let terminal = Terminal::start(&home, &app, &format!("{init}; read go; clear; {init}; exec sleep 600"));
+    terminal.wait_for(&["Build", "M1"]);
+    terminal.tmux(&["send-keys", "C-c"]);
+    terminal.wait_for(&["no session was made", "kugetsu init --session", "ended 1"]);
     assert!(!home.state().join("index.json").exists());
-    let terminal = Terminal::start(&home, &app, script);
+    terminal.tmux(&["send-keys", "Enter"]);
     terminal.wait_for(&["Build", "M1"]);
     terminal.tmux(&["send-keys", "-l", "[[say remember the heron]]"]);
     terminal.wait_for(&["[[say remember the heron]]"]);

@@ -199,4 +199,7 @@ fn a_trip_of_an_issue_bears_its_name() {
     // The session's own id leads to the same.
     let again = run(&["remote", "pi", &session, "[[say again]]", "--round-trip", "--json"]).json();
     assert_eq!((&again["issue"], &again["reply"]), (&json!(issue), &json!("again")));
+    home.machine.database().execute("DELETE FROM session WHERE id = ?1", [&session]).unwrap();
+    let lost = home.spawn_in(&app, None, &["remote", "pi", "14", "go on"]).wait(PATIENCE).expect_code(4);
+    assert!(lost.stderr.contains("lost") && lost.stderr.contains("kugetsu destroy"), "{}", lost.stderr);
 }

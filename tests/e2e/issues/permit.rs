@@ -5,7 +5,7 @@ use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, PATIENCE, until};
 use serde_json::{Value, json};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 const KUGETSU: &str = env!("CARGO_BIN_EXE_kugetsu");
@@ -85,7 +85,10 @@ fn what_is_not_safe_is_refused_and_changes_nothing() {
     assert!(error(&busy).contains("in use"), "{}", busy.stdout);
     home.kugetsu(&["permit", &session]).expect_success();
     drop(holder);
-    until(Duration::from_secs(20), || if permit().code() == 0 { Ok(()) } else { Err("still held".to_owned()) });
+    until(
+        Duration::from_secs(20),
+        || if permit().code() == 0 { Ok(()) } else { Err("still held".to_owned()) },
+    );
     for bad in ["not JSON", "{}"] {
         let set = "UPDATE session SET permission = ?1 WHERE id = ?2";
         home.machine.database().execute(set, [bad, &session]).unwrap();
@@ -99,7 +102,7 @@ fn what_is_not_safe_is_refused_and_changes_nothing() {
 }
 
 /// What came of a command that reaches out of the project: the tool's output.
-fn reach(home: &Home, app: &PathBuf, session: &str) -> String {
+fn reach(home: &Home, app: &Path, session: &str) -> String {
     home.machine.continue_session(app, session, "[[bash cat /etc/hostname]]\n[[say done]]", &[]);
     let export = home.machine.export(session);
     let messages = export["messages"].as_array().unwrap();
@@ -122,4 +125,30 @@ fn a_rule_holds_in_the_next_run_of_all_three_releases() {
         let export = home.machine.export(&session).to_string();
         assert!(export.contains(hostname.trim()), "{release:?}");
     }
+}
+
+#[test]
+fn a_question_cannot_hang_a_run_whatever_is_permitted() {
+    let (_model, mut home, app) = home(Release::New);
+    // As kugetsu starts a run; a session's own rules come after these.
+    home.machine
+        .set_env("OPENCODE_PERMISSION", r#"{"question":"deny","plan_enter":"deny","plan_exit":"deny"}"#);
+    let done = home.spawn_in(&app, None, &["init", "--json"]).wait(PATIENCE).expect_success();
+    let base = done.json()["base"].as_str().unwrap().to_owned();
+    let alone = home.kugetsu(&["--json", "permit", &base, "question", "*"]).expect_code(4);
+    assert!(error(&alone).contains("for ever"), "{}", alone.stdout);
+    let all = home.kugetsu(&["permit", &base, "*", "*"]).expect_success();
+    assert!(
+        all.stderr.contains("question") && all.stdout.lines().count() == 4,
+        "{}{}",
+        all.stdout,
+        all.stderr
+    );
+    let options = json!([{"label": "a", "description": "a"}, {"label": "b", "description": "b"}]);
+    let question = json!({"questions": [{"question": "Which?", "header": "h", "options": options}]});
+    let prompt = format!("[[tool question {question}]]\n[[say over]]");
+    home.machine.continue_session(&app, &base, &prompt, &[]);
+    assert!(home.machine.export(&base).to_string().contains("tool"));
+    // That it must ask for nothing else holds.
+    assert_eq!(reach(&home, &app, &base), "completed");
 }

@@ -1,6 +1,7 @@
 //! The manual in docs/ is what the program prints.
 
 use crate::support::machine::which;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
@@ -42,30 +43,24 @@ fn the_manual_has_every_verb_and_is_sound_roff() {
         .filter_map(|line| line.split_whitespace().next())
         .collect();
     assert!(verbs.len() > 10, "{help}");
-    let mandoc_like = |page: &str| {
-        let mut man = Command::new(which("man"));
-        let man = man
-            .args(["--warnings", "-E", "UTF-8", "-l", "-"])
-            .env("LC_ALL", "C.UTF-8")
-            .env("MANPAGER", "cat");
-        let mut man =
-            man.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-        std::io::Write::write_all(&mut man.stdin.take().unwrap(), page.as_bytes()).unwrap();
-        let output = man.wait_with_output().unwrap();
-        assert!(
-            output.status.success() && output.stderr.is_empty(),
-            "{}",
-            String::from_utf8_lossy(&output.stderr)
-        );
+    let typeset = |page: &str| {
+        let mut groff = Command::new(which("groff"));
+        // All warnings; no colours, no overstriking.
+        groff.args(["-man", "-k", "-ww", "-Tutf8", "-P-c", "-P-b", "-P-o", "-P-u"]);
+        groff.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut groff = groff.spawn().unwrap();
+        groff.stdin.take().unwrap().write_all(page.as_bytes()).unwrap();
+        let output = groff.wait_with_output().unwrap();
+        assert!(output.stderr.is_empty(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
-    let read = mandoc_like(&whole);
+    let read = typeset(&whole);
     for title in ["VERBS", "SESSION", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
         assert!(read.lines().any(|line| line == title), "{read}");
     }
     for verb in verbs {
-        assert!(read.contains(&format!("kugetsu man {verb}")) || read.contains(verb), "{verb}");
+        assert!(read.contains(verb), "{verb}");
         assert!(printed(&["man", verb]).contains(&format!("kugetsu\\-{verb}")), "{verb}");
     }
-    mandoc_like(&printed(&["man", "remote"]));
+    typeset(&printed(&["man", "remote"]));
 }

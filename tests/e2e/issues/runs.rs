@@ -163,6 +163,62 @@ fn what_is_taken_up_is_the_message_of_before() {
 }
 
 #[test]
+fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
+    let world = World::empty(Release::New);
+    world.home.machine.stand_in();
+    let (base, session) = (
+        world.home.machine.insert_empty_session(&world.project, "base"),
+        world.home.machine.insert_empty_session(&world.project, "14"),
+    );
+    let state = world.home.state();
+    std::fs::create_dir_all(state.join("sessions")).unwrap();
+    let index = format!(
+        "{{\"base\": \"{base}\", \"issues\": {{\"{ISSUE}\": \"github.com-shoko-kugetsu-14.json\"}}}}"
+    );
+    std::fs::write(state.join("index.json"), &index).unwrap();
+    let file = |kind: &str, issue: Value, session: &str| json!({"type": kind, "issue_ref": issue, "opencode_session_id": session, "created_at": "2026-03-30T12:05:11+02:00", "state": "idle"});
+    let path = state.join("sessions/github.com-shoko-kugetsu-14.json");
+    let before = file("forked", json!(ISSUE), &session);
+    std::fs::write(&path, before.to_string()).unwrap();
+    std::fs::write(state.join("sessions/base.json"), file("base", Value::Null, &base).to_string()).unwrap();
+
+    assert_eq!(world.listed(ISSUE)["state"], "idle");
+    world.kugetsu(&["continue", ISSUE, "go on"]).expect_success();
+    assert_eq!(world.listed(ISSUE)["message"], "go on");
+    assert_eq!(std::fs::read_to_string(state.join("index.json")).unwrap(), index);
+    let after: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for (field, value) in before.as_object().unwrap() {
+        assert_eq!(after[field], *value, "{field}");
+    }
+    world.kugetsu(&["start", "github.com/shoko/kugetsu#15", "hello"]).expect_success();
+    let index: Value = serde_json::from_slice(&std::fs::read(state.join("index.json")).unwrap()).unwrap();
+    assert_eq!(index["issues"][ISSUE], "github.com-shoko-kugetsu-14.json");
+    let new = index["issues"]["github.com/shoko/kugetsu#15"].as_str().unwrap();
+    let new: Value =
+        serde_json::from_slice(&std::fs::read(state.join("sessions").join(new)).unwrap()).unwrap();
+    assert_eq!((&new["type"], &new["issue_ref"]), (&json!("forked"), &json!("github.com/shoko/kugetsu#15")));
+    assert!(
+        new["opencode_session_id"].is_string() && new["created_at"].is_string() && new["state"] == "idle"
+    );
+}
+
+#[test]
+fn a_session_that_is_continued_elsewhere_moves_there() {
+    for release in Release::ALL {
+        let world = World::real(release);
+        world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+        let other = world.home.machine.project("other");
+        let other = other.to_str().unwrap();
+        world
+            .kugetsu(&["continue", ISSUE, "[[bash pwd >where]]\n[[say there]]", "--dir", other])
+            .expect_success();
+        let said = std::fs::read_to_string(std::path::Path::new(other).join("where")).unwrap();
+        assert_eq!(said.trim(), other, "{release:?}");
+        assert_eq!(world.listed(ISSUE)["directory"], other);
+    }
+}
+
+#[test]
 fn stop_leaves_nothing_of_a_run() {
     let world = World::real(Release::New);
     world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();

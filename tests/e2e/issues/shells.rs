@@ -51,7 +51,7 @@ impl Line {
         let quoted: Vec<String> = words.iter().map(|word| format!("'{word}'")).collect();
         let script = format!(
             "source <(kugetsu completions bash); COMP_WORDS=({}); COMP_CWORD={}; COMP_TYPE=9\n\
-             _clap_complete_kugetsu 2>/dev/null; for word in \"${{COMPREPLY[@]}}\"; do echo \"$word\"; done",
+             _clap_complete_kugetsu kugetsu \"${{COMP_WORDS[COMP_CWORD]}}\" 2>/dev/null; for word in \"${{COMPREPLY[@]}}\"; do echo \"$word\"; done",
             quoted.join(" "),
             words.len() - 1
         );
@@ -112,4 +112,5 @@ fn what_cannot_be_read_completes_nothing() {
     line.home.write_hosts("{");
     assert_eq!(line.bash(&["kugetsu", "continue", "1"]), [] as [&str; 0]);
     assert_eq!(line.bash(&["kugetsu", "remote", "b"]), [] as [&str; 0]);
+    assert_eq!(line.bash(&["kugetsu", "conti"]), ["continue"]);
 }

@@ -93,7 +93,9 @@ fn main() -> ExitCode {
             }
             name if CASES.iter().any(|case| case.name == name) => wanted.push(argument),
             _ => {
-                eprintln!("usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list");
+                eprintln!(
+                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list"
+                );
                 return ExitCode::from(2);
             }
         }

@@ -4,14 +4,13 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::clock;
 use crate::index::{Kind, timestamp};
-use crate::issue::{IssueRef, Remote};
+use crate::issue::Remote;
 use crate::text::plain;
 use crate::work::{self, HERE, Row, State, Survey};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
 use serde::Serialize;
 use std::borrow::Cow;
-use std::collections::HashSet;
 
 /// Lists the sessions of issues
 #[derive(Args)]
@@ -132,22 +131,28 @@ fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> 
 /// What each session is called, as short as can be: `#14` where that means it in this directory, and without the
 /// instance where all are of one.
 fn names(rows: &[Row], remote: Option<&Remote>) -> Vec<String> {
-    let issues: Vec<Option<IssueRef>> =
-        rows.iter().map(|row| row.issue.as_deref().and_then(|issue| issue.parse().ok())).collect();
-    let instances: HashSet<&str> = issues.iter().flatten().map(IssueRef::instance).collect();
-    let name = |row: &Row, issue: Option<&IssueRef>| match (issue, &row.issue) {
-        (Some(issue), _) if remote.is_some_and(|remote| is_of(issue, remote)) => {
-            format!("#{}", issue.number())
-        }
-        (Some(issue), _) if instances.len() < 2 => format!("{}#{}", issue.path(), issue.number()),
-        (_, Some(text)) => plain(text),
+    // Taken apart and not parsed: what stands in the index is an address, or nothing that could be typed.
+    let parts = |row: &Row| -> Option<(String, String, String)> {
+        let (instance, rest) = row.issue.as_deref()?.split_once('/')?;
+        let (path, number) = rest.rsplit_once('#')?;
+        Some((plain(instance), plain(path), plain(number)))
+    };
+    let parts: Vec<Option<(String, String, String)>> = rows.iter().map(parts).collect();
+    let mut instances = parts.iter().flatten().map(|(instance, ..)| instance);
+    let first = instances.next();
+    let several = instances.any(|instance| Some(instance) != first);
+    let is_here = |instance: &str, path: &str| {
+        remote.is_some_and(|remote| {
+            instance.eq_ignore_ascii_case(&remote.host) && path.eq_ignore_ascii_case(&remote.path)
+        })
+    };
+    let name = |(row, parts): (&Row, &Option<(String, String, String)>)| match (parts, &row.issue) {
+        (Some((instance, path, number)), _) if is_here(instance, path) => format!("#{number}"),
+        (Some((_, path, number)), _) if !several => format!("{path}#{number}"),
+        (_, Some(issue)) => plain(issue),
         (_, None) => "base".to_owned(),
     };
-    rows.iter().zip(&issues).map(|(row, issue)| name(row, issue.as_ref())).collect()
-}
-
-fn is_of(issue: &IssueRef, remote: &Remote) -> bool {
-    issue.instance().eq_ignore_ascii_case(&remote.host) && issue.path().eq_ignore_ascii_case(&remote.path)
+    rows.iter().zip(&parts).map(name).collect()
 }
 
 /// Columns of a text. Where it is ASCII, which is quickly seen, that is its length.
@@ -161,7 +166,13 @@ fn padded(text: &str, columns: usize) -> String {
 
 /// The beginning of `text` in so many columns.
 fn cut(text: &str, columns: usize) -> Cow<'_, str> {
-    if width(text) <= columns { Cow::Borrowed(text) } else { truncate_str(text, columns, "…") }
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    match text.get(..columns.saturating_sub(1)) {
+        Some(beginning) if text.is_ascii() => Cow::Owned(format!("{beginning}…")),
+        _ => truncate_str(text, columns, "…"),
+    }
 }
 
 /// The end of `text`, where the issue's number is, in so many columns.

@@ -21,6 +21,8 @@ pub(super) enum Exit {
     Refused,
     RunFailed,
     Interrupted,
+    /// That of another program.
+    Passed(i32),
 }
 
 impl From<Exit> for ExitCode {
@@ -33,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Refused => 4,
             Exit::RunFailed => 5,
             Exit::Interrupted => 130,
+            Exit::Passed(status) => u8::try_from(status).unwrap_or(1),
         })
     }
 }
@@ -98,7 +101,7 @@ impl CliError {
     /// The document that `--json` prints.
     pub(super) fn document(&self) -> impl Serialize + '_ {
         let kind = match self.exit {
-            Exit::Done | Exit::Failed => "failed",
+            Exit::Done | Exit::Failed | Exit::Passed(_) => "failed",
             Exit::Usage => "usage",
             Exit::Unreachable => "unreachable",
             Exit::Refused => "refused",

@@ -9,7 +9,7 @@ use crate::disk::{self, LOG_BYTES, LOG_FILES, RotatingLog};
 use crate::events::Event;
 use crate::index::timestamp;
 use crate::opencode::Database;
-use crate::process::Found;
+use crate::process::{Found, RUN_MARK};
 use crate::session::{Model, Setting};
 use crate::text::{harmless, plain};
 use crate::trip::{News, Observer as _};
@@ -114,14 +114,21 @@ async fn job(
         Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
     });
     let model = match given.model {
-        Some(model) => Some(Model { variant: given.variant, ..model }),
-        None => own.map(|model| Model { variant: given.variant.or_else(|| model.variant.clone()), ..model }),
+        Some(model) => Some(Model { variant: given.variant.clone(), ..model }),
+        None => own
+            .map(|model| Model { variant: given.variant.clone().or_else(|| model.variant.clone()), ..model }),
     };
     if let Some(agent) = &given.agent {
         let known = bench.program.agents(&PathBuf::from(&row.directory)).await?;
         if !known.contains(agent) {
             return Err(work::WorkError::UnknownAgent { name: plain(agent), known }.into());
         }
+    }
+    if model.is_none() && given.variant.is_some() {
+        return Err(CliError::usage(
+            "a variant needs a model, and this session has none yet",
+            "add --model PROVIDER/MODEL",
+        ));
     }
     let agent = given.agent.or_else(|| last.and_then(|user| user.agent.clone())).or(row.agent);
     let Target { name, session, file } = target;
@@ -135,6 +142,15 @@ async fn job(
 /// A directory as the user gave it: real and absolute.
 pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliError> {
     let path = context.working_directory().join(given);
+    if path.to_str().is_none() {
+        return Err(CliError::usage(
+            format!(
+                "the directory {} has a name that is not UTF-8, which opencode cannot keep",
+                path.display()
+            ),
+            "name another: --dir DIR",
+        ));
+    }
     Ok(std::fs::canonicalize(&path).map_err(|_| work::WorkError::NoDirectory { path })?)
 }
 
@@ -196,21 +212,23 @@ struct Refusal {
 
 /// Starts a run that this terminal has nothing to do with any more.
 fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
-    let files = RunFiles::new(&bench.kugetsu_home, &job.session);
     let failed = |error: std::io::Error| {
         CliError::failed("start", format!("the run could not be left alone: {error}"))
     };
-    disk::private_dir(files.directory()).map_err(work::WorkError::from)?;
-    let text = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
-    disk::write_atomic(&files.job(), &text).map_err(work::WorkError::from)?;
     let mut child = Command::new(&bench.kugetsu)
         .arg(DETACHED)
-        .arg(&job.session)
-        .stdin(Stdio::null())
+        // A run that was started from within another one is not a part of it.
+        .env_remove(RUN_MARK)
+        .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .map_err(failed)?;
+    // Through a pipe: what it works on is what this command was given, whoever else starts one now.
+    let text = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&text).map_err(failed)?;
+    }
     let mut line = String::new();
     if let Some(stdout) = child.stdout.take() {
         BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
@@ -236,18 +254,14 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
 
 /// Goes on with what [`leave`] has left.
 #[derive(Args)]
-pub(super) struct DetachedArgs {
-    session: String,
-}
+pub(super) struct DetachedArgs {}
 
-pub(super) async fn detached(arguments: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
+pub(super) async fn detached(_: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
     let failed = |error: std::io::Error| CliError::failed("start", error.to_string());
     // What ends the terminal or its session does not reach this one.
     rustix::process::setsid().map_err(|error| failed(error.into()))?;
     let bench = context.bench().await?;
-    let files = RunFiles::new(&bench.kugetsu_home, &arguments.session);
-    let text = std::fs::read(files.job()).map_err(failed)?;
-    let job: Job = serde_json::from_slice(&text).map_err(|error| failed(error.into()))?;
+    let job: Job = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| failed(error.into()))?;
     let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), Some(()))?;
     match work::run(&bench, &job, &shown, told_to_stop()).await {
         Ok(done) if done.trouble.is_some() => Ok(Exit::RunFailed),
@@ -275,10 +289,9 @@ pub(super) struct GuardArgs {
 }
 
 pub(super) async fn guard(arguments: GuardArgs) -> Result<Exit, CliError> {
-    let mark = work::mark(&arguments.session);
+    let mark = crate::process::run_mark(&arguments.session);
     match work::guard(arguments.parent, &mark, &arguments.program).await {
-        Ok(Some(status)) if status.success() => Ok(Exit::Done),
-        Ok(_) => Ok(Exit::Failed),
+        Ok(status) => Ok(Exit::Passed(status.map_or(143, work::exit))),
         Err(error) => Err(CliError::failed("run", format!("opencode could not be started: {error}"))),
     }
 }
@@ -341,6 +354,10 @@ impl Watcher for Shown {
                 found.pid
             ));
         }
+    }
+
+    fn unrecorded(&self, why: &work::WorkError) {
+        self.progress.say(&format!("the session's record could not be written: {why}"));
     }
 
     fn event(&self, event: &Event) {

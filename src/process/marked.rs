@@ -14,6 +14,14 @@ pub struct Mark {
     pub value: String,
 }
 
+/// What everything that a session's runs start carries.
+pub fn run_mark(session: &str) -> Mark {
+    Mark { name: RUN_MARK, value: session.to_owned() }
+}
+
+/// The variable of [`run_mark`].
+pub const RUN_MARK: &str = "KUGETSU_RUN";
+
 /// A process that carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Found {

@@ -4,4 +4,4 @@
 mod marked;
 mod tree;
 
-pub use marked::{Found, Mark, end_all, find};
+pub use marked::{Found, Mark, RUN_MARK, end_all, find, run_mark};

@@ -11,9 +11,10 @@ pub(super) fn prompt(
     if bare {
         return message.to_vec();
     }
+    let host = if host.contains(' ') { host.to_owned() } else { format!("the host {host}") };
     let branch = branch.map(|branch| format!(" The work is on the git branch {branch}.")).unwrap_or_default();
     let paragraph = format!(
-        "[This session has moved to the host {host}. It now works in {directory} there; the files of the machine \
+        "[This session has moved to {host}. It now works in {directory} there; the files of the machine \
          it came from are not on this host, so look before you rely on what was read earlier.{branch}]\n\n"
     );
     let mut prompt = paragraph.into_bytes();

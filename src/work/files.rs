@@ -37,11 +37,6 @@ impl RunFiles {
         self.directory.join("stderr")
     }
 
-    /// What a detached run is to do.
-    pub fn job(&self) -> PathBuf {
-        self.directory.join("job.json")
-    }
-
     /// Makes the directory.
     pub(super) fn make(&self) -> Result<(), WorkError> {
         Ok(disk::private_dir(&self.directory)?)

@@ -21,7 +21,7 @@ pub use guard::guard;
 pub use log::{LogReader, log_path};
 pub use make::make;
 pub use prune::{Item, Litter, Litters, Pruned, litter};
-pub use run::{Done, GUARD, Job, Watcher, run};
+pub use run::{Done, GUARD, Job, Watcher, exit, run};
 pub use state::{State, state_of};
 pub use stop::{Stopped, stop};
 pub use survey::{HERE, Row, Survey, survey};
@@ -29,7 +29,6 @@ pub use survey::{HERE, Row, Survey, survey};
 use crate::dispatch::Store as Dispatches;
 use crate::index::Store as Index;
 use crate::opencode::Program;
-use crate::process::Mark;
 use std::path::PathBuf;
 
 /// What work on this machine is done with.
@@ -46,9 +45,4 @@ pub struct Bench {
     pub index: Index,
     /// The trips, for those that have a session away.
     pub dispatches: Dispatches,
-}
-
-/// What everything that a session's runs start carries in its environment.
-pub fn mark(session: &str) -> Mark {
-    Mark { name: "KUGETSU_RUN", value: session.to_owned() }
 }

@@ -1,12 +1,12 @@
 //! A message is worked on in a session, on this machine.
 
-use super::{Bench, RunFiles, State, WorkError, mark};
+use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
 use crate::disk::{self, DiskError, Lock, session_lock};
 use crate::events::{Event, Lines, Outcome};
 use crate::index::timestamp;
 use crate::opencode::{self, Database};
-use crate::process::{Found, end_all, find};
+use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
 use crate::session::Setting;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
@@ -66,6 +66,8 @@ pub trait Watcher {
     fn began(&self);
     /// What an earlier run had left alive, and is ended now.
     fn remains(&self, found: &[Found]);
+    /// The run has ended, and the index could not be told.
+    fn unrecorded(&self, why: &WorkError);
     /// Something happened in the run.
     fn event(&self, event: &Event);
 }
@@ -83,7 +85,7 @@ pub async fn run(
 ) -> Result<Done, WorkError> {
     let _lock = claim(bench, job)?;
     check(bench, job).await?;
-    let mark = mark(&job.session);
+    let mark = run_mark(&job.session);
     let remains = find(&mark, None);
     if !remains.is_empty() {
         watcher.remains(&remains);
@@ -106,11 +108,19 @@ pub async fn run(
                 stopped = true;
                 end(&child);
             }
-            () = tokio::time::sleep(TICK) => events.take(watcher)?,
+            // What cannot be read now is read at the end; the run is not left alone for it.
+            () = tokio::time::sleep(TICK) => drop(events.take(watcher)),
         }
     };
+    if status.code().is_none() {
+        // The guard was killed, and what it guarded may be alive.
+        end_all(&mark, None, super::guard::GRACE);
+    }
     events.take(watcher)?;
-    note(bench, job, State::Idle)?;
+    // The work is done whether or not it can be written down.
+    if let Err(error) = note(bench, job, State::Idle) {
+        watcher.unrecorded(&error);
+    }
     let Events { outcome, reply, .. } = events;
     let trouble = match stopped {
         true => Some("it was stopped".to_owned()),
@@ -208,6 +218,8 @@ fn spawn(bench: &Bench, job: &Job, files: &RunFiles) -> Result<Child, WorkError>
     command
         .env("OPENCODE_PERMISSION", opencode::permission(&serde_json::Map::new(), false))
         .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
+        // A run that was started from within another one is not a part of it.
+        .env_remove(RUN_MARK)
         .env("PWD", &job.directory)
         .current_dir(&job.directory)
         .stdin(stdin)
@@ -226,7 +238,8 @@ fn end(child: &Child) {
     }
 }
 
-fn exit(status: ExitStatus) -> i32 {
+/// The exit status as a shell tells it: 128 and the signal, where one ended the program.
+pub fn exit(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }

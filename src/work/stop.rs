@@ -1,9 +1,9 @@
 //! A run is ended cleanly, with everything that it started.
 
 use super::guard::GRACE;
-use super::{Bench, WorkError, mark};
+use super::{Bench, WorkError};
 use crate::disk::{Lock, session_lock};
-use crate::process::{Found, end_all};
+use crate::process::{Found, end_all, run_mark};
 use crate::work::State;
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
@@ -46,13 +46,18 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
             let _ = kill_process(pid, Signal::TERM);
         }
         let patience = GRACE + Duration::from_secs(10);
-        drop(Lock::exclusive_within(&path, "stop", patience)?);
-        survivors(end_all(&mark(session), None, GRACE))?;
+        let Some(_free) = Lock::exclusive_within(&path, "stop", patience)? else {
+            return Err(WorkError::Survived {
+                name: name.to_owned(),
+                survivors: vec![format!("kugetsu ({})", holder.pid)],
+            });
+        };
+        survivors(end_all(&run_mark(session), None, GRACE))?;
         Stopped::Run
-    } else if crate::process::find(&mark(session), None).is_empty() {
+    } else if crate::process::find(&run_mark(session), None).is_empty() {
         return Err(WorkError::NothingRuns { name: name.to_owned() });
     } else {
-        survivors(end_all(&mark(session), None, GRACE))?;
+        survivors(end_all(&run_mark(session), None, GRACE))?;
         Stopped::Remains
     };
     if let Some(file) = file {

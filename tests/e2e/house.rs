@@ -36,6 +36,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
             "hosts",
             "opencode",
             "prepare",
+            "process",
             "session",
             "text",
             "transport",

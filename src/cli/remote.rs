@@ -9,6 +9,7 @@ use super::session::{self, Resolved};
 use crate::clock;
 use crate::dispatch::{Mode, Record, State};
 use crate::hosts::HostEntry;
+use crate::index::timestamp;
 use crate::session::Model;
 use crate::text::{plain, quoted};
 use crate::transport::ConnectError;
@@ -99,8 +100,8 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let request = Request {
         message,
         host,
-        session: resolved.session,
-        issue: resolved.issue,
+        session: resolved.session.clone(),
+        issue: resolved.issue.clone(),
         mode,
         directory: arguments.dir,
         agent: arguments.agent,
@@ -128,6 +129,9 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let stays = mode == Mode::OneWay || arguments.detach;
     let work = async {
         let mut trip = request.launch(&tools).await?;
+        if let Some(file) = &resolved.file {
+            note(context, file, &request.message);
+        }
         if !stays {
             complete(&tools, &mut trip, arguments.timeout).await?;
         }
@@ -148,6 +152,18 @@ async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
     let (session, file) = crate::work::make(&bench, &issue, &directory).await?;
     context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
+}
+
+/// Writes down in the index what the session is at. A run that was left here is taken over by the trip.
+fn note(context: &Context, file: &str, message: &[u8]) {
+    let noted = context.index().change("remote", file, |file| {
+        file.state = Some("idle".to_owned());
+        file.last_activity = Some(timestamp(clock::now_ms()));
+        file.message = Some(plain(&String::from_utf8_lossy(message)));
+    });
+    if let Err(error) = noted {
+        context.ui.note(&format!("the session's record could not be written: {error}"));
+    }
 }
 
 /// Waits for a trip's run and brings the session home.

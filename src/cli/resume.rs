@@ -33,6 +33,17 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
     let files = RunFiles::new(&bench.kugetsu_home, &target.session);
     let words = match &arguments.message {
         Some(given) => message::read(Some(given))?,
+        // What came to its end is not done once more.
+        None if !is_left(context, &bench.database, &target)? => {
+            return Err(CliError {
+                hint: Some(format!("say what to do now: kugetsu continue '{}' \"…\"", target.name)),
+                ..CliError::new(
+                    Exit::Refused,
+                    "resolve",
+                    format!("{} was not left in the middle of a run", target.name),
+                )
+            });
+        }
         None => std::fs::read(files.prompt()).map_err(|_| {
             CliError::usage(
                 format!("nothing was being done in {} that could be taken up", target.name),
@@ -41,6 +52,16 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
         })?,
     };
     work(context, &bench, target, words, arguments.work).await
+}
+
+/// Whether the session's run was cut short, or goes on (which is refused later, by its lock).
+fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Result<bool, CliError> {
+    let Some(name) = &target.file else { return Ok(true) };
+    let file = context.index().read(name).map_err(crate::work::WorkError::from)?;
+    let recorded = file.and_then(|file| file.state);
+    let exists = Database::open(database)?.session(&target.session)?.is_some();
+    let state = state_of(context.kugetsu_home(), &target.session, recorded.as_deref(), exists);
+    Ok(matches!(state, State::Left | State::Used))
 }
 
 /// The sessions whose run was cut short.

@@ -6,7 +6,6 @@ use super::work::{Target, WorkArgs, directory, work};
 use super::{message, session};
 use crate::work as local;
 use clap::Args;
-use std::io::IsTerminal as _;
 use std::path::Path;
 
 /// Makes an issue's session from the base, and works on a message in it
@@ -23,7 +22,7 @@ pub(super) struct StartArgs {
 pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit, CliError> {
     let issue = session::issue(context, &arguments.issue)?;
     // Read before anything is made: bad words should not leave a session behind.
-    let given = arguments.message.is_some() || !std::io::stdin().is_terminal();
+    let given = arguments.message.is_some() || message::is_piped();
     let words = if given { Some(message::read(arguments.message.as_deref())?) } else { None };
     let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
     let bench = context.bench().await?;

@@ -129,7 +129,7 @@ fn sleeping(world: &World) -> usize {
     let processes = world.home.machine.processes();
     let commands =
         processes.iter().filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok());
-    commands.filter(|command| command.starts_with("sleep\0600")).count()
+    commands.filter(|command| command.starts_with("sleep\u{0}600")).count()
 }
 
 #[test]
@@ -249,6 +249,38 @@ fn a_detached_run_ends_by_itself_and_is_refused_while_another_goes_on() {
         other => Err(format!("{other:?}")),
     });
     world.nothing_runs();
+}
+
+#[test]
+fn what_came_to_its_end_is_not_done_once_more() {
+    let world = World::quick();
+    world.kugetsu(&["start", ISSUE, "first"]).expect_success();
+    let refused = world.kugetsu(&["resume", ISSUE]).expect_code(4);
+    assert!(refused.stderr.contains("kugetsu continue"), "{}", refused.stderr);
+    let blank = world.kugetsu(&["start", "github.com/a/b#3", " "]).expect_code(2);
+    assert!(blank.stderr.contains("empty"), "{}", blank.stderr);
+    assert_eq!(world.home.machine.asked(), ["first"]);
+    let list = world.kugetsu(&["list", "--json"]).expect_success().json();
+    assert!(
+        list.as_array().unwrap().iter().all(|row| row["issue"] != "github.com/a/b#3"),
+        "nothing was made"
+    );
+}
+
+#[test]
+fn a_run_that_another_run_began_is_not_a_part_of_it() {
+    let world = World::real(Release::New);
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let other = "github.com/shoko/kugetsu#15";
+    let inner = format!("{KUGETSU} start '{other}' 'hold on' --detach </dev/null");
+    world.kugetsu(&["continue", ISSUE, &format!("[[bash {inner}]]\n[[say ordered]]")]).expect_success();
+    until(Duration::from_secs(60), || match world.listed(other)["state"].as_str() {
+        Some("idle") => Ok(()),
+        state => Err(format!("{state:?}")),
+    });
+    assert!(world.model.prompts().iter().any(|asked| asked.user_text().contains("hold on")));
+    let again = world.kugetsu(&["continue", ISSUE, "[[say and again]]"]).expect_success();
+    assert!(!again.stderr.contains("earlier run"), "{}", again.stderr);
 }
 
 #[test]

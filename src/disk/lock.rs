@@ -42,8 +42,6 @@ impl Drop for Lock {
     fn drop(&mut self) {
         // Closing alone would leave the lock to a child that another thread is just forking.
         // Where unlocking fails, closing follows at once.
-        // Whoever locks next is not taken for us until it has signed.
-        let _ = self.file.set_len(0);
         let _ = self.file.unlock();
     }
 }

@@ -35,6 +35,19 @@ pub fn plain_bytes(bytes: &[u8]) -> String {
     plain(&String::from_utf8_lossy(bytes.get(..LONGEST * 4).unwrap_or(bytes)))
 }
 
+/// Why a message cannot reach a model as it is; `None` if it can.
+pub fn wrong_with_message(message: &[u8]) -> Option<&'static str> {
+    if message.iter().all(u8::is_ascii_whitespace) {
+        Some("the message is empty")
+    } else if message.contains(&0) {
+        Some("the message holds a NUL character, which opencode would not pass on")
+    } else if std::str::from_utf8(message).is_err() {
+        Some("the message is not UTF-8 text, which opencode would change")
+    } else {
+        None
+    }
+}
+
 /// `text` with its lines kept and every other control character left out, as an answer is shown.
 pub fn harmless(text: &str) -> String {
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()

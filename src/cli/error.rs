@@ -181,7 +181,6 @@ impl From<WorkError> for CliError {
             WorkError::NothingRuns { .. } => {
                 (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned()))
             }
-            WorkError::Message(_) => (Exit::Usage, "arguments", None),
             WorkError::Index(_) | WorkError::Store(_) | WorkError::Disk(_) => (Exit::Failed, "record", None),
             _ => (Exit::Failed, "run", None),
         };

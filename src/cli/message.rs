@@ -12,16 +12,10 @@ const LONGEST: u64 = 16 << 20;
 /// None; an empty one; what is no text. Asked before anything is made, so that bad words leave nothing behind.
 pub(super) fn read(argument: Option<&str>) -> Result<Vec<u8>, CliError> {
     let message = take(argument)?;
-    let wrong = if message.iter().all(u8::is_ascii_whitespace) {
-        "the message is empty"
-    } else if message.contains(&0) {
-        "the message holds a NUL character, which opencode would not pass on"
-    } else if std::str::from_utf8(&message).is_err() {
-        "the message is not UTF-8 text, which opencode would change"
-    } else {
-        return Ok(message);
-    };
-    Err(CliError::usage(wrong, "say in words what is to be done"))
+    match crate::text::wrong_with_message(&message) {
+        Some(wrong) => Err(CliError::usage(wrong, "say in words what is to be done")),
+        None => Ok(message),
+    }
 }
 
 /// Whether something is piped in, or a file is given, as standard input. `/dev/null` and a terminal are neither.

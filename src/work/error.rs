@@ -53,9 +53,6 @@ pub enum WorkError {
         /// Its id.
         session: String,
     },
-    /// The message cannot be given to opencode.
-    #[error("{0}")]
-    Message(&'static str),
     /// opencode takes another agent silently where it does not know one.
     #[error("opencode has no agent {name}")]
     UnknownAgent {

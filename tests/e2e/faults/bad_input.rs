@@ -26,16 +26,16 @@ fn a_message_that_cannot_arrive_is_refused() {
     let no_message = scene.fault(&scene.remote(&[]));
     no_message.is(2, "usage", "arguments").says(&["no message", "pipe it in"]);
     for blank in ["", "  ", "\n\t \n"] {
-        scene.fault(&scene.remote(&[blank])).is(2, "usage", "resolve").says(&["the message is empty"]);
+        scene.fault(&scene.remote(&[blank])).is(2, "usage", "arguments").says(&["the message is empty"]);
         scene
             .fault_reading(blank.as_bytes(), &scene.remote(&["-"]))
-            .is(2, "usage", "resolve")
+            .is(2, "usage", "arguments")
             .says(&["the message is empty"]);
     }
     let nul = scene.fault_reading(b"before\0after", &scene.remote(&["-"]));
-    nul.is(2, "usage", "resolve").says(&["NUL"]);
+    nul.is(2, "usage", "arguments").says(&["NUL"]);
     let binary = scene.fault_reading(b"caf\xe9", &scene.remote(&[]));
-    binary.is(2, "usage", "resolve").says(&["UTF-8"]);
+    binary.is(2, "usage", "arguments").says(&["UTF-8"]);
     let huge = vec![b'x'; (16 << 20) + 1];
     scene.fault_reading(&huge, &scene.remote(&["-"])).is(2, "usage", "arguments").says(&["16 MiB", "file"]);
     assert_eq!(scene.host().sshd.connections(), 0);

@@ -8,10 +8,13 @@ use super::progress::Progress;
 use crate::disk;
 use crate::dispatch::Store;
 use crate::hosts::{self, HostEntry, Hosts, Lookup, SearchPath};
+use crate::index;
+use crate::issue::{self, Remote, RemoteError};
 use crate::opencode::{Program, Surroundings};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
 use crate::trip::Tools;
+use crate::work::{Bench, WorkError};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -44,6 +47,12 @@ impl Context {
     /// The records.
     pub(super) fn store(&self) -> Store {
         Store::new(&self.kugetsu_home)
+    }
+
+    /// The repository whose issues are meant where only a number is given.
+    pub(super) fn remote(&self) -> Result<Remote, RemoteError> {
+        let remote = issue::remote_of(&self.working_directory)?;
+        Ok(remote.behind(|alias| ssh::hostname(alias, &self.user_home)))
     }
 
     /// The hosts of all hosts.json; what is odd about them is said.
@@ -80,8 +89,39 @@ impl Context {
         })
     }
 
-    /// What a trip is made with.
-    pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
+    /// The sessions of issues.
+    pub(super) fn index(&self) -> index::Store {
+        index::Store::new(&self.kugetsu_home)
+    }
+
+    /// kugetsu's home.
+    pub(super) fn kugetsu_home(&self) -> &Path {
+        &self.kugetsu_home
+    }
+
+    /// Where the user stands.
+    pub(super) fn working_directory(&self) -> &Path {
+        &self.working_directory
+    }
+
+    /// What work on this machine is done with.
+    pub(super) async fn bench(&self) -> Result<Bench, CliError> {
+        let (program, database) = self.opencode().await?;
+        disk::private_dir(&self.kugetsu_home).map_err(WorkError::from)?;
+        let kugetsu = std::env::current_exe()
+            .map_err(|error| CliError::failed("start", format!("kugetsu does not find itself: {error}")))?;
+        Ok(Bench {
+            kugetsu_home: self.kugetsu_home.clone(),
+            kugetsu,
+            program,
+            database,
+            index: self.index(),
+            dispatches: self.store(),
+        })
+    }
+
+    /// The local opencode, and where its database is.
+    pub(super) async fn opencode(&self) -> Result<(Program, PathBuf), CliError> {
         let (path, explicit) = (variable("PATH"), variable("KUGETSU_OPENCODE"));
         let (data_home, database) = (variable("XDG_DATA_HOME"), variable("OPENCODE_DB"));
         let surroundings = Surroundings {
@@ -93,6 +133,12 @@ impl Context {
         };
         let program = Program::locate(surroundings)?;
         let database = program.db_path(surroundings).await?;
+        Ok((program, database))
+    }
+
+    /// What a trip is made with.
+    pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
+        let (program, database) = self.opencode().await?;
         disk::private_dir(&self.kugetsu_home)
             .map_err(|error| CliError::new(Exit::Failed, "record", error.to_string()))?;
         Ok(Tools {

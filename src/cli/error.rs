@@ -1,8 +1,13 @@
 //! Errors as a person and a script get to read them.
 
+use crate::disk::DiskError;
 use crate::hosts::HostsError;
+use crate::index::IndexError;
 use crate::opencode::{DatabaseError, ProgramError};
+use crate::text::quoted;
 use crate::trip::{Kind, TripError};
+use crate::work::WorkError;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
 use std::process::ExitCode;
 
@@ -16,6 +21,8 @@ pub(super) enum Exit {
     Refused,
     RunFailed,
     Interrupted,
+    /// That of another program.
+    Passed(i32),
 }
 
 impl From<Exit> for ExitCode {
@@ -28,6 +35,7 @@ impl From<Exit> for ExitCode {
             Exit::Refused => 4,
             Exit::RunFailed => 5,
             Exit::Interrupted => 130,
+            Exit::Passed(status) => u8::try_from(status).unwrap_or(1),
         })
     }
 }
@@ -78,15 +86,22 @@ impl CliError {
     pub(super) fn from_clap(error: &clap::Error) -> Self {
         let text = error.to_string();
         let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
-        let hint = lines.find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
-        Self { hint: hint.map(str::to_owned), ..Self::new(Exit::Usage, "arguments", message) }
+        let mut message = lines.next().unwrap_or_default().trim_start_matches("error: ").to_owned();
+        if message.ends_with(':') {
+            // What is missing stands on lines of its own, up to the usage.
+            let missing: Vec<&str> = lines.by_ref().take_while(|line| line.starts_with('<')).collect();
+            message = format!("{message} {}", missing.join(", "));
+        }
+        let hint =
+            text.lines().map(str::trim).find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
+        let hint = eaten(error).or(hint).map(str::to_owned);
+        Self { hint, ..Self::new(Exit::Usage, "arguments", message) }
     }
 
     /// The document that `--json` prints.
     pub(super) fn document(&self) -> impl Serialize + '_ {
         let kind = match self.exit {
-            Exit::Done | Exit::Failed => "failed",
+            Exit::Done | Exit::Failed | Exit::Passed(_) => "failed",
             Exit::Usage => "usage",
             Exit::Unreachable => "unreachable",
             Exit::Refused => "refused",
@@ -100,6 +115,19 @@ impl CliError {
         let Self { step, message, retryable, .. } = self;
         Document { error: Body { kind, step, message, hint, retryable: *retryable } }
     }
+}
+
+/// What to say where an issue is missing: the shell may have taken it away.
+pub(super) fn eaten(error: &clap::Error) -> Option<&'static str> {
+    let missing = match (error.kind(), error.get(ContextKind::InvalidArg)) {
+        (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) => missing,
+        _ => return None,
+    };
+    let is_issue = |name: &String| name.contains("ISSUE") || name.contains("SESSION");
+    missing
+        .iter()
+        .any(is_issue)
+        .then_some("an unquoted #14 is a comment to the shell and never gets here: write '#14', or 14")
 }
 
 impl From<TripError> for CliError {
@@ -121,6 +149,45 @@ impl From<TripError> for CliError {
     }
 }
 
+impl From<WorkError> for CliError {
+    fn from(error: WorkError) -> Self {
+        let (exit, step, hint) = match &error {
+            WorkError::Busy { name, .. } => (
+                Exit::Refused,
+                "lock",
+                Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")),
+            ),
+            WorkError::Away { dispatch, .. } => {
+                (Exit::Refused, "lock", Some(format!("bring it home: kugetsu wait {dispatch}")))
+            }
+            WorkError::Started { issue } => {
+                (Exit::Refused, "resolve", Some(format!("go on with it: kugetsu continue '{issue}' \"…\"")))
+            }
+            WorkError::NoBase => (Exit::Refused, "resolve", Some("make one: kugetsu init".to_owned())),
+            WorkError::BaseLost { .. } => {
+                (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
+            }
+            WorkError::SessionLost { name, .. } => (
+                Exit::Refused,
+                "resolve",
+                Some(format!("forget it, and start anew: kugetsu destroy '{name}'")),
+            ),
+            WorkError::UnknownAgent { known, .. } => {
+                (Exit::Refused, "check", Some(format!("choose one: --agent {}", known.join("|"))))
+            }
+            WorkError::NoDirectory { .. } => {
+                (Exit::Refused, "check", Some("make it, or restore it from where it went".to_owned()))
+            }
+            WorkError::NothingRuns { .. } => {
+                (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned()))
+            }
+            WorkError::Index(_) | WorkError::Store(_) | WorkError::Disk(_) => (Exit::Failed, "record", None),
+            _ => (Exit::Failed, "run", None),
+        };
+        Self { hint, ..Self::new(exit, step, error.to_string()) }
+    }
+}
+
 impl From<HostsError> for CliError {
     fn from(error: HostsError) -> Self {
         TripError::Hosts(error).into()
@@ -136,5 +203,31 @@ impl From<ProgramError> for CliError {
 impl From<DatabaseError> for CliError {
     fn from(error: DatabaseError) -> Self {
         TripError::Database(error).into()
+    }
+}
+
+impl From<DiskError> for CliError {
+    fn from(error: DiskError) -> Self {
+        TripError::Disk(error).into()
+    }
+}
+
+impl From<IndexError> for CliError {
+    fn from(error: IndexError) -> Self {
+        let (exit, hint) = match &error {
+            IndexError::Disk(_) => (Exit::Failed, None),
+            IndexError::Damaged { path, .. } => {
+                let path = quoted(&path.display().to_string());
+                (
+                    Exit::Failed,
+                    Some(format!("see what is wrong with it, or move it away: mv {path} {path}.bad")),
+                )
+            }
+            IndexError::Newer { .. } => (Exit::Failed, Some("use that newer kugetsu".to_owned())),
+            IndexError::Busy { .. } => (Exit::Refused, Some("try again".to_owned())),
+            IndexError::Known { .. } => (Exit::Refused, None),
+        };
+        let retryable = matches!(error, IndexError::Busy { .. });
+        Self { hint, retryable, ..Self::new(exit, "index", error.to_string()) }
     }
 }

@@ -7,7 +7,25 @@ use std::io::{IsTerminal as _, Read as _};
 const LONGEST: u64 = 16 << 20;
 
 /// The message's bytes: the argument, or standard input for `-` or for none with something piped in.
+///
+/// # Errors
+/// None; an empty one; what is no text. Asked before anything is made, so that bad words leave nothing behind.
 pub(super) fn read(argument: Option<&str>) -> Result<Vec<u8>, CliError> {
+    let message = take(argument)?;
+    match crate::text::wrong_with_message(&message) {
+        Some(wrong) => Err(CliError::usage(wrong, "say in words what is to be done")),
+        None => Ok(message),
+    }
+}
+
+/// Whether something is piped in, or a file is given, as standard input. `/dev/null` and a terminal are neither.
+pub(super) fn is_piped() -> bool {
+    use std::os::unix::fs::FileTypeExt as _;
+    let input = std::fs::metadata("/dev/stdin").map(|input| input.file_type());
+    input.is_ok_and(|input| input.is_fifo() || input.is_file() || input.is_socket())
+}
+
+fn take(argument: Option<&str>) -> Result<Vec<u8>, CliError> {
     if let Some(text) = argument.filter(|text| *text != "-") {
         return Ok(text.as_bytes().to_vec());
     }

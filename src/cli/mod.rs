@@ -1,16 +1,29 @@
 //! The only layer that prints, reads the environment, or picks an exit status. One verb, one file.
 
 mod asker;
+mod completions;
 mod context;
+mod continue_;
+mod destroy;
 mod error;
 mod hosts;
+mod init;
 mod interrupt;
+mod list;
+mod logs;
+mod man;
 mod message;
 mod output;
+mod permit;
 mod progress;
+mod prune;
 mod remote;
+mod resume;
 mod session;
+mod start;
+mod stop;
 mod wait;
+mod work;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use context::Context;
@@ -59,11 +72,30 @@ enum Verb {
     Remote(remote::RemoteArgs),
     Wait(wait::WaitArgs),
     Hosts(hosts::HostsArgs),
+    Init(init::InitArgs),
+    Start(start::StartArgs),
+    Continue(continue_::ContinueArgs),
+    Resume(resume::ResumeArgs),
+    Stop(stop::StopArgs),
+    List(list::ListArgs),
+    Logs(logs::LogsArgs),
+    Permit(permit::PermitArgs),
+    Prune(prune::PruneArgs),
+    Destroy(destroy::DestroyArgs),
+    Completions(completions::CompletionsArgs),
+    Man(man::ManArgs),
+    #[command(name = crate::work::GUARD, hide = true)]
+    Guard(work::GuardArgs),
+    #[command(name = work::DETACHED, hide = true)]
+    Detached(work::DetachedArgs),
 }
 
 /// Runs kugetsu with this process's arguments.
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
+    if let Some(exit) = completions::answer(&arguments) {
+        return exit.into();
+    }
     let json = arguments.iter().any(|argument| argument == "--json");
     let cli = match Cli::try_parse_from(&arguments) {
         Ok(cli) => cli,
@@ -74,6 +106,9 @@ pub fn main() -> ExitCode {
         Err(error) => {
             // Its own printing knows about help, colours and where each belongs.
             let _ = error.print();
+            if let Some(hint) = error::eaten(&error) {
+                Ui::new(&Global::default()).line(&format!("\n{hint}"));
+            }
             return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
         }
     };
@@ -90,6 +125,20 @@ pub fn main() -> ExitCode {
             Verb::Remote(arguments) => remote::run(arguments, &context).await,
             Verb::Wait(arguments) => wait::run(arguments, &context).await,
             Verb::Hosts(arguments) => hosts::run(&arguments, &context),
+            Verb::Init(arguments) => init::run(arguments, &context).await,
+            Verb::Start(arguments) => start::run(arguments, &context).await,
+            Verb::Continue(arguments) => continue_::run(arguments, &context).await,
+            Verb::Resume(arguments) => resume::run(arguments, &context).await,
+            Verb::Stop(arguments) => stop::run(arguments, &context).await,
+            Verb::List(arguments) => list::run(arguments, &context).await,
+            Verb::Logs(arguments) => logs::run(arguments, &context).await,
+            Verb::Permit(arguments) => permit::run(arguments, &context).await,
+            Verb::Prune(arguments) => prune::run(arguments, &context).await,
+            Verb::Destroy(arguments) => destroy::run(arguments, &context).await,
+            Verb::Completions(arguments) => completions::run(arguments, &context),
+            Verb::Man(arguments) => man::run(arguments, &context),
+            Verb::Guard(arguments) => work::guard(arguments).await,
+            Verb::Detached(arguments) => work::detached(arguments, &context).await,
         }
     });
     // A worker may still sit in a call on a connection that nobody waits for any more.

@@ -39,6 +39,12 @@ impl Ui {
         if self.live { usize::from(Term::stderr().size().1).max(20) } else { COLUMNS }
     }
 
+    /// Columns of the terminal that standard output is.
+    pub(super) fn answer_columns(&self) -> usize {
+        let stdout = Term::stdout();
+        if stdout.is_term() { usize::from(stdout.size().1).max(20) } else { COLUMNS }
+    }
+
     fn style(&self) -> Style {
         Style::new().for_stderr().force_styling(self.colour)
     }

@@ -1,7 +1,8 @@
 //! A trip, shown on standard error while it goes on.
 
 use super::output::Ui;
-use crate::dispatch::Step;
+use super::session::short as short_issue;
+use crate::dispatch::{Record, Step};
 use crate::events::{Event, ToolCall};
 use crate::text::{harmless, plain};
 use crate::trip::{News, Observer};
@@ -94,6 +95,11 @@ impl Progress {
         let mut shown = self.lock();
         self.flush(&mut shown);
         self.print(&shown, line);
+    }
+
+    /// Something goes on from here that takes its time.
+    pub(super) fn working(&self, words: &str) {
+        self.spin(&mut self.lock(), words);
     }
 
     fn print(&self, shown: &Shown, line: &str) {
@@ -191,6 +197,18 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
+/// What the user knows a session by: its issue's number and its title.
+fn heading(record: &Record) -> String {
+    let title = plain(&record.title);
+    match &record.issue {
+        // An issue's session is titled after it until it has a title of its own.
+        Some(issue) if title.is_empty() || title == *issue => issue.clone(),
+        Some(issue) => format!("{} {title}", short_issue(issue)),
+        None if title.is_empty() => record.session.clone(),
+        None => title,
+    }
+}
+
 /// One line for a tool call: mark, tool, title, and its outcome at the right.
 fn tool_line(ui: &Ui, call: &ToolCall) -> String {
     let took =
@@ -235,9 +253,7 @@ impl Observer for Progress {
         match news {
             News::Recorded(record) => {
                 shown.dispatch = Some(record.id.clone());
-                let title = plain(&record.title);
-                let head =
-                    format!("{} → {}", if title.is_empty() { &record.session } else { &title }, record.host);
+                let head = format!("{} → {}", heading(record), record.host);
                 let head = truncate_str(&head, self.ui.columns(), "…").into_owned();
                 self.print(shown, &self.ui.strong(&head));
                 if self.ui.verbose {

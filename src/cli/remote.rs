@@ -3,18 +3,22 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
+use super::message;
 use super::progress::{Progress, short};
-use super::{message, session};
+use super::session::{self, Resolved};
 use crate::clock;
 use crate::dispatch::{Mode, Record, State};
 use crate::hosts::HostEntry;
+use crate::index::timestamp;
 use crate::session::Model;
-use crate::text::plain;
+use crate::text::{plain, quoted};
 use crate::transport::ConnectError;
 use crate::trip::{DryRun, Report, Request, Tools, Trip, TripError};
+use crate::work::WorkError;
 use clap::{Args, ValueEnum};
 use indicatif::HumanBytes;
 use serde::Serialize;
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +27,7 @@ use std::time::Duration;
 pub(super) struct RemoteArgs {
     /// A name from hosts.json, or any alias that ssh knows
     host: String,
-    /// The session: an opencode session id (ses_…)
+    /// The session: '#14' or 14, user/repo#14, instance/user/repo#14, an issue's URL, or ses_…
     session: Option<String>,
     /// What to do there; `-`, or nothing with something piped in, reads it from standard input
     message: Option<String>,
@@ -57,6 +61,9 @@ pub(super) struct RemoteArgs {
     /// Send the message alone, without the paragraph about the host
     #[arg(long)]
     bare: bool,
+    /// Make the issue's session from the base first; nothing is run here
+    #[arg(long, conflicts_with = "dry_run")]
+    start: bool,
     /// Look at the host and say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -72,20 +79,29 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let Some(session) = &arguments.session else {
         return Err(CliError::usage(
             format!("no session after the host {}", plain(&arguments.host)),
-            "quote it if it begins with #, which starts a comment in most shells: kugetsu remote HOST '#14' \"…\"",
+            format!(
+                "an unquoted #14 is a comment to the shell and never gets here: kugetsu remote {} '#14' \"…\", or 14",
+                quoted(&plain(&arguments.host))
+            ),
         ));
     };
-    let session = session::parse(session)?;
     let (host, nearest) = context.host(&arguments.host)?;
+    // Read before anything is made: bad words should not leave a session behind.
+    let message = message::read(arguments.message.as_deref())?;
+    let resolved = match arguments.start {
+        true => start(context, session).await?,
+        false => session::resolve(context, session)?,
+    };
     let mode = match arguments.mode {
         Some(ModeArg::RoundTrip) => Mode::RoundTrip,
         _ if arguments.round_trip => Mode::RoundTrip,
         _ => Mode::OneWay,
     };
     let request = Request {
-        message: message::read(arguments.message.as_deref())?,
+        message,
         host,
-        session,
+        session: resolved.session.clone(),
+        issue: resolved.issue.clone(),
         mode,
         directory: arguments.dir,
         agent: arguments.agent,
@@ -96,7 +112,13 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     };
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let unknown = |error| unknown_host(error, &request.host, nearest.clone());
+    // An issue's session that opencode lost is another matter than an id that was mistyped.
+    let unknown = |error| match (unknown_host(error, &request.host, nearest.clone()), &request.issue) {
+        (TripError::UnknownSession { session }, Some(issue)) => {
+            WorkError::SessionLost { name: issue.clone(), session }.into()
+        }
+        (error, _) => to_be_taken_up(error, context, &progress),
+    };
     if arguments.dry_run {
         let dry = interruptible(&progress, request.dry_run(&tools)).await;
         progress.clear();
@@ -107,6 +129,9 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let stays = mode == Mode::OneWay || arguments.detach;
     let work = async {
         let mut trip = request.launch(&tools).await?;
+        if let Some(file) = &resolved.file {
+            note(context, file, &request.message);
+        }
         if !stays {
             complete(&tools, &mut trip, arguments.timeout).await?;
         }
@@ -115,8 +140,30 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let trip = interruptible(&progress, work).await;
     progress.clear();
     let trip = trip.ok_or_else(|| interrupted(context, &progress))?;
-    let trip = trip.map_err(|error| to_be_taken_up(unknown(error), context, &progress))?;
+    let trip = trip.map_err(unknown)?;
     Ok(conclude(context, trip.record(), &trip.report()))
+}
+
+/// Makes the session of an issue, to be worked on elsewhere.
+async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
+    let issue = session::issue(context, text)?;
+    let bench = context.bench().await?;
+    let directory = super::work::directory(context, Path::new("."))?;
+    let (session, file) = crate::work::make(&bench, &issue, &directory).await?;
+    context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
+    Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
+}
+
+/// Writes down in the index what the session is at. A run that was left here is taken over by the trip.
+fn note(context: &Context, file: &str, message: &[u8]) {
+    let noted = context.index().change("remote", file, |file| {
+        file.state = Some("idle".to_owned());
+        file.last_activity = Some(timestamp(clock::now_ms()));
+        file.message = Some(plain(&String::from_utf8_lossy(message)));
+    });
+    if let Err(error) = noted {
+        context.ui.note(&format!("the session's record could not be written: {error}"));
+    }
 }
 
 /// Waits for a trip's run and brings the session home.
@@ -216,6 +263,7 @@ pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> E
 #[derive(Serialize)]
 struct DryDocument<'a> {
     session: &'a str,
+    issue: Option<&'a str>,
     title: &'a str,
     host: &'a str,
     mode: &'a str,
@@ -234,6 +282,7 @@ fn show_dry(context: &Context, request: &Request, dry: &DryRun) {
     let model = dry.setting.model.as_ref();
     let document = DryDocument {
         session: &request.session,
+        issue: request.issue.as_deref(),
         title: &dry.title,
         host: &request.host.name,
         mode: request.mode.name(),
@@ -251,13 +300,15 @@ fn show_dry(context: &Context, request: &Request, dry: &DryRun) {
         return context.ui.document(&document);
     }
     let unset = "opencode's default";
+    let issue = document.issue.map(|issue| format!("{} ", session::short(issue))).unwrap_or_default();
     let text = format!(
-        "{} → {} ({}), nothing done yet\n\
+        "{}{} → {} ({}), nothing done yet\n\
          session    {}, {} messages, {}\n\
          directory  {}\n\
          agent      {}\n\
          model      {}{}\n\
          opencode   {} at {}\n\n{}\n",
+        issue,
         plain(document.title),
         document.host,
         document.mode,

@@ -1,15 +1,193 @@
 //! SESSION, wherever one is asked for.
 
-use super::error::CliError;
-use crate::session::is_session_id;
+use super::context::Context;
+use super::error::{CliError, Exit};
+use crate::index::{Found, Index};
+use crate::issue::{Argument, IssueRef, Named, RemoteError};
+use crate::text::{plain, quoted};
 
-/// Reads a session's id.
-pub(super) fn parse(text: &str) -> Result<String, CliError> {
-    if is_session_id(text) {
-        return Ok(text.to_owned());
+/// The step that all of it belongs to.
+const STEP: &str = "resolve";
+
+/// A session that is known, by whatever name it was called.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Resolved {
+    /// opencode's id.
+    pub(super) session: String,
+    /// The issue that it belongs to.
+    pub(super) issue: Option<String>,
+    /// The file in `sessions/` that says so.
+    pub(super) file: Option<String>,
+}
+
+/// The session that `text` means, in any of the forms of a SESSION. Whether opencode still has it is not asked.
+///
+/// An issue without a session is refused and no wrong usage: the same words are right once it was started.
+pub(super) fn resolve(context: &Context, text: &str) -> Result<Resolved, CliError> {
+    let argument = parse(text)?;
+    if let Argument::Session(id) = argument {
+        return Ok(of_session(context, id));
     }
-    Err(CliError::usage(
-        format!("{:?} is not a session", crate::text::plain(text)),
-        "give an opencode session id, as ses_…; list them: opencode session list",
-    ))
+    let store = context.index();
+    let index = store.index()?;
+    let issue = complete(context, argument, &index)?;
+    let Some((known, file)) = index.find(&issue) else {
+        return Err(CliError {
+            hint: Some(format!("make one: kugetsu start {}", quoted(text))),
+            ..CliError::new(Exit::Refused, STEP, format!("{issue} has no session yet"))
+        });
+    };
+    match store.read(file)? {
+        Some(found) => Ok(Resolved {
+            session: found.session,
+            issue: Some(known.to_owned()),
+            file: Some(file.to_owned()),
+        }),
+        None => Err(CliError {
+            hint: Some(format!("forget it, and start anew: kugetsu destroy {}", quoted(text))),
+            ..CliError::new(
+                Exit::Refused,
+                STEP,
+                format!("the file of {known} is gone: {}", store.path_of(file).display()),
+            )
+        }),
+    }
+}
+
+/// The issue that `text` means, whether it has a session or not.
+pub(super) fn issue(context: &Context, text: &str) -> Result<IssueRef, CliError> {
+    let argument = parse(text)?;
+    if let Argument::Session(id) = argument {
+        let issue = of_session(context, id).issue.and_then(|issue| issue.parse().ok());
+        return issue.ok_or_else(|| {
+            let wrong = RemoteError::CURE;
+            CliError::usage(
+                format!("{} is no issue's session", plain(text)),
+                format!("name the issue: {wrong}"),
+            )
+        });
+    }
+    complete(context, argument, &context.index().index()?)
+}
+
+fn parse(text: &str) -> Result<Argument, CliError> {
+    text.parse::<Argument>().map_err(|error| CliError::new(Exit::Usage, "arguments", error.to_string()))
+}
+
+/// A session named by its own id, and the issue that it is recorded for. An index that cannot be read does not stand
+/// in the way of a session that needs none.
+fn of_session(context: &Context, session: String) -> Resolved {
+    let store = context.index();
+    let index = store.index().unwrap_or_else(|error| {
+        context.ui.note(&format!("{error}, so it is not known whether {session} is an issue's"));
+        Index::default()
+    });
+    let is_it = |found: &Found| matches!(found, Found::Session(file) if file.session == session);
+    let entry = store.entries(index.issues()).into_iter().find(|entry| is_it(&entry.found));
+    let (issue, file) = entry.map(|entry| (entry.issue, entry.file)).unzip();
+    Resolved { session, issue, file }
+}
+
+/// The whole address: completed from the directory's remote or, where that tells nothing and the repository is named,
+/// from the one issue in the index that can be meant.
+fn complete(context: &Context, argument: Argument, index: &Index) -> Result<IssueRef, CliError> {
+    let without_remote = |error: &RemoteError| match &argument {
+        Argument::Partial { path, number } => only_known(index, path, *number),
+        _ => Err(CliError {
+            hint: Some(RemoteError::CURE.to_owned()),
+            ..CliError::new(Exit::Usage, STEP, error.to_string())
+        }),
+    };
+    let remote = match &argument {
+        Argument::Session(_) | Argument::Issue(_) => Err(RemoteError::NotARepository),
+        Argument::Partial { .. } | Argument::Short(_) => match context.remote() {
+            Ok(remote) => Ok(remote),
+            Err(error) => return without_remote(&error),
+        },
+    };
+    match argument.complete(|| remote) {
+        Ok(Named::Issue(issue)) => Ok(issue),
+        Ok(Named::Session(id)) => Err(CliError::failed(STEP, format!("{id} is no issue"))),
+        Err(error) => Err(CliError::new(Exit::Usage, STEP, error.to_string())),
+    }
+}
+
+/// The issue of the index whose repository and number these are; `path` may begin with its host.
+fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliError> {
+    let known = index.issues().filter_map(|(issue, _)| issue.parse::<IssueRef>().ok());
+    let mut meant: Vec<IssueRef> = known
+        .filter(|issue| {
+            let whole = format!("{}/{}", issue.instance(), issue.path());
+            issue.number() == number
+                && (issue.path().eq_ignore_ascii_case(path) || whole.eq_ignore_ascii_case(path))
+        })
+        .collect();
+    let named = format!("{path}#{number}");
+    match (meant.pop(), meant.is_empty()) {
+        (Some(issue), true) => Ok(issue),
+        (Some(issue), false) => {
+            let names: Vec<String> = meant.iter().chain([&issue]).map(ToString::to_string).collect();
+            Err(CliError {
+                hint: Some(format!("write the whole address: {}", names.join(" or "))),
+                ..CliError::new(Exit::Usage, STEP, format!("{named} is known at several forges"))
+            })
+        }
+        (None, _) => Err(CliError {
+            hint: Some(format!("write its host, too, as github.com/{named}")),
+            ..CliError::new(
+                Exit::Usage,
+                STEP,
+                format!("no git remote tells where {named} is, and no session of it is known"),
+            )
+        }),
+    }
+}
+
+/// How an issue is called in a line that has no room for its whole address.
+pub(super) fn short(issue: &str) -> &str {
+    issue.rfind('#').and_then(|at| issue.get(at..)).unwrap_or(issue)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn index(issues: &[&str]) -> Index {
+        let mut index = Index::default();
+        for (n, issue) in issues.iter().enumerate() {
+            index.insert(issue, &format!("{n}.json"));
+        }
+        index
+    }
+
+    #[test]
+    fn the_only_issue_that_can_be_meant_is_meant() {
+        let index = index(&[
+            "github.com/me/tool#1",
+            "github.com/me/tool#2",
+            "git.example.org/me/tool#2",
+            "forge/group/sub/tool#3",
+        ]);
+        let known = |path: &str, number| only_known(&index, path, number).map(|issue| issue.to_string());
+        assert_eq!(known("me/tool", 1).unwrap(), "github.com/me/tool#1");
+        assert_eq!(known("Me/Tool", 1).unwrap(), "github.com/me/tool#1");
+        assert_eq!(known("group/sub/tool", 3).unwrap(), "forge/group/sub/tool#3");
+        assert_eq!(known("forge/group/sub/tool", 3).unwrap(), "forge/group/sub/tool#3");
+        let several = known("me/tool", 2).unwrap_err();
+        assert_eq!(several.exit, Exit::Usage);
+        let hint = several.hint.unwrap();
+        assert!(
+            hint.contains("github.com/me/tool#2") && hint.contains("git.example.org/me/tool#2"),
+            "{hint}"
+        );
+        let none = known("me/other", 1).unwrap_err();
+        assert!(none.hint.unwrap().contains("github.com/me/other#1"));
+        assert!(known("sub/tool", 3).is_err());
+    }
+
+    #[test]
+    fn an_issue_has_a_short_name() {
+        assert_eq!(short("github.com/me/tool#14"), "#14");
+        assert_eq!(short("odd"), "odd");
+    }
 }

@@ -15,7 +15,7 @@ use std::time::Duration;
 /// Waits for a run on a host and brings its session home
 #[derive(Args)]
 pub(super) struct WaitArgs {
-    /// A session (ses_…), or a dispatch
+    /// A session, by any of its names ('#14', user/repo#14, ses_…), or a dispatch
     #[arg(value_name = "SESSION|DISPATCH")]
     what: String,
     /// How long to wait, as 90s or 2h; the run itself goes on
@@ -47,7 +47,7 @@ fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> {
     let found = if dispatch::is_id(what) {
         store.open(what)
     } else {
-        let session = session::parse(what)?;
+        let session = session::resolve(context, what)?.session;
         match store.away(&session) {
             Ok(None) => store.newest_of(&session),
             away => away,

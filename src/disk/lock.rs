@@ -1,14 +1,21 @@
 //! Locks that the kernel holds for a process and frees at its death, however it dies.
 
 use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read as _, Seek as _, Write as _};
-use std::os::unix::fs::OpenOptionsExt as _;
-use std::path::Path;
+use std::io::{self, Read as _, Seek as _, Write as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
+use std::path::{Path, PathBuf};
+use std::sync::mpsc;
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::DiskError;
 use crate::clock;
+
+/// The file of a session's lock; whoever runs or moves the session holds it.
+pub fn session_lock(kugetsu_home: &Path, session: &str) -> PathBuf {
+    kugetsu_home.join("locks").join(format!("{session}.lock"))
+}
 
 /// Who holds a lock, for the sentence that whoever is refused gets to read.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +30,8 @@ pub struct Holder {
 
 /// An exclusive lock on a file; freed when dropped and when this process dies.
 ///
-/// The file itself stays: to delete it would let two processes lock two files of one name. Programs started
+/// The file itself stays, unless its holder takes it away ([`Lock::remove`]): whoever gets a lock makes sure that it is
+/// on the file of that name, or two processes could hold locks on two files of one name. Programs started
 /// meanwhile do not inherit the lock (std opens files with `O_CLOEXEC`).
 #[derive(Debug)]
 pub struct Lock {
@@ -43,23 +51,69 @@ impl Lock {
     /// `command` is what [`Lock::holder`] shows to others meanwhile.
     pub fn try_exclusive(path: &Path, command: &str) -> Result<Option<Self>, DiskError> {
         let at = |source| DiskError::at(path, source);
-        let mut file = OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .mode(0o600)
-            .open(path)
-            .map_err(at)?;
-        match file.try_lock() {
-            Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Error(source)) => return Err(at(source)),
+        loop {
+            let file = open(path).map_err(at)?;
+            match file.try_lock() {
+                Ok(()) if !is_at(&file, path).map_err(at)? => {}
+                Ok(()) => return Self::signed(file, command).map(Some).map_err(at),
+                Err(TryLockError::WouldBlock) => return Ok(None),
+                Err(TryLockError::Error(source)) => return Err(at(source)),
+            }
         }
+    }
+
+    /// As [`Lock::try_exclusive`], waiting for another holder as long as `patience`: for what is held for moments only.
+    pub fn exclusive_within(
+        path: &Path,
+        command: &str,
+        patience: Duration,
+    ) -> Result<Option<Self>, DiskError> {
+        if let Some(lock) = Self::try_exclusive(path, command)? {
+            return Ok(Some(lock));
+        }
+        let at = |source| DiskError::at(path, source);
+        let file = open(path).map_err(at)?;
+        // The kernel lets those who wait have it in turn, and knows no limit of time: so a thread of its own waits.
+        // Where nobody asks for the file any more it is closed, and free, as soon as it is locked.
+        let (sender, receiver) = mpsc::channel();
+        let waiting = std::thread::Builder::new().spawn(move || sender.send(file.lock().map(|()| file)));
+        waiting.map_err(at)?;
+        match receiver.recv_timeout(patience) {
+            Ok(Ok(file)) if !is_at(&file, path).map_err(at)? => Self::try_exclusive(path, command),
+            Ok(Ok(file)) => Self::signed(file, command).map(Some).map_err(at),
+            Ok(Err(source)) => Err(at(source)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Whether somebody holds it. Looking takes a share of the lock for a moment, so whoever wants it for long should
+    /// use [`Lock::exclusive_within`] with a little patience.
+    pub fn is_held(path: &Path) -> bool {
+        let Ok(file) = File::open(path) else { return false };
+        matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
+    }
+
+    /// Who holds it and since when, in words.
+    pub fn held_by(path: &Path) -> String {
+        let Some(holder) = Self::holder(path) else { return "another kugetsu has it".to_owned() };
+        let seconds = clock::now_ms().saturating_sub(holder.since).max(0).unsigned_abs() / 1000;
+        let since = humantime::format_duration(Duration::from_secs(seconds));
+        format!("kugetsu {} (process {}) for {since}", holder.command, holder.pid)
+    }
+
+    /// Writes down who holds it now.
+    fn signed(mut file: File, command: &str) -> io::Result<Self> {
         let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: clock::now_ms() };
-        let line = serde_json::to_string(&holder).map_err(|e| at(e.into()))?;
-        file.set_len(0).and_then(|()| file.rewind()).and_then(|()| writeln!(file, "{line}")).map_err(at)?;
-        Ok(Some(Self { file }))
+        let line = serde_json::to_string(&holder)?;
+        file.set_len(0)?;
+        file.rewind()?;
+        writeln!(file, "{line}")?;
+        Ok(Self { file })
+    }
+
+    /// Removes the lock's file, `path`, and frees it. Whoever waited for it makes another.
+    pub fn remove(self, path: &Path) -> Result<(), DiskError> {
+        std::fs::remove_file(path).map_err(|source| DiskError::at(path, source))
     }
 
     /// Who took the lock last, where that can be read. Says nothing about whether it is still held.
@@ -68,6 +122,20 @@ impl Lock {
         File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
         serde_json::from_str(&line).ok()
     }
+}
+
+/// Whether `path` still names this file: its last holder may have removed it.
+fn is_at(file: &File, path: &Path) -> io::Result<bool> {
+    let ours = file.metadata()?;
+    match std::fs::metadata(path) {
+        Ok(there) => Ok((there.dev(), there.ino()) == (ours.dev(), ours.ino())),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+fn open(path: &Path) -> io::Result<File> {
+    OpenOptions::new().read(true).write(true).create(true).truncate(false).mode(0o600).open(path)
 }
 
 #[cfg(test)]
@@ -92,6 +160,46 @@ mod tests {
         assert!(path.exists());
         let _again = Lock::try_exclusive(&path, "x").unwrap().unwrap();
         assert_eq!(Lock::holder(&path).unwrap().command, "x");
+    }
+
+    #[test]
+    fn who_waits_gets_it_in_turn_and_not_for_ever() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = &dir.path().join("lock");
+        let within = |ms| Lock::exclusive_within(path, "waiter", Duration::from_millis(ms)).unwrap();
+        let lock = within(0).unwrap();
+        assert!(within(5).is_none());
+        std::thread::scope(|scope| {
+            let waiters: Vec<_> = (0..4).map(|_| scope.spawn(|| within(60_000).is_some())).collect();
+            drop(lock);
+            assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
+        });
+        assert_eq!(Lock::holder(path).unwrap().command, "waiter");
+        assert!(within(60_000).is_some(), "the one that gave up holds nothing");
+    }
+
+    #[test]
+    fn a_removed_lock_is_never_held_by_two() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = &dir.path().join("lock");
+        let within = || Lock::exclusive_within(path, "waiter", Duration::from_secs(60)).unwrap();
+        let lock = within().unwrap();
+        let held = std::sync::atomic::AtomicUsize::new(0);
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| {
+                    // Where it was just removed, another may have been quicker with the new one.
+                    for _ in 0..50 {
+                        let Some(lock) = within() else { continue };
+                        assert_eq!(held.fetch_add(1, std::sync::atomic::Ordering::SeqCst), 0);
+                        held.fetch_sub(1, std::sync::atomic::Ordering::SeqCst);
+                        lock.remove(path).unwrap();
+                    }
+                });
+            }
+            lock.remove(path).unwrap();
+        });
+        assert!(!Lock::is_held(path) && !path.exists());
     }
 
     #[test]

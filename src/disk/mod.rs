@@ -4,8 +4,10 @@ mod atomic;
 mod error;
 mod lock;
 mod private;
+mod rotate;
 
 pub use atomic::{AtomicFile, write_atomic};
 pub use error::DiskError;
-pub use lock::{Holder, Lock};
+pub use lock::{Holder, Lock, session_lock};
 pub use private::{create_new_private, private_dir};
+pub use rotate::{LOG_BYTES, LOG_FILES, RotatingLog};

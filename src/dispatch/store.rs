@@ -81,6 +81,11 @@ impl Store {
     /// Every dispatch, oldest first. A directory without a record is another kugetsu's, sent here from
     /// its own home; it is passed over.
     pub fn all(&self) -> Result<Vec<Dispatch>, StoreError> {
+        self.each()?.into_iter().collect()
+    }
+
+    /// As [`Store::all`], with what is wrong in the place of those that cannot be read.
+    pub fn each(&self) -> Result<Vec<Result<Dispatch, StoreError>>, StoreError> {
         let entries = match std::fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
@@ -91,7 +96,7 @@ impl Store {
             .filter(|id| is_id(id))
             .collect();
         ids.sort();
-        ids.iter().filter_map(|id| self.open(id).transpose()).collect()
+        Ok(ids.iter().filter_map(|id| self.open(id).transpose()).collect())
     }
 
     /// The newest dispatch of `session`.

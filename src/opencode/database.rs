@@ -1,18 +1,18 @@
 //! opencode's database: what is known of a session before it leaves, whether all rows of an import are there, and
 //! the one thing that import does not bring back. Measured on opencode 1.3, 1.14 and 1.18.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
 
 /// How long a writer (a running opencode) is waited for.
-const PATIENCE: Duration = Duration::from_secs(5);
+pub(super) const PATIENCE: Duration = Duration::from_secs(5);
 
 /// The columns that everything here rests upon.
 const NEEDED: [(&str, &[&str]); 3] = [
-    ("session", &["id", "title", "directory", "parent_id"]),
+    ("session", &["id", "title", "directory", "parent_id", "time_created", "time_updated"]),
     ("message", &["id", "session_id", "time_created", "data"]),
     ("part", &["id", "message_id", "session_id", "data"]),
 ];
@@ -83,6 +83,17 @@ pub struct SessionRow {
     pub newest_message_ms: Option<i64>,
     /// Size of all messages and parts, in bytes of their JSON.
     pub bytes: u64,
+}
+
+/// A session among all of them.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    /// Where it works.
+    pub directory: String,
+    /// When it was made, in milliseconds since the Unix epoch.
+    pub created_ms: i64,
+    /// When it was last changed, likewise; an import counts.
+    pub updated_ms: i64,
 }
 
 /// The agent and model of a session's last user message.
@@ -186,6 +197,43 @@ impl Database {
         }))
     }
 
+    /// All sessions by their ids, in one query.
+    pub fn sessions(&self) -> Result<HashMap<String, Listed>, DatabaseError> {
+        let read = || -> rusqlite::Result<HashMap<String, Listed>> {
+            let mut all =
+                self.connection.prepare("SELECT id, directory, time_created, time_updated FROM session")?;
+            let rows = all.query_map([], |row| {
+                let listed =
+                    Listed { directory: row.get(1)?, created_ms: row.get(2)?, updated_ms: row.get(3)? };
+                Ok((row.get(0)?, listed))
+            })?;
+            rows.collect()
+        };
+        read().map_err(|e| at(&self.path, e))
+    }
+
+    /// Whether it has this session.
+    pub fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
+        let ask = || self.connection.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]);
+        ask().map_err(|e| at(&self.path, e))
+    }
+
+    /// The newest session made in one of these directories since `ms` (milliseconds since the Unix epoch), those of
+    /// sub-agents aside.
+    pub fn newest_since(&self, ms: i64, directories: [&str; 2]) -> Result<Option<String>, DatabaseError> {
+        let ask = || {
+            self.connection
+                .query_row(
+                    "SELECT id FROM session WHERE parent_id IS NULL AND time_created >= ?1 AND directory IN (?2, ?3)
+                     ORDER BY time_created DESC, id LIMIT 1",
+                    (ms, directories[0], directories[1]),
+                    |row| row.get(0),
+                )
+                .optional()
+        };
+        ask().map_err(|e| at(&self.path, e))
+    }
+
     /// Which of these messages, each with its parts, are not there under this session: the ids, in the order given.
     /// Ids are primary keys of the whole database, so a row that is there under another session counts as missing.
     pub fn missing(
@@ -223,7 +271,7 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
     Ok(connection)
 }
 
-fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
+pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
     let mut names = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     names.query_map([table], |row| row.get(0))?.collect()
 }
@@ -240,7 +288,7 @@ fn last_user(message_id: String, data: &str) -> LastUser {
     }
 }
 
-fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {
+pub(super) fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseError::Busy { path },

@@ -6,6 +6,7 @@ use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process::ExitStatus;
 
 use tempfile::TempPath;
 use tokio::process::Command;
@@ -93,6 +94,12 @@ pub enum ProgramError {
         status: String,
         /// Its last words, bounded and plain.
         last_line: String,
+    },
+    /// `opencode session delete` said that it did, and the session is there still.
+    #[error("opencode says that it deleted {id}, and still has it")]
+    NotDeleted {
+        /// The session's id.
+        id: String,
     },
     /// The directory that a session is to be imported in is not there.
     #[error("{} is not a directory", path.display())]
@@ -234,6 +241,38 @@ impl Program {
             status: ended.status.to_string(),
             last_line,
         })
+    }
+
+    /// Opens its own interface in `directory` on the terminal of this process, and waits until it is left.
+    pub async fn interface(&self, directory: &Path) -> Result<ExitStatus, ProgramError> {
+        let mut command = self.command::<[&str; 0], _>([]);
+        command.current_dir(directory).env("PWD", directory).kill_on_drop(true);
+        let status = async { command.spawn()?.wait().await };
+        status.await.map_err(|e| self.start(e))
+    }
+
+    /// The agents that a session can run as in `directory`: those that only serve others are left out. opencode takes
+    /// its default agent silently where it does not know the one that is asked for.
+    pub async fn agents(&self, directory: &Path) -> Result<Vec<String>, ProgramError> {
+        let mut command = self.command(["agent", "list"]);
+        command.current_dir(directory).env("PWD", directory);
+        let (ended, answer) = self.ask(command).await?;
+        let agents: Vec<String> = child::lines(&answer)
+            .filter_map(|line| {
+                line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")).map(str::to_owned)
+            })
+            .collect();
+        if agents.is_empty() { Err(failed("agent list", ended)) } else { Ok(agents) }
+    }
+
+    /// Deletes a session, with its messages and its sub-agents' sessions. Known to 1.3, 1.14 and 1.18, from any directory.
+    /// Whether the rows are gone is for the caller to see.
+    pub async fn delete(&self, session: &str) -> Result<(), ProgramError> {
+        if !is_session_id(session) {
+            return Err(ProgramError::UnknownSession { id: child::last_line(session) });
+        }
+        let (ended, _) = self.ask(self.command(["session", "delete", session])).await?;
+        if ended.status.success() { Ok(()) } else { Err(failed("session delete", ended)) }
     }
 
     /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is

@@ -2,11 +2,11 @@
 
 use super::edit::{Edit, unsound};
 use super::error::HomeError;
-use super::out::Out;
 use super::setting::{put, set_on_user};
 use super::settle::{Ending, settle};
 use super::undo::Undo;
 use crate::session::message::{self, Message};
+use crate::session::out::Out;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader, parse};
 use crate::session::{ExportError, MessageIds, Outline, Setting};

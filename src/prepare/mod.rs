@@ -7,7 +7,6 @@
 mod edit;
 mod error;
 mod home;
-mod out;
 mod outgoing;
 mod setting;
 mod settle;

@@ -2,13 +2,14 @@
 
 use super::edit::{Edit, unsound};
 use super::error::PrepareError;
-use super::out::Out;
 use super::setting::{former_info, former_user, set_on_info, set_on_user};
 use super::settle::{Ending, HandOff, settle};
 use super::undo::{FormerInfo, UNDO_VERSION, Undo};
+use crate::session::out::Out;
+use crate::session::place::move_to;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
-use crate::session::{ExportError, Scan, Setting};
+use crate::session::{Scan, Setting};
 use std::io::{Read, Write};
 
 /// What the outgoing copy is to be.
@@ -67,7 +68,7 @@ pub fn prepare(input: impl Read, output: impl Write, scan: &Scan, spec: &Spec) -
                 }
                 let mut info = Object::parse(text).map_err(unsound)?;
                 undo.info = former_info(&info);
-                move_to(&mut info, &spec.directory)?;
+                move_to(&mut info, &spec.directory).map_err(unsound)?;
                 set_on_info(&mut info, &spec.setting)?;
                 out.info(&serde_json::to_string(&info).map_err(unsound)?).map_err(PrepareError::Write)?;
             }
@@ -97,14 +98,4 @@ pub fn prepare(input: impl Read, output: impl Write, scan: &Scan, spec: &Spec) -
     }
     out.end().map_err(PrepareError::Write)?;
     Ok(undo)
-}
-
-/// `path` is the directory without its leading slash in a session outside any repository; inside one, opencode
-/// 1.18 works it out anew at import.
-fn move_to(info: &mut Object<'_>, directory: &str) -> Result<(), ExportError> {
-    info.set("directory", directory).map_err(unsound)?;
-    if info.get("path").is_some() {
-        info.set("path", directory.trim_start_matches('/')).map_err(unsound)?;
-    }
-    Ok(())
 }

@@ -14,6 +14,18 @@ pub(crate) const FIXTURES: [(&str, &str); 6] = [
     ("1.3.2-plain", include_str!("../../tests/fixtures/export-1.3.2-plain.json")),
 ];
 
+/// A source of numbers that look random and are the same for a seed (splitmix64).
+pub(crate) fn random(seed: u64) -> impl FnMut() -> u64 {
+    let mut state = seed;
+    move || {
+        state = state.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = state;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
+    }
+}
+
 /// The id of every generated session.
 pub(crate) const SESSION: &str = "ses_e07836e36ffeth5U8G1J1S36Fh";
 

@@ -6,19 +6,30 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod copy;
+#[cfg(test)]
+mod copy_tests;
+mod empty;
 mod error;
+mod fresh;
 mod id;
 pub(crate) mod message;
+pub(crate) mod out;
 mod outline;
+pub(crate) mod place;
 pub(crate) mod raw;
 pub(crate) mod reader;
+mod remap;
 mod scan;
 mod setting;
 mod splitter;
 #[cfg(test)]
 mod tests;
 
+pub use copy::{CopyError, CopySpec, copy};
+pub use empty::empty;
 pub use error::ExportError;
+pub use fresh::{IdMap, new_session_id};
 pub(crate) use id::following_part_id;
 pub use id::{is_message_id, is_part_id, is_session_id};
 pub use outline::{MessageIds, Outline};

@@ -4,6 +4,7 @@
 //! who answers (`known_hosts`) and logs in (`auth`, `keys`). [`Connection`] then implements
 //! [`crate::transport::Transport`] (`connection`, `copy`).
 
+mod alias;
 mod auth;
 mod config;
 mod connection;
@@ -14,6 +15,7 @@ mod proxy;
 mod target;
 mod wire;
 
+pub use alias::hostname;
 pub use connection::Connection;
 pub use target::{Asker, HostKeyQuestion, NoAsker, Target};
 

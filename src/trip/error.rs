@@ -142,17 +142,15 @@ pub enum TripError {
         /// Why.
         source: TransportError,
     },
-    /// The connection broke while the run was being started.
-    #[error(
-        "the connection to {host} broke while the run was being started, so whether it runs is not known: {source}"
-    )]
+    /// The launch did not say whether it took place.
+    #[error("whether the run on {host} was started is not known: {why}")]
     LaunchUnknown {
         /// The host.
         host: String,
         /// The dispatch.
         dispatch: String,
-        /// How it broke.
-        source: TransportError,
+        /// What went wrong.
+        why: String,
     },
     /// A script there failed.
     #[error("{host}, {}: {source}", step.name())]

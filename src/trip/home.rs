@@ -63,6 +63,11 @@ impl Trip {
             let what = format!("opencode there could not export the session: {}", result.words);
             return Err(TripError::Cut { host, what });
         }
+        let limit = self.limit();
+        if result.size > limit {
+            let what = format!("it is said to be {} bytes, more than {limit}", result.size);
+            return Err(TripError::Cut { host, what });
+        }
         self.dispatch.begin(Step::Fetch)?;
         tools.tell(News::Began(Step::Fetch));
         self.dispatch.discard("back")?;
@@ -79,6 +84,12 @@ impl Trip {
             return Err(TripError::Cut { host, what });
         }
         Ok(())
+    }
+
+    /// What a back-file may come to, in bytes.
+    fn limit(&self) -> u64 {
+        let parcel = std::fs::metadata(self.dispatch.file("parcel")).map_or(0, |parcel| parcel.len());
+        LARGEST.max(parcel.saturating_mul(GROWTH))
     }
 
     /// What left: known, or read again from the parcel.
@@ -115,8 +126,7 @@ impl Trip {
         let host = self.host.name.clone();
         let (packed, plain) = (self.dispatch.file("back"), self.dispatch.file("back.json"));
         let home = self.dispatch.file("home.json");
-        let parcel = std::fs::metadata(self.dispatch.file("parcel")).map_or(0, |parcel| parcel.len());
-        let limit = LARGEST.max(parcel.saturating_mul(GROWTH));
+        let limit = self.limit();
         let verify =
             move || {
                 unpack(&host, &packed, &plain, gzip, limit)?;

@@ -35,6 +35,8 @@ use std::time::Duration;
 
 /// How long a host may be silent before the connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
+/// Whoever only looks whether a lock is held has a share of it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 /// How long importing may take; a session of hundreds of megabytes takes a slow host minutes.
 const LAUNCH_PATIENCE: Duration = Duration::from_secs(1800);
 /// What a script other than the watch may answer at most, in bytes.
@@ -65,22 +67,11 @@ impl Tools {
 
     /// Takes the session's lock, or says who has it.
     fn lock(&self, session: &str, command: &str) -> Result<Lock, TripError> {
-        let directory = self.kugetsu_home.join("locks");
-        disk::private_dir(&directory)?;
-        let path = directory.join(format!("{session}.lock"));
-        match Lock::try_exclusive(&path, command)? {
+        disk::private_dir(&self.kugetsu_home.join("locks"))?;
+        let path = disk::session_lock(&self.kugetsu_home, session);
+        match Lock::exclusive_within(&path, command, LOCK_PATIENCE)? {
             Some(lock) => Ok(lock),
-            None => {
-                let by = Lock::holder(&path).map_or_else(
-                    || "another kugetsu has it".to_owned(),
-                    |holder| {
-                        let since = crate::clock::now_ms().saturating_sub(holder.since).max(0) / 1000;
-                        let since = humantime::format_duration(Duration::from_secs(since.unsigned_abs()));
-                        format!("kugetsu {} (process {}) for {since}", holder.command, holder.pid)
-                    },
-                );
-                Err(TripError::Busy { session: session.to_owned(), by })
-            }
+            None => Err(TripError::Busy { session: session.to_owned(), by: Lock::held_by(&path) }),
         }
     }
 

@@ -10,8 +10,10 @@ use crate::clock;
 use crate::disk::DiskError;
 use crate::dispatch::{Dispatch, Plan, Record, Sent, State, Step, new_id};
 use crate::host::{self, AnswerError, Facts, HostEnv, Launch, Launched, Run};
+use crate::opencode;
 use crate::prepare::Spec;
 use crate::session::{Scan, Setting};
+use crate::text::plain;
 use crate::transport::TransportError;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -75,6 +77,12 @@ impl Request {
                 state: away.record.state.name(),
             });
         }
+        let remains = crate::process::find(&crate::process::run_mark(&self.session), None);
+        if let Some(first) = remains.first() {
+            let by =
+                format!("an earlier run here left {} alive (process {})", plain(&first.command), first.pid);
+            return Err(TripError::Busy { session: self.session.clone(), by });
+        }
         // Nobody else has the lock: a trip of this session that is neither away nor at its end was cut short.
         let stale = tools.store.unfinished(&self.session)?;
         let mut dispatch = tools.store.create(self.record(&local, plan))?;
@@ -95,6 +103,13 @@ impl Request {
         }
     }
 
+    /// The host as the model may know it. A name is fine; what was typed in place of one may be an address.
+    fn told(&self) -> &str {
+        let name = &self.host.name;
+        let address = name.contains(['@', ':']) || name.parse::<std::net::IpAddr>().is_ok();
+        if address { "another host" } else { name }
+    }
+
     fn record(&self, local: &Local, plan: Plan) -> Record {
         let now = clock::now_ms();
         Record {
@@ -102,7 +117,7 @@ impl Request {
             id: new_id(now),
             session: self.session.clone(),
             title: local.title.clone(),
-            issue: None,
+            issue: self.issue.clone(),
             host: self.host.name.clone(),
             mode: self.mode,
             created_ms: now,
@@ -139,12 +154,20 @@ impl Request {
         for old in stale {
             let swept = if old.record.host == self.host.name {
                 sweep(&mut found.link, &found.env, &self.host.name, &old.record.id).await
-            } else {
+            } else if old.record.state == State::Planned {
                 // At most an empty directory is on that host.
-                old.record.state == State::Planned
+                Swept::Removed
+            } else {
+                Swept::Unknown
             };
-            if swept {
-                old.remove()?;
+            match swept {
+                Swept::Removed => old.remove()?,
+                Swept::Unknown => {}
+                Swept::Launched => {
+                    let away = found_launched(old)?;
+                    sweep(&mut found.link, &found.env, &self.host.name, &id).await;
+                    return Err(away);
+                }
             }
         }
         // From here on something of it is on the host.
@@ -156,12 +179,18 @@ impl Request {
         match delivered {
             Ok(scan) => Ok((found.link, scan)),
             Err(error @ TripError::LaunchUnknown { .. }) => Err(error),
-            Err(error) => {
-                if sweep(&mut found.link, &found.env, &self.host.name, &id).await {
+            Err(error) => match sweep(&mut found.link, &found.env, &self.host.name, &id).await {
+                Swept::Removed => {
                     dispatch.record.state = State::Planned;
+                    Err(error)
                 }
-                Err(error)
-            }
+                // A launch that failed may have started the runner all the same.
+                Swept::Launched | Swept::Unknown if dispatch.record.is_away() => {
+                    let host = self.host.name.clone();
+                    Err(TripError::LaunchUnknown { host, dispatch: id, why: error.to_string() })
+                }
+                Swept::Launched | Swept::Unknown => Err(error),
+            },
         }
     }
 
@@ -186,7 +215,7 @@ impl Request {
             spec: Spec {
                 directory: run.directory.clone(),
                 setting: plan.setting.clone(),
-                host: name.clone(),
+                host: self.told().to_owned(),
                 now_ms: clock::now_ms(),
                 handoff_call: None,
             },
@@ -220,7 +249,7 @@ impl Request {
             agent: plan.setting.agent.clone().unwrap_or_default(),
             model: model.map(ToString::to_string).unwrap_or_default(),
             variant: model.and_then(|model| model.variant.clone()).unwrap_or_default(),
-            permission: prompt::permission(&self.host.permission, plan.auto),
+            permission: opencode::permission(&self.host.permission, plan.auto),
             gzip: found.facts.gzip,
         }
     }
@@ -228,7 +257,7 @@ impl Request {
     fn prompt(&self, plan: &Plan, directory: &str) -> Vec<u8> {
         let head = std::fs::read_to_string(Path::new(&plan.home_directory).join(".git/HEAD"));
         let branch = head.ok().and_then(|head| prompt::branch(&head));
-        prompt::prompt(&self.host.name, directory, branch.as_deref(), &self.message, plan.bare)
+        prompt::prompt(self.told(), directory, branch.as_deref(), &self.message, plan.bare)
     }
 }
 
@@ -282,7 +311,7 @@ async fn start(
     let script = host::launch(env, &run, &launch);
     let answer = match ask(link, &host, Step::Launch, script, LAUNCH_PATIENCE).await {
         Err(TripError::Transport { source, .. }) => {
-            return Err(TripError::LaunchUnknown { host, dispatch: run.id, source });
+            return Err(TripError::LaunchUnknown { host, dispatch: run.id, why: source.to_string() });
         }
         answer => answer?,
     };
@@ -321,21 +350,59 @@ impl Trip {
         let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
         let facts = Facts::from_answer(&answer).map_err(garbled)?;
         env.path = facts.path;
-        start(tools, &mut self.dispatch, &mut link, &env, &facts.home).await?;
+        let started = start(tools, &mut self.dispatch, &mut link, &env, &facts.home).await;
+        if let Err(error @ (TripError::Script { .. } | TripError::Unfit { .. })) = started {
+            // It cannot be started any more. Where it never was, the session is not away.
+            let dispatch = self.record().id.clone();
+            return match sweep(&mut link, &env, &name, &dispatch).await {
+                Swept::Removed => {
+                    self.dispatch.record.ended_ms = Some(clock::now_ms());
+                    self.dispatch.reach(State::Failed { step: error.step(), message: error.to_string() })?;
+                    Err(error)
+                }
+                Swept::Launched | Swept::Unknown => {
+                    Err(TripError::LaunchUnknown { host: name, dispatch, why: error.to_string() })
+                }
+            };
+        }
         self.link = Some(link);
-        Ok(())
+        started
     }
 }
 
-/// Removes what a dispatch that was not launched has on the host; whether that went well.
-async fn sweep(link: &mut Link, env: &HostEnv, host: &str, id: &str) -> bool {
-    ask(link, host, Step::Clean, host::clean(env, id, false), PATIENCE).await.is_ok()
+/// What became of a dispatch that was to be removed from its host.
+enum Swept {
+    /// Nothing of it is there, and none of it can be launched any more.
+    Removed,
+    /// It was launched, and is left alone.
+    Launched,
+    /// The host did not say.
+    Unknown,
+}
+
+/// Removes what a dispatch that was not launched has on the host.
+async fn sweep(link: &mut Link, env: &HostEnv, host: &str, id: &str) -> Swept {
+    match ask(link, host, Step::Clean, host::clean(env, id, false), PATIENCE).await {
+        Ok(_) => Swept::Removed,
+        Err(TripError::Script { source: AnswerError::Failed { reason, .. }, .. }) if reason == "launched" => {
+            Swept::Launched
+        }
+        Err(_) => Swept::Unknown,
+    }
+}
+
+/// An earlier trip turns out to have been launched: the session is with it.
+fn found_launched(mut old: Dispatch) -> Result<TripError, TripError> {
+    old.record.ended_ms = None;
+    old.reach(State::Launched { identity: "found by a later trip".to_owned() })?;
+    let Record { session, host, id, state, .. } = old.record;
+    Ok(TripError::Away { session, host, dispatch: id, state: state.name() })
 }
 
 /// Puts the record of a trip that did not come to a run into order. If nothing of it is on the host, nothing of it
-/// need be kept here.
+/// need be kept here; if it may have been launched, all of it is.
 fn give_up(dispatch: &mut Dispatch, error: &TripError) -> Result<(), TripError> {
-    if matches!(error, TripError::LaunchUnknown { .. }) {
+    if dispatch.record.is_away() {
         return Ok(());
     }
     if dispatch.record.state == State::Planned {

@@ -13,6 +13,8 @@ pub struct Request {
     pub host: HostEntry,
     /// The session's id.
     pub session: String,
+    /// The issue that it belongs to.
+    pub issue: Option<String>,
     /// The message, byte for byte.
     pub message: Vec<u8>,
     /// One-way or round-trip.
@@ -41,18 +43,7 @@ pub(super) struct Own {
 impl Request {
     /// Refuses a message that cannot arrive as it is.
     pub(super) fn check_message(&self) -> Result<(), TripError> {
-        if self.message.iter().all(u8::is_ascii_whitespace) {
-            return Err(TripError::Message("the message is empty"));
-        }
-        if self.message.contains(&0) {
-            return Err(TripError::Message(
-                "the message holds a NUL character, which opencode would not pass on",
-            ));
-        }
-        if std::str::from_utf8(&self.message).is_err() {
-            return Err(TripError::Message("the message is not UTF-8 text, which opencode would change"));
-        }
-        Ok(())
+        crate::text::wrong_with_message(&self.message).map_or(Ok(()), |wrong| Err(TripError::Message(wrong)))
     }
 
     /// Flag, then the host's entry, then the session's own.
@@ -107,6 +98,7 @@ mod tests {
         Request {
             host: HostEntry { name: "pi".into(), ..HostEntry::default() },
             session: "ses_1".into(),
+            issue: None,
             message: b"go on".to_vec(),
             mode: Mode::OneWay,
             directory: None,

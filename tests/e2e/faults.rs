@@ -7,6 +7,7 @@ mod bad_input;
 mod coming_home;
 mod hosts;
 mod interrupted;
+mod launches;
 mod runs;
 mod scene;
 mod terminal;

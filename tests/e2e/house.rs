@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 /// What each room may use, from the top down; it may always use itself.
-const ROOMS: [(&str, &[&str]); 14] = [
+const ROOMS: [(&str, &[&str]); 18] = [
     (
         "cli",
         &[
@@ -13,12 +13,16 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "dispatch",
             "events",
             "hosts",
+            "index",
+            "issue",
             "opencode",
             "session",
             "ssh",
             "text",
             "transport",
             "trip",
+            "work",
+            "process",
         ],
     ),
     (
@@ -32,12 +36,19 @@ const ROOMS: [(&str, &[&str]); 14] = [
             "hosts",
             "opencode",
             "prepare",
+            "process",
             "session",
             "text",
             "transport",
         ],
     ),
+    (
+        "work",
+        &["clock", "disk", "dispatch", "events", "index", "issue", "opencode", "process", "session", "text"],
+    ),
     ("dispatch", &["disk", "events", "host", "prepare", "session"]),
+    ("index", &["disk", "issue", "session"]),
+    ("issue", &["session", "text"]),
     ("ssh", &["hosts", "text", "transport"]),
     ("opencode", &["disk", "session", "text"]),
     ("host", &["text", "transport"]),
@@ -45,6 +56,7 @@ const ROOMS: [(&str, &[&str]); 14] = [
     ("prepare", &["session"]),
     ("hosts", &["text"]),
     ("disk", &["clock"]),
+    ("process", &[]),
     ("events", &[]),
     ("session", &[]),
     ("text", &[]),

@@ -9,8 +9,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod copy;
 mod faults;
 mod house;
+mod issues;
 mod runner;
 mod ssh;
 mod support_itself;

@@ -177,7 +177,7 @@ fn a_one_way_trip_returns_at_once_and_its_run_goes_on() {
 
 #[test]
 fn a_run_longer_than_any_patience_comes_home() {
-    let seconds = if std::env::var_os("KUGETSU_TEST_LONG").is_some() { 150 } else { 35 };
+    let seconds = 150;
     let world = World::new(Release::New, Release::New, json!({}));
     let session = world.session("[[say hello from home]]");
     let message = format!("[[wait {seconds}]]\n[[say at last]]");

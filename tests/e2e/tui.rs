@@ -10,19 +10,19 @@ use std::path::Path;
 use std::time::Duration;
 
 /// A terminal of its own, with a program in it.
-struct Terminal<'a> {
+pub(crate) struct Terminal<'a> {
     home: &'a Home,
     dir: &'a Path,
 }
 
 impl<'a> Terminal<'a> {
-    fn start(home: &'a Home, dir: &'a Path, program: &str) -> Self {
+    pub(crate) fn start(home: &'a Home, dir: &'a Path, program: &str) -> Self {
         let terminal = Self { home, dir };
         terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", program]);
         terminal
     }
 
-    fn tmux(&self, arguments: &[&str]) -> String {
+    pub(crate) fn tmux(&self, arguments: &[&str]) -> String {
         let socket = self.home.machine.home().join("tmux");
         let mut command = self.home.machine.command("tmux", self.dir);
         command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").arg("-S").arg(socket).args(arguments);
@@ -31,7 +31,7 @@ impl<'a> Terminal<'a> {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
-    fn wait_for(&self, words: &[&str]) -> String {
+    pub(crate) fn wait_for(&self, words: &[&str]) -> String {
         until(Duration::from_secs(60), || {
             let screen = self.tmux(&["capture-pane", "-p"]);
             if words.iter().all(|word| screen.contains(word)) { Ok(screen) } else { Err(screen) }

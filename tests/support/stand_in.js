@@ -111,6 +111,13 @@ switch (verb) {
     console.log("Imported session: " + session.info.id);
     break;
   }
+  case "session": {
+    const db = database();
+    db.run("PRAGMA foreign_keys = ON");
+    const found = db.query("DELETE FROM session WHERE id = ? RETURNING id").get(rest[1]);
+    if (!found) fail("Session not found: " + rest[1]);
+    break;
+  }
   case "run": await run(rest); break;
   default: fail("unknown command " + verb);
 }

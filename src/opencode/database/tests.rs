@@ -73,6 +73,16 @@ fn a_session_is_read_on_all_three_releases() {
 }
 
 #[test]
+fn all_sessions_are_read_at_once() {
+    for schema in [OLD, MID, NEW] {
+        let (_dir, path) = sample(schema);
+        let all = Database::open(&path).unwrap().sessions().unwrap();
+        let listed = Listed { directory: "/w".into(), created_ms: 1, updated_ms: 1 };
+        assert_eq!(all, [("ses_1".into(), listed.clone()), ("ses_2".into(), listed)].into());
+    }
+}
+
+#[test]
 fn a_session_without_messages_has_no_last_user() {
     let (_dir, path) = sample(NEW);
     Connection::open(&path).unwrap().execute("DELETE FROM message WHERE session_id = 'ses_2'", []).unwrap();

@@ -45,6 +45,22 @@ fn a_second_launch_finds_the_first() {
 }
 
 #[test]
+fn a_second_runner_runs_nothing_even_without_a_launch() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        host.before("run", "while [ ! -e \"$own/go\" ]; do sleep 0.05; done");
+        let (run, sent) = sent(&host);
+        host.launch(&run, &sent).unwrap();
+        // While the first one works, and after its end.
+        assert!(!host.local.start(&host::run(&host.env, &run)).wait().unwrap().success(), "{sh:?}");
+        fs::write(host.home().join("oc/go"), "").unwrap();
+        host.result(&run.id);
+        assert!(!host.local.start(&host::run(&host.env, &run)).wait().unwrap().success(), "{sh:?}");
+        assert_eq!(host.runs(&run.id), 1, "{sh:?}");
+    }
+}
+
+#[test]
 fn ten_launches_at_once_are_one_run() {
     for sh in SHELLS {
         let host = Recorder::new(sh);

@@ -3,6 +3,7 @@
 //!     cargo bench --bench trip                 all of it; about a quarter of an hour
 //!     cargo bench --bench trip -- --quick      one run of the small session: does it still work?
 //!     cargo bench --bench trip -- small        one session only: small, middle, large
+//!     cargo bench --bench trip -- list         no trip: `kugetsu list` with many sessions
 //!
 //! Prints Markdown; docs/performance.md says what it means.
 
@@ -15,6 +16,7 @@
 )]
 
 mod copies;
+mod list;
 mod report;
 #[path = "../mod.rs"]
 mod support;
@@ -80,6 +82,10 @@ fn main() -> ExitCode {
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--quick" => quick = true,
+            "list" => {
+                list::measure(env!("CARGO_BIN_EXE_kugetsu"));
+                return ExitCode::SUCCESS;
+            }
             // Cargo's own word to every bench.
             "--bench" => {}
             "--runs" => {
@@ -87,7 +93,9 @@ fn main() -> ExitCode {
             }
             name if CASES.iter().any(|case| case.name == name) => wanted.push(argument),
             _ => {
-                eprintln!("usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large]");
+                eprintln!(
+                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list"
+                );
                 return ExitCode::from(2);
             }
         }

@@ -1,47 +1,47 @@
 //! Writes a session file: the record, then the messages, one a line.
 
-use super::edit::Edit;
-use crate::session::raw::quoted;
+use super::raw::quoted;
+use serde::Serialize;
 use std::io::{BufWriter, Write};
 
 const BUFFER: usize = 128 * 1024;
 
-pub(super) struct Out<W: Write> {
+pub(crate) struct Out<W: Write> {
     output: BufWriter<W>,
     begun: bool,
     open: bool,
 }
 
 impl<W: Write> Out<W> {
-    pub(super) fn new(output: W) -> Self {
+    pub(crate) fn new(output: W) -> Self {
         Self { output: BufWriter::with_capacity(BUFFER, output), begun: false, open: false }
     }
 
     /// Writes the session's record; comes first.
-    pub(super) fn info(&mut self, json: &str) -> std::io::Result<()> {
+    pub(crate) fn info(&mut self, json: &str) -> std::io::Result<()> {
         write!(self.output, "{{\"info\":{json}")
     }
 
     /// Writes a message as it is.
-    pub(super) fn message(&mut self, json: &str) -> std::io::Result<()> {
+    pub(crate) fn message(&mut self, json: &str) -> std::io::Result<()> {
         self.separate()?;
         self.output.write_all(json.as_bytes())
     }
 
     /// Writes a message that was edited.
-    pub(super) fn edited(&mut self, edit: &Edit<'_>) -> std::io::Result<()> {
+    pub(crate) fn edited(&mut self, edit: &impl Serialize) -> std::io::Result<()> {
         self.separate()?;
         Ok(serde_json::to_writer(&mut self.output, edit)?)
     }
 
     /// Writes a field beside the record and the messages.
-    pub(super) fn other(&mut self, key: &str, json: &str) -> std::io::Result<()> {
+    pub(crate) fn other(&mut self, key: &str, json: &str) -> std::io::Result<()> {
         self.close()?;
         write!(self.output, ",{}:{json}", quoted(key))
     }
 
     /// Ends the file.
-    pub(super) fn end(mut self) -> std::io::Result<()> {
+    pub(crate) fn end(mut self) -> std::io::Result<()> {
         if !self.begun {
             self.output.write_all(b",\"messages\":[")?;
             self.open = true;

@@ -1,0 +1,113 @@
+//! `kugetsu destroy`
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::session;
+use crate::text::plain;
+use crate::work::{self, Doomed, WorkError};
+use clap::Args;
+use console::Term;
+use serde::Serialize;
+use std::io::IsTerminal as _;
+
+/// Removes an issue's session from kugetsu; opencode keeps it
+#[derive(Args)]
+pub(super) struct DestroyArgs {
+    /// The issue
+    #[arg(required_unless_present = "base", conflicts_with = "base")]
+    issue: Option<String>,
+    /// The base session, from which new ones are copied
+    #[arg(long)]
+    base: bool,
+    /// Do not ask
+    #[arg(short, long)]
+    yes: bool,
+    /// Remove the session from opencode, too, with all that was said in it
+    #[arg(long)]
+    session_too: bool,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    issue: Option<&'a str>,
+    session: Option<&'a str>,
+    removed: bool,
+    session_removed: bool,
+}
+
+pub(super) async fn run(arguments: DestroyArgs, context: &Context) -> Result<Exit, CliError> {
+    let ui = &context.ui;
+    let doomed = match &arguments.issue {
+        Some(issue) => of_issue(context, issue)?,
+        None => of_base(context)?,
+    };
+    let bench = context.bench().await?;
+    // Who would be refused anyway need not be asked.
+    work::check_free(&bench, &doomed)?;
+    if !arguments.yes {
+        confirm(context, &doomed, arguments.session_too)?;
+    }
+    let session_removed = work::destroy(&bench, &doomed, arguments.session_too).await?;
+    let session = doomed.session.as_deref();
+    if ui.json {
+        ui.document(&Document { issue: doomed.issue.as_deref(), session, removed: true, session_removed });
+    }
+    let kept = match session {
+        Some(_) if session_removed => "; opencode has removed its session".to_owned(),
+        Some(session) if !arguments.session_too => format!("; opencode keeps {session}"),
+        _ => String::new(),
+    };
+    ui.note(&format!("{} kugetsu has forgotten {}{kept}", ui.good("✓"), plain(doomed.name())));
+    Ok(Exit::Done)
+}
+
+fn of_issue(context: &Context, text: &str) -> Result<Doomed, CliError> {
+    let issue = session::issue(context, text)?;
+    let store = context.index();
+    let index = store.index()?;
+    let Some((known, file)) = index.find(&issue) else {
+        return Err(CliError {
+            hint: Some("see what there is: kugetsu list".to_owned()),
+            ..CliError::new(Exit::Refused, "resolve", format!("{issue} has no session"))
+        });
+    };
+    let session = store.read(file)?.map(|file| file.session);
+    Ok(Doomed { issue: Some(known.to_owned()), session })
+}
+
+fn of_base(context: &Context) -> Result<Doomed, CliError> {
+    let index = context.index().index()?;
+    let session = index.base().ok_or(WorkError::NoBase)?;
+    Ok(Doomed { issue: None, session: Some(session.to_owned()) })
+}
+
+/// Asks whoever sits at the terminal.
+fn confirm(context: &Context, doomed: &Doomed, session_too: bool) -> Result<(), CliError> {
+    let ui = &context.ui;
+    let name = plain(doomed.name());
+    if !(std::io::stdin().is_terminal() && ui.live) {
+        return Err(CliError {
+            hint: Some("say that it is meant: -y".to_owned()),
+            ..CliError::new(
+                Exit::Refused,
+                "confirm",
+                format!("nobody can be asked whether to destroy {name}"),
+            )
+        });
+    }
+    let session = doomed.session.as_deref().unwrap_or("that is not known");
+    ui.wrapped("", &format!("kugetsu is to forget {name} (session {session})."));
+    ui.wrapped(
+        "",
+        match session_too {
+            true => "opencode is to remove the session, too, with all that was said in it.",
+            false => "The session stays in opencode.",
+        },
+    );
+    let term = Term::stderr();
+    let asked = term.write_str("Do it? Type yes: ").and_then(|()| term.read_line());
+    if asked.is_ok_and(|answer| answer.trim() == "yes") {
+        return Ok(());
+    }
+    Err(CliError::new(Exit::Refused, "confirm", format!("that was no yes: {name} stays as it was")))
+}

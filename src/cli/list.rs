@@ -1,0 +1,305 @@
+//! `kugetsu list`
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use crate::clock;
+use crate::index::{Kind, timestamp};
+use crate::issue::Remote;
+use crate::text::plain;
+use crate::work::{self, HERE, Row, State, Survey};
+use clap::Args;
+use console::{measure_text_width, truncate_str};
+use serde::Serialize;
+use std::borrow::Cow;
+
+/// Lists the sessions of issues
+#[derive(Args)]
+pub(super) struct ListArgs {
+    /// Only those whose run was cut short, to be taken up with `kugetsu resume`
+    #[arg(long)]
+    left: bool,
+}
+
+/// Columns below which a session takes two lines.
+const NARROW: usize = 60;
+/// Columns of a holder's name at most.
+const HOLDER: usize = 10;
+/// Columns of an age: `59 m`, `9999 d`.
+const AGE: usize = 6;
+/// Columns of a state.
+const STATE: usize = 7;
+
+#[derive(Serialize)]
+struct Document<'a> {
+    issue: Option<&'a str>,
+    #[serde(rename = "type")]
+    kind: Kind,
+    session: Option<&'a str>,
+    state: Option<&'static str>,
+    holder: Option<&'a str>,
+    directory: Option<&'a str>,
+    created: Option<String>,
+    last_activity: Option<String>,
+    message: Option<&'a str>,
+}
+
+pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, CliError> {
+    let ui = &context.ui;
+    let database = context.opencode().await.map(|(_, database)| database);
+    let (surveyed, remote) = std::thread::scope(|scope| {
+        // git takes its milliseconds meanwhile.
+        let remote = (!ui.json).then(|| scope.spawn(|| context.remote().ok()));
+        let surveyed = work::survey(context.kugetsu_home(), database.as_deref().ok());
+        (surveyed, remote.and_then(|thread| thread.join().ok()).flatten())
+    });
+    let Survey { mut rows, troubles } = surveyed?;
+    if let Some(error) = database.err().filter(|_| !rows.is_empty()) {
+        ui.wrapped("  ", &format!("what opencode has is not known: {}", error.message));
+    }
+    for trouble in &troubles {
+        ui.wrapped("  ", &trouble.to_string());
+    }
+    let empty = rows.is_empty();
+    if arguments.left {
+        rows.retain(|row| row.state == Some(State::Left) && row.holder.as_deref() == Some(HERE));
+    }
+    if ui.json {
+        ui.document(&rows.iter().map(document).collect::<Vec<_>>());
+    } else if empty {
+        ui.note("No session is kept here yet. Make the base: kugetsu init");
+    } else if rows.is_empty() {
+        ui.note("No session was left in the middle of its work.");
+    } else {
+        ui.answer(&table(&rows, remote.as_ref(), ui.answer_columns(), clock::now_ms()));
+    }
+    Ok(Exit::Done)
+}
+
+fn document(row: &Row) -> Document<'_> {
+    Document {
+        issue: row.issue.as_deref(),
+        kind: row.kind,
+        session: row.session.as_deref(),
+        state: row.state.map(State::name),
+        holder: row.holder.as_deref(),
+        directory: row.directory.as_deref(),
+        created: row.created_ms.map(timestamp).or_else(|| row.created_at.clone()),
+        last_activity: row.last_activity_ms.map(timestamp),
+        message: row.message.as_deref(),
+    }
+}
+
+/// The sessions, one or two lines each, none wider than `columns`.
+fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
+    let names = names(rows, remote);
+    let longest = |texts: &mut dyn Iterator<Item = &str>| texts.map(width).max().unwrap_or(0);
+    let elsewhere: Vec<String> = rows
+        .iter()
+        .map(|row| row.holder.as_deref().filter(|holder| *holder != HERE).map(plain).unwrap_or_default())
+        .collect();
+    let holder = longest(&mut elsewhere.iter().map(String::as_str)).min(HOLDER);
+    let rest = 2 + STATE + AGE + if holder > 0 { holder + 2 } else { 0 };
+    let narrow = columns < NARROW;
+    let room = if narrow { columns.saturating_sub(rest) } else { columns / 3 };
+    let name_columns = longest(&mut names.iter().map(String::as_str)).min(room);
+    let mut text = String::new();
+    for ((row, name), elsewhere) in rows.iter().zip(&names).zip(&elsewhere) {
+        let state = row.state.map_or("?", State::name);
+        let age = row.last_activity_ms.map(|ms| age(now_ms - ms)).unwrap_or_default();
+        let name = ending(name, name_columns);
+        let mut line = padded(&name, name_columns);
+        line.push_str(&format!("  {state:<STATE$}"));
+        if holder > 0 {
+            line.push_str("  ");
+            line.push_str(&padded(&cut(elsewhere, holder), holder));
+        }
+        line.push_str(&format!("{age:>AGE$}"));
+        let message = row.message.as_deref().map(plain).unwrap_or_default();
+        if !narrow && !message.is_empty() {
+            let room = columns.saturating_sub(width(&line) + 2);
+            line.push_str(&format!("  {}", cut(&message, room)));
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+        if narrow && !message.is_empty() {
+            text.push_str(&format!("  {}\n", cut(&message, columns.saturating_sub(2))));
+        }
+    }
+    text
+}
+
+/// What each session is called, as short as can be: `#14` where that means it in this directory, and without the
+/// instance where all are of one.
+fn names(rows: &[Row], remote: Option<&Remote>) -> Vec<String> {
+    // Taken apart and not parsed: what stands in the index is an address, or nothing that could be typed.
+    let parts = |row: &Row| -> Option<(String, String, String)> {
+        let (instance, rest) = row.issue.as_deref()?.split_once('/')?;
+        let (path, number) = rest.rsplit_once('#')?;
+        Some((plain(instance), plain(path), plain(number)))
+    };
+    let parts: Vec<Option<(String, String, String)>> = rows.iter().map(parts).collect();
+    let mut instances = parts.iter().flatten().map(|(instance, ..)| instance);
+    let first = instances.next();
+    let several = instances.any(|instance| Some(instance) != first);
+    let is_here = |instance: &str, path: &str| {
+        remote.is_some_and(|remote| {
+            instance.eq_ignore_ascii_case(&remote.host) && path.eq_ignore_ascii_case(&remote.path)
+        })
+    };
+    let name = |(row, parts): (&Row, &Option<(String, String, String)>)| match (parts, &row.issue) {
+        (Some((instance, path, number)), _) if is_here(instance, path) => format!("#{number}"),
+        (Some((_, path, number)), _) if !several => format!("{path}#{number}"),
+        (_, Some(issue)) => plain(issue),
+        (_, None) => "base".to_owned(),
+    };
+    rows.iter().zip(&parts).map(name).collect()
+}
+
+/// Columns of a text. Where it is ASCII, which is quickly seen, that is its length.
+fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { measure_text_width(text) }
+}
+
+fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{:1$}", "", columns.saturating_sub(width(text)))
+}
+
+/// The beginning of `text` in so many columns.
+fn cut(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    match text.get(..columns.saturating_sub(1)) {
+        Some(beginning) if text.is_ascii() => Cow::Owned(format!("{beginning}…")),
+        _ => truncate_str(text, columns, "…"),
+    }
+}
+
+/// The end of `text`, where the issue's number is, in so many columns.
+fn ending(text: &str, columns: usize) -> Cow<'_, str> {
+    if width(text) <= columns {
+        return Cow::Borrowed(text);
+    }
+    let mut starts = text.char_indices().filter_map(|(at, _)| text.get(at..));
+    let fitting = starts.find(|rest| width(rest) < columns).unwrap_or_default();
+    Cow::Owned(format!("…{fitting}"))
+}
+
+/// How long ago something was, in one unit.
+fn age(ms: i64) -> String {
+    let seconds = ms.max(0) / 1000;
+    match (seconds / 60, seconds / 3600, seconds / 86_400) {
+        (0, ..) => format!("{seconds} s"),
+        (minutes, 0, _) => format!("{minutes} m"),
+        (_, hours, 0) => format!("{hours} h"),
+        (.., days) => format!("{days} d"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    const NOW: i64 = 1_795_170_275_999;
+
+    fn row(issue: &str, state: State, holder: &str, minutes: i64, message: &str) -> Row {
+        Row {
+            kind: Kind::Forked,
+            issue: Some(issue.to_owned()).filter(|issue| !issue.is_empty()),
+            session: Some("ses_1".to_owned()),
+            state: Some(state),
+            holder: Some(holder.to_owned()),
+            directory: None,
+            created_ms: None,
+            created_at: None,
+            last_activity_ms: Some(NOW - minutes * 60_000),
+            message: Some(message.to_owned()).filter(|message| !message.is_empty()),
+        }
+    }
+
+    fn rows() -> Vec<Row> {
+        vec![
+            row(
+                "github.com/shoko/kugetsu#14",
+                State::Used,
+                HERE,
+                0,
+                "ログインを直して、それからテストを全部走らせてください",
+            ),
+            row(
+                "github.com/shoko/kugetsu#7",
+                State::Idle,
+                "beefy",
+                125,
+                "and now\nthe docs \u{1b}[31mplease",
+            ),
+            row("github.com/group/sub/a-tool-of-ours#3", State::Left, HERE, 3, "Benchmark it"),
+            row("", State::Idle, HERE, 60 * 24 * 40, ""),
+        ]
+    }
+
+    fn remote() -> Remote {
+        Remote { host: "github.com".into(), path: "Shoko/kugetsu".into(), ssh: true }
+    }
+
+    #[test]
+    fn forty_columns_hold_it_on_two_lines() {
+        let text = table(&rows(), Some(&remote()), 40, NOW);
+        let expected = "\
+#14                 used             0 s
+  ログインを直して、それからテストを全…
+#7                  idle     beefy   2 h
+  and now the docs please
+…/a-tool-of-ours#3  left             3 m
+  Benchmark it
+base                idle            40 d
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn a_wider_terminal_holds_it_on_one() {
+        let text = table(&rows(), None, 80, NOW);
+        let expected = "\
+shoko/kugetsu#14            used             0 s  ログインを直して、それからテ…
+shoko/kugetsu#7             idle     beefy   2 h  and now the docs please
+group/sub/a-tool-of-ours#3  left             3 m  Benchmark it
+base                        idle            40 d
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn issues_of_several_instances_are_told_apart() {
+        let mut rows = rows();
+        rows.push(row("git.example.org/shoko/kugetsu#14", State::Idle, HERE, 1, ""));
+        let names = names(&rows, Some(&remote()));
+        assert_eq!(
+            names,
+            [
+                "#14",
+                "#7",
+                "github.com/group/sub/a-tool-of-ours#3",
+                "base",
+                "git.example.org/shoko/kugetsu#14"
+            ]
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_wider_than_the_terminal(
+            rows in prop::collection::vec(("\\PC{0,40}", "\\PC{0,20}", any::<String>(), 0_i64..99_999_999), 0..6), columns in 40_usize..200,
+        ) {
+            let rows: Vec<Row> = rows
+                .iter()
+                .map(|(issue, holder, message, minutes)| row(issue, State::Invalid, holder, *minutes % 1_000_000, message))
+                .collect();
+            let text = table(&rows, None, columns, NOW);
+            for line in text.lines() {
+                prop_assert!(measure_text_width(line) <= columns, "{columns}: {line:?}");
+            }
+        }
+    }
+}

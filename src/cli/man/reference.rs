@@ -1,0 +1,92 @@
+//! The manual in Markdown, for docs/.
+
+use super::sections::SECTIONS;
+use super::verbs;
+use clap::{Arg, Command};
+
+const HEAD: &str = "\
+# The command line
+
+<!-- Written by kugetsu itself: KUGETSU_UPDATE_DOCS=1 cargo test --test e2e reference -->
+
+Statuses, flags and `--json` may be relied upon; what is printed for people may change.
+";
+
+/// All verbs with their words and flags, and what holds for all of them.
+pub(super) fn markdown(command: &mut Command) -> String {
+    let mut text = HEAD.to_owned();
+    text.push_str(&format!("\n    {}\n\n", usage(command)));
+    for flag in command.get_arguments().filter(|flag| shown(flag)) {
+        text.push_str(&item(flag));
+    }
+    let names: Vec<String> = verbs(command).map(|verb| verb.get_name().to_owned()).collect();
+    for name in &names {
+        let Some(verb) = command.find_subcommand_mut(name) else { continue };
+        text.push_str(&format!("\n## kugetsu {name}\n\n"));
+        let about = verb.get_long_about().or_else(|| verb.get_about()).map(ToString::to_string);
+        for paragraph in about.unwrap_or_default().split("\n\n") {
+            text.push_str(&format!("{}\n\n", sentence(paragraph)));
+        }
+        text.push_str(&format!("    {}\n", usage(verb)));
+        let own: Vec<String> =
+            verb.get_arguments().filter(|word| shown(word) && !word.is_global_set()).map(item).collect();
+        if !own.is_empty() {
+            text.push_str(&format!("\n{}", own.concat()));
+        }
+    }
+    for (title, items) in SECTIONS {
+        text.push_str(&format!("\n## {title}\n\n"));
+        for (term, what) in items {
+            text.push_str(&format!("- `{term}`: {}\n", escaped(what)));
+        }
+    }
+    text
+}
+
+fn usage(command: &mut Command) -> String {
+    let usage = command.render_usage().to_string();
+    usage.trim_start_matches("Usage:").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn shown(word: &Arg) -> bool {
+    !word.is_hide_set() && !matches!(word.get_id().as_str(), "help" | "version")
+}
+
+fn item(word: &Arg) -> String {
+    let value = word.get_action().takes_values().then(|| {
+        let names = word.get_value_names().unwrap_or_default();
+        let names: Vec<&str> = names.iter().map(|name| name.as_str()).collect();
+        names.join(" ")
+    });
+    let long = word.get_long().map(|long| format!("--{long}"));
+    let short = word.get_short().map(|short| format!("-{short}"));
+    let flags: Vec<String> = [short, long].into_iter().flatten().collect();
+    let names = [flags.join(", "), value.unwrap_or_default()];
+    let names: Vec<&str> = names.iter().map(String::as_str).filter(|name| !name.is_empty()).collect();
+    let help = word.get_long_help().or_else(|| word.get_help()).map(ToString::to_string).unwrap_or_default();
+    let help = help.split_whitespace().collect::<Vec<_>>().join(" ");
+    let values = word.get_possible_values();
+    let values: Vec<&str> =
+        values.iter().filter(|value| !value.is_hide_set()).map(|value| value.get_name()).collect();
+    let values = match (word.get_action().takes_values(), values.as_slice()) {
+        (true, [_, ..]) => format!(" One of {}.", values.join(", ")),
+        _ => String::new(),
+    };
+    let default: Vec<_> = word.get_default_values().iter().map(|value| value.to_string_lossy()).collect();
+    let default = match (word.get_action().takes_values(), default.is_empty()) {
+        (true, false) => format!(" Default: {}.", default.join(" ")),
+        _ => String::new(),
+    };
+    format!("- `{}`: {}{values}{default}\n", names.join(" "), sentence(&help))
+}
+
+fn sentence(text: &str) -> String {
+    let text = text.trim();
+    let end = if text.ends_with(['.', '!', '?', ':']) { "" } else { "." };
+    format!("{}{end}", escaped(text))
+}
+
+/// Markdown would take these for its own.
+fn escaped(text: &str) -> String {
+    text.replace('*', "\\*").replace('<', "\\<")
+}

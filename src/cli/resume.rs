@@ -1,0 +1,101 @@
+//! `kugetsu resume`
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::message;
+use super::session::{self, Resolved};
+use super::work::{Target, WorkArgs, work};
+use crate::index::Found;
+use crate::opencode::Database;
+use crate::work::{RunFiles, State, state_of};
+use clap::Args;
+use console::Term;
+use std::io::IsTerminal as _;
+
+/// Takes up a session whose run was cut short
+#[derive(Args)]
+pub(super) struct ResumeArgs {
+    /// The issue; without one, those that were left are offered
+    issue: Option<String>,
+    /// What to do instead of what was being done; `-` reads it from standard input
+    message: Option<String>,
+    #[command(flatten)]
+    work: WorkArgs,
+}
+
+pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit, CliError> {
+    let bench = context.bench().await?;
+    let target = match &arguments.issue {
+        Some(issue) => session::resolve(context, issue)?,
+        None => pick(context, &left(context, &bench.database)?)?,
+    };
+    let target = Target::of(target);
+    let files = RunFiles::new(&bench.kugetsu_home, &target.session);
+    let words = match &arguments.message {
+        Some(given) => message::read(Some(given))?,
+        // What came to its end is not done once more.
+        None if !is_left(context, &bench.database, &target)? => {
+            return Err(CliError {
+                hint: Some(format!("say what to do now: kugetsu continue '{}' \"…\"", target.name)),
+                ..CliError::new(
+                    Exit::Refused,
+                    "resolve",
+                    format!("{} was not left in the middle of a run", target.name),
+                )
+            });
+        }
+        None => std::fs::read(files.prompt()).map_err(|_| {
+            CliError::usage(
+                format!("nothing was being done in {} that could be taken up", target.name),
+                format!("say what to do: kugetsu continue '{}' \"…\"", target.name),
+            )
+        })?,
+    };
+    work(context, &bench, target, words, arguments.work).await
+}
+
+/// Whether the session's run was cut short, or goes on (which is refused later, by its lock).
+fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Result<bool, CliError> {
+    let Some(name) = &target.file else { return Ok(true) };
+    let file = context.index().read(name).map_err(crate::work::WorkError::from)?;
+    let recorded = file.and_then(|file| file.state);
+    let exists = Database::open(database)?.session(&target.session)?.is_some();
+    let state = state_of(context.kugetsu_home(), &target.session, recorded.as_deref(), exists);
+    Ok(matches!(state, State::Left | State::Used))
+}
+
+/// The sessions whose run was cut short.
+fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, CliError> {
+    let store = context.index();
+    let index = store.index().map_err(crate::work::WorkError::from)?;
+    let database = Database::open(database)?;
+    let mut left = Vec::new();
+    for entry in store.entries(index.issues()) {
+        let Found::Session(file) = entry.found else { continue };
+        let exists = database.session(&file.session)?.is_some();
+        if state_of(context.kugetsu_home(), &file.session, file.state.as_deref(), exists) == State::Left {
+            left.push(Resolved { session: file.session, issue: Some(entry.issue), file: Some(entry.file) });
+        }
+    }
+    Ok(left)
+}
+
+/// Lets the user choose one.
+fn pick(context: &Context, left: &[Resolved]) -> Result<Resolved, CliError> {
+    let names = || left.iter().filter_map(|one| one.issue.as_deref());
+    if left.is_empty() {
+        return Err(CliError::new(Exit::Refused, "resolve", "no session was left in the middle of its work"));
+    }
+    if !(std::io::stdin().is_terminal() && context.ui.live) {
+        let names: Vec<String> = names().map(|name| format!("'{name}'")).collect();
+        return Err(CliError::usage("which one?", format!("kugetsu resume {}", names.join(" | "))));
+    }
+    for (number, name) in names().enumerate() {
+        context.ui.line(&format!("{:>3}  {name}", number + 1));
+    }
+    let term = Term::stderr();
+    let asked = term.write_str("Which one? ").and_then(|()| term.read_line()).unwrap_or_default();
+    let number = asked.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let chosen = number.and_then(|number| left.get(number)).cloned();
+    chosen.ok_or_else(|| CliError::usage("none was chosen", "type the number before it"))
+}

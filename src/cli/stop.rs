@@ -1,0 +1,39 @@
+//! `kugetsu stop`
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::session;
+use super::work::Target;
+use crate::work::{self, Stopped};
+use clap::Args;
+use serde::Serialize;
+
+/// Ends a run on this machine, with all that it started
+#[derive(Args)]
+pub(super) struct StopArgs {
+    /// The session: an issue, or an opencode session id (ses_…)
+    #[arg(value_name = "ISSUE")]
+    session: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    session: &'a str,
+    issue: Option<&'a str>,
+    state: &'a str,
+}
+
+pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, CliError> {
+    let Target { name, session, file } = Target::of(session::resolve(context, &arguments.session)?);
+    let bench = context.bench().await?;
+    let stopped = work::stop(&bench, &session, &name, file.as_deref())?;
+    let ui = &context.ui;
+    ui.note(&match stopped {
+        Stopped::Run => format!("{} the run in {name} is ended, with all that it started", ui.good("✓")),
+        Stopped::Remains => format!("{} what an earlier run in {name} had left is ended", ui.good("✓")),
+    });
+    if ui.json {
+        ui.document(&Document { session: &session, issue: file.is_some().then_some(&name), state: "idle" });
+    }
+    Ok(Exit::Done)
+}

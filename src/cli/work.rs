@@ -1,0 +1,375 @@
+//! What `start`, `continue` and `resume` have in common: a message is worked on here.
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::progress::Progress;
+use super::session::Resolved;
+use crate::clock;
+use crate::disk::{self, LOG_BYTES, LOG_FILES, RotatingLog};
+use crate::events::Event;
+use crate::index::timestamp;
+use crate::opencode::Database;
+use crate::process::{Found, RUN_MARK};
+use crate::session::{Model, Setting};
+use crate::text::{harmless, plain};
+use crate::trip::{News, Observer as _};
+use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
+use clap::Args;
+use serde::{Deserialize, Serialize};
+use std::ffi::OsString;
+use std::future::Future;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::signal::unix::{SignalKind, signal};
+
+/// The hidden verb by which kugetsu goes on without a terminal.
+pub(super) const DETACHED: &str = "__detached";
+
+/// How to work.
+#[derive(Args, Clone)]
+pub(super) struct WorkArgs {
+    /// Return at once; the run goes on without this terminal
+    #[arg(long)]
+    detach: bool,
+    /// Keep opencode's own log of the run
+    #[arg(long)]
+    debug: bool,
+    /// Directory to work in, from now on
+    #[arg(long, value_name = "DIR")]
+    pub(super) dir: Option<PathBuf>,
+    /// Agent to run as
+    #[arg(long)]
+    agent: Option<String>,
+    /// Model to run with
+    #[arg(long, value_name = "PROVIDER/MODEL")]
+    model: Option<Model>,
+    /// Variant of the model
+    #[arg(long)]
+    variant: Option<String>,
+}
+
+/// Which session, as it is in the index.
+pub(super) struct Target {
+    pub(super) name: String,
+    pub(super) session: String,
+    pub(super) file: Option<String>,
+}
+
+impl Target {
+    pub(super) fn of(found: Resolved) -> Self {
+        let Resolved { session, issue, file } = found;
+        Self { name: issue.unwrap_or_else(|| session.clone()), session, file }
+    }
+}
+
+#[derive(Serialize)]
+struct Document<'a> {
+    session: &'a str,
+    issue: Option<&'a str>,
+    state: &'a str,
+    run: Run<'a>,
+    reply: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct Run<'a> {
+    ok: Option<bool>,
+    exit: Option<i32>,
+    error: Option<&'a str>,
+}
+
+/// Works on `message` in a session, here or detached.
+pub(super) async fn work(
+    context: &Context,
+    bench: &Bench,
+    target: Target,
+    message: Vec<u8>,
+    arguments: WorkArgs,
+) -> Result<Exit, CliError> {
+    let debug = arguments.debug;
+    let detach = arguments.detach;
+    let job = job(context, bench, target, message, arguments).await?;
+    if detach { leave(context, bench, &job) } else { here(context, bench, &job, debug).await }
+}
+
+async fn job(
+    context: &Context,
+    bench: &Bench,
+    target: Target,
+    message: Vec<u8>,
+    given: WorkArgs,
+) -> Result<Job, CliError> {
+    // Both ways to get here, `message::read` and the prompt of an earlier run, have seen that it is text.
+    let message = String::from_utf8_lossy(&message).into_owned();
+    let lost = || work::WorkError::SessionLost { name: target.name.clone(), session: target.session.clone() };
+    let row = Database::open(&bench.database)?.session(&target.session)?.ok_or_else(lost)?;
+    let last = row.last_user.as_ref();
+    let own = last.and_then(|user| {
+        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
+        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
+    });
+    let model = match given.model {
+        Some(model) => Some(Model { variant: given.variant.clone(), ..model }),
+        None => own
+            .map(|model| Model { variant: given.variant.clone().or_else(|| model.variant.clone()), ..model }),
+    };
+    if let Some(agent) = &given.agent {
+        let known = bench.program.agents(&PathBuf::from(&row.directory)).await?;
+        if !known.contains(agent) {
+            return Err(work::WorkError::UnknownAgent { name: plain(agent), known }.into());
+        }
+    }
+    if model.is_none() && given.variant.is_some() {
+        return Err(CliError::usage(
+            "a variant needs a model, and this session has none yet",
+            "add --model PROVIDER/MODEL",
+        ));
+    }
+    let agent = given.agent.or_else(|| last.and_then(|user| user.agent.clone())).or(row.agent);
+    let Target { name, session, file } = target;
+    let directory = match &given.dir {
+        Some(given) => directory(context, given)?,
+        None => PathBuf::from(row.directory),
+    };
+    Ok(Job { name, session, file, directory, setting: Setting { agent, model }, message, debug: given.debug })
+}
+
+/// A directory as the user gave it: real and absolute.
+pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliError> {
+    let path = context.working_directory().join(given);
+    if path.to_str().is_none() {
+        return Err(CliError::usage(
+            format!(
+                "the directory {} has a name that is not UTF-8, which opencode cannot keep",
+                path.display()
+            ),
+            "name another: --dir DIR",
+        ));
+    }
+    Ok(std::fs::canonicalize(&path).map_err(|_| work::WorkError::NoDirectory { path })?)
+}
+
+/// Works on it in this process, and shows the work.
+async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Result<Exit, CliError> {
+    let progress = Arc::new(Progress::new(&context.ui));
+    progress.say(&context.ui.strong(&job.name));
+    let shown = Shown::new(bench, job, &progress, None)?;
+    let done = work::run(bench, job, &shown, told_to_stop()).await;
+    progress.clear();
+    let done = done?;
+    if debug {
+        let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+        context.ui.note(&format!("opencode's own log: {}", context.tilde(&files.stderr())));
+    }
+    conclude(context, job, &done)
+}
+
+fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError> {
+    let ui = &context.ui;
+    if done.stopped {
+        let mut error = CliError::new(
+            Exit::Interrupted,
+            "run",
+            "interrupted: the run and all that it started were ended",
+        );
+        error.safe = Some("what was done until then is in the session".to_owned());
+        error.hint = Some(format!("go on: kugetsu continue '{}'", job.name));
+        return Err(error);
+    }
+    if let Some(trouble) = &done.trouble {
+        ui.line(&format!("{} the run did not do its work: {}", ui.bad("✗"), plain(trouble)));
+    }
+    if ui.json {
+        let ok = Some(done.trouble.is_none());
+        let run = Run { ok, exit: done.exit, error: done.trouble.as_deref() };
+        let issue = job.file.is_some().then_some(job.name.as_str());
+        ui.document(&Document {
+            session: &job.session,
+            issue,
+            state: "idle",
+            run,
+            reply: done.reply.as_deref(),
+        });
+    } else if let Some(reply) = &done.reply {
+        ui.note("");
+        ui.answer(reply);
+    }
+    Ok(if done.trouble.is_some() { Exit::RunFailed } else { Exit::Done })
+}
+
+/// Why a detached run did not begin, as it tells whoever started it.
+#[derive(Serialize, Deserialize)]
+struct Refusal {
+    refused: bool,
+    message: String,
+    hint: Option<String>,
+}
+
+/// Starts a run that this terminal has nothing to do with any more.
+fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
+    let failed = |error: std::io::Error| {
+        CliError::failed("start", format!("the run could not be left alone: {error}"))
+    };
+    let mut child = Command::new(&bench.kugetsu)
+        .arg(DETACHED)
+        // A run that was started from within another one is not a part of it.
+        .env_remove(RUN_MARK)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .map_err(failed)?;
+    // Through a pipe: what it works on is what this command was given, whoever else starts one now.
+    let text = serde_json::to_vec(job).map_err(|error| failed(error.into()))?;
+    if let Some(mut stdin) = child.stdin.take() {
+        stdin.write_all(&text).map_err(failed)?;
+    }
+    let mut line = String::new();
+    if let Some(stdout) = child.stdout.take() {
+        BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
+    }
+    match serde_json::from_str::<Refusal>(&line) {
+        _ if line == "began\n" => {}
+        Ok(Refusal { refused, message, hint }) => {
+            let exit = if refused { Exit::Refused } else { Exit::Failed };
+            return Err(CliError { hint, ..CliError::new(exit, "run", message) });
+        }
+        Err(_) => return Err(CliError::failed("run", "the run ended before it had begun")),
+    }
+    let ui = &context.ui;
+    ui.note(&format!("{} {} works on it without us", ui.good("✓"), job.name));
+    ui.note(&format!("  look at it: kugetsu logs '{}' -f", job.name));
+    if ui.json {
+        let run = Run { ok: None, exit: None, error: None };
+        let issue = job.file.is_some().then_some(job.name.as_str());
+        ui.document(&Document { session: &job.session, issue, state: "used", run, reply: None });
+    }
+    Ok(Exit::Done)
+}
+
+/// Goes on with what [`leave`] has left.
+#[derive(Args)]
+pub(super) struct DetachedArgs {}
+
+pub(super) async fn detached(_: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
+    let failed = |error: std::io::Error| CliError::failed("start", error.to_string());
+    // What ends the terminal or its session does not reach this one.
+    rustix::process::setsid().map_err(|error| failed(error.into()))?;
+    let bench = context.bench().await?;
+    let job: Job = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| failed(error.into()))?;
+    let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), Some(()))?;
+    match work::run(&bench, &job, &shown, told_to_stop()).await {
+        Ok(done) if done.trouble.is_some() => Ok(Exit::RunFailed),
+        Ok(_) => Ok(Exit::Done),
+        Err(error) => {
+            let error = CliError::from(error);
+            let refused = error.exit == Exit::Refused;
+            let refusal = Refusal { refused, message: error.message.clone(), hint: error.hint.clone() };
+            let line = serde_json::to_string(&refusal).unwrap_or_default();
+            let mut out = std::io::stdout().lock();
+            // Nobody may be listening any more.
+            let _ = writeln!(out, "{line}");
+            Err(error)
+        }
+    }
+}
+
+/// Stands between kugetsu and opencode; see [`work::guard`].
+#[derive(Args)]
+pub(super) struct GuardArgs {
+    parent: u32,
+    session: String,
+    #[arg(last = true)]
+    program: Vec<OsString>,
+}
+
+pub(super) async fn guard(arguments: GuardArgs) -> Result<Exit, CliError> {
+    let mark = crate::process::run_mark(&arguments.session);
+    match work::guard(arguments.parent, &mark, &arguments.program).await {
+        Ok(status) => Ok(Exit::Passed(status.map_or(143, work::exit))),
+        Err(error) => Err(CliError::failed("run", format!("opencode could not be started: {error}"))),
+    }
+}
+
+/// Ctrl-C, and what means the same; heard from the moment of this call.
+fn told_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut int), Ok(mut term)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = int.recv() => (),
+            _ = term.recv() => (),
+        }
+    }
+}
+
+/// Shows a run as it goes on.
+struct Shown {
+    progress: Arc<Progress>,
+    /// What is shown is written down as well.
+    log: Mutex<RotatingLog>,
+    message: String,
+    /// Whoever started this process waits to hear that the run has begun.
+    began: Option<()>,
+}
+
+impl Shown {
+    fn new(bench: &Bench, job: &Job, progress: &Arc<Progress>, began: Option<()>) -> Result<Self, CliError> {
+        let path = work::log_path(&bench.kugetsu_home, &job.session);
+        if let Some(logs) = path.parent() {
+            disk::private_dir(logs).map_err(work::WorkError::from)?;
+        }
+        let log = RotatingLog::open(&path, LOG_FILES, LOG_BYTES).map_err(work::WorkError::from)?;
+        Ok(Self { progress: Arc::clone(progress), log: Mutex::new(log), message: job.message.clone(), began })
+    }
+
+    /// A log that cannot be written is no reason to end a run.
+    fn write(&self, text: &str) {
+        let mut log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        let _ = log.write_all(text.as_bytes()).and_then(|()| log.flush());
+    }
+}
+
+impl Watcher for Shown {
+    fn began(&self) {
+        self.write(&format!("{} > {}\n", timestamp(clock::now_ms()), plain(&self.message)));
+        if self.began.is_some() {
+            let mut out = std::io::stdout().lock();
+            // Nobody may be listening any more.
+            let _ = out.write_all(b"began\n").and_then(|()| out.flush());
+        }
+        self.progress.working("working (Ctrl-C ends it)");
+    }
+
+    fn remains(&self, found: &[Found]) {
+        for found in found {
+            self.progress.say(&format!(
+                "ending what an earlier run left: {} ({})",
+                plain(&found.command),
+                found.pid
+            ));
+        }
+    }
+
+    fn unrecorded(&self, why: &work::WorkError) {
+        self.progress.say(&format!("the session's record could not be written: {why}"));
+    }
+
+    fn event(&self, event: &Event) {
+        let line = match event {
+            Event::Tool(call) => {
+                let trouble =
+                    call.trouble.as_deref().map(|words| format!(": {}", plain(words))).unwrap_or_default();
+                let mark = if call.ok { "✓" } else { "✗" };
+                format!("  {mark} {} {}{trouble}\n", plain(&call.tool), plain(&call.title))
+            }
+            Event::Text(text) => format!("{}\n", harmless(text).trim_end()),
+            Event::Failed(words) => format!("  ✗ {}\n", plain(words)),
+            Event::StepStarted | Event::Reasoning | Event::StepFinished { .. } => String::new(),
+        };
+        self.write(&line);
+        self.progress.tell(News::Event(event));
+    }
+}

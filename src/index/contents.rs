@@ -1,0 +1,216 @@
+//! `index.json`: the base session, and which file is which issue's.
+
+use super::FORMAT;
+use super::session_file::{Unreadable, newer};
+use crate::issue::IssueRef;
+use crate::session::is_session_id;
+use serde_json::{Map, Value};
+
+/// What `index.json` holds; whatever else is in it is kept, in its place.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Index {
+    fields: Map<String, Value>,
+}
+
+impl Index {
+    /// The base session's id.
+    pub fn base(&self) -> Option<&str> {
+        self.fields.get("base").and_then(Value::as_str).filter(|base| !base.is_empty())
+    }
+
+    /// Sets or forgets the base session.
+    pub fn set_base(&mut self, session: Option<&str>) {
+        self.fields.insert("base".to_owned(), session.map_or(Value::Null, Value::from));
+    }
+
+    /// All issues and the names of their files, in the order in which they were added.
+    pub fn issues(&self) -> impl Iterator<Item = (&str, &str)> {
+        let issues = self.fields.get("issues").and_then(Value::as_object);
+        issues.into_iter().flatten().map(|(issue, file)| (issue.as_str(), file.as_str().unwrap_or_default()))
+    }
+
+    /// The issue as it is spelled in the index, and its file.
+    ///
+    /// Forges do not mind how letters are written, so where nothing is spelled like it, the first that differs in that
+    /// alone is it.
+    pub fn find(&self, issue: &IssueRef) -> Option<(&str, &str)> {
+        let wanted = issue.to_string();
+        let exact = self.fields.get("issues").and_then(|issues| issues.as_object()?.get_key_value(&wanted));
+        match exact {
+            Some((issue, file)) => Some((issue, file.as_str().unwrap_or_default())),
+            None => self.issues().find(|(known, _)| known.eq_ignore_ascii_case(&wanted)),
+        }
+    }
+
+    /// A name for the file of `issue`: the script's own, or with `#2`, `#3`, … before `.json` where another issue has it
+    /// (`a/b-c#1` and `a-b/c#1`). The script's names have no `#`, so such a name is never another issue's own.
+    pub fn free_name(&self, issue: &IssueRef, is_taken: impl Fn(&str) -> bool) -> String {
+        let name = issue.file_name();
+        let stem = name.trim_end_matches(".json").to_owned();
+        // Some file systems do not tell A from a.
+        let taken =
+            |name: &str| self.issues().any(|(_, file)| file.eq_ignore_ascii_case(name)) || is_taken(name);
+        let mut names = std::iter::once(name).chain((2_u64..).map(|n| format!("{stem}#{n}.json")));
+        names.find(|name| !taken(name)).unwrap_or_default()
+    }
+
+    /// Adds an issue, or gives it another file.
+    pub fn insert(&mut self, issue: &str, file: &str) {
+        if !self.fields.get("issues").is_some_and(Value::is_object) {
+            self.fields.insert("issues".to_owned(), Value::Object(Map::new()));
+        }
+        if let Some(issues) = self.fields.get_mut("issues").and_then(Value::as_object_mut) {
+            issues.insert(issue.to_owned(), file.into());
+        }
+    }
+
+    /// Removes an issue, as it is spelled here; its file's name.
+    pub fn remove(&mut self, issue: &str) -> Option<String> {
+        let file = self.fields.get_mut("issues")?.as_object_mut()?.shift_remove(issue)?;
+        file.as_str().map(str::to_owned)
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let damaged = |reason: &str| Err(Unreadable::Damaged(reason.to_owned()));
+        let value: Value =
+            serde_json::from_slice(bytes).map_err(|error| Unreadable::Damaged(error.to_string()))?;
+        if let Some(version) = newer(&value) {
+            return Err(Unreadable::Newer(version));
+        }
+        let Value::Object(fields) = value else { return damaged("it is not an object") };
+        match fields.get("base") {
+            None | Some(Value::Null) => {}
+            Some(Value::String(base)) if base.is_empty() || is_session_id(base) => {}
+            Some(_) => return damaged("its base is not an id of opencode's shape"),
+        }
+        match fields.get("issues") {
+            None | Some(Value::Null) => {}
+            Some(Value::Object(issues)) => {
+                if !issues.values().all(|file| file.as_str().is_some_and(is_file_name)) {
+                    return damaged("an issue has no file's name");
+                }
+            }
+            Some(_) => return damaged("its issues are not an object"),
+        }
+        Ok(Self { fields })
+    }
+
+    pub(super) fn text(&self) -> Result<Vec<u8>, serde_json::Error> {
+        let mut fields = self.fields.clone();
+        fields.entry("base").or_insert(Value::Null);
+        fields.entry("issues").or_insert_with(|| Value::Object(Map::new()));
+        fields.insert("format".to_owned(), FORMAT.into());
+        let mut text = serde_json::to_vec_pretty(&fields)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// Whether it names a file right in `sessions/`.
+fn is_file_name(name: &str) -> bool {
+    name.len() <= 255
+        && name.strip_suffix(".json").is_some_and(|stem| !stem.is_empty())
+        && !name.starts_with('.')
+        && !name.chars().any(|c| matches!(c, '/' | '\\') || c.is_control())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn parse(text: &str) -> Index {
+        Index::parse(text.as_bytes()).unwrap_or_else(|_| panic!("{text}"))
+    }
+
+    fn issue(path: &str, number: u64) -> IssueRef {
+        IssueRef::new("github.com", path, number).unwrap()
+    }
+
+    #[test]
+    fn what_the_script_wrote_is_read() {
+        for empty in ["{}", r#"{"base": null, "issues": {}}"#, r#"{"base": "", "issues": null}"#] {
+            let index = parse(empty);
+            assert_eq!((index.base(), index.issues().count()), (None, 0), "{empty}");
+        }
+        let text = r#"{"base": "ses_a", "issues": {"github.com/shoko/kugetsu#14": "github.com-shoko-kugetsu-14.json"}}"#;
+        let index = parse(text);
+        assert_eq!(index.base(), Some("ses_a"));
+        let entry = Some(("github.com/shoko/kugetsu#14", "github.com-shoko-kugetsu-14.json"));
+        assert_eq!(index.find(&issue("shoko/kugetsu", 14)), entry);
+        assert_eq!(index.find(&issue("Shoko/Kugetsu", 14)), entry, "forges do not mind");
+        assert_eq!(index.find(&issue("shoko/kugetsu", 1)), None);
+    }
+
+    #[test]
+    fn what_is_not_ours_keeps_its_place() {
+        let mut index = parse(
+            r#"{"v": 1, "issues": {"z": "z.json", "a": "a.json", "m": "m.json"}, "extra": {"k": [1]}, "base": null}"#,
+        );
+        index.remove("z");
+        index.insert("b", "b.json");
+        index.insert("a", "a#2.json");
+        index.set_base(Some("ses_b"));
+        let value: Value = serde_json::from_slice(&index.text().unwrap()).unwrap();
+        let expected = r#"{"v":1,"issues":{"a":"a#2.json","m":"m.json","b":"b.json"},"extra":{"k":[1]},"base":"ses_b","format":1}"#;
+        assert_eq!(value.to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_no_index_is_told() {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "null",
+            "{\"base\":7}",
+            r#"{"base":"x"}"#,
+            r#"{"issues":[]}"#,
+            r#"{"issues":{"a":1}}"#,
+            r#"{"issues":{"a":"../x.json"}}"#,
+            r#"{"issues":{"a":"x"}}"#,
+            r#"{"issues":{"a":".json"}}"#,
+            r#"{"issues":{"a":"x\u0000.json"}}"#,
+            "{\"base\":null}}",
+        ] {
+            assert!(matches!(Index::parse(bad.as_bytes()), Err(Unreadable::Damaged(_))), "{bad}");
+        }
+        assert!(matches!(Index::parse(br#"{"format":2,"issues":[]}"#), Err(Unreadable::Newer(2))));
+    }
+
+    #[test]
+    fn two_issues_of_one_name_have_two_files() {
+        let mut index = Index::default();
+        let (one, other, third) = (issue("a/b-c", 1), issue("a-b/c", 1), issue("A-b/c", 1));
+        for (issue, name) in [
+            (&one, "github.com-a-b-c-1.json"),
+            (&other, "github.com-a-b-c-1#2.json"),
+            (&third, "github.com-A-b-c-1#3.json"),
+        ] {
+            let free = index.free_name(issue, |_| false);
+            assert_eq!(free, name);
+            index.insert(&issue.to_string(), &free);
+        }
+        assert_eq!(
+            Index::default().free_name(&one, |name| !name.contains("#3")),
+            "github.com-a-b-c-1#3.json"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn no_two_issues_share_a_file(paths in prop::collection::btree_set(("[ab-]{0,3}[ab]", "[ab-]{0,3}[ab]"), 1..40)) {
+            let mut index = Index::default();
+            for (user, repo) in &paths {
+                let issue = issue(&format!("x{user}/x{repo}"), 1);
+                let name = index.free_name(&issue, |_| false);
+                prop_assert!(is_file_name(&name));
+                index.insert(&issue.to_string(), &name);
+            }
+            let names: std::collections::HashSet<_> = index.issues().map(|(_, file)| file).collect();
+            prop_assert_eq!(names.len(), paths.len());
+            let back = parse(&String::from_utf8(index.text().unwrap()).unwrap());
+            prop_assert_eq!(back.issues().collect::<Vec<_>>(), index.issues().collect::<Vec<_>>());
+        }
+    }
+}

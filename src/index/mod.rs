@@ -1,0 +1,20 @@
+//! The sessions of issues: `index.json` and `sessions/*.json` in kugetsu's home, as the earlier kugetsu script has them.
+//!
+//! The script goes on reading and writing the same files. So nothing that it wrote is taken away or moved: what is
+//! changed here is changed in its place, and what is added are fields that the script does not know.
+
+mod contents;
+mod error;
+
+mod session_file;
+mod store;
+#[cfg(test)]
+mod tests;
+
+pub use contents::Index;
+pub use error::IndexError;
+pub use session_file::{Kind, SessionFile, moment, timestamp};
+pub use store::{Entry, Found, Store};
+
+/// The format of the fields that this kugetsu adds; the script's own files have none.
+pub const FORMAT: u32 = 1;

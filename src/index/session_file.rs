@@ -1,0 +1,184 @@
+//! One session's file.
+
+use super::FORMAT;
+use crate::session::is_session_id;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What a session is to kugetsu.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// The one that the others are copied from.
+    Base,
+    /// An issue's.
+    Forked,
+}
+
+/// What is known of a session: the script's fields, then ours. What is `None` is not in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionFile {
+    /// Base or forked.
+    #[serde(rename = "type")]
+    pub kind: Kind,
+    /// The issue, as `instance/user/repo#number`; none for the base.
+    #[serde(default)]
+    pub issue_ref: Option<String>,
+    /// opencode's id.
+    #[serde(rename = "opencode_session_id")]
+    pub session: String,
+    /// When it was made; the script's own way of writing it is not known, ours is [`timestamp`].
+    #[serde(default)]
+    pub created_at: Option<String>,
+    /// `idle` or `used`, as it was last written down; what is true is found out elsewhere.
+    #[serde(default)]
+    pub state: Option<String>,
+    /// [`FORMAT`], once a kugetsu that knows it has written the file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub format: Option<u64>,
+    /// The directory that it works in, absolute.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub directory: Option<String>,
+    /// When something was last done with it; see [`timestamp`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub last_activity: Option<String>,
+    /// The last message that it was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+}
+
+/// A moment as we write it: RFC 3339, UTC, to the second. `ms` counts from the Unix epoch.
+pub fn timestamp(ms: i64) -> String {
+    let since = Duration::from_millis(ms.try_into().unwrap_or(0));
+    humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
+}
+
+/// The moment that [`timestamp`] wrote, in milliseconds since the Unix epoch; `None` for what others wrote in another way.
+pub fn moment(text: &str) -> Option<i64> {
+    let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
+    since.as_millis().try_into().ok()
+}
+
+/// Why a text is no session file.
+pub(super) enum Unreadable {
+    Newer(u64),
+    Damaged(String),
+}
+
+impl SessionFile {
+    /// A new one; nothing was done with it yet.
+    pub fn new(kind: Kind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
+        Self {
+            kind,
+            issue_ref,
+            session,
+            created_at: Some(timestamp(now_ms)),
+            state: Some("idle".to_owned()),
+            format: Some(FORMAT.into()),
+            directory: None,
+            last_activity: None,
+            message: None,
+        }
+    }
+
+    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
+        let file: Self = match serde_json::from_slice(bytes) {
+            Ok(file) => file,
+            Err(error) => {
+                // Where the format is a newer one, that is what is wrong.
+                let version = serde_json::from_slice::<Value>(bytes).ok().as_ref().and_then(newer);
+                return Err(version.map_or_else(|| Unreadable::Damaged(error.to_string()), Unreadable::Newer));
+            }
+        };
+        match file.format {
+            Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
+            _ if !is_session_id(&file.session) => {
+                Err(Unreadable::Damaged("its opencode_session_id is not of opencode's shape".to_owned()))
+            }
+            _ => Ok(file),
+        }
+    }
+
+    /// The file's new text: `old` with our fields set in their places, and all others kept.
+    pub(super) fn merged_into(&self, old: Option<&[u8]>) -> Result<Vec<u8>, serde_json::Error> {
+        let mut fields: Map<String, Value> = old.map(serde_json::from_slice).transpose()?.unwrap_or_default();
+        let Value::Object(ours) = serde_json::to_value(self)? else { return Ok(Vec::new()) };
+        for gone in ["directory", "last_activity", "message"] {
+            if !ours.contains_key(gone) {
+                fields.shift_remove(gone);
+            }
+        }
+        for (key, value) in ours {
+            if !value.is_null() || fields.contains_key(&key) {
+                fields.insert(key, value);
+            }
+        }
+        fields.insert("format".to_owned(), FORMAT.into());
+        let mut text = serde_json::to_vec_pretty(&fields)?;
+        text.push(b'\n');
+        Ok(text)
+    }
+}
+
+/// The format of a file that a newer kugetsu wrote.
+pub(super) fn newer(file: &Value) -> Option<u64> {
+    file.get("format").and_then(Value::as_u64).filter(|version| *version > u64::from(FORMAT))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_written_in_utc() {
+        assert_eq!(timestamp(1_795_170_275_999), "2026-11-20T10:24:35Z");
+        assert_eq!(timestamp(-5), "1970-01-01T00:00:00Z");
+        assert_eq!(moment("2026-11-20T10:24:35Z"), Some(1_795_170_275_000));
+        assert_eq!(moment("Mon Mar 30 12:07:40 CEST 2026"), None);
+    }
+
+    #[test]
+    fn what_is_not_ours_keeps_its_place() {
+        let old =
+            br#"{"note": [1, {"x": null}], "type": "forked", "opencode_session_id": "ses_a", "state": "used",
+            "issue_ref": "x.org/a/b#1", "message": "old", "created_at": "Mon Mar 30", "pid": 7}"#;
+        let Ok(mut file) = SessionFile::parse(old) else { panic!() };
+        file.state = Some("idle".into());
+        file.message = None;
+        file.directory = Some("/srv".into());
+        let text = String::from_utf8(file.merged_into(Some(old)).unwrap()).unwrap();
+        let value: Value = serde_json::from_str(&text).unwrap();
+        let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
+        let script = ["note", "type", "opencode_session_id", "state", "issue_ref", "created_at", "pid"];
+        assert_eq!(keys, [&script[..], &["directory", "format"]].concat());
+        assert_eq!(
+            (&value["state"], &value["pid"], &value["created_at"]),
+            (&"idle".into(), &7.into(), &"Mon Mar 30".into())
+        );
+        assert_eq!(value["note"], serde_json::json!([1, {"x": null}]));
+    }
+
+    #[test]
+    fn what_is_no_session_file_is_told() {
+        for bad in [
+            "",
+            "{",
+            "[]",
+            "{}",
+            r#"{"type":"forked"}"#,
+            r#"{"type":"other","opencode_session_id":"ses_a"}"#,
+            r#"{"type":"forked","opencode_session_id":null}"#,
+            r#"{"type":"forked","opencode_session_id":"../x"}"#,
+            r#"{"type":"forked","opencode_session_id":"ses_a","state":7}"#,
+        ] {
+            assert!(matches!(SessionFile::parse(bad.as_bytes()), Err(Unreadable::Damaged(_))), "{bad}");
+        }
+        for newer in [
+            r#"{"type":"forked","opencode_session_id":"ses_a","format":2}"#,
+            r#"{"type":"of tomorrow","format":9}"#,
+        ] {
+            assert!(matches!(SessionFile::parse(newer.as_bytes()), Err(Unreadable::Newer(2 | 9))), "{newer}");
+        }
+    }
+}

@@ -1,0 +1,358 @@
+//! The files themselves.
+
+use super::contents::Index;
+use super::error::IndexError;
+use super::session_file::{Kind, SessionFile, Unreadable};
+use crate::disk::{self, DiskError, Lock};
+use crate::issue::IssueRef;
+use std::collections::HashSet;
+use std::fs::File;
+use std::io::{ErrorKind, Read as _};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How long a change waits for others: each takes milliseconds, and a disk may be slow.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Sessions that one thread reads; fewer are not worth another.
+const SHARE: usize = 200;
+
+/// Threads at most; they mostly wait for the kernel.
+const THREADS: usize = 8;
+
+/// The base's file.
+const BASE: &str = "base.json";
+
+/// Where index and sessions are kept: in kugetsu's home.
+#[derive(Debug, Clone)]
+pub struct Store {
+    root: PathBuf,
+}
+
+/// An issue of the index.
+#[derive(Debug)]
+pub struct Entry {
+    /// The issue as the index has it.
+    pub issue: String,
+    /// Its file's name in `sessions/`.
+    pub file: String,
+    /// What is there.
+    pub found: Found,
+}
+
+/// What stands under the name of a session's file.
+#[derive(Debug)]
+pub enum Found {
+    /// The session.
+    Session(SessionFile),
+    /// Nothing.
+    Missing,
+    /// Something that cannot be read.
+    Unreadable(IndexError),
+}
+
+impl Store {
+    /// The store in kugetsu's home; neither need exist yet.
+    pub fn new(kugetsu_home: &Path) -> Self {
+        Self { root: kugetsu_home.to_owned() }
+    }
+
+    /// The index as it stands; an empty one where there is none. Needs no lock: it is replaced whole.
+    ///
+    /// # Errors
+    /// What cannot be read is no empty index.
+    pub fn index(&self) -> Result<Index, IndexError> {
+        let path = self.index_path();
+        let mut buffer = Vec::new();
+        match read_into(&path, &mut buffer)? {
+            true => Index::parse(&buffer).map_err(|error| error.at(&path)),
+            false => Ok(Index::default()),
+        }
+    }
+
+    /// Changes the index while nobody else does: it is read, changed, and written if that made a difference.
+    /// `command` is what others are told meanwhile. Where `change` fails nothing is written.
+    ///
+    /// # Errors
+    /// Those of `change`; a disk that says no; an index that cannot be read.
+    pub fn update<T, E: From<IndexError>>(
+        &self,
+        command: &str,
+        change: impl FnOnce(&mut Index) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let _lock = self.lock(command)?;
+        let before = self.index()?;
+        let mut index = before.clone();
+        let done = change(&mut index)?;
+        if index != before {
+            let path = self.index_path();
+            let text = index.text().map_err(|error| IndexError::damaged(&path, error.to_string()))?;
+            disk::write_atomic(&path, &text).map_err(IndexError::from)?;
+        }
+        Ok(done)
+    }
+
+    /// Records the session of an issue that has none; the name of its file.
+    ///
+    /// The file is written before the index: whatever is cut, no issue is left without its file. A file that is there
+    /// already and in no index is never written over; it is told by [`Store::strays`].
+    ///
+    /// # Errors
+    /// [`IndexError::Known`] if it has one.
+    pub fn add(&self, command: &str, issue: &IssueRef, session: &SessionFile) -> Result<String, IndexError> {
+        self.update(command, |index| {
+            if let Some((known, _)) = index.find(issue) {
+                return Err(IndexError::Known { issue: known.to_owned() });
+            }
+            let name = index.free_name(issue, |name| self.path_of(name).symlink_metadata().is_ok());
+            self.write(&name, session, None)?;
+            index.insert(&issue.to_string(), &name);
+            Ok(name)
+        })
+    }
+
+    /// Makes `session` the base, in place of the one before.
+    ///
+    /// # Errors
+    /// A disk that says no; files that cannot be read.
+    pub fn set_base(&self, command: &str, session: &SessionFile) -> Result<(), IndexError> {
+        self.update(command, |index| {
+            let name = self.base(index)?.map_or_else(|| BASE.to_owned(), |(name, _)| name);
+            let old = self.bytes_of(&name)?;
+            if let Some(old) = &old {
+                SessionFile::parse(old).map_err(|error| error.at(&self.path_of(&name)))?;
+            }
+            self.write(&name, session, old.as_deref())?;
+            index.set_base(Some(&session.session));
+            Ok(())
+        })
+    }
+
+    /// The name and content of the base's file, where the index names a base.
+    ///
+    /// # Errors
+    /// A disk that says no; a file of ours that cannot be read.
+    pub fn base(&self, index: &Index) -> Result<Option<(String, SessionFile)>, IndexError> {
+        let Some(id) = index.base() else { return Ok(None) };
+        if let Some(file) = self.read(BASE)? {
+            return Ok(Some((BASE.to_owned(), file)));
+        }
+        // How the script named it is not known for sure.
+        let strangers = self.unlisted(index)?.into_iter().filter_map(|name| {
+            let file = self.read(&name).ok()??;
+            (file.kind == Kind::Base && file.session == id).then_some((name, file))
+        });
+        Ok(strangers.into_iter().next())
+    }
+
+    /// Reads a session's file; `None` if there is none.
+    ///
+    /// # Errors
+    /// A file that cannot be read.
+    pub fn read(&self, file: &str) -> Result<Option<SessionFile>, IndexError> {
+        let bytes = self.bytes_of(file)?;
+        let parsed = bytes.map(|bytes| SessionFile::parse(&bytes));
+        parsed.transpose().map_err(|error| error.at(&self.path_of(file)))
+    }
+
+    /// Changes a session's file while nobody else does; the new content, or `None` if there is no such file.
+    ///
+    /// # Errors
+    /// A file that cannot be read, and is left as it is; a disk that says no.
+    pub fn change(
+        &self,
+        command: &str,
+        file: &str,
+        change: impl FnOnce(&mut SessionFile),
+    ) -> Result<Option<SessionFile>, IndexError> {
+        let _lock = self.lock(command)?;
+        let Some(bytes) = self.bytes_of(file)? else { return Ok(None) };
+        let before = SessionFile::parse(&bytes).map_err(|error| error.at(&self.path_of(file)))?;
+        let mut after = before.clone();
+        change(&mut after);
+        if after != before {
+            self.write(file, &after, Some(&bytes))?;
+        }
+        Ok(Some(after))
+    }
+
+    /// Forgets an issue, as it is spelled in the index, and removes its file. True if there was one.
+    ///
+    /// # Errors
+    /// A disk that says no; an index that cannot be read.
+    pub fn remove(&self, command: &str, issue: &str) -> Result<bool, IndexError> {
+        let file = self.update(command, |index| Ok::<_, IndexError>(index.remove(issue)))?;
+        file.as_deref().map(|file| self.remove_file(file)).transpose().map(|file| file.is_some())
+    }
+
+    /// Forgets the base session, and removes its file.
+    ///
+    /// # Errors
+    /// A disk that says no; an index that cannot be read.
+    pub fn remove_base(&self, command: &str) -> Result<(), IndexError> {
+        let file = self.update(command, |index| {
+            let file = self.base(index)?;
+            index.set_base(None);
+            Ok::<_, IndexError>(file)
+        })?;
+        file.map_or(Ok(()), |(file, _)| self.remove_file(&file))
+    }
+
+    /// What stands in the files of `issues`, in their order: all issues of an index, or some.
+    pub fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry> {
+        let issues: Vec<(&str, &str)> = issues.collect();
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        // Twice as many as there are cores: opening a file is mostly waiting.
+        let threads = (2 * cores).min(THREADS).min(issues.len() / SHARE).max(1);
+        let share = issues.len().div_ceil(threads).max(1);
+        let sessions = self.sessions();
+        std::thread::scope(|scope| {
+            let mut shares = issues.chunks(share);
+            let first = shares.next().unwrap_or_default();
+            let others: Vec<_> = shares
+                .map(|share| {
+                    let read = || entries_of(&sessions, share);
+                    (share, std::thread::Builder::new().spawn_scoped(scope, read))
+                })
+                .collect();
+            let mut entries = entries_of(&sessions, first);
+            for (share, other) in others {
+                // Where no thread could be had, or it broke, its share is read here.
+                let read = other.ok().and_then(|thread| thread.join().ok());
+                entries.extend(read.unwrap_or_else(|| entries_of(&sessions, share)));
+            }
+            entries
+        })
+    }
+
+    /// The files in `sessions/` that belong to no issue and are not the base's, by name.
+    ///
+    /// # Errors
+    /// A directory that cannot be read.
+    pub fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
+        let mut buffer = Vec::new();
+        let names = self.unlisted(index)?.into_iter().filter(|name| name != BASE);
+        let found = names.map(|name| {
+            let found = found_at(&self.path_of(&name), &mut buffer);
+            (name, found)
+        });
+        Ok(found
+            .filter(|(_, found)| !matches!(found, Found::Session(file) if file.kind == Kind::Base))
+            .collect())
+    }
+
+    /// Removes a file that still belongs to no issue and is not the base's; true if that was so.
+    ///
+    /// # Errors
+    /// A file that cannot be read: it may be a newer kugetsu's. An index that cannot be read; a disk that says no.
+    pub fn remove_stray(&self, command: &str, file: &str) -> Result<bool, IndexError> {
+        self.update(command, |index| match self.strays(index)?.into_iter().find(|(name, _)| name == file) {
+            Some((_, Found::Session(_))) => self.remove_file(file).map(|()| true),
+            Some((_, Found::Unreadable(error))) => Err(error),
+            Some((_, Found::Missing)) | None => Ok(false),
+        })
+    }
+
+    /// Names in `sessions/` that the index does not have, sorted.
+    fn unlisted(&self, index: &Index) -> Result<Vec<String>, IndexError> {
+        let directory = self.sessions();
+        let entries = match std::fs::read_dir(&directory) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(DiskError::at(&directory, error).into()),
+        };
+        let listed: HashSet<&str> = index.issues().map(|(_, file)| file).collect();
+        let mut names: Vec<String> = entries
+            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
+            .filter(|name| {
+                name.ends_with(".json") && !name.starts_with('.') && !listed.contains(name.as_str())
+            })
+            .collect();
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn lock(&self, command: &str) -> Result<Lock, IndexError> {
+        disk::private_dir(&self.root)?;
+        disk::private_dir(&self.sessions())?;
+        let path = self.root.join("index.lock");
+        Lock::exclusive_within(&path, command, PATIENCE)?
+            .ok_or_else(|| IndexError::Busy { holder: Lock::holder(&path) })
+    }
+
+    fn write(&self, file: &str, session: &SessionFile, old: Option<&[u8]>) -> Result<(), IndexError> {
+        let path = self.path_of(file);
+        let text = session.merged_into(old).map_err(|error| IndexError::damaged(&path, error.to_string()))?;
+        Ok(disk::write_atomic(&path, &text)?)
+    }
+
+    fn bytes_of(&self, file: &str) -> Result<Option<Vec<u8>>, IndexError> {
+        let mut buffer = Vec::new();
+        Ok(read_into(&self.path_of(file), &mut buffer)?.then_some(buffer))
+    }
+
+    fn remove_file(&self, file: &str) -> Result<(), IndexError> {
+        let path = self.path_of(file);
+        match std::fs::remove_file(&path) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(DiskError::at(&path, error).into()),
+            _ => Ok(()),
+        }
+    }
+
+    fn index_path(&self) -> PathBuf {
+        self.root.join("index.json")
+    }
+
+    fn sessions(&self) -> PathBuf {
+        self.root.join("sessions")
+    }
+
+    /// Where a session's file is.
+    pub fn path_of(&self, file: &str) -> PathBuf {
+        self.sessions().join(file)
+    }
+}
+
+fn entries_of(sessions: &Path, issues: &[(&str, &str)]) -> Vec<Entry> {
+    let mut buffer = Vec::new();
+    let mut path = sessions.join("x");
+    let entries = issues.iter().map(|(issue, file)| {
+        path.set_file_name(file);
+        let found = found_at(&path, &mut buffer);
+        Entry { issue: (*issue).to_owned(), file: (*file).to_owned(), found }
+    });
+    entries.collect()
+}
+
+fn found_at(path: &Path, buffer: &mut Vec<u8>) -> Found {
+    match read_into(path, buffer) {
+        Ok(true) => match SessionFile::parse(buffer) {
+            Ok(session) => Found::Session(session),
+            Err(error) => Found::Unreadable(error.at(path)),
+        },
+        Ok(false) => Found::Missing,
+        Err(error) => Found::Unreadable(error),
+    }
+}
+
+/// Reads a whole file; false if there is none. Not asked for its size first, which for small files is half the time.
+fn read_into(path: &Path, buffer: &mut Vec<u8>) -> Result<bool, IndexError> {
+    buffer.clear();
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(DiskError::at(path, error).into()),
+    };
+    // `take` keeps `read_to_end` from asking for it.
+    file.take(u64::MAX).read_to_end(buffer).map_err(|error| DiskError::at(path, error))?;
+    Ok(true)
+}
+
+impl Unreadable {
+    fn at(self, path: &Path) -> IndexError {
+        match self {
+            Self::Newer(version) => IndexError::Newer { path: path.to_owned(), version },
+            Self::Damaged(reason) => IndexError::damaged(path, reason),
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! Which issue is meant: a reference in any of its forms, completed from the git remote of a directory.
+//!
+//! Pure, but for [`remote_of`], which asks git.
+
+mod argument;
+mod error;
+mod git;
+mod reference;
+mod remote;
+mod url;
+
+pub use argument::{Argument, Named};
+pub use error::{IssueError, RefError, RemoteError};
+pub use git::remote_of;
+pub use reference::IssueRef;
+pub use remote::{Remote, choose, listed};

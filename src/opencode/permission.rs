@@ -1,0 +1,314 @@
+//! A session's own permission rules: the column `session.permission` of opencode's database.
+//!
+//! It holds a JSON array of `{"permission","pattern","action"}`; of the rules that match, the last one decides. opencode
+//! reads it at the beginning of each run. 1.3, 1.14 and 1.18 agree in all that, and NULL means that there are none.
+
+use super::database::{DatabaseError, PATIENCE, at, columns};
+use super::headless::ANSWERLESS;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// What a rule decides.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Action {
+    /// Without asking.
+    Allow,
+    /// Ask; where nobody can be asked it is refused.
+    Ask,
+    /// Never.
+    Deny,
+}
+
+impl Action {
+    /// Its name, as in the database.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Allow => "allow",
+            Self::Ask => "ask",
+            Self::Deny => "deny",
+        }
+    }
+}
+
+/// One rule.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+// What is not known would be lost when the rules are written again.
+#[serde(deny_unknown_fields)]
+pub struct Rule {
+    /// What is asked for: `bash`, `edit`, `external_directory`, …; `*` and `?` match as in a shell.
+    pub permission: String,
+    /// What of it: a command, a path, an address; matched likewise.
+    pub pattern: String,
+    /// What is decided.
+    pub action: Action,
+}
+
+impl Rule {
+    /// What it would let opencode ask that nobody answers in a run without a terminal, which then waits for ever: a
+    /// session's own rules beat those of the run's environment (measured on 1.3, 1.14 and 1.18).
+    pub fn answerless(&self) -> Vec<&'static str> {
+        let asks = |name: &&str| self.action != Action::Deny && matches(&self.permission, name);
+        ANSWERLESS.into_iter().filter(asks).collect()
+    }
+}
+
+/// Whether `name` matches a pattern with `*` and `?`.
+fn matches(pattern: &str, name: &str) -> bool {
+    let mut rest = pattern.chars();
+    match rest.next() {
+        None => name.is_empty(),
+        Some('*') => name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| {
+            let tail = name.get(at..).unwrap_or_default();
+            matches(rest.as_str(), tail)
+        }),
+        Some(first) => {
+            let mut others = name.chars();
+            others.next().is_some_and(|c| first == '?' || first == c)
+                && matches(rest.as_str(), others.as_str())
+        }
+    }
+}
+
+/// Why the rules could not be read or changed. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum PermissionError {
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// No such session.
+    #[error("there is no session {session} here")]
+    UnknownSession {
+        /// Its id.
+        session: String,
+    },
+    /// Something else than rules stands in the column.
+    #[error(
+        "the rules of {session} in opencode's database cannot be read: {reason}; they were left as they are"
+    )]
+    Damaged {
+        /// The session's id.
+        session: String,
+        /// Why.
+        reason: String,
+    },
+}
+
+/// opencode's database, open for the rules of its sessions. Calls block; another writer is waited for, five seconds at
+/// most.
+#[derive(Debug)]
+pub struct Permissions {
+    path: PathBuf,
+    connection: Connection,
+}
+
+impl Permissions {
+    /// Opens it and looks at its schema.
+    ///
+    /// # Errors
+    /// [`DatabaseError::UnknownSchema`] where sessions have no rules.
+    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+        if !path.is_file() {
+            return Err(DatabaseError::Missing { path: path.to_owned() });
+        }
+        let connection = connect(path).map_err(|e| at(path, e))?;
+        let columns = columns(&connection, "session").map_err(|e| at(path, e))?;
+        match ["id", "permission"].iter().find(|column| !columns.contains(**column)) {
+            Some(column) => Err(DatabaseError::UnknownSchema {
+                path: path.to_owned(),
+                missing: format!("column session.{column}"),
+            }),
+            None => Ok(Self { path: path.to_owned(), connection }),
+        }
+    }
+
+    /// The rules of a session, in their order.
+    pub fn rules(&self, session: &str) -> Result<Vec<Rule>, PermissionError> {
+        read(&self.connection, &self.path, session)
+    }
+
+    /// Adds a rule behind the others, in place of one for the same permission and pattern; the rules from now on. What
+    /// nobody could answer stays denied behind it, see [`Rule::answerless`].
+    pub fn add(&mut self, session: &str, rule: Rule) -> Result<Vec<Rule>, PermissionError> {
+        let path = self.path.as_path();
+        let failed = |e| at(path, e);
+        // Immediate: what was read cannot be changed by another before it is written.
+        let change =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        let mut rules = read(&change, path, session)?;
+        let denied = rule.answerless().into_iter().map(|name| Rule {
+            permission: name.to_owned(),
+            pattern: "*".to_owned(),
+            action: Action::Deny,
+        });
+        for new in [rule.clone()].into_iter().chain(denied) {
+            rules.retain(|old| (&old.permission, &old.pattern) != (&new.permission, &new.pattern));
+            rules.push(new);
+        }
+        let text = serde_json::to_string(&rules).map_err(|e| damaged(session, &e.to_string()))?;
+        let done = change.execute("UPDATE session SET permission = ?1 WHERE id = ?2", (&text, session));
+        done.and_then(|_| change.commit()).map_err(failed)?;
+        Ok(rules)
+    }
+}
+
+fn connect(path: &Path) -> rusqlite::Result<Connection> {
+    let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, mode)?;
+    connection.busy_timeout(PATIENCE)?;
+    connection.pragma_update(None, "foreign_keys", true)?;
+    Ok(connection)
+}
+
+fn damaged(session: &str, reason: &str) -> PermissionError {
+    PermissionError::Damaged { session: session.to_owned(), reason: reason.to_owned() }
+}
+
+fn read(connection: &Connection, path: &Path, session: &str) -> Result<Vec<Rule>, PermissionError> {
+    let text = |value: ValueRef<'_>| match value {
+        ValueRef::Null => Some("[]".to_owned()),
+        ValueRef::Text(text) => String::from_utf8(text.to_vec()).ok(),
+        _ => None,
+    };
+    let row = connection
+        .query_row("SELECT permission FROM session WHERE id = ?1", [session], |row| Ok(text(row.get_ref(0)?)))
+        .optional()
+        .map_err(|e| at(path, e))?;
+    let unknown = || PermissionError::UnknownSession { session: session.to_owned() };
+    let text = row.ok_or_else(unknown)?.ok_or_else(|| damaged(session, "it is no text"))?;
+    serde_json::from_str(&text).map_err(|e| damaged(session, &e.to_string()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tempfile::TempDir;
+
+    const SCHEMAS: [&str; 3] = [
+        include_str!("../../tests/fixtures/schema-1.3.2.sql"),
+        include_str!("../../tests/fixtures/schema-1.14.41.sql"),
+        include_str!("../../tests/fixtures/schema-1.18.33.sql"),
+    ];
+
+    fn database(schema: &str) -> (TempDir, PathBuf) {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("opencode.db");
+        let connection = Connection::open(&path).unwrap();
+        connection.execute_batch(schema).unwrap();
+        connection
+            .execute_batch(
+                "INSERT INTO project(id, worktree, sandboxes, time_created, time_updated) VALUES ('global', '/', '[]', 1, 1);
+                 INSERT INTO session(id, project_id, slug, directory, title, version, time_created, time_updated)
+                   VALUES ('ses_1', 'global', 's', '/w', 't', '1', 1, 1), ('ses_2', 'global', 's', '/w', 't', '1', 1, 1);",
+            )
+            .unwrap();
+        (dir, path)
+    }
+
+    fn rule(permission: &str, pattern: &str, action: Action) -> Rule {
+        Rule { permission: permission.into(), pattern: pattern.into(), action }
+    }
+
+    fn raw(path: &Path) -> Vec<Option<String>> {
+        let connection = Connection::open(path).unwrap();
+        let mut query = connection.prepare("SELECT permission FROM session ORDER BY id").unwrap();
+        query.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    #[test]
+    fn a_rule_is_added_last_and_the_others_are_kept_on_all_three_releases() {
+        for schema in SCHEMAS {
+            let (_dir, path) = database(schema);
+            let mut permissions = Permissions::open(&path).unwrap();
+            assert_eq!(permissions.rules("ses_1").unwrap(), []);
+            let (bash, out) =
+                (rule("bash", "ls *", Action::Allow), rule("external_directory", "/tmp/*", Action::Ask));
+            permissions.add("ses_1", bash.clone()).unwrap();
+            assert_eq!(permissions.add("ses_1", out.clone()).unwrap(), [bash.clone(), out.clone()]);
+            let again = rule("bash", "ls *", Action::Deny);
+            assert_eq!(permissions.add("ses_1", again.clone()).unwrap(), [out.clone(), again.clone()]);
+            assert_eq!(permissions.rules("ses_1").unwrap(), [out, again]);
+            let text = r#"[{"permission":"external_directory","pattern":"/tmp/*","action":"ask"},{"permission":"bash","pattern":"ls *","action":"deny"}]"#;
+            assert_eq!(raw(&path), [Some(text.to_owned()), None], "as opencode writes it, and only there");
+            assert!(matches!(permissions.rules("ses_3"), Err(PermissionError::UnknownSession { .. })));
+            let unknown = permissions.add("ses_3", bash);
+            assert!(matches!(unknown, Err(PermissionError::UnknownSession { .. })));
+        }
+    }
+
+    #[test]
+    fn what_nobody_could_answer_stays_denied() {
+        let (_dir, path) = database(SCHEMAS[2]);
+        let mut permissions = Permissions::open(&path).unwrap();
+        let all = permissions.add("ses_1", rule("*", "*", Action::Allow)).unwrap();
+        let names: Vec<&str> = all.iter().map(|rule| rule.permission.as_str()).collect();
+        assert_eq!(names, ["*", "question", "plan_enter", "plan_exit"]);
+        assert!(all[1..].iter().all(|rule| rule.action == Action::Deny && rule.pattern == "*"));
+        let all = permissions.add("ses_1", rule("plan_*", "*", Action::Ask)).unwrap();
+        let names: Vec<&str> = all.iter().map(|rule| rule.permission.as_str()).collect();
+        assert_eq!(names, ["*", "question", "plan_*", "plan_enter", "plan_exit"]);
+        assert!(rule("*", "*", Action::Deny).answerless().is_empty());
+        for (pattern, name, is) in [
+            ("*", "", true),
+            ("?", "", false),
+            ("qu?st*n", "question", true),
+            ("question", "questions", false),
+            ("**n", "question", true),
+            ("é?", "éa", true),
+            ("", "", true),
+        ] {
+            assert_eq!(matches(pattern, name), is, "{pattern} {name}");
+        }
+    }
+
+    #[test]
+    fn what_cannot_be_read_is_never_overwritten() {
+        let (_dir, path) = database(SCHEMAS[2]);
+        for bad in [
+            "",
+            "{",
+            "{}",
+            "[1]",
+            r#"[{"permission":"bash","pattern":"*"}]"#,
+            r#"[{"permission":"bash","pattern":"*","action":"perhaps"}]"#,
+            r#"[{"permission":"bash","pattern":"*","action":"ask","until":7}]"#,
+        ] {
+            let connection = Connection::open(&path).unwrap();
+            connection.execute("UPDATE session SET permission = ?1 WHERE id = 'ses_1'", [bad]).unwrap();
+            let mut permissions = Permissions::open(&path).unwrap();
+            assert!(matches!(permissions.rules("ses_1"), Err(PermissionError::Damaged { .. })), "{bad:?}");
+            let added = permissions.add("ses_1", rule("bash", "*", Action::Allow));
+            assert!(matches!(added, Err(PermissionError::Damaged { .. })), "{bad:?}");
+            assert_eq!(raw(&path)[0].as_deref(), Some(bad));
+        }
+    }
+
+    #[test]
+    fn a_schema_without_rules_and_no_database_are_told() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("opencode.db");
+        assert!(matches!(Permissions::open(&path), Err(DatabaseError::Missing { .. })));
+        Connection::open(&path).unwrap().execute_batch("CREATE TABLE session (id TEXT)").unwrap();
+        let error = Permissions::open(&path).unwrap_err();
+        assert!(
+            matches!(&error, DatabaseError::UnknownSchema { missing, .. } if missing.contains("permission"))
+        );
+    }
+
+    #[test]
+    fn a_writer_is_waited_for() {
+        let (_dir, path) = database(SCHEMAS[2]);
+        let other = Connection::open(&path).unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        std::thread::scope(|scope| {
+            let adding = scope.spawn(|| {
+                Permissions::open(&path).unwrap().add("ses_1", rule("bash", "*", Action::Allow)).unwrap()
+            });
+            other.execute("UPDATE session SET permission = '[]' WHERE id = 'ses_1'", []).unwrap();
+            other.execute_batch("COMMIT").unwrap();
+            assert_eq!(adding.join().unwrap().len(), 1);
+        });
+    }
+}

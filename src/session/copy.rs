@@ -1,0 +1,125 @@
+//! The same conversation as another session.
+
+use super::error::ExportError;
+use super::fresh::{IdMap, sibling};
+use super::out::Out;
+use super::place::move_to;
+use super::raw::Object;
+use super::reader::{Event, ExportReader};
+use super::remap::remap;
+use super::scan::Scan;
+use serde_json::json;
+use std::io::{Read, Write};
+
+/// What the copy is to be.
+#[derive(Debug, Clone)]
+pub struct CopySpec {
+    /// Its id; see [`super::new_session_id`].
+    pub session: String,
+    /// Its title.
+    pub title: String,
+    /// Its directory, absolute; `None` keeps that of the original.
+    pub directory: Option<String>,
+    /// Now, in milliseconds since the epoch.
+    pub now_ms: i64,
+}
+
+/// Why a session could not be copied.
+#[derive(Debug, thiserror::Error)]
+pub enum CopyError {
+    /// The export is not usable.
+    #[error(transparent)]
+    Export(#[from] ExportError),
+    /// The file is not the one that was scanned.
+    #[error("the session file changed while it was being copied")]
+    Changed,
+    /// The same random id twice: 83 random bits do not do that.
+    #[error("no fresh ids could be made: the source of random numbers repeats itself")]
+    Repeats,
+    /// The copy could not be written.
+    #[error("the copied session could not be written: {0}")]
+    Write(#[source] std::io::Error),
+}
+
+/// Copies the export `input`, which `scan` is the scan of, to `output` as another session, ready for import.
+///
+/// opencode's ids are primary keys of its whole database, and import passes over what it has already: so every
+/// message and part gets a fresh id of the same time, and what names them is changed with them. Everything else is
+/// kept byte for byte; sub-agents' sessions are not copied, and go on being named by the calls that started them. As
+/// with opencode's own fork, the copy is nobody's sub-agent, is not shared, and grants nothing.
+///
+/// # Errors
+/// An export that is not sound or not the scanned one; a `random` (64 bits a call) that is none; a failing `output`.
+pub fn copy(
+    input: impl Read,
+    output: impl Write,
+    scan: &Scan,
+    spec: &CopySpec,
+    random: &mut dyn FnMut() -> u64,
+) -> Result<IdMap, CopyError> {
+    let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
+    let mut out = Out::new(output);
+    let mut reader = ExportReader::new(input);
+    let mut buffer = Vec::new();
+    let mut count = 0;
+    while let Some(event) = reader.next()? {
+        let (Event::Info(text, _) | Event::Message(_, text, _) | Event::Other(_, text)) = &event;
+        buffer.clear();
+        remap(text, &mut buffer, |key, id| {
+            if id == scan.id {
+                return Some(spec.session.clone());
+            }
+            // A tool's attachments have ids like parts, and are no rows.
+            let attachment = |random| sibling(id, "prt_", random).filter(|_| key == "id");
+            ids.get(id).map(str::to_owned).or_else(|| attachment(&mut *random))
+        });
+        let copied = str::from_utf8(&buffer).map_err(|_| CopyError::Changed)?;
+        match event {
+            Event::Info(_, info) => {
+                if info.id != scan.id {
+                    return Err(CopyError::Changed);
+                }
+                let record = record(copied, spec, random).map_err(|error| {
+                    ExportError::not_an_export(format!(
+                        "its record cannot be copied ({:?})",
+                        error.classify()
+                    ))
+                })?;
+                out.info(&record).map_err(CopyError::Write)?;
+            }
+            Event::Message(_, _, message) => {
+                let known = scan.outline.get(count).is_some_and(|known| {
+                    known.id() == message.info.id
+                        && known.parts().eq(message.parts.iter().map(|part| part.id.as_str()))
+                });
+                if !known {
+                    return Err(CopyError::Changed);
+                }
+                count += 1;
+                out.message(copied).map_err(CopyError::Write)?;
+            }
+            Event::Other(key, _) => out.other(&key, copied).map_err(CopyError::Write)?,
+        }
+    }
+    if count != scan.outline.len() {
+        return Err(CopyError::Changed);
+    }
+    out.end().map_err(CopyError::Write)?;
+    Ok(ids)
+}
+
+/// The session's own record, its ids replaced already.
+fn record(json: &str, spec: &CopySpec, random: &mut dyn FnMut() -> u64) -> Result<String, serde_json::Error> {
+    let mut info = Object::parse(json)?;
+    for gone in ["parentID", "share", "permission"] {
+        info.remove(gone);
+    }
+    if let Some(directory) = &spec.directory {
+        move_to(&mut info, directory)?;
+    }
+    // opencode names the plan files of a session by its slug and its time.
+    info.set("slug", &format!("copy-{:08x}", random() & 0xffff_ffff))?;
+    info.set("title", &spec.title)?;
+    info.set("time", &json!({"created": spec.now_ms, "updated": spec.now_ms}))?;
+    serde_json::to_string(&info)
+}

@@ -1,0 +1,88 @@
+//! kugetsu forgets a session.
+
+use super::held::Held;
+use super::{Bench, WorkError};
+use crate::disk::{Lock, session_lock};
+use crate::opencode::{Database, ProgramError};
+
+/// What is to be forgotten.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Doomed {
+    /// The issue as the index has it; `None` for the base.
+    pub issue: Option<String>,
+    /// Its session; `None` if the file that names it is not there.
+    pub session: Option<String>,
+}
+
+impl Doomed {
+    /// What the user calls it.
+    pub fn name(&self) -> &str {
+        self.issue.as_deref().unwrap_or("the base")
+    }
+}
+
+/// Whether it could be forgotten now.
+///
+/// # Errors
+/// [`WorkError::Busy`], [`WorkError::Away`].
+pub fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError> {
+    let Some(session) = &doomed.session else { return Ok(()) };
+    if Lock::is_held(&session_lock(&bench.kugetsu_home, session)) {
+        return Err(busy(bench, doomed, session));
+    }
+    check_here(bench, doomed, session)
+}
+
+fn busy(bench: &Bench, doomed: &Doomed, session: &str) -> WorkError {
+    let by = Lock::held_by(&session_lock(&bench.kugetsu_home, session));
+    WorkError::Busy { name: doomed.name().to_owned(), by }
+}
+
+fn check_here(bench: &Bench, doomed: &Doomed, session: &str) -> Result<(), WorkError> {
+    let Some(away) = bench.dispatches.away(session)? else { return Ok(()) };
+    Err(WorkError::Away {
+        name: doomed.name().to_owned(),
+        host: away.record.host.clone(),
+        dispatch: away.record.id.clone(),
+        state: away.record.state.name(),
+    })
+}
+
+/// Removes kugetsu's record of a session and, with `session_too`, the session itself from opencode, first: as long as the
+/// record is there, it can be said again. True if opencode had it, and has it no more.
+///
+/// # Errors
+/// [`WorkError::Busy`], [`WorkError::Away`]: nothing was done.
+pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Result<bool, WorkError> {
+    let mut held = None;
+    let mut removed = false;
+    if let Some(session) = &doomed.session {
+        let lock = Held::take(&bench.kugetsu_home, session, "destroy")?;
+        let mut lock = lock.ok_or_else(|| busy(bench, doomed, session))?;
+        check_here(bench, doomed, session)?;
+        if session_too {
+            removed = delete(bench, session).await?;
+        }
+        lock.forget();
+        held = Some(lock);
+    }
+    match &doomed.issue {
+        Some(issue) => bench.index.remove("destroy", issue).map(drop)?,
+        None => bench.index.remove_base("destroy")?,
+    }
+    drop(held);
+    Ok(removed)
+}
+
+/// Removes a session from opencode; true if it was there.
+async fn delete(bench: &Bench, session: &str) -> Result<bool, WorkError> {
+    let is_there = || Database::open(&bench.database)?.contains(session);
+    if !is_there()? {
+        return Ok(false);
+    }
+    bench.program.delete(session).await?;
+    if is_there()? {
+        return Err(ProgramError::NotDeleted { id: session.to_owned() }.into());
+    }
+    Ok(true)
+}

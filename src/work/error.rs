@@ -1,0 +1,113 @@
+//! Why work on this machine did not go through.
+
+use crate::disk::DiskError;
+use crate::dispatch::StoreError;
+use crate::index::IndexError;
+use crate::opencode::{DatabaseError, ProgramError};
+use crate::session::{CopyError, ExportError};
+use std::path::PathBuf;
+
+/// Why work on this machine did not go through.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkError {
+    /// Another kugetsu works on it.
+    #[error("{name} is in use: {by}")]
+    Busy {
+        /// The issue or session.
+        name: String,
+        /// Who, and since when.
+        by: String,
+    },
+    /// A host holds the session.
+    #[error("{name} is on {host} (dispatch {dispatch}, {state})")]
+    Away {
+        /// The issue or session.
+        name: String,
+        /// Who holds it.
+        host: String,
+        /// The trip that took it there.
+        dispatch: String,
+        /// Where that stands.
+        state: &'static str,
+    },
+    /// The issue has a session already.
+    #[error("{issue} was started already")]
+    Started {
+        /// The issue.
+        issue: String,
+    },
+    /// There is no base session.
+    #[error("there is no base session to begin from")]
+    NoBase,
+    /// The base session is not in opencode's database any more.
+    #[error("opencode has lost the base session {session}")]
+    BaseLost {
+        /// Its id.
+        session: String,
+    },
+    /// The session is not in opencode's database any more.
+    #[error("opencode has lost the session {session} of {name}")]
+    SessionLost {
+        /// The issue or session.
+        name: String,
+        /// Its id.
+        session: String,
+    },
+    /// opencode takes another agent silently where it does not know one.
+    #[error("opencode has no agent {name}")]
+    UnknownAgent {
+        /// As given.
+        name: String,
+        /// Those there are.
+        known: Vec<String>,
+    },
+    /// The directory to work in is not there.
+    #[error("the directory {} is not there", path.display())]
+    NoDirectory {
+        /// The directory.
+        path: PathBuf,
+    },
+    /// Nothing runs in it.
+    #[error("nothing runs in {name}")]
+    NothingRuns {
+        /// The issue or session.
+        name: String,
+    },
+    /// The run did not end.
+    #[error("{} of the run in {name} did not end: {}", survivors.len(), survivors.join(", "))]
+    Survived {
+        /// The issue or session.
+        name: String,
+        /// Process id and command of each.
+        survivors: Vec<String>,
+    },
+    /// opencode could not be started.
+    #[error("opencode could not be started: {0}")]
+    Start(#[source] std::io::Error),
+    /// The copy of the base could not be made.
+    #[error("the base session could not be copied: {0}")]
+    Copy(#[from] CopyError),
+    /// The base's export is not what it should be.
+    #[error("the base session could not be read: {0}")]
+    Export(#[from] ExportError),
+    /// opencode said that it imported, and rows are missing.
+    #[error(
+        "opencode imported the copy of the base, but {0} of its messages and parts are not in the database"
+    )]
+    RowsMissing(usize),
+    /// A file here.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// The index.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    /// The records of trips.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// The local opencode.
+    #[error(transparent)]
+    Program(#[from] ProgramError),
+    /// The local opencode's database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+}

@@ -1,0 +1,63 @@
+//! The files of a session's runs on this machine: `runs/<session>/`, 0700.
+
+use super::WorkError;
+use crate::disk::{self, DiskError};
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+/// Where the files of a session's current or last run are.
+#[derive(Debug, Clone)]
+pub struct RunFiles {
+    directory: PathBuf,
+}
+
+impl RunFiles {
+    /// Those of `session`; nothing is made yet.
+    pub fn new(kugetsu_home: &Path, session: &str) -> Self {
+        Self { directory: kugetsu_home.join("runs").join(session) }
+    }
+
+    /// The directory itself.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// The message, as it is given to opencode.
+    pub fn prompt(&self) -> PathBuf {
+        self.directory.join("prompt")
+    }
+
+    /// What opencode tells of the run, a JSON object a line.
+    pub fn events(&self) -> PathBuf {
+        self.directory.join("events")
+    }
+
+    /// What opencode prints beside; with `--debug` its own log.
+    pub fn stderr(&self) -> PathBuf {
+        self.directory.join("stderr")
+    }
+
+    /// Makes the directory.
+    pub(super) fn make(&self) -> Result<(), WorkError> {
+        Ok(disk::private_dir(&self.directory)?)
+    }
+
+    /// A new empty file in the place of the last run's.
+    pub(super) fn fresh(path: &Path) -> Result<File, WorkError> {
+        match std::fs::remove_file(path) {
+            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                Err(DiskError::at(path, error).into())
+            }
+            _ => Ok(disk::create_new_private(path)?),
+        }
+    }
+
+    /// The last words of the run's standard error.
+    pub(super) fn last_words(&self) -> String {
+        let bytes = std::fs::read(self.stderr()).unwrap_or_default();
+        let tail = bytes.get(bytes.len().saturating_sub(2000)..).unwrap_or_default();
+        let text = String::from_utf8_lossy(tail);
+        let mut lines = text.lines().rev().map(crate::text::plain).filter(|line| !line.is_empty());
+        lines.next().unwrap_or_default()
+    }
+}

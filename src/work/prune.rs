@@ -1,0 +1,355 @@
+//! What is of no more use: looked for, shown, and removed. The base, what cannot be read, and what is away or running are
+//! never among it.
+
+use super::held::Held;
+use super::{RunFiles, WorkError};
+use crate::disk::{DiskError, Lock, session_lock};
+use crate::dispatch::{self, Dispatch, State};
+use crate::index::{self, Entry, Found};
+use crate::opencode::Database;
+use crate::session::is_session_id;
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::path::{Path, PathBuf};
+
+/// What kind of thing is of no more use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Litter {
+    /// An issue whose session opencode has no more.
+    Session,
+    /// An issue of the index without a file.
+    Entry,
+    /// A session's file without an issue in the index.
+    File,
+    /// A trip that came to its end.
+    Dispatch,
+    /// What runs of a session printed.
+    Log,
+    /// The files of a session's last run.
+    Run,
+    /// The file of a session's lock.
+    Lock,
+    /// Answers of programs, which can be asked again.
+    Cache,
+}
+
+impl Litter {
+    /// Its name, as in `--json`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Session => "session",
+            Self::Entry => "entry",
+            Self::File => "file",
+            Self::Dispatch => "dispatch",
+            Self::Log => "log",
+            Self::Run => "run",
+            Self::Lock => "lock",
+            Self::Cache => "cache",
+        }
+    }
+}
+
+/// A thing of no more use.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Item {
+    /// What kind.
+    pub kind: Litter,
+    /// An issue, a file below kugetsu's home, or a dispatch's id.
+    pub what: String,
+    /// Why it is of no more use.
+    pub why: String,
+    /// The session, whose lock is held while it is removed.
+    session: Option<String>,
+    /// A file's name in `sessions/`.
+    file: String,
+}
+
+/// Everything of no more use, in the order in which it is removed.
+#[derive(Debug)]
+pub struct Litters {
+    /// The things.
+    pub items: Vec<Item>,
+    /// What cannot be read, and is left alone with all that it may be about.
+    pub troubles: Vec<WorkError>,
+    kugetsu_home: PathBuf,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Pruned {
+    /// What is gone.
+    pub removed: Vec<Item>,
+    /// What came into use again since it was looked for.
+    pub left: Vec<Item>,
+}
+
+/// Looks for what is of no more use; nothing is changed.
+///
+/// # Errors
+/// The index, opencode's database, or a directory of ours cannot be read.
+pub fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError> {
+    let store = index::Store::new(kugetsu_home);
+    let index = store.index()?;
+    let mut found = Finding::new(kugetsu_home, dispatch::Store::new(kugetsu_home).each()?);
+    let entries = store.entries(index.issues());
+    // Without issues opencode need not be asked, nor have ever been there.
+    let sessions = match entries.is_empty() {
+        true => Default::default(),
+        false => Database::open(database)?.sessions()?,
+    };
+    found.tracked.extend(index.base().map(str::to_owned));
+    if let Err(error) = store.base(&index) {
+        found.unreadable(error.into());
+    }
+    for Entry { issue, file, found: what } in entries {
+        match what {
+            Found::Session(session) if sessions.contains_key(&session.session) => {
+                found.tracked.insert(session.session);
+            }
+            Found::Session(session) => {
+                let why = format!("opencode no longer has {}", session.session);
+                found.add(Litter::Session, issue, why, Some(session.session), file);
+            }
+            Found::Missing if !found.issues_away.contains(&issue) => {
+                found.add(Litter::Entry, issue, format!("sessions/{file} is not there"), None, file);
+            }
+            Found::Missing => {}
+            Found::Unreadable(error) => found.unreadable(error.into()),
+        }
+    }
+    for (file, what) in store.strays(&index)? {
+        match what {
+            Found::Session(session) => {
+                let why = "no issue in the index has it".to_owned();
+                found.add(Litter::File, format!("sessions/{file}"), why, Some(session.session), file);
+            }
+            Found::Missing => {}
+            Found::Unreadable(error) => found.unreadable(error.into()),
+        }
+    }
+    found.finish()
+}
+
+struct Finding<'h> {
+    kugetsu_home: &'h Path,
+    items: Vec<Item>,
+    troubles: Vec<WorkError>,
+    /// Sessions of issues, of the base, and of trips that are not at their end.
+    tracked: BTreeSet<String>,
+    /// Sessions that a host holds.
+    away: HashSet<String>,
+    /// Their issues.
+    issues_away: HashSet<String>,
+    /// A trip's record cannot be read: any session may be away.
+    away_unknown: bool,
+}
+
+impl<'h> Finding<'h> {
+    fn new(kugetsu_home: &'h Path, dispatches: Vec<Result<Dispatch, dispatch::StoreError>>) -> Self {
+        let mut new = Self {
+            kugetsu_home,
+            items: Vec::new(),
+            troubles: Vec::new(),
+            tracked: BTreeSet::new(),
+            away: HashSet::new(),
+            issues_away: HashSet::new(),
+            away_unknown: false,
+        };
+        let mut ended = Vec::new();
+        for dispatch in dispatches {
+            let record = match dispatch {
+                Ok(dispatch) => dispatch.record,
+                Err(error) => {
+                    new.unreadable(error.into());
+                    new.away_unknown = true;
+                    continue;
+                }
+            };
+            match &record.state {
+                State::Home { .. } => {
+                    ended.push((record.id, format!("home from {}", record.host), record.session));
+                }
+                State::Failed { step, .. } => {
+                    let why = format!("to {}, failed ({})", record.host, step.name());
+                    ended.push((record.id, why, record.session));
+                }
+                _ => {
+                    if record.is_away() {
+                        new.away.insert(record.session.clone());
+                        new.issues_away.extend(record.issue);
+                    }
+                    new.tracked.insert(record.session);
+                }
+            }
+        }
+        for (id, why, session) in ended {
+            new.push(Litter::Dispatch, id, why, Some(session), String::new());
+        }
+        new
+    }
+
+    fn unreadable(&mut self, trouble: WorkError) {
+        self.troubles.push(trouble);
+    }
+
+    /// Adds what is not of a session that is away.
+    fn add(&mut self, kind: Litter, what: String, why: String, session: Option<String>, file: String) {
+        match session {
+            Some(session) if self.away.contains(&session) => {
+                self.tracked.insert(session);
+            }
+            session => self.push(kind, what, why, session, file),
+        }
+    }
+
+    fn push(&mut self, kind: Litter, what: String, why: String, session: Option<String>, file: String) {
+        let running =
+            session.as_ref().is_some_and(|session| Lock::is_held(&session_lock(self.kugetsu_home, session)));
+        match session {
+            Some(session) if running => {
+                self.tracked.insert(session);
+            }
+            session => self.items.push(Item { kind, what, why, session, file }),
+        }
+    }
+
+    /// Adds what is left of sessions that are no longer tracked, and the cache.
+    fn finish(mut self) -> Result<Litters, WorkError> {
+        // What cannot be read may be about any session that nothing else tells of.
+        if self.troubles.is_empty() {
+            for (kind, directory) in [(Litter::Log, "logs"), (Litter::Run, "runs"), (Litter::Lock, "locks")] {
+                for (session, name) in self.remains(directory)? {
+                    let what = format!("{directory}/{name}");
+                    let why = format!("{session} is no issue's session any more");
+                    self.push(kind, what, why, Some(session), name);
+                }
+            }
+        }
+        if self.away_unknown {
+            self.items.retain(|item| item.kind == Litter::Dispatch);
+        }
+        if !names(&self.kugetsu_home.join("cache"))?.is_empty() {
+            let why = "it is made again when it is needed".to_owned();
+            self.push(Litter::Cache, "cache".to_owned(), why, None, String::new());
+        }
+        self.items.sort_by(|a, b| (a.kind, &a.what).cmp(&(b.kind, &b.what)));
+        let Self { kugetsu_home, items, troubles, .. } = self;
+        Ok(Litters { items, troubles, kugetsu_home: kugetsu_home.to_owned() })
+    }
+
+    /// What is in a directory of ours of sessions that are not tracked: session and name, once for all files of a log.
+    fn remains(&self, directory: &str) -> Result<BTreeMap<String, String>, WorkError> {
+        let names = names(&self.kugetsu_home.join(directory))?;
+        let of_session = names.iter().filter_map(|name| {
+            let (session, name) = match directory {
+                "logs" => log_of(name).map(|session| (session, format!("{session}.log")))?,
+                "locks" => (name.strip_suffix(".lock")?, name.clone()),
+                _ => (name.as_str(), name.clone()),
+            };
+            let stale = is_session_id(session) && !self.tracked.contains(session);
+            stale.then(|| (session.to_owned(), name))
+        });
+        Ok(of_session.collect())
+    }
+}
+
+/// The session of a log's file: `SESSION.log`, `SESSION.log.3`.
+fn log_of(name: &str) -> Option<&str> {
+    let (session, rest) = name.split_once(".log")?;
+    let number = rest.strip_prefix('.').unwrap_or(rest);
+    number.bytes().all(|b| b.is_ascii_digit()).then_some(session)
+}
+
+impl Litters {
+    /// Removes everything, but for what came into use since.
+    ///
+    /// # Errors
+    /// A disk that says no; what was removed by then stays removed.
+    pub fn remove(self) -> Result<Pruned, WorkError> {
+        let mut pruned = Pruned::default();
+        for item in self.items {
+            let removed = match &item.session {
+                Some(session) => self::removed(&self.kugetsu_home, &item, session)?,
+                None => remove(&self.kugetsu_home, &item)?,
+            };
+            if removed { &mut pruned.removed } else { &mut pruned.left }.push(item);
+        }
+        Ok(pruned)
+    }
+}
+
+/// Removes what is of a session, unless that runs or is away by now.
+fn removed(kugetsu_home: &Path, item: &Item, session: &str) -> Result<bool, WorkError> {
+    let Some(mut held) = Held::take(kugetsu_home, session, "prune")? else { return Ok(false) };
+    let dispatches = dispatch::Store::new(kugetsu_home).each()?;
+    let is_away = |dispatch: &Dispatch| dispatch.record.is_away() && dispatch.record.session == session;
+    if dispatches.iter().flatten().any(is_away) {
+        return Ok(false);
+    }
+    if item.kind == Litter::Lock {
+        held.forget();
+    }
+    remove(kugetsu_home, item)
+}
+
+/// Removes one thing, if it is still of no use.
+fn remove(kugetsu_home: &Path, item: &Item) -> Result<bool, WorkError> {
+    let store = index::Store::new(kugetsu_home);
+    let session = item.session.as_deref().unwrap_or_default();
+    match item.kind {
+        Litter::Session | Litter::Entry => {
+            let there = store.read(&item.file)?;
+            let same = there.as_ref().map(|file| file.session.as_str()) == item.session.as_deref();
+            Ok(same && store.remove("prune", &item.what)?)
+        }
+        Litter::File => Ok(store.remove_stray("prune", &item.file)?),
+        Litter::Dispatch => {
+            let found = dispatch::Store::new(kugetsu_home).open(&item.what)?;
+            found.as_ref().map(Dispatch::remove).transpose()?;
+            Ok(found.is_some())
+        }
+        Litter::Log => {
+            let directory = kugetsu_home.join("logs");
+            for name in names(&directory)?.iter().filter(|name| log_of(name) == Some(session)) {
+                gone(&directory.join(name), |path| std::fs::remove_file(path))?;
+            }
+            Ok(true)
+        }
+        Litter::Run => {
+            let files = RunFiles::new(kugetsu_home, session);
+            gone(files.directory(), |path| std::fs::remove_dir_all(path)).map(|()| true)
+        }
+        // Taken away by whoever holds it.
+        Litter::Lock => Ok(true),
+        Litter::Cache => {
+            let directory = kugetsu_home.join("cache");
+            for name in names(&directory)? {
+                let path = directory.join(name);
+                gone(&path, |path| match path.is_dir() && !path.is_symlink() {
+                    true => std::fs::remove_dir_all(path),
+                    false => std::fs::remove_file(path),
+                })?;
+            }
+            Ok(true)
+        }
+    }
+}
+
+/// Names in a directory of ours, sorted; none if there is no such directory.
+fn names(directory: &Path) -> Result<Vec<String>, WorkError> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(DiskError::at(directory, error).into()),
+    };
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    Ok(names)
+}
+
+fn gone(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), WorkError> {
+    match remove(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
+        _ => Ok(()),
+    }
+}

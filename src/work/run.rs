@@ -1,0 +1,283 @@
+//! A message is worked on in a session, on this machine.
+
+use super::{Bench, RunFiles, State, WorkError};
+use crate::clock;
+use crate::disk::{self, DiskError, Lock, session_lock};
+use crate::events::{Event, Lines, Outcome};
+use crate::index::timestamp;
+use crate::opencode::{self, Database};
+use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
+use crate::session::Setting;
+use serde::{Deserialize, Serialize};
+use std::fs::File;
+use std::future::Future;
+use std::io::Read as _;
+use std::path::PathBuf;
+use std::process::{ExitStatus, Stdio};
+use std::time::Duration;
+use tokio::process::{Child, Command};
+
+/// How the command of a run's lock begins: who else holds a session's lock is no run.
+pub(super) const RUNNING: &str = "run ";
+/// The verb by which kugetsu starts itself as the guard.
+pub const GUARD: &str = "__guard";
+/// How often the events are looked at.
+const TICK: Duration = Duration::from_millis(60);
+/// Whoever only looks whether a lock is held has a share of it for a moment.
+const LOCK_PATIENCE: Duration = Duration::from_millis(300);
+/// Characters of a message that the list of sessions keeps.
+const KEPT: usize = 200;
+
+/// What is to be done.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Job {
+    /// What the user calls the session.
+    pub name: String,
+    /// opencode's id.
+    pub session: String,
+    /// Its file in the index, if it is an issue's.
+    pub file: Option<String>,
+    /// The directory to work in, absolute.
+    pub directory: PathBuf,
+    /// Agent and model; what is `None` is left to opencode.
+    pub setting: Setting,
+    /// The message, byte for byte.
+    pub message: String,
+    /// opencode's own log is kept.
+    pub debug: bool,
+}
+
+/// How it ended.
+#[derive(Debug, Clone)]
+pub struct Done {
+    /// Exit status of opencode, where it ended by itself.
+    pub exit: Option<i32>,
+    /// Why it did not do its work.
+    pub trouble: Option<String>,
+    /// It was stopped.
+    pub stopped: bool,
+    /// The text of the last answer.
+    pub reply: Option<String>,
+}
+
+/// What is told while it goes on.
+pub trait Watcher {
+    /// The run has begun; nobody else can begin one.
+    fn began(&self);
+    /// What an earlier run had left alive, and is ended now.
+    fn remains(&self, found: &[Found]);
+    /// The run has ended, and the index could not be told.
+    fn unrecorded(&self, why: &WorkError);
+    /// Something happened in the run.
+    fn event(&self, event: &Event);
+}
+
+/// Works on a message until it is done, or until `stop` comes: then everything that the run started is ended.
+///
+/// # Errors
+/// [`WorkError::Busy`], [`WorkError::Away`], [`WorkError::SessionLost`]: nothing was done. A run that did not do its
+/// work is no error; see [`Done`].
+pub async fn run(
+    bench: &Bench,
+    job: &Job,
+    watcher: &dyn Watcher,
+    stop: impl Future<Output = ()>,
+) -> Result<Done, WorkError> {
+    let _lock = claim(bench, job)?;
+    check(bench, job).await?;
+    let mark = run_mark(&job.session);
+    let remains = find(&mark, None);
+    if !remains.is_empty() {
+        watcher.remains(&remains);
+        end_all(&mark, None, super::guard::GRACE);
+    }
+    let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+    files.make()?;
+    disk::write_atomic(&files.prompt(), job.message.as_bytes())?;
+    note(bench, job, State::Used)?;
+    let mut child = spawn(bench, job, &files)?;
+    watcher.began();
+    let mut events = Events::open(&files)?;
+    let mut stop = std::pin::pin!(stop);
+    let mut stopped = false;
+    let status = loop {
+        tokio::select! {
+            biased;
+            status = child.wait() => break status.map_err(WorkError::Start)?,
+            () = &mut stop, if !stopped => {
+                stopped = true;
+                end(&child);
+            }
+            // What cannot be read now is read at the end; the run is not left alone for it.
+            () = tokio::time::sleep(TICK) => drop(events.take(watcher)),
+        }
+    };
+    if status.code().is_none() {
+        // The guard was killed, and what it guarded may be alive.
+        end_all(&mark, None, super::guard::GRACE);
+    }
+    events.take(watcher)?;
+    // The work is done whether or not it can be written down.
+    if let Err(error) = note(bench, job, State::Idle) {
+        watcher.unrecorded(&error);
+    }
+    let Events { outcome, reply, .. } = events;
+    let trouble = match stopped {
+        true => Some("it was stopped".to_owned()),
+        false => outcome.trouble(exit(status), &files.last_words()),
+    };
+    Ok(Done { exit: status.code(), trouble, stopped, reply })
+}
+
+fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
+    disk::private_dir(&bench.kugetsu_home.join("locks"))?;
+    let path = session_lock(&bench.kugetsu_home, &job.session);
+    let command = format!("{RUNNING}{}", job.name);
+    Lock::exclusive_within(&path, &command, LOCK_PATIENCE)?
+        .ok_or_else(|| WorkError::Busy { name: job.name.clone(), by: Lock::held_by(&path) })
+}
+
+async fn check(bench: &Bench, job: &Job) -> Result<(), WorkError> {
+    if let Some(away) = bench.dispatches.away(&job.session)? {
+        return Err(WorkError::Away {
+            name: job.name.clone(),
+            host: away.record.host.clone(),
+            dispatch: away.record.id.clone(),
+            state: away.record.state.name(),
+        });
+    }
+    let lost = || WorkError::SessionLost { name: job.name.clone(), session: job.session.clone() };
+    let row = Database::open(&bench.database)?.session(&job.session)?.ok_or_else(lost)?;
+    if !job.directory.is_dir() {
+        return Err(WorkError::NoDirectory { path: job.directory.clone() });
+    }
+    if row.directory != job.directory.display().to_string() {
+        relocate(bench, job, &row.title).await?;
+    }
+    Ok(())
+}
+
+/// Moves the session to another directory. opencode 1.18 works in the session's own, whatever `--dir` says, and then never
+/// ends; importing it without any messages is what changes its row's directory and nothing else.
+async fn relocate(bench: &Bench, job: &Job, title: &str) -> Result<(), WorkError> {
+    let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+    files.make()?;
+    let path = files.directory().join("move.json");
+    let now = clock::now_ms();
+    let session = serde_json::json!({
+        "info": {
+            "id": job.session, "slug": "moved", "version": "1", "projectID": "global", "title": title,
+            "directory": job.directory, "time": {"created": now, "updated": now},
+        },
+        "messages": [],
+    });
+    disk::write_atomic(&path, session.to_string().as_bytes())?;
+    bench.program.import(&path, &job.directory, &job.session).await?;
+    Ok(std::fs::remove_file(&path).map_err(|source| DiskError::at(&path, source))?)
+}
+
+/// Writes down in the index what is going on.
+fn note(bench: &Bench, job: &Job, state: State) -> Result<(), WorkError> {
+    let Some(file) = &job.file else { return Ok(()) };
+    bench.index.change(&format!("{RUNNING}{}", job.name), file, |file| {
+        file.state = Some(state.name().to_owned());
+        file.last_activity = Some(timestamp(clock::now_ms()));
+        file.directory = Some(job.directory.display().to_string());
+        if state == State::Used {
+            file.message = Some(crate::text::plain(&job.message).chars().take(KEPT).collect());
+        }
+    })?;
+    Ok(())
+}
+
+fn spawn(bench: &Bench, job: &Job, files: &RunFiles) -> Result<Child, WorkError> {
+    let prompt = files.prompt();
+    let stdin = File::open(&prompt).map_err(|source| DiskError::at(&prompt, source))?;
+    let (stdout, stderr) = (RunFiles::fresh(&files.events())?, RunFiles::fresh(&files.stderr())?);
+    let mut command = Command::new(&bench.kugetsu);
+    command
+        .arg(GUARD)
+        .arg(std::process::id().to_string())
+        .arg(&job.session)
+        .arg("--")
+        .arg(bench.program.path());
+    // On 1.18 a run whose PWD is not the session's directory does its work and never ends.
+    command.args(["run", "--session", &job.session, "--format", "json", "--dir"]).arg(&job.directory);
+    if let Some(agent) = &job.setting.agent {
+        command.args(["--agent", agent]);
+    }
+    if let Some(model) = &job.setting.model {
+        command.arg("--model").arg(model.to_string());
+        if let Some(variant) = &model.variant {
+            command.args(["--variant", variant]);
+        }
+    }
+    if job.debug {
+        command.args(["--print-logs", "--log-level", "DEBUG"]);
+    }
+    command
+        .env("OPENCODE_PERMISSION", opencode::permission(&serde_json::Map::new(), false))
+        .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
+        // A run that was started from within another one is not a part of it.
+        .env_remove(RUN_MARK)
+        .env("PWD", &job.directory)
+        .current_dir(&job.directory)
+        .stdin(stdin)
+        .stdout(Stdio::from(stdout))
+        .stderr(Stdio::from(stderr));
+    command.spawn().map_err(WorkError::Start)
+}
+
+/// Tells the guard to end the run.
+fn end(child: &Child) {
+    use rustix::process::{Pid, Signal, kill_process};
+    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
+    if let Some(pid) = pid {
+        // It may just have ended by itself.
+        let _ = kill_process(pid, Signal::TERM);
+    }
+}
+
+/// The exit status as a shell tells it: 128 and the signal, where one ended the program.
+pub fn exit(status: ExitStatus) -> i32 {
+    use std::os::unix::process::ExitStatusExt as _;
+    status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
+}
+
+/// The events of the run, as its file grows.
+struct Events {
+    path: PathBuf,
+    file: File,
+    lines: Lines,
+    outcome: Outcome,
+    reply: Option<String>,
+}
+
+impl Events {
+    fn open(files: &RunFiles) -> Result<Self, WorkError> {
+        let path = files.events();
+        let file = File::open(&path).map_err(|source| DiskError::at(&path, source))?;
+        Ok(Self { path, file, lines: Lines::default(), outcome: Outcome::default(), reply: None })
+    }
+
+    fn take(&mut self, watcher: &dyn Watcher) -> Result<(), WorkError> {
+        let mut bytes = Vec::new();
+        self.file.read_to_end(&mut bytes).map_err(|source| DiskError::at(&self.path, source))?;
+        for event in self.lines.feed(&bytes) {
+            self.outcome.add(&event);
+            match &event {
+                Event::StepStarted => self.reply = None,
+                Event::Text(text) => {
+                    let reply = self.reply.get_or_insert_default();
+                    if !reply.is_empty() {
+                        reply.push('\n');
+                    }
+                    reply.push_str(text);
+                }
+                _ => {}
+            }
+            watcher.event(&event);
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,69 @@
+//! A run is ended cleanly, with everything that it started.
+
+use super::guard::GRACE;
+use super::{Bench, WorkError};
+use crate::disk::{Lock, session_lock};
+use crate::process::{Found, end_all, run_mark};
+use crate::work::State;
+use rustix::process::{Pid, Signal, kill_process};
+use std::time::Duration;
+
+/// What was ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Stopped {
+    /// A run that was going on.
+    Run,
+    /// What an earlier run had left alive.
+    Remains,
+}
+
+/// Ends the run of `session`, and proves that nothing of it is left. `name` is what the user calls it, `file` its file in
+/// the index.
+///
+/// # Errors
+/// [`WorkError::NothingRuns`]; [`WorkError::Busy`] where what holds the session is no run here;
+/// [`WorkError::Survived`].
+pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Result<Stopped, WorkError> {
+    let path = session_lock(&bench.kugetsu_home, session);
+    let survivors = |left: Vec<Found>| match left.is_empty() {
+        true => Ok(()),
+        false => Err(WorkError::Survived {
+            name: name.to_owned(),
+            survivors: left
+                .iter()
+                .map(|found| format!("{} ({})", crate::text::plain(&found.command), found.pid))
+                .collect(),
+        }),
+    };
+    let stopped = if Lock::is_held(&path) {
+        let holder = Lock::holder(&path).filter(|holder| holder.command.starts_with(super::run::RUNNING));
+        let Some(holder) = holder else {
+            return Err(WorkError::Busy { name: name.to_owned(), by: Lock::held_by(&path) });
+        };
+        // The lock is held, so its holder lives, and this is its number.
+        if let Some(pid) = i32::try_from(holder.pid).ok().and_then(Pid::from_raw) {
+            // Gone just now is what was wanted.
+            let _ = kill_process(pid, Signal::TERM);
+        }
+        let patience = GRACE + Duration::from_secs(10);
+        let Some(_free) = Lock::exclusive_within(&path, "stop", patience)? else {
+            return Err(WorkError::Survived {
+                name: name.to_owned(),
+                survivors: vec![format!("kugetsu ({})", holder.pid)],
+            });
+        };
+        survivors(end_all(&run_mark(session), None, GRACE))?;
+        Stopped::Run
+    } else if crate::process::find(&run_mark(session), None).is_empty() {
+        return Err(WorkError::NothingRuns { name: name.to_owned() });
+    } else {
+        survivors(end_all(&run_mark(session), None, GRACE))?;
+        Stopped::Remains
+    };
+    if let Some(file) = file {
+        bench
+            .index
+            .change(&format!("stop {name}"), file, |file| file.state = Some(State::Idle.name().to_owned()))?;
+    }
+    Ok(stopped)
+}

@@ -1,0 +1,14 @@
+//! Issue sessions on this machine.
+#![allow(clippy::disallowed_methods, reason = "tests write what they like into homes of their own")]
+
+mod init;
+mod kept;
+mod listing;
+mod naming;
+mod permit;
+mod reference;
+mod runs;
+mod shells;
+mod tidying;
+mod told;
+mod trips;

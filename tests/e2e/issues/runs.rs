@@ -1,0 +1,332 @@
+//! Sessions of issues are started, continued, left, taken up and stopped.
+
+use crate::support::home::Home;
+use crate::support::model::Model;
+use crate::support::opencode::Release;
+use crate::support::process::{Finished, until};
+use serde_json::{Value, json};
+use std::path::PathBuf;
+use std::time::Duration;
+
+const KUGETSU: &str = env!("CARGO_BIN_EXE_kugetsu");
+const ISSUE: &str = "github.com/shoko/kugetsu#14";
+
+struct World {
+    model: Model,
+    home: Home,
+    project: PathBuf,
+}
+
+impl World {
+    /// With the stand-in for opencode.
+    fn quick() -> Self {
+        let world = Self::empty(Release::New);
+        world.home.machine.stand_in();
+        world.kugetsu(&["init"]).expect_success();
+        world
+    }
+
+    /// With the real opencode.
+    fn real(release: Release) -> Self {
+        let world = Self::empty(release);
+        world.kugetsu(&["init"]).expect_success();
+        world
+    }
+
+    fn empty(release: Release) -> Self {
+        let model = Model::start();
+        let home = Home::start(KUGETSU, release, &model);
+        let project = home.machine.project("app");
+        Self { model, home, project }
+    }
+
+    fn kugetsu(&self, arguments: &[&str]) -> Finished {
+        self.home.spawn_in(&self.project, None, arguments).wait(Duration::from_secs(120))
+    }
+
+    /// What `list` says of the issue.
+    fn listed(&self, issue: &str) -> Value {
+        let list = self.kugetsu(&["list", "--json"]).expect_success().json();
+        list.as_array().unwrap().iter().find(|row| row["issue"] == issue).unwrap().clone()
+    }
+
+    fn nothing_runs(&self) {
+        until(Duration::from_secs(20), || match self.home.machine.processes() {
+            left if left.is_empty() => Ok(()),
+            left => Err(format!("{left:?} run")),
+        });
+    }
+}
+
+fn the_whole_way(release: Release) {
+    let world = World::real(release);
+    let started = world.kugetsu(&["start", ISSUE, "[[say begun]]", "--json"]).expect_success().json();
+    assert_eq!((&started["run"]["ok"], &started["reply"]), (&json!(true), &json!("begun")));
+    let session = started["session"].as_str().unwrap();
+    let again = world.kugetsu(&["start", ISSUE, "once more"]).expect_code(4);
+    assert!(again.stderr.contains("kugetsu continue"), "{}", again.stderr);
+    let message = "quotes \" and $(touch canary)\n[[say went on]]";
+    let on = world.kugetsu(&["continue", ISSUE, message]).expect_success();
+    assert_eq!(on.stdout.trim(), "went on");
+    assert_eq!(world.model.prompts().last().unwrap().user_text().trim_start_matches('\n'), message);
+    assert!(!world.project.join("canary").exists());
+    let row = world.listed(ISSUE);
+    assert_eq!(
+        (&row["state"], &row["holder"], &row["session"]),
+        (&json!("idle"), &json!("here"), &json!(session))
+    );
+    assert!(row["message"].as_str().unwrap().starts_with("quotes"));
+    world.kugetsu(&["destroy", ISSUE, "-y"]).expect_success();
+    let list = world.kugetsu(&["list", "--json"]).expect_success().json();
+    assert!(list.as_array().unwrap().iter().all(|row| row["issue"] != ISSUE), "{list:#}");
+    assert_eq!(
+        world.home.machine.export(session)["messages"].as_array().unwrap().len(),
+        4,
+        "opencode keeps it"
+    );
+}
+
+#[test]
+fn from_start_to_destroy_with_the_newest_release() {
+    the_whole_way(Release::New);
+}
+
+#[test]
+fn from_start_to_destroy_with_the_middle_release() {
+    the_whole_way(Release::Mid);
+}
+
+#[test]
+fn from_start_to_destroy_with_the_oldest_release() {
+    the_whole_way(Release::Old);
+}
+
+fn killed_and_taken_up(release: Release) {
+    let world = World::real(release);
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let message = "[[bash sleep 600]]\n[[say woke up]]";
+    let run = world.home.spawn_in(&world.project, None, &["continue", ISSUE, message]);
+    world.model.wait_for(Duration::from_secs(60), |asked| {
+        asked.iter().any(|one| one.user_text().contains("sleep 600"))
+    });
+    until(Duration::from_secs(60), || match sleeping(&world) {
+        0 => Err("the tool has not begun".to_owned()),
+        _ => Ok(()),
+    });
+    assert_eq!(world.listed(ISSUE)["state"], "used");
+    let busy = world.kugetsu(&["continue", ISSUE, "me too"]).expect_code(4);
+    assert!(busy.stderr.contains("in use") && busy.stderr.contains("kugetsu stop"), "{}", busy.stderr);
+    run.signal("KILL");
+    run.wait(Duration::from_secs(20));
+    world.nothing_runs();
+    assert_eq!(world.listed(ISSUE)["state"], "left");
+    let resumed = world.kugetsu(&["resume", ISSUE, "[[say taken up]]"]).expect_success();
+    assert_eq!(resumed.stdout.trim(), "taken up");
+    assert_eq!(world.listed(ISSUE)["state"], "idle");
+}
+
+fn sleeping(world: &World) -> usize {
+    let processes = world.home.machine.processes();
+    let commands =
+        processes.iter().filter_map(|pid| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).ok());
+    commands.filter(|command| command.starts_with("sleep\u{0}600")).count()
+}
+
+#[test]
+fn a_killed_run_is_left_and_taken_up_with_the_newest_release() {
+    killed_and_taken_up(Release::New);
+}
+
+#[test]
+fn a_killed_run_is_left_and_taken_up_with_the_oldest_release() {
+    killed_and_taken_up(Release::Old);
+}
+
+#[test]
+fn what_is_taken_up_is_the_message_of_before() {
+    let world = World::quick();
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let message = "finish the [[hold work]] work";
+    let run = world.home.spawn_in(&world.project, None, &["continue", ISSUE, message]);
+    until(Duration::from_secs(20), || match world.home.machine.asked().len() {
+        2 => Ok(()),
+        n => Err(format!("{n} were asked")),
+    });
+    run.signal("KILL");
+    run.wait(Duration::from_secs(20));
+    world.nothing_runs();
+    let offered = world.kugetsu(&["resume"]).expect_code(2);
+    assert!(offered.stderr.contains(&format!("kugetsu resume '{ISSUE}'")), "{}", offered.stderr);
+    world.home.machine.release_run("work");
+    world.kugetsu(&["resume", ISSUE]).expect_success();
+    assert_eq!(world.home.machine.asked()[1..], [message, message]);
+}
+
+#[test]
+fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
+    let world = World::empty(Release::New);
+    world.home.machine.stand_in();
+    let (base, session) = (
+        world.home.machine.insert_empty_session(&world.project, "base"),
+        world.home.machine.insert_empty_session(&world.project, "14"),
+    );
+    let state = world.home.state();
+    std::fs::create_dir_all(state.join("sessions")).unwrap();
+    let index = format!(
+        "{{\"base\": \"{base}\", \"issues\": {{\"{ISSUE}\": \"github.com-shoko-kugetsu-14.json\"}}}}"
+    );
+    std::fs::write(state.join("index.json"), &index).unwrap();
+    let file = |kind: &str, issue: Value, session: &str| json!({"type": kind, "issue_ref": issue, "opencode_session_id": session, "created_at": "2026-03-30T12:05:11+02:00", "state": "idle"});
+    let path = state.join("sessions/github.com-shoko-kugetsu-14.json");
+    let before = file("forked", json!(ISSUE), &session);
+    std::fs::write(&path, before.to_string()).unwrap();
+    std::fs::write(state.join("sessions/base.json"), file("base", Value::Null, &base).to_string()).unwrap();
+
+    assert_eq!(world.listed(ISSUE)["state"], "idle");
+    world.kugetsu(&["continue", ISSUE, "go on"]).expect_success();
+    assert_eq!(world.listed(ISSUE)["message"], "go on");
+    assert_eq!(std::fs::read_to_string(state.join("index.json")).unwrap(), index);
+    let after: Value = serde_json::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+    for (field, value) in before.as_object().unwrap() {
+        assert_eq!(after[field], *value, "{field}");
+    }
+    world.kugetsu(&["start", "github.com/shoko/kugetsu#15", "hello"]).expect_success();
+    let index: Value = serde_json::from_slice(&std::fs::read(state.join("index.json")).unwrap()).unwrap();
+    assert_eq!(index["issues"][ISSUE], "github.com-shoko-kugetsu-14.json");
+    let new = index["issues"]["github.com/shoko/kugetsu#15"].as_str().unwrap();
+    let new: Value =
+        serde_json::from_slice(&std::fs::read(state.join("sessions").join(new)).unwrap()).unwrap();
+    assert_eq!((&new["type"], &new["issue_ref"]), (&json!("forked"), &json!("github.com/shoko/kugetsu#15")));
+    assert!(
+        new["opencode_session_id"].is_string() && new["created_at"].is_string() && new["state"] == "idle"
+    );
+}
+
+#[test]
+fn a_session_that_is_continued_elsewhere_moves_there() {
+    for release in Release::ALL {
+        let world = World::real(release);
+        world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+        let other = world.home.machine.project("other");
+        let other = other.to_str().unwrap();
+        world
+            .kugetsu(&["continue", ISSUE, "[[bash pwd >where]]\n[[say there]]", "--dir", other])
+            .expect_success();
+        let said = std::fs::read_to_string(std::path::Path::new(other).join("where")).unwrap();
+        assert_eq!(said.trim(), other, "{release:?}");
+        assert_eq!(world.listed(ISSUE)["directory"], other);
+    }
+}
+
+#[test]
+fn stop_leaves_nothing_of_a_run() {
+    let world = World::real(Release::New);
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let message = "[[bash trap '' TERM; sleep 600 & sleep 600]]";
+    let left = world.kugetsu(&["continue", ISSUE, message, "--detach"]).expect_success();
+    assert!(left.elapsed < Duration::from_secs(20), "it does not wait");
+    until(Duration::from_secs(60), || match sleeping(&world) {
+        2 => Ok(()),
+        n => Err(format!("{n} sleep")),
+    });
+    assert_eq!(world.listed(ISSUE)["state"], "used");
+    world.kugetsu(&["stop", ISSUE]).expect_success();
+    assert_eq!(world.home.machine.processes(), [] as [u32; 0]);
+    assert_eq!(world.listed(ISSUE)["state"], "idle");
+    let nothing = world.kugetsu(&["stop", ISSUE]).expect_code(4);
+    assert!(nothing.stderr.contains("nothing runs"), "{}", nothing.stderr);
+}
+
+#[test]
+fn a_detached_run_ends_by_itself_and_is_refused_while_another_goes_on() {
+    let world = World::quick();
+    world.kugetsu(&["start", ISSUE, "[[hold work]]", "--detach"]).expect_success();
+    let refused = world.kugetsu(&["continue", ISSUE, "too", "--detach"]).expect_code(4);
+    assert!(refused.stderr.contains("in use"), "{}", refused.stderr);
+    world.home.machine.release_run("work");
+    until(Duration::from_secs(30), || match world.listed(ISSUE)["state"].as_str() {
+        Some("idle") => Ok(()),
+        other => Err(format!("{other:?}")),
+    });
+    world.nothing_runs();
+}
+
+#[test]
+fn what_came_to_its_end_is_not_done_once_more() {
+    let world = World::quick();
+    world.kugetsu(&["start", ISSUE, "first"]).expect_success();
+    let refused = world.kugetsu(&["resume", ISSUE]).expect_code(4);
+    assert!(refused.stderr.contains("kugetsu continue"), "{}", refused.stderr);
+    let blank = world.kugetsu(&["start", "github.com/a/b#3", " "]).expect_code(2);
+    assert!(blank.stderr.contains("empty"), "{}", blank.stderr);
+    assert_eq!(world.home.machine.asked(), ["first"]);
+    let list = world.kugetsu(&["list", "--json"]).expect_success().json();
+    assert!(
+        list.as_array().unwrap().iter().all(|row| row["issue"] != "github.com/a/b#3"),
+        "nothing was made"
+    );
+}
+
+#[test]
+fn a_run_that_another_run_began_is_not_a_part_of_it() {
+    let world = World::real(Release::New);
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let other = "github.com/shoko/kugetsu#15";
+    let inner = format!("{KUGETSU} start '{other}' 'hold on' --detach </dev/null");
+    world.kugetsu(&["continue", ISSUE, &format!("[[bash {inner}]]\n[[say ordered]]")]).expect_success();
+    until(Duration::from_secs(60), || match world.listed(other)["state"].as_str() {
+        Some("idle") => Ok(()),
+        state => Err(format!("{state:?}")),
+    });
+    assert!(world.model.prompts().iter().any(|asked| asked.user_text().contains("hold on")));
+    let again = world.kugetsu(&["continue", ISSUE, "[[say and again]]"]).expect_success();
+    assert!(!again.stderr.contains("earlier run"), "{}", again.stderr);
+}
+
+#[test]
+fn ctrl_c_ends_a_run_cleanly() {
+    let world = World::quick();
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let run = world.home.spawn_in(&world.project, None, &["continue", ISSUE, "[[hold work]]"]);
+    until(Duration::from_secs(20), || match world.home.machine.asked().len() {
+        2 => Ok(()),
+        n => Err(format!("{n} were asked")),
+    });
+    run.signal("INT");
+    let ended = run.wait(Duration::from_secs(30)).expect_code(130);
+    assert!(ended.stderr.contains(&format!("kugetsu continue '{ISSUE}'")), "{}", ended.stderr);
+    assert_eq!(world.listed(ISSUE)["state"], "idle");
+    world.nothing_runs();
+}
+
+#[test]
+fn twenty_at_once_lose_nothing_and_run_once() {
+    let world = World::quick();
+    let starts: Vec<_> = (1..=20)
+        .map(|n| {
+            world.home.spawn_in(&world.project, None, &["start", &format!("github.com/a/b#{n}"), "hello"])
+        })
+        .collect();
+    for start in starts {
+        start.wait(Duration::from_secs(120)).expect_success();
+    }
+    let list = world.kugetsu(&["list", "--json"]).expect_success().json();
+    let issues = list.as_array().unwrap().iter().filter(|row| row["type"] == "forked").count();
+    assert_eq!(issues, 20, "{list:#}");
+    let asked = world.home.machine.asked().len();
+    let runs: Vec<_> = (0..20)
+        .map(|_| world.home.spawn_in(&world.project, None, &["continue", "github.com/a/b#1", "[[hold one]]"]))
+        .collect();
+    // The one that runs is held until the others have been refused.
+    let mut waiting: Vec<_> = runs.into_iter().map(Some).collect();
+    until(Duration::from_secs(120), || {
+        let living = waiting.iter_mut().flatten().filter_map(|run| run.is_running().then_some(())).count();
+        if living == 1 { Ok(()) } else { Err(format!("{living} run")) }
+    });
+    world.home.machine.release_run("one");
+    let codes: Vec<i32> =
+        waiting.iter_mut().map(|run| run.take().unwrap().wait(Duration::from_secs(60)).code()).collect();
+    assert_eq!(codes.iter().filter(|code| **code == 0).count(), 1, "{codes:?}");
+    assert_eq!(codes.iter().filter(|code| **code == 4).count(), 19, "{codes:?}");
+    assert_eq!(world.home.machine.asked().len(), asked + 1);
+}

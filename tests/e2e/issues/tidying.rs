@@ -1,0 +1,214 @@
+//! `prune` and `destroy` take away what they say, and nothing else.
+#![allow(clippy::disallowed_methods, reason = "tests put files wherever and however a fault would")]
+
+use super::kept::{BASE, GONE_ISSUE, IDLE, IDLE_ISSUE, Kept, USED, USED_ISSUE};
+use crate::support::opencode::Release;
+use crate::support::process::PATIENCE;
+use kugetsu::dispatch::{State, Step};
+use kugetsu::index::{Kind, SessionFile, Store};
+use serde_json::{Value, json};
+use std::fs;
+
+const STRANGER: &str = "ses_e00000000ffeAAAAAAAAAAAAAA";
+const IDLE_FILE: &str = "sessions/git.example.org-group-sub-tool-3.json";
+const USED_FILE: &str = "sessions/github.com-shoko-kugetsu-14.json";
+const STRAY: &str = "sessions/github.com-shoko-forgotten-2.json";
+
+/// What `prune` names: kind and what.
+fn named(document: &Value) -> Vec<(&str, &str)> {
+    let items = document["items"].as_array().unwrap();
+    items.iter().map(|item| (item["kind"].as_str().unwrap(), item["what"].as_str().unwrap())).collect()
+}
+
+#[test]
+fn what_is_of_no_use_is_shown_and_then_removed() {
+    let kept = Kept::new();
+    kept.lose(USED);
+    for session in [STRANGER, USED, IDLE, BASE] {
+        kept.put(&format!("logs/{session}.log"), "x\n");
+        kept.put(&format!("logs/{session}.log.1"), "x\n");
+        kept.put(&format!("runs/{session}/prompt"), "x");
+        kept.put(&format!("locks/{session}.lock"), "");
+    }
+    kept.put("logs/notes.txt", "the user's own");
+    kept.put("cache/opencode.json", "{}");
+    let home = kept.dispatch(1, IDLE, State::Home { new_messages: 2 });
+    let failed = kept.dispatch(2, IDLE, State::Failed { step: Step::Export, message: "no".into() });
+    let cut = kept.dispatch(3, IDLE, State::Exported);
+    let before = kept.files();
+    let shown = kept.kugetsu(&["prune", "--json"]).expect_success().json();
+    assert_eq!(shown["removed"], false);
+    let of = |directory: &str, session: &str, end: &str| format!("{directory}/{session}{end}");
+    let expected = [
+        ("session", USED_ISSUE.to_owned()),
+        ("entry", GONE_ISSUE.to_owned()),
+        ("file", STRAY.to_owned()),
+        ("dispatch", home.clone()),
+        ("dispatch", failed.clone()),
+        ("log", of("logs", STRANGER, ".log")),
+        ("log", of("logs", USED, ".log")),
+        ("run", of("runs", STRANGER, "")),
+        ("run", of("runs", USED, "")),
+        ("lock", of("locks", STRANGER, ".lock")),
+        ("lock", of("locks", USED, ".lock")),
+        ("cache", "cache".to_owned()),
+    ];
+    let expected: Vec<(&str, &str)> = expected.iter().map(|(kind, what)| (*kind, what.as_str())).collect();
+    assert_eq!(named(&shown), expected);
+    assert!(shown["items"].as_array().unwrap().iter().all(|item| item["why"].is_string()));
+    let told = kept.kugetsu(&["prune"]).expect_success();
+    assert!(
+        told.stdout.contains(USED_ISSUE) && told.stderr.contains("kugetsu prune --force"),
+        "{}",
+        told.stderr
+    );
+    assert_eq!(kept.files(), before, "shown, and nothing else");
+
+    let done = kept.kugetsu(&["prune", "--force", "--json"]).expect_success().json();
+    assert_eq!((done["removed"].clone(), named(&done)), (json!(true), expected));
+    let left: Vec<String> = kept.files().into_keys().collect();
+    let mut expected = vec![
+        format!("dispatches/{cut}/dispatch.json"),
+        "index.json".to_owned(),
+        "index.lock".to_owned(),
+        format!("locks/{BASE}.lock"),
+        format!("locks/{IDLE}.lock"),
+        "logs/notes.txt".to_owned(),
+        format!("logs/{BASE}.log"),
+        format!("logs/{BASE}.log.1"),
+        format!("logs/{IDLE}.log"),
+        format!("logs/{IDLE}.log.1"),
+        format!("runs/{BASE}/prompt"),
+        format!("runs/{IDLE}/prompt"),
+        "sessions/base.json".to_owned(),
+        IDLE_FILE.to_owned(),
+    ];
+    expected.sort();
+    assert_eq!(left, expected);
+    let index: Value = serde_json::from_slice(&kept.files()["index.json"]).unwrap();
+    assert_eq!(index["issues"], json!({ IDLE_ISSUE: "git.example.org-group-sub-tool-3.json" }));
+    assert_eq!(index["base"], BASE);
+    assert!(kept.opencode_has(IDLE) && kept.opencode_has(BASE));
+    let again = kept.kugetsu(&["prune", "--force", "--json"]).expect_success().json();
+    assert_eq!(again["items"], json!([]));
+}
+
+#[test]
+fn the_base_and_what_is_away_running_or_unreadable_stays() {
+    let kept = Kept::new();
+    for session in [BASE, USED, IDLE] {
+        kept.lose(session);
+    }
+    kept.dispatch(1, IDLE, State::Launched { identity: "x".into() });
+    let run = kept.hold(USED);
+    kept.put("sessions/github.com-of-tomorrow-1.json", "{\"format\": 9}");
+    kept.put(&format!("logs/{STRANGER}.log"), "x\n");
+    let before = kept.files();
+    let done = kept.kugetsu(&["prune", "--force", "--json"]).expect_success();
+    assert!(done.stderr.contains("github.com-of-tomorrow-1.json"), "{}", done.stderr);
+    // Whose log it is might be in the file that cannot be read.
+    assert_eq!(named(&done.json()), [("entry", GONE_ISSUE), ("file", STRAY)]);
+    let after = kept.files();
+    for (name, content) in &before {
+        if ![STRAY, "index.json"].contains(&name.as_str()) {
+            assert_eq!(after.get(name), Some(content), "{name}");
+        }
+    }
+    // Where a trip's record cannot be read, anything may be away.
+    drop(run);
+    kept.put("dispatches/20261120-103009-4k2mtv7a/dispatch.json", "{");
+    let done = kept.kugetsu(&["prune", "--force", "--json"]).expect_success();
+    assert_eq!(named(&done.json()), []);
+    assert!(done.stderr.contains("dispatch.json"), "{}", done.stderr);
+    // And without opencode's database all would look gone.
+    fs::remove_file(kept.home.machine.database_path()).unwrap();
+    kept.home.machine.stand_in_with("[ \"$1\" = db ] && echo /nowhere/opencode.db && exit");
+    let refused = kept.kugetsu(&["prune", "--force"]).expect_code(1);
+    assert!(refused.stderr.contains("/nowhere/opencode.db"), "{}", refused.stderr);
+    assert!(kept.has(USED_FILE) && kept.has(IDLE_FILE));
+}
+
+#[test]
+fn destroying_asks_first() {
+    let kept = Kept::new();
+    let before = kept.files();
+    for arguments in
+        [&["destroy", USED_ISSUE][..], &["destroy", "--base"], &["destroy", IDLE, "--session-too"]]
+    {
+        let refused = kept.kugetsu(arguments).expect_code(4);
+        assert!(refused.stderr.contains("-y"), "{}", refused.stderr);
+    }
+    kept.kugetsu(&["destroy", "-y"]).expect_code(2);
+    kept.kugetsu(&["destroy", USED_ISSUE, "--base", "-y"]).expect_code(2);
+    let unknown = kept.kugetsu(&["destroy", "github.com/a/b#1", "-y"]).expect_code(4);
+    assert!(unknown.stderr.contains("github.com/a/b#1 has no session"), "{}", unknown.stderr);
+    assert_eq!(kept.files(), before);
+}
+
+#[test]
+fn kugetsu_forgets_and_opencode_keeps() {
+    let kept = Kept::new();
+    let done = kept.kugetsu(&["destroy", USED_ISSUE, "-y"]).expect_success();
+    assert!(done.stderr.contains(&format!("opencode keeps {USED}")), "{}", done.stderr);
+    assert!(!kept.has(USED_FILE) && kept.has(IDLE_FILE) && kept.opencode_has(USED));
+    let done =
+        kept.kugetsu(&["destroy", IDLE_ISSUE, "-y", "--session-too", "--json"]).expect_success().json();
+    let expected = json!({"issue": IDLE_ISSUE, "session": IDLE, "removed": true, "session_removed": true});
+    assert_eq!(done, expected);
+    assert!(!kept.opencode_has(IDLE) && kept.opencode_has(USED));
+    // Without its file there is nothing but the entry.
+    kept.kugetsu(&["destroy", GONE_ISSUE, "-y", "--session-too"]).expect_success();
+    kept.kugetsu(&["destroy", "--base", "-y"]).expect_success();
+    assert!(
+        kept.opencode_has(BASE)
+            && !kept.has("sessions/base.json")
+            && !kept.has(&format!("locks/{BASE}.lock"))
+    );
+    let index: Value = serde_json::from_slice(&kept.files()["index.json"]).unwrap();
+    assert_eq!((&index["base"], &index["issues"]), (&Value::Null, &json!({})));
+    let none = kept.kugetsu(&["destroy", "--base", "-y"]).expect_code(4);
+    assert!(none.stderr.contains("no base"), "{}", none.stderr);
+}
+
+#[test]
+fn what_is_running_or_away_is_not_destroyed() {
+    let kept = Kept::new();
+    let run = kept.hold(USED);
+    kept.dispatch(1, IDLE, State::Finished);
+    let base = kept.hold(BASE);
+    let before = kept.files();
+    for (arguments, words) in [
+        (&["destroy", USED_ISSUE, "-y"][..], "in use"),
+        (&["destroy", IDLE_ISSUE, "-y", "--session-too"], "is on pi"),
+        (&["destroy", "--base", "-y"], "in use"),
+    ] {
+        let refused = kept.kugetsu(arguments).expect_code(4);
+        assert!(refused.stderr.contains(words), "{}", refused.stderr);
+    }
+    assert_eq!(kept.files(), before);
+    assert!(kept.opencode_has(IDLE));
+    drop((run, base));
+}
+
+#[test]
+fn opencode_itself_removes_sessions_on_all_releases() {
+    for release in Release::ALL {
+        let kept = Kept::with(release);
+        let session = kept.home.machine.insert_big_session(&kept.project, 4, 8_000);
+        let child = kept.home.machine.insert_big_session(&kept.project, 2, 4_000);
+        let database = kept.home.machine.database();
+        database.execute("UPDATE session SET parent_id = ?1 WHERE id = ?2", [&session, &child]).unwrap();
+        let file = SessionFile::new(Kind::Forked, None, session.clone(), 0);
+        let issue = "github.com/a/b#1";
+        Store::new(&kept.home.state()).add("test", &issue.parse().unwrap(), &file).unwrap();
+        kept.home
+            .spawn_in(&kept.project, None, &["destroy", issue, "-y", "--session-too"])
+            .wait(PATIENCE)
+            .expect_success();
+        for table in ["session", "message", "part"] {
+            let count = format!("SELECT count(*) FROM {table}");
+            let left: i64 = database.query_row(&count, [], |row| row.get(0)).unwrap();
+            assert_eq!(left, 0, "{table} of {}", release.version());
+        }
+    }
+}

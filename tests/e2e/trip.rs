@@ -181,7 +181,8 @@ fn a_run_longer_than_any_patience_comes_home() {
     let world = World::new(Release::New, Release::New, json!({}));
     let session = world.session("[[say hello from home]]");
     let message = format!("[[wait {seconds}]]\n[[say at last]]");
-    let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--round-trip"]).expect_success();
+    let run = world.home.spawn(&["remote", "pi", &session, &message, "--round-trip"]);
+    let trip = run.wait(Duration::from_secs(seconds + 120)).expect_success();
     assert!(trip.stdout.trim().ends_with("at last"), "{}", trip.stdout);
     assert!(trip.elapsed >= Duration::from_secs(seconds));
     assert_eq!(world.prompts_there(), 1);

@@ -1,15 +1,22 @@
 //! Text that others wrote, made fit to be shown.
 
+use std::borrow::Cow;
+
 /// Characters that one line of an error takes at most.
 const LONGEST: usize = 400;
 
 /// `text` fit for one line of a terminal: escape sequences are left out, white space and control characters become single spaces, marks that
 /// turn the direction of writing are left out, and it is bounded.
 pub fn plain(text: &str) -> String {
+    as_plain(text).into_owned()
+}
+
+/// [`plain`], which leaves most texts as they are.
+pub fn as_plain(text: &str) -> Cow<'_, str> {
     let turning =
         |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     if text.len() <= LONGEST && is_plain_ascii(text.as_bytes()) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
     let text = console::strip_ansi_codes(text);
     let spaced: String =
@@ -19,15 +26,20 @@ pub fn plain(text: &str) -> String {
         line.truncate(end);
         line.push('…');
     }
-    line
+    Cow::Owned(line)
 }
 
-/// Whether [`plain`] would leave it as it is; most texts are like that, and lists are long.
+/// Whether [`plain`] would leave it as it is.
 fn is_plain_ascii(text: &[u8]) -> bool {
-    text.iter().all(|byte| matches!(byte, b' '..=b'~'))
-        && !text.starts_with(b" ")
-        && !text.ends_with(b" ")
-        && !text.windows(2).any(|pair| pair == b"  ")
+    let next = text.get(1..).unwrap_or_default();
+    let doubled = text.iter().zip(next).fold(false, |any, (a, b)| any | ((*a == b' ') & (*b == b' ')));
+    let outer = text.first() == Some(&b' ') || text.last() == Some(&b' ');
+    !doubled && !outer && all(text, |byte| matches!(byte, b' '..=b'~'))
+}
+
+/// Whether all bytes are of a kind. Looked at some dozens at a time, which takes a processor one step and not as many.
+fn all(text: &[u8], of_the_kind: impl Fn(u8) -> bool) -> bool {
+    text.chunks(64).all(|some| some.iter().fold(true, |all, byte| all & of_the_kind(*byte)))
 }
 
 /// [`plain`] of what may be no text at all; only the beginning of `bytes` is looked at.
@@ -49,8 +61,26 @@ pub fn wrong_with_message(message: &[u8]) -> Option<&'static str> {
 }
 
 /// `text` with its lines kept and every other control character left out, as an answer is shown.
-pub fn harmless(text: &str) -> String {
-    text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect()
+pub fn harmless(text: &str) -> Cow<'_, str> {
+    let harms = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    // The same for the bytes of ASCII, which is quicker seen.
+    let quick = |byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
+    if all(text.as_bytes(), quick) || !text.contains(harms) {
+        Cow::Borrowed(text)
+    } else {
+        Cow::Owned(text.replace(harms, ""))
+    }
+}
+
+/// A duration in at most two units.
+pub fn span(duration: std::time::Duration) -> String {
+    let seconds = duration.as_secs();
+    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
+        (0, 0, s) => format!("{s} s"),
+        (0, m, s) => format!("{m} m {s:02} s"),
+        (h, m, _) if h < 48 => format!("{h} h {m:02} m"),
+        (h, ..) => format!("{} d", h / 24),
+    }
 }
 
 /// `text` as one word for the user's shell, in a command that they are told to type.
@@ -71,8 +101,17 @@ mod tests {
     #[test]
     fn escapes_lose_their_power() {
         assert_eq!(plain("\x1b[2Jgone\r\n\tx\u{202e}y"), "gone xy");
-        assert_eq!([plain(" a"), plain("a  b "), plain("a b")], ["a", "a b", "a b"]);
+        assert_eq!(
+            [plain(" a"), plain("a  b "), plain("a b"), plain("a "), plain(" "), plain("")],
+            ["a", "a b", "a b", "a", "", ""]
+        );
         assert_eq!(harmless("a\n\x1b]0;title\x07b\tc"), "a\n]0;titleb\tc");
+    }
+
+    #[test]
+    fn durations_are_short() {
+        let span = |s| span(std::time::Duration::from_secs(s));
+        assert_eq!([span(9), span(64), span(3725), span(200_000)], ["9 s", "1 m 04 s", "1 h 02 m", "2 d"]);
     }
 
     proptest! {
@@ -80,6 +119,15 @@ mod tests {
         fn plain_text_is_one_bounded_line(text: String) {
             let plain = plain(&text);
             prop_assert!(!plain.chars().any(char::is_control) && plain.chars().count() <= LONGEST + 1);
+        }
+
+        #[test]
+        fn what_is_plain_already_stays_as_it_is(text in "[ -~é\t\u{1b}]{0,200}") {
+            let slowly = text.split_whitespace().collect::<Vec<_>>().join(" ");
+            let untouched = slowly == text && text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_control());
+            prop_assert_eq!(is_plain_ascii(text.as_bytes()), untouched);
+            let kept: String = text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect();
+            prop_assert_eq!(harmless(&text).into_owned(), kept);
         }
     }
 }

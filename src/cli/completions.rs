@@ -3,7 +3,9 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::{Cli, Global};
+use crate::dispatch::Record;
 use crate::issue::{IssueRef, Remote};
+use crate::text::plain;
 use clap::{Args, Command, CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
@@ -76,7 +78,9 @@ fn command() -> Command {
     Cli::command().mut_subcommands(|verb| {
         verb.mut_args(|word| match word.get_id().as_str() {
             "host" if word.is_positional() => word.add(ArgValueCandidates::new(hosts)),
-            "session" | "issue" | "what" if word.is_positional() => word.add(ArgValueCompleter::new(issues)),
+            "session" | "issue" if word.is_positional() => word.add(ArgValueCompleter::new(issues)),
+            // Wherever SESSION|DISPATCH is asked for.
+            "what" if word.is_positional() => word.add(ArgValueCompleter::new(issues_and_dispatches)),
             _ => word,
         })
     })
@@ -101,6 +105,30 @@ fn issues(begun: &OsStr) -> Vec<CompletionCandidate> {
     let remote = if known.is_empty() { None } else { context.remote().ok() };
     let words = words(&known, remote.as_ref(), begun).into_iter();
     words.map(|(word, issue)| CompletionCandidate::new(word).help(Some(issue.to_string().into()))).collect()
+}
+
+fn issues_and_dispatches(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let mut words = issues(begun);
+    words.extend(dispatches(begun));
+    words
+}
+
+/// The trips whose ids begin like `begun`, the newest first; before anything is typed, those that have a session away.
+fn dispatches(begun: &OsStr) -> Vec<CompletionCandidate> {
+    let (Some(context), Some(begun)) = (context(), begun.to_str()) else { return Vec::new() };
+    let all = context.store().each().unwrap_or_default();
+    let meant = |record: &Record| match begun.is_empty() {
+        true => record.is_away(),
+        false => record.id.starts_with(begun),
+    };
+    let records = all.into_iter().rev().filter_map(|found| Some(found.ok()?.record));
+    let word = |record: Record| {
+        let Record { id, host, state, issue, title, .. } = record;
+        let what = plain(&issue.unwrap_or(title));
+        CompletionCandidate::new(id)
+            .help(Some(format!("{what} on {} ({})", plain(&host), state.name()).into()))
+    };
+    records.filter(meant).map(word).collect()
 }
 
 /// The words that begin like `begun`, each the shortest name of its issue that does. A number stands without `#`, which

@@ -81,12 +81,12 @@ impl Context {
                 "list the hosts: kugetsu hosts",
             ));
         }
-        Ok(match self.hosts()?.find(name) {
-            Lookup::Entry(entry) => (entry.clone(), None),
-            Lookup::Unknown { nearest } => {
-                (HostEntry { name: name.to_owned(), host: name.to_owned(), ..HostEntry::default() }, nearest)
-            }
-        })
+        let hosts = self.hosts()?;
+        let nearest = match hosts.find(name) {
+            Lookup::Entry(_) => None,
+            Lookup::Unknown { nearest } => nearest,
+        };
+        Ok((self.host_among(&hosts, name), nearest))
     }
 
     /// The sessions of issues.
@@ -136,9 +136,33 @@ impl Context {
         Ok((program, database))
     }
 
+    /// A host of `hosts` by its name, or the alias of that name.
+    pub(super) fn host_among(&self, hosts: &Hosts, name: &str) -> HostEntry {
+        match hosts.find(name) {
+            Lookup::Entry(entry) => entry.clone(),
+            Lookup::Unknown { .. } => {
+                HostEntry { name: name.to_owned(), host: name.to_owned(), ..HostEntry::default() }
+            }
+        }
+    }
+
+    /// What several hosts are asked with, at the same time: nobody is asked for a passphrase then.
+    pub(super) async fn tools_that_ask_nothing(&self) -> Result<Tools, CliError> {
+        let mut tools = self.tools(Arc::new(Progress::new(&self.ui))).await?;
+        tools.connector = Arc::new(self.connector(None));
+        Ok(tools)
+    }
+
+    fn connector(&self, asker: Option<TerminalAsker>) -> SshConnector {
+        let agent_socket = variable("SSH_AUTH_SOCK").map(PathBuf::from);
+        SshConnector { user_home: self.user_home.clone(), agent_socket, asker }
+    }
+
     /// What a trip is made with.
     pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
         let (program, database) = self.opencode().await?;
+        let asks = std::io::stdin().is_terminal() && self.ui.live;
+        let asker = asks.then(|| TerminalAsker::new(Arc::clone(&progress)));
         disk::private_dir(&self.kugetsu_home)
             .map_err(|error| CliError::new(Exit::Failed, "record", error.to_string()))?;
         Ok(Tools {
@@ -147,13 +171,9 @@ impl Context {
             program,
             database,
             store: self.store(),
-            connector: Arc::new(SshConnector {
-                user_home: self.user_home.clone(),
-                agent_socket: variable("SSH_AUTH_SOCK").map(PathBuf::from),
-                asker: (std::io::stdin().is_terminal() && self.ui.live)
-                    .then(|| TerminalAsker::new(Arc::clone(&progress))),
-            }),
+            connector: Arc::new(self.connector(asker)),
             observer: progress,
+            stall_after: stall_after(),
         })
     }
 
@@ -164,6 +184,15 @@ impl Context {
             Err(_) => path.display().to_string(),
         }
     }
+}
+
+/// A run that says nothing for so long may be asking a dead provider again and again.
+const STALL_AFTER: Duration = Duration::from_secs(600);
+
+/// Debug builds can be told a shorter time, for tests.
+fn stall_after() -> Duration {
+    let told = if cfg!(debug_assertions) { std::env::var("KUGETSU_STALL_AFTER").ok() } else { None };
+    told.and_then(|told| humantime::parse_duration(&told).ok()).unwrap_or(STALL_AFTER)
 }
 
 struct SshConnector {

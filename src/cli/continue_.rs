@@ -1,5 +1,6 @@
 //! `kugetsu continue`
 
+use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::work::{Target, WorkArgs, work};
@@ -14,13 +15,30 @@ pub(super) struct ContinueArgs {
     session: String,
     /// What to do; `-`, or nothing with something piped in, reads it from standard input
     message: Option<String>,
+    /// Work on a copy, which becomes a session of its own
+    #[arg(long, conflicts_with = "force")]
+    fork: bool,
+    /// Go on here although a host holds it; what that host has becomes a session of its own once it is fetched
+    #[arg(long)]
+    force: bool,
     #[command(flatten)]
     work: WorkArgs,
 }
 
 pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Exit, CliError> {
-    let target = Target::of(session::resolve(context, &arguments.session)?);
+    let found = session::resolve(context, &arguments.session)?;
     let words = message::read(arguments.message.as_deref())?;
     let bench = context.bench().await?;
+    let target = if arguments.fork {
+        let original = Target::of(found);
+        let session = crate::work::fork(&bench, &original.session, &original.name).await?;
+        context.ui.note(&format!("{} a copy of {}: {session}", context.ui.good("✓"), original.name));
+        Target { name: session.clone(), session, file: None }
+    } else {
+        let command = "kugetsu continue".to_owned();
+        let wanted = Wanted { found: &found, called: &arguments.session, command, to: None };
+        away::check(context, &wanted, arguments.force)?;
+        Target::of(found)
+    };
     work(context, &bench, target, words, arguments.work).await
 }

@@ -105,9 +105,9 @@ fn confirm(context: &Context, doomed: &Doomed, session_too: bool) -> Result<(), 
         },
     );
     let term = Term::stderr();
-    let asked = term.write_str("Do it? Type yes: ").and_then(|()| term.read_line());
-    if asked.is_ok_and(|answer| answer.trim() == "yes") {
+    let asked = term.write_str("Do it? (y/n) ").and_then(|()| term.read_line());
+    if asked.is_ok_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")) {
         return Ok(());
     }
-    Err(CliError::new(Exit::Refused, "confirm", format!("that was no yes: {name} stays as it was")))
+    Err(CliError::new(Exit::Refused, "confirm", format!("{name} stays as it was")))
 }

@@ -1,6 +1,7 @@
 //! Errors as a person and a script get to read them.
 
 use crate::disk::DiskError;
+use crate::dispatch::StoreError;
 use crate::hosts::HostsError;
 use crate::index::IndexError;
 use crate::opencode::{DatabaseError, ProgramError};
@@ -52,6 +53,8 @@ pub(super) struct CliError {
     pub(super) safe: Option<String>,
     /// What to do, or to type, next.
     pub(super) hint: Option<String>,
+    /// Several ways out, each with what it does and the command.
+    pub(super) ways: Vec<(&'static str, String)>,
     pub(super) retryable: bool,
 }
 
@@ -71,7 +74,15 @@ struct Body<'a> {
 
 impl CliError {
     pub(super) fn new(exit: Exit, step: &'static str, message: impl Into<String>) -> Self {
-        Self { exit, step, message: message.into(), safe: None, hint: None, retryable: false }
+        Self {
+            exit,
+            step,
+            message: message.into(),
+            safe: None,
+            hint: None,
+            ways: Vec::new(),
+            retryable: false,
+        }
     }
 
     pub(super) fn failed(step: &'static str, message: impl Into<String>) -> Self {
@@ -108,10 +119,9 @@ impl CliError {
             Exit::RunFailed => "run",
             Exit::Interrupted => "interrupted",
         };
-        let hint = match (&self.safe, &self.hint) {
-            (Some(safe), Some(hint)) => Some(format!("{safe}; {hint}")),
-            (safe, hint) => safe.clone().or_else(|| hint.clone()),
-        };
+        let ways = self.ways.iter().map(|(what, command)| format!("{what}: {command}"));
+        let all: Vec<String> = self.safe.iter().chain(&self.hint).cloned().chain(ways).collect();
+        let hint = (!all.is_empty()).then(|| all.join("; "));
         let Self { step, message, retryable, .. } = self;
         Document { error: Body { kind, step, message, hint, retryable: *retryable } }
     }
@@ -143,9 +153,21 @@ impl From<TripError> for CliError {
             step: error.step().name(),
             message: error.to_string(),
             safe: error.safe(),
-            hint: error.hint(),
+            hint: error.hint().or_else(|| cure(&error).map(str::to_owned)),
+            ways: Vec::new(),
             retryable: error.retryable(),
         }
+    }
+}
+
+/// What the user can do about this machine's own disk and database.
+fn cure(error: &TripError) -> Option<&'static str> {
+    match error {
+        TripError::Disk(error)
+        | TripError::Store(StoreError::Disk(error))
+        | TripError::Program(ProgramError::Disk(error)) => error.cure(),
+        TripError::Database(error) => error.cure(),
+        _ => None,
     }
 }
 
@@ -158,7 +180,8 @@ impl From<WorkError> for CliError {
                 Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")),
             ),
             WorkError::Away { dispatch, .. } => {
-                (Exit::Refused, "lock", Some(format!("bring it home: kugetsu wait {dispatch}")))
+                let hint = format!("wait for it and bring it home: kugetsu wait {dispatch}");
+                (Exit::Refused, "lock", Some(hint))
             }
             WorkError::Started { issue } => {
                 (Exit::Refused, "resolve", Some(format!("go on with it: kugetsu continue '{issue}' \"…\"")))
@@ -166,6 +189,9 @@ impl From<WorkError> for CliError {
             WorkError::NoBase => (Exit::Refused, "resolve", Some("make one: kugetsu init".to_owned())),
             WorkError::BaseLost { .. } => {
                 (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
+            }
+            WorkError::NoSession { .. } => {
+                (Exit::Refused, "resolve", Some("list the sessions: opencode session list".to_owned()))
             }
             WorkError::SessionLost { name, .. } => (
                 Exit::Refused,
@@ -181,10 +207,21 @@ impl From<WorkError> for CliError {
             WorkError::NothingRuns { .. } => {
                 (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned()))
             }
-            WorkError::Index(_) | WorkError::Store(_) | WorkError::Disk(_) => (Exit::Failed, "record", None),
+            WorkError::Survived { .. } => {
+                (Exit::Failed, "run", Some("end them by their numbers: kill -9 PID".to_owned()))
+            }
             _ => (Exit::Failed, "run", None),
         };
-        Self { hint, ..Self::new(exit, step, error.to_string()) }
+        let message = error.to_string();
+        match error {
+            WorkError::Index(error) => error.into(),
+            WorkError::Store(error) => TripError::Store(error).into(),
+            WorkError::Disk(error) => error.into(),
+            WorkError::Program(ProgramError::Disk(error)) => error.into(),
+            WorkError::Permission(error) => error.into(),
+            WorkError::Database(error) => error.into(),
+            _ => Self { hint, ..Self::new(exit, step, message) },
+        }
     }
 }
 
@@ -196,7 +233,10 @@ impl From<HostsError> for CliError {
 
 impl From<ProgramError> for CliError {
     fn from(error: ProgramError) -> Self {
-        Self::failed("opencode", error.to_string())
+        match error {
+            ProgramError::Disk(error) => error.into(),
+            _ => Self::failed("opencode", error.to_string()),
+        }
     }
 }
 
@@ -215,7 +255,7 @@ impl From<DiskError> for CliError {
 impl From<IndexError> for CliError {
     fn from(error: IndexError) -> Self {
         let (exit, hint) = match &error {
-            IndexError::Disk(_) => (Exit::Failed, None),
+            IndexError::Disk(error) => (Exit::Failed, error.cure().map(str::to_owned)),
             IndexError::Damaged { path, .. } => {
                 let path = quoted(&path.display().to_string());
                 (

@@ -5,7 +5,7 @@ use super::error::{CliError, Exit};
 use crate::clock;
 use crate::index::{Kind, timestamp};
 use crate::issue::Remote;
-use crate::text::plain;
+use crate::text::{as_plain, plain};
 use crate::work::{self, HERE, Row, State, Survey};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
@@ -64,7 +64,7 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
         rows.retain(|row| row.state == Some(State::Left) && row.holder.as_deref() == Some(HERE));
     }
     if ui.json {
-        ui.document(&rows.iter().map(document).collect::<Vec<_>>());
+        ui.document(&rows.iter().map(|row| document(row)).collect::<Vec<_>>());
     } else if empty {
         ui.note("No session is kept here yet. Make the base: kugetsu init");
     } else if rows.is_empty() {
@@ -72,6 +72,8 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
     } else {
         ui.answer(&table(&rows, remote.as_ref(), ui.answer_columns(), clock::now_ms()));
     }
+    // kugetsu is at its end. Giving back the memory of ten thousand rows piece by piece would take milliseconds.
+    std::mem::forget(rows);
     Ok(Exit::Done)
 }
 
@@ -90,39 +92,45 @@ fn document(row: &Row) -> Document<'_> {
 }
 
 /// The sessions, one or two lines each, none wider than `columns`.
-fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
+fn table(rows: &[Box<Row>], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
     let names = names(rows, remote);
     let longest = |texts: &mut dyn Iterator<Item = &str>| texts.map(width).max().unwrap_or(0);
-    let elsewhere: Vec<String> = rows
-        .iter()
-        .map(|row| row.holder.as_deref().filter(|holder| *holder != HERE).map(plain).unwrap_or_default())
-        .collect();
-    let holder = longest(&mut elsewhere.iter().map(String::as_str)).min(HOLDER);
+    let elsewhere = |row: &Row| {
+        let holder = row.holder.as_deref().filter(|holder| *holder != HERE);
+        holder.map(plain).unwrap_or_default()
+    };
+    let holder = rows.iter().map(|row| width(&elsewhere(row))).max().unwrap_or(0).min(HOLDER);
     let rest = 2 + STATE + AGE + if holder > 0 { holder + 2 } else { 0 };
     let narrow = columns < NARROW;
     let room = if narrow { columns.saturating_sub(rest) } else { columns / 3 };
-    let name_columns = longest(&mut names.iter().map(String::as_str)).min(room);
-    let mut text = String::new();
-    for ((row, name), elsewhere) in rows.iter().zip(&names).zip(&elsewhere) {
+    let name_columns = longest(&mut names.iter().map(AsRef::as_ref)).min(room);
+    let mut text = String::with_capacity(rows.len() * columns);
+    let mut line = String::new();
+    for (row, name) in rows.iter().zip(&names) {
         let state = row.state.map_or("?", State::name);
         let age = row.last_activity_ms.map(|ms| age(now_ms - ms)).unwrap_or_default();
-        let name = ending(name, name_columns);
-        let mut line = padded(&name, name_columns);
-        line.push_str(&format!("  {state:<STATE$}"));
+        line.clear();
+        pad(&mut line, &ending(name, name_columns), name_columns);
+        line.push_str("  ");
+        pad(&mut line, state, STATE);
         if holder > 0 {
             line.push_str("  ");
-            line.push_str(&padded(&cut(elsewhere, holder), holder));
+            pad(&mut line, &cut(&elsewhere(row), holder), holder);
         }
-        line.push_str(&format!("{age:>AGE$}"));
-        let message = row.message.as_deref().map(plain).unwrap_or_default();
+        spaces(&mut line, AGE.saturating_sub(width(&age)));
+        line.push_str(&age);
+        let message = row.message.as_deref().map(as_plain).unwrap_or_default();
         if !narrow && !message.is_empty() {
             let room = columns.saturating_sub(width(&line) + 2);
-            line.push_str(&format!("  {}", cut(&message, room)));
+            line.push_str("  ");
+            line.push_str(&cut(&message, room));
         }
         text.push_str(line.trim_end());
         text.push('\n');
         if narrow && !message.is_empty() {
-            text.push_str(&format!("  {}\n", cut(&message, columns.saturating_sub(2))));
+            text.push_str("  ");
+            text.push_str(&cut(&message, columns.saturating_sub(2)));
+            text.push('\n');
         }
     }
     text
@@ -130,15 +138,10 @@ fn table(rows: &[Row], remote: Option<&Remote>, columns: usize, now_ms: i64) -> 
 
 /// What each session is called, as short as can be: `#14` where that means it in this directory, and without the
 /// instance where all are of one.
-fn names(rows: &[Row], remote: Option<&Remote>) -> Vec<String> {
-    // Taken apart and not parsed: what stands in the index is an address, or nothing that could be typed.
-    let parts = |row: &Row| -> Option<(String, String, String)> {
-        let (instance, rest) = row.issue.as_deref()?.split_once('/')?;
-        let (path, number) = rest.rsplit_once('#')?;
-        Some((plain(instance), plain(path), plain(number)))
-    };
-    let parts: Vec<Option<(String, String, String)>> = rows.iter().map(parts).collect();
-    let mut instances = parts.iter().flatten().map(|(instance, ..)| instance);
+fn names<'r>(rows: &'r [Box<Row>], remote: Option<&Remote>) -> Vec<Cow<'r, str>> {
+    let issues: Vec<Option<Cow<'r, str>>> =
+        rows.iter().map(|row| row.issue.as_deref().map(as_plain)).collect();
+    let mut instances = issues.iter().flatten().filter_map(|issue| Some(parts(issue)?.0));
     let first = instances.next();
     let several = instances.any(|instance| Some(instance) != first);
     let is_here = |instance: &str, path: &str| {
@@ -146,13 +149,25 @@ fn names(rows: &[Row], remote: Option<&Remote>) -> Vec<String> {
             instance.eq_ignore_ascii_case(&remote.host) && path.eq_ignore_ascii_case(&remote.path)
         })
     };
-    let name = |(row, parts): (&Row, &Option<(String, String, String)>)| match (parts, &row.issue) {
-        (Some((instance, path, number)), _) if is_here(instance, path) => format!("#{number}"),
-        (Some((_, path, number)), _) if !several => format!("{path}#{number}"),
-        (_, Some(issue)) => plain(issue),
-        (_, None) => "base".to_owned(),
+    let shown_from = |issue: &str| match parts(issue) {
+        Some((instance, path)) if is_here(instance, path) => instance.len() + 1 + path.len(),
+        Some((instance, _)) if !several => instance.len() + 1,
+        _ => 0,
     };
-    rows.iter().zip(&parts).map(name).collect()
+    let name = |issue: Option<Cow<'r, str>>| match issue {
+        Some(Cow::Borrowed(issue)) => Cow::Borrowed(issue.get(shown_from(issue)..).unwrap_or(issue)),
+        Some(Cow::Owned(issue)) => Cow::Owned(issue.get(shown_from(&issue)..).unwrap_or(&issue).to_owned()),
+        None => Cow::Borrowed("base"),
+    };
+    let names = issues.iter().cloned().map(name);
+    names.collect()
+}
+
+/// Instance and path of an issue. Taken apart and not parsed: what stands in the index is an address, or nothing that
+/// could be typed.
+fn parts(issue: &str) -> Option<(&str, &str)> {
+    let (instance, rest) = issue.split_once('/')?;
+    Some((instance, rest.rsplit_once('#')?.0))
 }
 
 /// Columns of a text. Where it is ASCII, which is quickly seen, that is its length.
@@ -160,8 +175,14 @@ fn width(text: &str) -> usize {
     if text.is_ascii() { text.len() } else { measure_text_width(text) }
 }
 
-fn padded(text: &str, columns: usize) -> String {
-    format!("{text}{:1$}", "", columns.saturating_sub(width(text)))
+/// Adds `text`, and spaces up to so many columns.
+fn pad(line: &mut String, text: &str, columns: usize) {
+    line.push_str(text);
+    spaces(line, columns.saturating_sub(width(text)));
+}
+
+fn spaces(line: &mut String, count: usize) {
+    line.extend(std::iter::repeat_n(' ', count));
 }
 
 /// The beginning of `text` in so many columns.
@@ -203,23 +224,23 @@ mod tests {
 
     const NOW: i64 = 1_795_170_275_999;
 
-    fn row(issue: &str, state: State, holder: &str, minutes: i64, message: &str) -> Row {
-        Row {
+    fn row(issue: &str, state: State, holder: &str, minutes: i64, message: &str) -> Box<Row> {
+        Box::new(Row {
             kind: Kind::Forked,
             issue: Some(issue.to_owned()).filter(|issue| !issue.is_empty()),
             session: Some("ses_1".to_owned()),
             state: Some(state),
-            holder: Some(holder.to_owned()),
+            holder: Some(holder.to_owned().into()),
             directory: None,
             created_ms: None,
             created_at: None,
             last_activity_ms: Some(NOW - minutes * 60_000),
             message: Some(message.to_owned()).filter(|message| !message.is_empty()),
-        }
+        })
     }
 
-    fn rows() -> Vec<Row> {
-        vec![
+    fn rows() -> [Box<Row>; 4] {
+        [
             row(
                 "github.com/shoko/kugetsu#14",
                 State::Used,
@@ -272,7 +293,7 @@ base                        idle            40 d
 
     #[test]
     fn issues_of_several_instances_are_told_apart() {
-        let mut rows = rows();
+        let mut rows = Vec::from(rows());
         rows.push(row("git.example.org/shoko/kugetsu#14", State::Idle, HERE, 1, ""));
         let names = names(&rows, Some(&remote()));
         assert_eq!(
@@ -292,7 +313,7 @@ base                        idle            40 d
         fn nothing_is_wider_than_the_terminal(
             rows in prop::collection::vec(("\\PC{0,40}", "\\PC{0,20}", any::<String>(), 0_i64..99_999_999), 0..6), columns in 40_usize..200,
         ) {
-            let rows: Vec<Row> = rows
+            let rows: Vec<Box<Row>> = rows
                 .iter()
                 .map(|(issue, holder, message, minutes)| row(issue, State::Invalid, holder, *minutes % 1_000_000, message))
                 .collect();

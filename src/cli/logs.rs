@@ -1,25 +1,36 @@
 //! `kugetsu logs`
 
 use super::context::Context;
+use super::dispatches;
 use super::error::{CliError, Exit};
+use super::lines::lines;
+use super::progress::Progress;
 use super::session::{self, Resolved};
 use crate::disk::{Lock, session_lock};
-use crate::dispatch;
+use crate::dispatch::{self, Dispatch};
+use crate::events::Event;
+use crate::index::timestamp;
+use crate::text::{harmless, plain_bytes};
+use crate::trip::{Hear, Listener, message};
 use crate::work::{LogReader, log_path};
 use clap::Args;
 use serde::Serialize;
 use std::collections::VecDeque;
 use std::io::Write as _;
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How often a log that is followed is looked at.
 const TICK: Duration = Duration::from_millis(150);
 
-/// Shows what the runs of a session printed here
+/// Shows what the runs of a session printed, here or on a host
+///
+/// Of a session: those here, or, where it last went to a host, the one there. A run on a host is shown from its first event
+/// on; at its end, what it said on standard error.
 #[derive(Args)]
 pub(super) struct LogsArgs {
-    /// The session: '#14', an issue's address, or ses_…
+    /// The session: '#14', an issue's address, or ses_…; or a dispatch
     #[arg(value_name = "SESSION|DISPATCH")]
     what: String,
     /// Go on showing it until the run ends, or until Ctrl-C
@@ -34,52 +45,46 @@ pub(super) struct LogsArgs {
 struct Document<'a> {
     session: &'a str,
     issue: Option<&'a str>,
+    dispatch: Option<&'a str>,
     lines: &'a VecDeque<String>,
 }
 
-pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, CliError> {
-    if dispatch::is_id(&arguments.what) {
-        return Err(CliError::usage(
-            "what a dispatch printed is on its host, and is not fetched from there yet",
-            format!("see how its run ended: kugetsu wait {}", arguments.what),
-        ));
+/// Lines, and no more than so many of the last.
+#[derive(Default)]
+struct Last {
+    lines: VecDeque<String>,
+    most: Option<usize>,
+}
+
+impl Last {
+    fn push(&mut self, line: String) {
+        self.lines.push_back(line);
+        if self.most.is_some_and(|most| self.lines.len() > most) {
+            self.lines.pop_front();
+        }
     }
+}
+
+pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, CliError> {
     if arguments.follow && context.ui.json {
         return Err(CliError::usage(
             "--json is one document, and --follow has no end",
             "leave one of them out",
         ));
     }
-    let found = session::resolve(context, &arguments.what)?;
-    let lock = session_lock(context.kugetsu_home(), &found.session);
-    let mut reader = LogReader::new(&log_path(context.kugetsu_home(), &found.session));
-    let mut last = VecDeque::new();
-    let is_there = reader.read(|line| {
-        last.push_back(line);
-        if arguments.lines.is_some_and(|lines| last.len() > lines) {
-            last.pop_front();
+    let shown = async {
+        if dispatch::is_id(&arguments.what) {
+            let dispatch = dispatches::find(context, &arguments.what)?;
+            return there(&arguments, context, dispatch).await;
         }
-    })?;
-    let begins = arguments.follow && Lock::is_held(&lock);
-    if !is_there && !begins {
-        return Err(nothing(context, &found));
-    }
-    if !arguments.follow && arguments.lines != Some(0) {
-        last.extend(reader.rest());
-        if arguments.lines.is_some_and(|lines| last.len() > lines) {
-            last.pop_front();
+        let found = session::resolve(context, &arguments.what)?;
+        match last_on_a_host(context, &found)? {
+            Some(dispatch) => there(&arguments, context, dispatch).await,
+            None => here(&arguments, context, &found).await,
         }
-    }
-    if context.ui.json {
-        context.ui.document(&Document {
-            session: &found.session,
-            issue: found.issue.as_deref(),
-            lines: &last,
-        });
-        return Ok(Exit::Done);
-    }
-    if show(last).is_err() || !arguments.follow {
-        return Ok(Exit::Done);
+    };
+    if !arguments.follow {
+        return shown.await;
     }
     // Where a signal cannot be waited for, it ends the process as it always did.
     let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
@@ -93,8 +98,110 @@ pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, 
     tokio::select! {
         biased;
         () = stop => Ok(Exit::Done),
-        followed = follow(reader, &lock) => followed.map(|()| Exit::Done),
+        shown = shown => shown,
     }
+}
+
+/// The dispatch that the session's last run was, if that was one on a host.
+fn last_on_a_host(context: &Context, found: &Resolved) -> Result<Option<Dispatch>, CliError> {
+    let Some(dispatch) = dispatches::of(context, &found.session)? else { return Ok(None) };
+    let record = &dispatch.record;
+    if record.is_away() && !record.let_go {
+        return Ok(Some(dispatch));
+    }
+    let Some(launched_ms) = record.launched_ms else { return Ok(None) };
+    let written = std::fs::metadata(log_path(context.kugetsu_home(), &found.session));
+    let written =
+        written.and_then(|log| log.modified()).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
+    let newer = written.is_none_or(|written| u128::from(launched_ms.unsigned_abs()) > written.as_millis());
+    Ok(newer.then_some(dispatch))
+}
+
+/// Shows a run on a host.
+async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> Result<Exit, CliError> {
+    let record = dispatch.record.clone();
+    let Some(launched_ms) = record.launched_ms.or(record.is_away().then_some(record.created_ms)) else {
+        let message = format!("nothing of the dispatch {} ran on {} yet", record.id, record.host);
+        return Err(CliError::failed("resolve", message));
+    };
+    let tools = context.tools(Arc::new(Progress::new(&context.ui))).await?;
+    let (host, _) = context.host(&record.host)?;
+    let last = Arc::new(Mutex::new(Last { most: arguments.lines, ..Last::default() }));
+    let keep = |text: &str| {
+        let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);
+        text.lines().for_each(|line| last.push(line.to_owned()));
+    };
+    let words = message(&dispatch).map(|words| plain_bytes(&words)).unwrap_or_default();
+    keep(&format!("{} {} > {words}", timestamp(launched_ms), record.host));
+    let kept = Arc::clone(&last);
+    let hear: Hear = Arc::new(move |event: &Event| {
+        let mut last = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        lines(event).lines().for_each(|line| last.push(line.to_owned()));
+    });
+    let mut listener = Listener::new(dispatch, host);
+    let heard = listener.listen(&tools, false, &hear).await;
+    let goes_on = heard.as_ref().is_ok_and(|heard| heard.goes_on);
+    if let (Ok(heard), false) = (&heard, goes_on && arguments.follow) {
+        keep(&stderr(&heard.stderr));
+    }
+    let all = std::mem::take(&mut last.lock().unwrap_or_else(PoisonError::into_inner).lines);
+    if context.ui.json {
+        if heard.is_ok() {
+            context.ui.document(&Document {
+                session: &record.session,
+                issue: record.issue.as_deref(),
+                dispatch: Some(&record.id),
+                lines: &all,
+            });
+        }
+        heard?;
+        return Ok(Exit::Done);
+    }
+    let shown = show(all);
+    heard?;
+    if shown.is_err() || !arguments.follow || !goes_on {
+        return Ok(Exit::Done);
+    }
+    let hear: Hear = Arc::new(|event: &Event| {
+        // Nobody may be reading any more; then the next signal ends it.
+        let _ = show(lines(event).lines().map(str::to_owned));
+    });
+    let heard = listener.listen(&tools, true, &hear).await?;
+    let _ = show(stderr(&heard.stderr).lines().map(str::to_owned));
+    Ok(Exit::Done)
+}
+
+/// What a run said on standard error, told apart from its work.
+fn stderr(words: &str) -> String {
+    harmless(words.trim_end()).lines().map(|line| format!("  ! {line}\n")).collect()
+}
+
+/// Shows the runs on this machine.
+async fn here(arguments: &LogsArgs, context: &Context, found: &Resolved) -> Result<Exit, CliError> {
+    let lock = session_lock(context.kugetsu_home(), &found.session);
+    let mut reader = LogReader::new(&log_path(context.kugetsu_home(), &found.session));
+    let mut last = Last { most: arguments.lines, ..Last::default() };
+    let is_there = reader.read(|line| last.push(line))?;
+    let begins = arguments.follow && Lock::is_held(&lock);
+    if !is_there && !begins {
+        return Err(nothing(found));
+    }
+    if !arguments.follow && arguments.lines != Some(0) {
+        reader.rest().into_iter().for_each(|line| last.push(line));
+    }
+    if context.ui.json {
+        context.ui.document(&Document {
+            session: &found.session,
+            issue: found.issue.as_deref(),
+            dispatch: None,
+            lines: &last.lines,
+        });
+        return Ok(Exit::Done);
+    }
+    if show(last.lines).is_ok() && arguments.follow {
+        follow(reader, &lock).await?;
+    }
+    Ok(Exit::Done)
 }
 
 /// Shows what is added until nobody runs or moves the session, or nobody reads.
@@ -122,16 +229,9 @@ fn show(lines: impl IntoIterator<Item = String>) -> std::io::Result<()> {
     out.flush()
 }
 
-/// There is no log; where it might be instead.
-fn nothing(context: &Context, found: &Resolved) -> CliError {
+/// There is no log.
+fn nothing(found: &Resolved) -> CliError {
     let name = found.issue.as_deref().unwrap_or(&found.session);
-    let away = context.store().away(&found.session).ok().flatten();
-    let hint = match away {
-        Some(away) => {
-            format!("it is on {}; bring it home: kugetsu wait {}", away.record.host, away.record.id)
-        }
-        None => format!("begin one: kugetsu continue '{name}' \"…\""),
-    };
-    let message = format!("no run of {name} on this machine has printed anything");
-    CliError { hint: Some(hint), ..CliError::failed("resolve", message) }
+    let hint = Some(format!("begin one: kugetsu continue '{name}' \"…\""));
+    CliError { hint, ..CliError::failed("resolve", format!("no run of {name} has printed anything")) }
 }

@@ -1,14 +1,21 @@
 //! The only layer that prints, reads the environment, or picks an exit status. One verb, one file.
 
 mod asker;
+mod away;
+mod cancel;
 mod completions;
+mod conclude;
 mod context;
 mod continue_;
 mod destroy;
+mod dispatches;
+mod dry;
 mod error;
+mod fetch;
 mod hosts;
 mod init;
 mod interrupt;
+mod lines;
 mod list;
 mod logs;
 mod man;
@@ -21,7 +28,10 @@ mod remote;
 mod resume;
 mod session;
 mod start;
+mod status;
 mod stop;
+mod undo;
+mod verify;
 mod wait;
 mod work;
 
@@ -70,7 +80,10 @@ enum Color {
 #[derive(Subcommand)]
 enum Verb {
     Remote(remote::RemoteArgs),
+    Status(status::StatusArgs),
     Wait(wait::WaitArgs),
+    Fetch(fetch::FetchArgs),
+    Cancel(cancel::CancelArgs),
     Hosts(hosts::HostsArgs),
     Init(init::InitArgs),
     Start(start::StartArgs),
@@ -80,6 +93,8 @@ enum Verb {
     List(list::ListArgs),
     Logs(logs::LogsArgs),
     Permit(permit::PermitArgs),
+    Verify(verify::VerifyArgs),
+    Undo(undo::UndoArgs),
     Prune(prune::PruneArgs),
     Destroy(destroy::DestroyArgs),
     Completions(completions::CompletionsArgs),
@@ -123,7 +138,10 @@ pub fn main() -> ExitCode {
     let result = runtime.block_on(async {
         match cli.verb {
             Verb::Remote(arguments) => remote::run(arguments, &context).await,
+            Verb::Status(arguments) => status::run(arguments, &context).await,
             Verb::Wait(arguments) => wait::run(arguments, &context).await,
+            Verb::Fetch(arguments) => fetch::run(arguments, &context).await,
+            Verb::Cancel(arguments) => cancel::run(arguments, &context).await,
             Verb::Hosts(arguments) => hosts::run(&arguments, &context),
             Verb::Init(arguments) => init::run(arguments, &context).await,
             Verb::Start(arguments) => start::run(arguments, &context).await,
@@ -133,6 +151,8 @@ pub fn main() -> ExitCode {
             Verb::List(arguments) => list::run(arguments, &context).await,
             Verb::Logs(arguments) => logs::run(arguments, &context).await,
             Verb::Permit(arguments) => permit::run(arguments, &context).await,
+            Verb::Verify(arguments) => verify::run(arguments, &context).await,
+            Verb::Undo(arguments) => undo::run(arguments, &context).await,
             Verb::Prune(arguments) => prune::run(arguments, &context).await,
             Verb::Destroy(arguments) => destroy::run(arguments, &context).await,
             Verb::Completions(arguments) => completions::run(arguments, &context),

@@ -108,7 +108,23 @@ impl Ui {
         for more in [&error.safe, &error.hint].into_iter().flatten() {
             self.wrapped("  ", more);
         }
+        self.ways(&error.ways);
         error.exit.into()
+    }
+
+    /// Prints ways out in two columns, or, where these do not fit, each command on a line of its own.
+    pub(super) fn ways(&self, ways: &[(&str, String)]) {
+        let width = console::measure_text_width;
+        let what = ways.iter().map(|(what, _)| width(what) + 1).max().unwrap_or(0);
+        let fits = ways.iter().all(|(_, command)| 2 + what + 2 + width(command) <= self.columns());
+        for (text, command) in ways {
+            if fits {
+                self.line(&format!("  {:<what$}  {command}", format!("{text}:")));
+            } else {
+                self.wrapped("  ", &format!("{text}:"));
+                self.wrapped("    ", command);
+            }
+        }
     }
 
     /// Prints text behind `lead`, broken at spaces; a word that is longer than a line, such as a path to copy,

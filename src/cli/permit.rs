@@ -3,14 +3,11 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
-use crate::disk::{Lock, private_dir, session_lock};
 use crate::hosts::nearest;
 use crate::opencode::{Action, DatabaseError, PermissionError, Permissions, Rule};
 use crate::text::{plain, quoted};
-use crate::trip::TripError;
 use clap::{Args, ValueEnum};
 use console::{Alignment, measure_text_width, pad_str};
-use std::time::Duration;
 
 /// What opencode 1.x asks for; tools of plugins and servers come on top.
 const KNOWN: [&str; 17] = [
@@ -32,9 +29,6 @@ const KNOWN: [&str; 17] = [
     "webfetch",
     "websearch",
 ];
-
-/// How long whoever only looks at a session's lock is waited for.
-const PATIENCE: Duration = Duration::from_millis(300);
 
 /// Grants or forbids ahead of a run what opencode would ask for; without a permission it shows the rules
 ///
@@ -84,17 +78,8 @@ pub(super) async fn run(arguments: PermitArgs, context: &Context) -> Result<Exit
     let rules = match rule {
         Some(rule) => {
             warn(context, &rule);
-            let locks = context.kugetsu_home().join("locks");
-            private_dir(&locks)?;
-            let path = session_lock(context.kugetsu_home(), &session);
             // Held until the rule is written: no run or trip begins meanwhile.
-            let Some(_lock) = Lock::exclusive_within(&path, "permit", PATIENCE)? else {
-                return Err(TripError::Busy { session, by: Lock::held_by(&path) }.into());
-            };
-            if let Some(away) = context.store().away(&session).map_err(TripError::from)? {
-                let (host, dispatch, state) = (away.record.host, away.record.id, away.record.state.name());
-                return Err(TripError::Away { session, host, dispatch, state }.into());
-            }
+            let _lock = session::hold(context, &session, "permit")?;
             permissions.add(&session, rule)?
         }
         None => permissions.rules(&session)?,
@@ -170,7 +155,7 @@ impl From<PermissionError> for CliError {
     fn from(error: PermissionError) -> Self {
         let (exit, hint) = match &error {
             PermissionError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
-            PermissionError::Database(_) => (Exit::Failed, None),
+            PermissionError::Database(error) => (Exit::Failed, error.cure().map(str::to_owned)),
             PermissionError::UnknownSession { .. } => {
                 (Exit::Refused, Some("list the sessions: opencode session list".to_owned()))
             }

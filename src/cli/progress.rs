@@ -2,9 +2,10 @@
 
 use super::output::Ui;
 use super::session::short as short_issue;
-use crate::dispatch::{Record, Step};
+use crate::clock;
+use crate::dispatch::{Moment, Record, Step};
 use crate::events::{Event, ToolCall};
-use crate::text::{harmless, plain};
+use crate::text::{harmless, plain, span};
 use crate::trip::{News, Observer};
 use console::{measure_text_width, truncate_str};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -211,8 +212,7 @@ fn heading(record: &Record) -> String {
 
 /// One line for a tool call: mark, tool, title, and its outcome at the right.
 fn tool_line(ui: &Ui, call: &ToolCall) -> String {
-    let took =
-        call.took_ms.filter(|ms| *ms >= 1000).map(|ms| short(Duration::from_millis(ms.unsigned_abs())));
+    let took = call.took_ms.filter(|ms| *ms >= 1000).map(|ms| span(Duration::from_millis(ms.unsigned_abs())));
     let outcome: Vec<String> = [
         call.trouble.as_deref().map(plain),
         call.diff.map(|(added, removed)| format!("+{added} −{removed}")),
@@ -236,15 +236,22 @@ fn tool_line(ui: &Ui, call: &ToolCall) -> String {
     format!("{head}{title}{:pad$}  {}", "", ui.faint(&outcome))
 }
 
-/// A duration in at most two units.
-pub(super) fn short(duration: Duration) -> String {
-    let seconds = duration.as_secs();
-    match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
-        (0, 0, s) => format!("{s} s"),
-        (0, m, s) => format!("{m} m {s:02} s"),
-        (h, m, _) => format!("{h} h {m:02} m"),
+/// Where a test says that this process is to die: `KUGETSU_KILL_AT=before:launch`. Known to debug builds only.
+#[cfg(debug_assertions)]
+fn kill_point(step: Step, moment: Moment) {
+    use rustix::process::{Signal, getpid, kill_process};
+    let here = format!("{}:{}", moment.name(), step.name());
+    if std::env::var("KUGETSU_KILL_AT").is_ok_and(|point| point == here) {
+        let _ = kill_process(getpid(), Signal::KILL);
+        // Another thread may be the one that takes the signal.
+        loop {
+            std::thread::park();
+        }
     }
 }
+
+#[cfg(not(debug_assertions))]
+fn kill_point(_: Step, _: Moment) {}
 
 impl Observer for Progress {
     fn tell(&self, news: News<'_>) {
@@ -260,9 +267,10 @@ impl Observer for Progress {
                     self.print(shown, &format!("dispatch {}, session {}", record.id, record.session));
                 }
             }
-            News::Began(step) => {
+            News::Point { step, moment } => {
                 if self.ui.verbose {
-                    self.print(shown, &self.ui.faint(&format!("step: {}", step.name())));
+                    let word = if moment == Moment::Before { "step" } else { "done" };
+                    self.print(shown, &self.ui.faint(&format!("{word}: {}", step.name())));
                 }
                 let words = match step {
                     Step::Export => "exporting",
@@ -272,9 +280,22 @@ impl Observer for Progress {
                     Step::Launch => "importing",
                     Step::Fetch => "fetching",
                     Step::Import => "importing here",
-                    _ => "working",
+                    _ => "",
                 };
-                self.spin(shown, words);
+                if moment == Moment::Before && !words.is_empty() {
+                    self.spin(shown, words);
+                }
+                kill_point(step, moment);
+            }
+            News::GivenUp { record, words } => {
+                let words = if words.is_empty() { String::new() } else { format!(" (“{words}”)") };
+                let age = clock::now_ms().saturating_sub(record.created_ms).max(0).unsigned_abs();
+                let age = span(Duration::from_millis(age));
+                let line = format!(
+                    "  the trip to {} of {age} ago{words} never began, and is given up for this one",
+                    record.host
+                );
+                self.print(shown, &line);
             }
             News::Bytes { done, total } => self.count(shown, done, total),
             News::Exported { messages } => self.step(shown, &format!("exported {messages} messages")),
@@ -290,7 +311,7 @@ impl Observer for Progress {
             }
             News::Event(event) => self.event(shown, event),
             News::Reconnecting { pause, why } => {
-                let line = format!("  {why}; trying again in {}", short(pause));
+                let line = format!("  {why}; trying again in {}", span(pause));
                 self.print(shown, &truncate_str(&line, self.ui.columns(), "…"));
                 self.spin(shown, "reconnecting");
             }
@@ -306,12 +327,6 @@ impl Observer for Progress {
 mod tests {
     use super::*;
     use crate::cli::Global;
-
-    #[test]
-    fn durations_are_short() {
-        let short = |s| short(Duration::from_secs(s));
-        assert_eq!([short(9), short(64), short(3725)], ["9 s", "1 m 04 s", "1 h 02 m"]);
-    }
 
     #[test]
     fn a_tool_line_fits_and_is_harmless() {

@@ -3,7 +3,9 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::output::Ui;
+use crate::dispatch::Dispatch;
 use crate::text::plain;
+use crate::trip::{LeftOnHosts, Remains, TripError, left_on_hosts};
 use crate::work::{self, Item};
 use clap::Args;
 use console::measure_text_width;
@@ -12,8 +14,8 @@ use serde::Serialize;
 /// Shows what is no longer of use, and removes it with --force
 ///
 /// That is: issues whose session opencode has no more, files and entries of the index that lack the other, trips that
-/// came to their end, logs and files of sessions that no issue has any more, and the cache. Never the base, what is
-/// away or running, or what cannot be read.
+/// came to their end, and what hosts still keep of those, logs and files of sessions that no issue has any more, and the
+/// cache. Never the base, what is away or running, what is another's on a host, or what cannot be read.
 #[derive(Args)]
 pub(super) struct PruneArgs {
     /// Remove it
@@ -25,25 +27,44 @@ pub(super) struct PruneArgs {
 struct Document<'a> {
     removed: bool,
     items: Vec<Row<'a>>,
+    /// Hosts that could not be asked.
+    unreachable: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
 struct Row<'a> {
     kind: &'static str,
-    what: &'a str,
+    what: String,
     why: &'a str,
 }
 
 pub(super) async fn run(arguments: PruneArgs, context: &Context) -> Result<Exit, CliError> {
     let ui = &context.ui;
+    let mut hosts = on_hosts(context).await?;
+    for (host, why) in &hosts.silent {
+        ui.wrapped("  ", &format!("what {host} keeps stays: {}", plain(why)));
+    }
+    let silent: Vec<String> = hosts.silent.iter().map(|(host, _)| host.clone()).collect();
+    let there = match arguments.force {
+        false => std::mem::take(&mut hosts.remains),
+        true => {
+            let tools = context.tools_that_ask_nothing().await?;
+            let (removed, left) = hosts.remove(&tools).await?;
+            for (remains, why) in &left {
+                ui.wrapped("  ", &format!("stays on {}: {} ({why})", remains.host, remains.dispatch));
+            }
+            removed
+        }
+    };
+    // Looked for after the hosts: a trip's record goes once its host keeps nothing of it.
     let (_, database) = context.opencode().await?;
     let found = work::litter(context.kugetsu_home(), &database)?;
     for trouble in &found.troubles {
         ui.wrapped("  ", &format!("{trouble}; what it may be about stays"));
     }
     if !arguments.force {
-        show(ui, &found.items, false);
-        if !found.items.is_empty() {
+        show(ui, &there, &found.items, false, &silent);
+        if !(there.is_empty() && found.items.is_empty()) {
             ui.note("Nothing was removed yet. Do it: kugetsu prune --force");
         }
         return Ok(Exit::Done);
@@ -52,27 +73,47 @@ pub(super) async fn run(arguments: PruneArgs, context: &Context) -> Result<Exit,
     for item in &done.left {
         ui.wrapped("  ", &format!("in use again, and stays: {} {}", item.kind.name(), plain(&item.what)));
     }
-    show(ui, &done.removed, true);
+    show(ui, &there, &done.removed, true, &silent);
     Ok(Exit::Done)
 }
 
-fn show(ui: &Ui, items: &[Item], removed: bool) {
-    if ui.json {
-        let rows = items.iter().map(|item| Row { kind: item.kind.name(), what: &item.what, why: &item.why });
-        return ui.document(&Document { removed, items: rows.collect() });
+/// What the hosts of trips keep. Where no trip is recorded there is nobody to ask.
+async fn on_hosts(context: &Context) -> Result<LeftOnHosts, CliError> {
+    let recorded = context.store().each().map_err(TripError::from)?;
+    let dispatches: Vec<Dispatch> = recorded.into_iter().flatten().collect();
+    if dispatches.is_empty() {
+        return Ok(LeftOnHosts::default());
     }
-    if items.is_empty() {
+    let tools = context.tools_that_ask_nothing().await?;
+    let hosts = context.hosts()?;
+    Ok(left_on_hosts(&tools, &dispatches, |name| Some(context.host_among(&hosts, name))).await?)
+}
+
+fn show(ui: &Ui, there: &[Remains], items: &[Item], removed: bool, silent: &[String]) {
+    let there = there.iter().map(|remains| Row {
+        kind: "host",
+        what: format!("{}:{}", remains.host, remains.dispatch),
+        why: &remains.why,
+    });
+    let here =
+        items.iter().map(|item| Row { kind: item.kind.name(), what: item.what.clone(), why: &item.why });
+    let rows: Vec<Row<'_>> = there.chain(here).collect();
+    if ui.json {
+        let unreachable = silent.iter().map(String::as_str).collect();
+        return ui.document(&Document { removed, items: rows, unreachable });
+    }
+    if rows.is_empty() {
         return ui.note("Nothing is of no more use.");
     }
     let columns = ui.answer_columns();
     let mut text = String::new();
-    for item in items {
-        let (head, why) = (format!("{:<8}  {}", item.kind.name(), plain(&item.what)), plain(&item.why));
+    for row in &rows {
+        let (head, why) = (format!("{:<8}  {}", row.kind, plain(&row.what)), plain(row.why));
         let fits = measure_text_width(&head) + measure_text_width(&why) + 2 <= columns;
         text.push_str(&format!("{head}{}{why}\n", if fits { "  " } else { "\n    " }));
     }
     ui.answer(&text);
     if removed {
-        ui.note(&format!("{} removed.", items.len()));
+        ui.note(&format!("{} removed.", rows.len()));
     }
 }

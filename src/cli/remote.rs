@@ -1,26 +1,29 @@
 //! `kugetsu remote`
 
+use super::away::{self, Wanted};
+use super::conclude::{conclude, interrupted, to_be_taken_up};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
-use super::message;
-use super::progress::{Progress, short};
+use super::progress::Progress;
 use super::session::{self, Resolved};
+use super::{dry, message};
 use crate::clock;
-use crate::dispatch::{Mode, Record, State};
+use crate::dispatch::Mode;
 use crate::hosts::HostEntry;
 use crate::index::timestamp;
 use crate::session::Model;
 use crate::text::{plain, quoted};
 use crate::transport::ConnectError;
-use crate::trip::{DryRun, Report, Request, Tools, Trip, TripError};
+use crate::trip::{Request, Tools, Trip, TripError};
 use crate::work::WorkError;
 use clap::{Args, ValueEnum};
-use indicatif::HumanBytes;
-use serde::Serialize;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// How long a connection that is lost at the launch is made again, where nobody waits for the run.
+const LAUNCH_PATIENCE: Duration = Duration::from_secs(30);
 
 /// Sends a session to a host and has a message worked on there
 #[derive(Args)]
@@ -55,15 +58,30 @@ pub(super) struct RemoteArgs {
     /// How long to wait for the run, as 90s or 2h; the run itself goes on
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
+    /// How long the run may take, as 90s or 2h: the host ends it then
+    #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
+    run_timeout: Option<Duration>,
     /// Allow there what would ask, short of what is denied
     #[arg(long)]
     auto: bool,
     /// Send the message alone, without the paragraph about the host
     #[arg(long)]
     bare: bool,
+    /// Leave paths of the session's directory as they are, in what the model there reads
+    #[arg(long)]
+    keep_paths: bool,
     /// Make the issue's session from the base first; nothing is run here
     #[arg(long, conflicts_with = "dry_run")]
     start: bool,
+    /// Send a copy, which becomes a session of its own; the original stays here
+    #[arg(long, conflicts_with_all = ["start", "via_home", "force"])]
+    fork: bool,
+    /// Where another host has the session and its run there is over: bring it home first
+    #[arg(long, conflicts_with_all = ["start", "force"])]
+    via_home: bool,
+    /// Send it although a host holds it; what that host has becomes a session of its own once it is fetched
+    #[arg(long)]
+    force: bool,
     /// Look at the host and say what would be done
     #[arg(long)]
     dry_run: bool,
@@ -88,7 +106,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let (host, nearest) = context.host(&arguments.host)?;
     // Read before anything is made: bad words should not leave a session behind.
     let message = message::read(arguments.message.as_deref())?;
-    let resolved = match arguments.start {
+    let mut resolved = match arguments.start {
         true => start(context, session).await?,
         false => session::resolve(context, session)?,
     };
@@ -97,6 +115,19 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         _ if arguments.round_trip => Mode::RoundTrip,
         _ => Mode::OneWay,
     };
+    let progress = Arc::new(Progress::new(&context.ui));
+    let tools = context.tools(Arc::clone(&progress)).await?;
+    if arguments.fork && !arguments.dry_run {
+        resolved = fork(context, &resolved).await?;
+    } else if !arguments.fork {
+        if arguments.via_home && !arguments.dry_run {
+            bring_home(context, &tools, &progress, &resolved.session, &host.name).await?;
+        }
+        let (command, to) = (format!("kugetsu remote {}", quoted(&host.name)), Some(host.name.as_str()));
+        let wanted = Wanted { found: &resolved, called: session, command, to };
+        away::check(context, &wanted, arguments.force && !arguments.dry_run)?;
+    }
+    let stays = mode == Mode::OneWay || arguments.detach;
     let request = Request {
         message,
         host,
@@ -109,9 +140,14 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         variant: arguments.variant,
         auto: arguments.auto,
         bare: arguments.bare,
+        keep_paths: arguments.keep_paths,
+        run_timeout: arguments.run_timeout,
+        launch_patience: if stays {
+            Some(arguments.timeout.unwrap_or(LAUNCH_PATIENCE))
+        } else {
+            arguments.timeout
+        },
     };
-    let progress = Arc::new(Progress::new(&context.ui));
-    let tools = context.tools(Arc::clone(&progress)).await?;
     // An issue's session that opencode lost is another matter than an id that was mistyped.
     let unknown = |error| match (unknown_host(error, &request.host, nearest.clone()), &request.issue) {
         (TripError::UnknownSession { session }, Some(issue)) => {
@@ -123,10 +159,9 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         let dry = interruptible(&progress, request.dry_run(&tools)).await;
         progress.clear();
         let dry = dry.ok_or_else(|| interrupted(context, &progress))?.map_err(unknown)?;
-        show_dry(context, &request, &dry);
+        dry::show(context, &request, &dry);
         return Ok(Exit::Done);
     }
-    let stays = mode == Mode::OneWay || arguments.detach;
     let work = async {
         let mut trip = request.launch(&tools).await?;
         if let Some(file) = &resolved.file {
@@ -152,6 +187,35 @@ async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
     let (session, file) = crate::work::make(&bench, &issue, &directory).await?;
     context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
+}
+
+/// Makes the copy that goes in the session's place.
+async fn fork(context: &Context, original: &Resolved) -> Result<Resolved, CliError> {
+    let bench = context.bench().await?;
+    let name = original.issue.as_deref().unwrap_or(&original.session);
+    let session = crate::work::fork(&bench, &original.session, name).await?;
+    context.ui.note(&format!("{} a copy of {name}: {session}", context.ui.good("✓")));
+    Ok(Resolved { session, issue: None, file: None })
+}
+
+/// Brings a session home that another host than `to` has.
+async fn bring_home(
+    context: &Context,
+    tools: &Tools,
+    progress: &Progress,
+    session: &str,
+    to: &str,
+) -> Result<(), CliError> {
+    let Some(away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
+    let (host, _) = context.host(&away.record.host)?;
+    let mut trip = Trip::resume(tools, &away.record.id, host, "fetch")?;
+    let fetched = interruptible(progress, trip.fetch_home(tools)).await;
+    progress.clear();
+    let fetched = fetched.ok_or_else(|| interrupted(context, progress))?;
+    fetched.map_err(|error| to_be_taken_up(error, context, progress))?;
+    let line = format!("home from {}, and on to {to}", away.record.host);
+    context.ui.wrapped(&format!("{} ", context.ui.good("✓")), &line);
+    Ok(())
 }
 
 /// Writes down in the index what the session is at. A run that was left here is taken over by the trip.
@@ -184,144 +248,4 @@ fn unknown_host(error: TripError, host: &HostEntry, nearest: Option<String>) -> 
         }
         error => error,
     }
-}
-
-/// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
-pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
-    let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
-    let mut error = CliError::from(error);
-    let away = record(context, progress).filter(Record::is_away);
-    if let (None, false, Some(away)) = (&error.hint, ends, away) {
-        error.hint = Some(format!("try again to bring it home: kugetsu wait {}", away.id));
-    }
-    error
-}
-
-fn record(context: &Context, progress: &Progress) -> Option<Record> {
-    let found = context.store().open(&progress.dispatch()?).ok()??;
-    Some(found.record)
-}
-
-/// What an interruption leaves, as the record tells it.
-pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
-    let record = record(context, progress);
-    let mut error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
-    let (safe, hint) = match record {
-        Some(record) if record.state == State::Finished => (
-            format!("what was done on {} is kept, and the session here is as it was", record.host),
-            Some(format!("bring it home: kugetsu wait {}", record.id)),
-        ),
-        Some(record) if record.is_away() => (
-            format!("the run on {} goes on, and the session here is as it was", record.host),
-            Some(format!("wait for it and bring it home: kugetsu wait {}", record.id)),
-        ),
-        Some(record) if record.ended_ms.is_some() => ("the session is home".to_owned(), None),
-        Some(record) => (
-            format!("nothing runs on {}, and the session here is as it was", record.host),
-            Some("type it again".to_owned()),
-        ),
-        None => ("nothing was done".to_owned(), None),
-    };
-    error.safe = Some(safe);
-    error.hint = hint;
-    error.retryable = true;
-    error
-}
-
-/// The end of a trip: what came of it, and the answer.
-pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> Exit {
-    let ui = &context.ui;
-    if let Some(trouble) = &report.run.error {
-        let text = format!("the run on {} did not do its work: {}", report.host, plain(trouble));
-        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
-    }
-    let exit = if report.run.ok == Some(false) { Exit::RunFailed } else { Exit::Done };
-    match report.new_messages {
-        _ if ui.quiet => {}
-        Some(new) => {
-            let took = record.ended_ms.unwrap_or_else(clock::now_ms).saturating_sub(record.created_ms);
-            let took = short(Duration::from_millis(took.max(0).unsigned_abs()));
-            let plural = if new == 1 { "" } else { "s" };
-            let text = format!("home: {new} new message{plural}, {took}; agent and model as before");
-            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
-        }
-        None => {
-            let text = format!("on {} since now; it works on without us", report.host);
-            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
-            ui.wrapped("  ", &format!("bring it home: kugetsu wait {}", report.dispatch));
-        }
-    }
-    if ui.json {
-        ui.document(report);
-    } else if let Some(reply) = &report.reply {
-        ui.note("");
-        ui.answer(reply);
-    }
-    exit
-}
-
-#[derive(Serialize)]
-struct DryDocument<'a> {
-    session: &'a str,
-    issue: Option<&'a str>,
-    title: &'a str,
-    host: &'a str,
-    mode: &'a str,
-    messages: u64,
-    bytes: u64,
-    directory: &'a str,
-    agent: Option<&'a str>,
-    model: Option<String>,
-    variant: Option<&'a str>,
-    opencode: &'a str,
-    opencode_version: &'a str,
-    prompt: String,
-}
-
-fn show_dry(context: &Context, request: &Request, dry: &DryRun) {
-    let model = dry.setting.model.as_ref();
-    let document = DryDocument {
-        session: &request.session,
-        issue: request.issue.as_deref(),
-        title: &dry.title,
-        host: &request.host.name,
-        mode: request.mode.name(),
-        messages: dry.messages,
-        bytes: dry.bytes,
-        directory: &dry.directory,
-        agent: dry.setting.agent.as_deref(),
-        model: model.map(ToString::to_string),
-        variant: model.and_then(|model| model.variant.as_deref()),
-        opencode: &dry.opencode.1,
-        opencode_version: &dry.opencode.0,
-        prompt: String::from_utf8_lossy(&dry.prompt).into_owned(),
-    };
-    if context.ui.json {
-        return context.ui.document(&document);
-    }
-    let unset = "opencode's default";
-    let issue = document.issue.map(|issue| format!("{} ", session::short(issue))).unwrap_or_default();
-    let text = format!(
-        "{}{} → {} ({}), nothing done yet\n\
-         session    {}, {} messages, {}\n\
-         directory  {}\n\
-         agent      {}\n\
-         model      {}{}\n\
-         opencode   {} at {}\n\n{}\n",
-        issue,
-        plain(document.title),
-        document.host,
-        document.mode,
-        document.session,
-        document.messages,
-        HumanBytes(document.bytes),
-        plain(document.directory),
-        document.agent.map_or(unset.to_owned(), plain),
-        document.model.as_deref().map_or(unset.to_owned(), plain),
-        document.variant.map(|variant| format!(", {}", plain(variant))).unwrap_or_default(),
-        plain(document.opencode_version),
-        plain(document.opencode),
-        document.prompt,
-    );
-    context.ui.answer(&text);
 }

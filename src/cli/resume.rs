@@ -74,7 +74,8 @@ fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, 
         let Found::Session(file) = entry.found else { continue };
         let exists = database.session(&file.session)?.is_some();
         if state_of(context.kugetsu_home(), &file.session, file.state.as_deref(), exists) == State::Left {
-            left.push(Resolved { session: file.session, issue: Some(entry.issue), file: Some(entry.file) });
+            let (issue, name) = (entry.issue.to_owned(), entry.file.to_owned());
+            left.push(Resolved { session: file.session, issue: Some(issue), file: Some(name) });
         }
     }
     Ok(left)

@@ -2,9 +2,11 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use crate::disk::{self, Lock, Taken};
 use crate::index::{Found, Index};
 use crate::issue::{Argument, IssueRef, Named, RemoteError};
 use crate::text::{plain, quoted};
+use crate::trip::TripError;
 
 /// The step that all of it belongs to.
 const STEP: &str = "resolve";
@@ -84,7 +86,7 @@ fn of_session(context: &Context, session: String) -> Resolved {
     });
     let is_it = |found: &Found| matches!(found, Found::Session(file) if file.session == session);
     let entry = store.entries(index.issues()).into_iter().find(|entry| is_it(&entry.found));
-    let (issue, file) = entry.map(|entry| (entry.issue, entry.file)).unzip();
+    let (issue, file) = entry.map(|entry| (entry.issue.to_owned(), entry.file.to_owned())).unzip();
     Resolved { session, issue, file }
 }
 
@@ -140,6 +142,22 @@ fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliErr
                 format!("no git remote tells where {named} is, and no session of it is known"),
             )
         }),
+    }
+}
+
+/// Takes a session's lock, to change its rows: it must be here, and nobody may run or move it meanwhile.
+pub(super) fn hold(context: &Context, session: &str, command: &str) -> Result<Lock, CliError> {
+    let session = session.to_owned();
+    let lock = match disk::take_session(context.kugetsu_home(), &session, command)? {
+        Taken::Ours(lock) => lock,
+        Taken::Theirs(by) => return Err(TripError::Busy { session, by }.into()),
+    };
+    match context.store().away(&session).map_err(TripError::from)? {
+        None => Ok(lock),
+        Some(away) => {
+            let (host, dispatch, state) = (away.record.host, away.record.id, away.record.state.name());
+            Err(TripError::Away { session, host, dispatch, state }.into())
+        }
     }
 }
 

@@ -1,10 +1,13 @@
 //! `kugetsu start`
 
+use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::work::{Target, WorkArgs, directory, work};
+use super::work::{Target, WorkArgs, directory, setting, work_with};
 use super::{message, session};
-use crate::work as local;
+use crate::opencode::Database;
+use crate::session::Setting;
+use crate::work::{self as local, Bench};
 use clap::Args;
 use std::path::Path;
 
@@ -21,17 +24,38 @@ pub(super) struct StartArgs {
 
 pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit, CliError> {
     let issue = session::issue(context, &arguments.issue)?;
-    // Read before anything is made: bad words should not leave a session behind.
+    // One that has a session is refused later; where that is says more.
+    if let Ok(found) = session::resolve(context, &arguments.issue) {
+        let command = "kugetsu continue".to_owned();
+        away::check(context, &Wanted { found: &found, called: &arguments.issue, command, to: None }, false)?;
+    }
+    // What is wrong is found before anything is made: it should not leave a session behind.
     let given = arguments.message.is_some() || message::is_piped();
     let words = if given { Some(message::read(arguments.message.as_deref())?) } else { None };
     let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
     let bench = context.bench().await?;
+    let begun = match words {
+        Some(words) => Some((words, known_setting(&bench, &directory, &arguments.work).await?)),
+        None => None,
+    };
     let (session, file) = local::make(&bench, &issue, &directory).await?;
     let name = issue.to_string();
     context.ui.note(&format!("{} {name} has a session: {session}", context.ui.good("✓")));
     let target = Target { name, session, file: Some(file) };
-    match words {
-        Some(words) => work(context, &bench, target, words, arguments.work).await,
+    match begun {
+        Some((words, setting)) => {
+            work_with(context, &bench, target, words, arguments.work, directory, setting).await
+        }
         None => Ok(Exit::Done),
     }
+}
+
+/// What the copy of the base is going to be run with. A base that is not there is refused when it is to be copied.
+async fn known_setting(bench: &Bench, directory: &Path, given: &WorkArgs) -> Result<Setting, CliError> {
+    let index = bench.index.index()?;
+    let base = match index.base() {
+        Some(base) => Database::open(&bench.database)?.session(base)?,
+        None => None,
+    };
+    setting(bench, &base.map(|row| row.setting()).unwrap_or_default(), directory, given).await
 }

@@ -1,13 +1,13 @@
 //! `kugetsu wait`
 
+use super::conclude::{conclude, interrupted, over, to_be_taken_up};
 use super::context::Context;
+use super::dispatches::find;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
 use super::progress::Progress;
-use super::remote::{complete, conclude, interrupted, to_be_taken_up};
-use super::session;
-use crate::dispatch::{self, Dispatch, State};
-use crate::trip::{Trip, TripError};
+use super::remote::complete;
+use crate::trip::Trip;
 use clap::Args;
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,32 +26,14 @@ pub(super) struct WaitArgs {
 pub(super) async fn run(arguments: WaitArgs, context: &Context) -> Result<Exit, CliError> {
     let found = find(context, &arguments.what)?;
     let record = &found.record;
-    if let State::Failed { step, message } = &record.state {
-        return Err(CliError::failed(step.name(), format!("the trip to {} failed: {message}", record.host)));
-    }
+    over(record)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
     let (host, _) = context.host(&record.host)?;
-    let mut trip = Trip::resume(&tools, &record.id, host)?;
+    let mut trip = Trip::resume(&tools, &record.id, host, "wait")?;
     let waited = interruptible(&progress, complete(&tools, &mut trip, arguments.timeout)).await;
     progress.clear();
     let waited = waited.ok_or_else(|| interrupted(context, &progress))?;
     waited.map_err(|error| to_be_taken_up(error, context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
-}
-
-/// The dispatch that is meant: by its id, or the one that has the session away, or its newest.
-fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> {
-    let store = context.store();
-    let unknown = || TripError::UnknownDispatch(crate::text::plain(what));
-    let found = if dispatch::is_id(what) {
-        store.open(what)
-    } else {
-        let session = session::resolve(context, what)?.session;
-        match store.away(&session) {
-            Ok(None) => store.newest_of(&session),
-            away => away,
-        }
-    };
-    Ok(found.map_err(TripError::from)?.ok_or_else(unknown)?)
 }

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::lines::lines;
 use super::progress::Progress;
 use super::session::Resolved;
 use crate::clock;
@@ -10,8 +11,8 @@ use crate::events::Event;
 use crate::index::timestamp;
 use crate::opencode::Database;
 use crate::process::{Found, RUN_MARK};
-use crate::session::{Model, Setting};
-use crate::text::{harmless, plain};
+use crate::session::{Model, Setting, Wish};
+use crate::text::plain;
 use crate::trip::{News, Observer as _};
 use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
 use clap::Args;
@@ -88,52 +89,56 @@ pub(super) async fn work(
     message: Vec<u8>,
     arguments: WorkArgs,
 ) -> Result<Exit, CliError> {
-    let debug = arguments.debug;
-    let detach = arguments.detach;
-    let job = job(context, bench, target, message, arguments).await?;
-    if detach { leave(context, bench, &job) } else { here(context, bench, &job, debug).await }
+    let lost = || work::WorkError::lost(&target.name, &target.session);
+    let row = Database::open(&bench.database)?.session(&target.session)?.ok_or_else(lost)?;
+    let own = row.setting();
+    let directory = match &arguments.dir {
+        Some(given) => directory(context, given)?,
+        None => PathBuf::from(row.directory),
+    };
+    let setting = setting(bench, &own, &directory, &arguments).await?;
+    work_with(context, bench, target, message, arguments, directory, setting).await
 }
 
-async fn job(
+/// As [`work`], where it is known how.
+pub(super) async fn work_with(
     context: &Context,
     bench: &Bench,
     target: Target,
     message: Vec<u8>,
-    given: WorkArgs,
-) -> Result<Job, CliError> {
+    arguments: WorkArgs,
+    directory: PathBuf,
+    setting: Setting,
+) -> Result<Exit, CliError> {
+    let Target { name, session, file } = target;
     // Both ways to get here, `message::read` and the prompt of an earlier run, have seen that it is text.
     let message = String::from_utf8_lossy(&message).into_owned();
-    let lost = || work::WorkError::SessionLost { name: target.name.clone(), session: target.session.clone() };
-    let row = Database::open(&bench.database)?.session(&target.session)?.ok_or_else(lost)?;
-    let last = row.last_user.as_ref();
-    let own = last.and_then(|user| {
-        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
-        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
-    });
-    let model = match given.model {
-        Some(model) => Some(Model { variant: given.variant.clone(), ..model }),
-        None => own
-            .map(|model| Model { variant: given.variant.clone().or_else(|| model.variant.clone()), ..model }),
-    };
+    let job = Job { name, session, file, directory, setting, message, debug: arguments.debug };
+    match arguments.detach {
+        true => leave(context, bench, &job),
+        false => here(context, bench, &job, arguments.debug).await,
+    }
+}
+
+/// What a session, whose own setting is `own`, is run with in `directory`. An agent that opencode does not know is refused:
+/// opencode would take another one.
+pub(super) async fn setting(
+    bench: &Bench,
+    own: &Setting,
+    directory: &Path,
+    given: &WorkArgs,
+) -> Result<Setting, CliError> {
+    let (agent, model, variant) = (given.agent.clone(), given.model.clone(), given.variant.clone());
+    let setting = own.wished(&[Wish { agent, model, variant }]);
+    let setting =
+        setting.map_err(|error| CliError::usage(error.to_string(), "add --model PROVIDER/MODEL"))?;
     if let Some(agent) = &given.agent {
-        let known = bench.program.agents(&PathBuf::from(&row.directory)).await?;
+        let known = bench.program.agents(directory).await?;
         if !known.contains(agent) {
             return Err(work::WorkError::UnknownAgent { name: plain(agent), known }.into());
         }
     }
-    if model.is_none() && given.variant.is_some() {
-        return Err(CliError::usage(
-            "a variant needs a model, and this session has none yet",
-            "add --model PROVIDER/MODEL",
-        ));
-    }
-    let agent = given.agent.or_else(|| last.and_then(|user| user.agent.clone())).or(row.agent);
-    let Target { name, session, file } = target;
-    let directory = match &given.dir {
-        Some(given) => directory(context, given)?,
-        None => PathBuf::from(row.directory),
-    };
-    Ok(Job { name, session, file, directory, setting: Setting { agent, model }, message, debug: given.debug })
+    Ok(setting)
 }
 
 /// A directory as the user gave it: real and absolute.
@@ -254,26 +259,26 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
 pub(super) struct DetachedArgs {}
 
 pub(super) async fn detached(_: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
+    let done = begun(context).await;
+    if let Err(error) = &done {
+        let refused = error.exit == Exit::Refused;
+        let refusal = Refusal { refused, message: error.message.clone(), hint: error.hint.clone() };
+        let line = serde_json::to_string(&refusal).unwrap_or_default();
+        // Nobody may be listening any more.
+        let _ = writeln!(std::io::stdout().lock(), "{line}");
+    }
+    done
+}
+
+async fn begun(context: &Context) -> Result<Exit, CliError> {
     let failed = |error: std::io::Error| CliError::failed("start", error.to_string());
     // What ends the terminal or its session does not reach this one.
     rustix::process::setsid().map_err(|error| failed(error.into()))?;
     let bench = context.bench().await?;
     let job: Job = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| failed(error.into()))?;
     let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), Some(()))?;
-    match work::run(&bench, &job, &shown, told_to_stop()).await {
-        Ok(done) if done.trouble.is_some() => Ok(Exit::RunFailed),
-        Ok(_) => Ok(Exit::Done),
-        Err(error) => {
-            let error = CliError::from(error);
-            let refused = error.exit == Exit::Refused;
-            let refusal = Refusal { refused, message: error.message.clone(), hint: error.hint.clone() };
-            let line = serde_json::to_string(&refusal).unwrap_or_default();
-            let mut out = std::io::stdout().lock();
-            // Nobody may be listening any more.
-            let _ = writeln!(out, "{line}");
-            Err(error)
-        }
-    }
+    let done = work::run(&bench, &job, &shown, told_to_stop()).await?;
+    Ok(if done.trouble.is_some() { Exit::RunFailed } else { Exit::Done })
 }
 
 /// Stands between kugetsu and opencode; see [`work::guard`].
@@ -353,23 +358,19 @@ impl Watcher for Shown {
         }
     }
 
+    fn denied(&self, names: &[&str]) {
+        let what = names.join(", ");
+        let line = format!("the session's own rules deny {what} from now on: nobody answers in such a run");
+        self.write(&format!("{line}\n"));
+        self.progress.say(&line);
+    }
+
     fn unrecorded(&self, why: &work::WorkError) {
         self.progress.say(&format!("the session's record could not be written: {why}"));
     }
 
     fn event(&self, event: &Event) {
-        let line = match event {
-            Event::Tool(call) => {
-                let trouble =
-                    call.trouble.as_deref().map(|words| format!(": {}", plain(words))).unwrap_or_default();
-                let mark = if call.ok { "✓" } else { "✗" };
-                format!("  {mark} {} {}{trouble}\n", plain(&call.tool), plain(&call.title))
-            }
-            Event::Text(text) => format!("{}\n", harmless(text).trim_end()),
-            Event::Failed(words) => format!("  ✗ {}\n", plain(words)),
-            Event::StepStarted | Event::Reasoning | Event::StepFinished { .. } => String::new(),
-        };
-        self.write(&line);
+        self.write(&lines(event));
         self.progress.tell(News::Event(event));
     }
 }

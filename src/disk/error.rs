@@ -72,6 +72,20 @@ impl DiskError {
         }
     }
 
+    /// What the user can do about it, where that is known.
+    pub fn cure(&self) -> Option<&'static str> {
+        match self {
+            Self::Full { .. } => Some("make room on that disk, and do it again"),
+            Self::ReadOnly { .. } | Self::Denied { .. } => Some(
+                "make it writable for yourself, or have kugetsu keep its files elsewhere: KUGETSU_HOME=DIR",
+            ),
+            Self::Symlink { .. } | Self::NotADirectory { .. } | Self::Foreign { .. } => {
+                Some("put a directory of your own there, or name another: KUGETSU_HOME=DIR")
+            }
+            Self::Other { .. } => None,
+        }
+    }
+
     /// The file or directory that it is about.
     pub fn path(&self) -> &Path {
         match self {
@@ -103,6 +117,8 @@ mod tests {
         {
             let error = DiskError::at(path, Error::from_raw_os_error(code)).to_string();
             assert!(error.contains(expected) && error.contains("/dev/full"), "{error}");
+            let cure = DiskError::at(path, Error::from_raw_os_error(code)).cure();
+            assert_eq!(cure.is_some(), code != 5, "{code}");
         }
     }
 }

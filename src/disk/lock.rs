@@ -9,12 +9,32 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::DiskError;
+use super::{DiskError, private_dir};
 use crate::clock;
 
 /// The file of a session's lock; whoever runs or moves the session holds it.
 pub fn session_lock(kugetsu_home: &Path, session: &str) -> PathBuf {
     kugetsu_home.join("locks").join(format!("{session}.lock"))
+}
+
+/// How long a session's lock is waited for: whoever only looks whether it is held has a share of it for a moment.
+const GLANCE: Duration = Duration::from_millis(300);
+
+/// Whose a lock is, after it was asked for.
+#[derive(Debug)]
+pub enum Taken {
+    /// Ours from now on.
+    Ours(Lock),
+    /// Another's; who has it and since when, in words.
+    Theirs(String),
+}
+
+/// Takes a session's lock, so that nobody else runs or moves the session meanwhile. `command` is what others are told.
+pub fn take_session(kugetsu_home: &Path, session: &str, command: &str) -> Result<Taken, DiskError> {
+    private_dir(&kugetsu_home.join("locks"))?;
+    let path = session_lock(kugetsu_home, session);
+    let lock = Lock::exclusive_within(&path, command, GLANCE)?;
+    Ok(lock.map_or_else(|| Taken::Theirs(Lock::held_by(&path)), Taken::Ours))
 }
 
 /// Who holds a lock, for the sentence that whoever is refused gets to read.
@@ -176,6 +196,17 @@ mod tests {
         });
         assert_eq!(Lock::holder(path).unwrap().command, "waiter");
         assert!(within(60_000).is_some(), "the one that gave up holds nothing");
+    }
+
+    #[test]
+    fn a_session_is_taken_by_one() {
+        let home = tempfile::tempdir().unwrap();
+        let take = |command: &str| take_session(&home.path().join("kugetsu"), "ses_1", command).unwrap();
+        let Taken::Ours(lock) = take("run it") else { panic!("nobody has it") };
+        let Taken::Theirs(by) = take("move it") else { panic!("it is held") };
+        assert!(by.starts_with("kugetsu run it (process "), "{by}");
+        drop(lock);
+        assert!(matches!(take("move it"), Taken::Ours(_)));
     }
 
     #[test]

@@ -6,9 +6,11 @@
 mod id;
 mod record;
 mod state;
+mod step;
 mod store;
 
 pub use id::{is_id, new_id};
 pub use record::{Mode, Plan, Record, Sent, VERSION};
-pub use state::{State, Step};
+pub use state::State;
+pub use step::{Moment, Step};
 pub use store::{Dispatch, Store, StoreError};

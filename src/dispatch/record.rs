@@ -1,14 +1,17 @@
-//! What is written down of a dispatch: `dispatch.json`, version 1.
+//! What is written down of a dispatch: `dispatch.json`, version 2.
 
-use super::state::{State, Step};
+use super::state::State;
+use super::step::Step;
 use crate::events::Outcome;
 use crate::host::{Launch, Run, RunResult};
 use crate::prepare::Undo;
 use crate::session::Setting;
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use std::collections::BTreeSet;
 
-/// The format of `dispatch.json` that this kugetsu writes.
-pub const VERSION: u32 = 1;
+/// The format of `dispatch.json` that this kugetsu writes. Format 1 is read as well: it knew one step at a time, and
+/// kept no message.
+pub const VERSION: u32 = 2;
 
 /// Whether the session stays on the host.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -43,6 +46,12 @@ pub struct Plan {
     pub auto: bool,
     /// The paragraph for the model is left out.
     pub bare: bool,
+    /// Paths of the session's directory stay as they are.
+    #[serde(default)]
+    pub keep_paths: bool,
+    /// The host ends the run after so many seconds; 0: never.
+    #[serde(default)]
+    pub run_timeout: u64,
 }
 
 /// What was sent.
@@ -54,6 +63,12 @@ pub struct Sent {
     pub launch: Launch,
     /// What the copy changed, to be put back at home.
     pub undo: Undo,
+    /// The host had more of the session than home: somebody had gone on with it there.
+    #[serde(default)]
+    pub grown: bool,
+    /// The search path there, by which its scripts find programs; empty where it was not kept.
+    #[serde(default)]
+    pub path: String,
 }
 
 /// The record of one dispatch.
@@ -77,6 +92,12 @@ pub struct Record {
     pub created_ms: i64,
     /// When its run was launched.
     pub launched_ms: Option<i64>,
+    /// When what came back had arrived, likewise. Times of new messages are made with it, so it stays what it was.
+    #[serde(default)]
+    pub arrived_ms: Option<i64>,
+    /// The session that what came back became, where the session itself had moved on here.
+    #[serde(default)]
+    pub apart: Option<String>,
     /// When it came to its end.
     pub ended_ms: Option<i64>,
     /// What was decided.
@@ -85,8 +106,15 @@ pub struct Record {
     pub sent: Option<Sent>,
     /// Where it stands.
     pub state: State,
-    /// The step that is being done now, or was when kugetsu ended.
-    pub doing: Option<Step>,
+    /// The steps that are being done now, or were when kugetsu ended. Some go on side by side.
+    #[serde(deserialize_with = "one_or_several")]
+    pub doing: BTreeSet<Step>,
+    /// The host may still have a directory of it.
+    #[serde(default)]
+    pub there: bool,
+    /// The user went on with the session here although the host holds it: nobody waits for it any more.
+    #[serde(default)]
+    pub let_go: bool,
     /// What the runner said at its end.
     pub result: Option<RunResult>,
     /// What its events said.
@@ -98,6 +126,34 @@ pub struct Record {
 impl Record {
     /// Whether the host holds the session, or may hold it: a launch whose answer was never seen counts.
     pub fn is_away(&self) -> bool {
-        self.state.is_away() || (self.doing == Some(Step::Launch) && self.state == State::Uploaded)
+        self.state.is_away() || (self.state == State::Uploaded && self.doing.contains(&Step::Launch))
     }
+
+    /// Whether it stopped before its host was told to launch anything.
+    pub fn is_unlaunched(&self) -> bool {
+        !self.is_away() && !self.state.is_end()
+    }
+
+    /// Brings a record of an earlier format into this one.
+    pub(super) fn renewed(mut self) -> Self {
+        if self.version < 2 {
+            self.there = !matches!(self.state, State::Home { .. });
+        }
+        self.version = VERSION;
+        self
+    }
+}
+
+/// Format 1 has one step, or null.
+fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Step>, D::Error> {
+    #[derive(Deserialize)]
+    #[serde(untagged)]
+    enum Steps {
+        Several(BTreeSet<Step>),
+        One(Option<Step>),
+    }
+    Ok(match Steps::deserialize(deserializer)? {
+        Steps::Several(steps) => steps,
+        Steps::One(step) => step.into_iter().collect(),
+    })
 }

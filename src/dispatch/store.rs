@@ -2,7 +2,8 @@
 
 use super::id::is_id;
 use super::record::{Record, VERSION};
-use super::state::{State, Step};
+use super::state::State;
+use super::step::Step;
 use crate::disk::{self, DiskError};
 use std::path::{Path, PathBuf};
 
@@ -55,11 +56,23 @@ impl Store {
 
     /// Makes a dispatch's directory and writes its record.
     pub fn create(&self, record: Record) -> Result<Dispatch, StoreError> {
+        self.create_with(record, &[])
+    }
+
+    /// As [`Store::create`], with files, which are there before the record is.
+    pub fn create_with(&self, record: Record, files: &[(&str, &[u8])]) -> Result<Dispatch, StoreError> {
         let directory = self.root.join(&record.id);
         disk::private_dir(&directory)?;
         let dispatch = Dispatch { directory, record };
-        dispatch.save()?;
-        Ok(dispatch)
+        let written = files
+            .iter()
+            .try_for_each(|(name, bytes)| Ok(disk::write_atomic(&dispatch.file(name), bytes)?))
+            .and_then(|()| dispatch.save());
+        if written.is_err() {
+            // What is not whole is of no use; where it stays, the disk's own error says more.
+            let _ = dispatch.remove();
+        }
+        written.map(|()| dispatch)
     }
 
     /// Reads the dispatch named `id`; `None` if there is none.
@@ -101,35 +114,38 @@ impl Store {
 
     /// The newest dispatch of `session`.
     pub fn newest_of(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
-        Ok(self.all()?.into_iter().rfind(|dispatch| dispatch.record.session == session))
+        Ok(self.of(session)?.pop())
     }
 
-    /// The dispatches of `session` that were cut short, or given up, before a run was launched.
-    pub fn unfinished(&self, session: &str) -> Result<Vec<Dispatch>, StoreError> {
+    /// Every dispatch of `session`, oldest first.
+    pub fn of(&self, session: &str) -> Result<Vec<Dispatch>, StoreError> {
         let mut all = self.all()?;
-        all.retain(|found| {
-            let record = &found.record;
-            record.session == session && !record.is_away() && !matches!(record.state, State::Home { .. })
-        });
+        all.retain(|dispatch| dispatch.record.session == session);
+        // Ids tell the second only.
+        all.sort_by_key(|dispatch| dispatch.record.created_ms);
         Ok(all)
     }
 
-    /// The dispatch that has `session` away from home.
+    /// The dispatch that has `session` away from home, and is waited for.
     pub fn away(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
-        let away = |dispatch: &Dispatch| dispatch.record.session == session && dispatch.record.is_away();
-        Ok(self.all()?.into_iter().rfind(away))
+        let away = |dispatch: &Dispatch| dispatch.record.is_away() && !dispatch.record.let_go;
+        Ok(self.of(session)?.into_iter().rfind(away))
     }
 }
 
 fn parse(bytes: &[u8], path: &Path) -> Result<Record, StoreError> {
+    #[derive(serde::Deserialize)]
+    struct Versioned {
+        version: Option<u64>,
+    }
     let damaged =
         |error: serde_json::Error| StoreError::Damaged { path: path.to_owned(), reason: error.to_string() };
-    let value: serde_json::Value = serde_json::from_slice(bytes).map_err(damaged)?;
-    match value.get("version").and_then(serde_json::Value::as_u64) {
+    let Versioned { version } = serde_json::from_slice(bytes).map_err(damaged)?;
+    match version {
         Some(version) if version > u64::from(VERSION) => {
             Err(StoreError::Newer { path: path.to_owned(), version })
         }
-        _ => serde_json::from_value(value).map_err(damaged),
+        _ => serde_json::from_slice(bytes).map(Record::renewed).map_err(damaged),
     }
 }
 
@@ -145,13 +161,22 @@ impl Dispatch {
 
     /// Writes down that `step` is about to be done.
     pub fn begin(&mut self, step: Step) -> Result<(), StoreError> {
-        self.record.doing = Some(step);
+        self.record.doing.insert(step);
         self.save()
     }
 
-    /// Writes down that the step in progress is done, and where that leads.
+    /// Writes down that `step` is done, and where that leads.
+    pub fn done(&mut self, step: Step, state: Option<State>) -> Result<(), StoreError> {
+        self.record.doing.remove(&step);
+        if let Some(state) = state {
+            self.record.state = state;
+        }
+        self.save()
+    }
+
+    /// Writes down where the trip stands; no step of it is being done any more.
     pub fn reach(&mut self, state: State) -> Result<(), StoreError> {
-        self.record.doing = None;
+        self.record.doing.clear();
         self.record.state = state;
         self.save()
     }
@@ -178,3 +203,6 @@ impl Dispatch {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

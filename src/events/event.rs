@@ -18,6 +18,8 @@ pub enum Event {
     StepFinished {
         /// The reason, as opencode names it.
         reason: String,
+        /// Tokens of the step: read, written, and taken from the provider's cache.
+        tokens: u64,
     },
     /// The run failed; the provider's or opencode's words.
     Failed(String),
@@ -56,7 +58,37 @@ struct Part {
     tool: String,
     text: String,
     reason: String,
+    tokens: Tokens,
     state: State,
+}
+
+/// Of a `step-finish`. Numbers, as JavaScript has them.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Tokens {
+    input: f64,
+    output: f64,
+    reasoning: f64,
+    cache: Cache,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Cache {
+    read: f64,
+    write: f64,
+}
+
+impl Tokens {
+    fn sum(&self) -> u64 {
+        let Self { input, output, reasoning, cache } = self;
+        let sum = [input, output, reasoning, &cache.read, &cache.write]
+            .into_iter()
+            .filter(|count| count.is_finite() && **count > 0.0)
+            .sum::<f64>();
+        // A sum of counts: whole, and far below where this would matter.
+        sum.min(1e15) as u64
+    }
 }
 
 #[derive(Deserialize, Default)]
@@ -86,7 +118,10 @@ impl Event {
             "tool_use" => Some(Self::Tool(ToolCall::new(line.part))),
             "text" => Some(Self::Text(line.part.text)),
             "reasoning" => Some(Self::Reasoning),
-            "step_finish" => Some(Self::StepFinished { reason: line.part.reason }),
+            "step_finish" => {
+                let tokens = line.part.tokens.sum();
+                Some(Self::StepFinished { reason: line.part.reason, tokens })
+            }
             "error" => Some(Self::Failed(words(&line.error))),
             _ => None,
         }
@@ -174,6 +209,15 @@ mod tests {
             "metadata":{"filediff":{"additions":12,"deletions":3}}}}}"#;
         let Some(Event::Tool(call)) = parse(line) else { panic!() };
         assert_eq!((call.diff, call.ok), (Some((12, 3)), true));
+    }
+
+    #[test]
+    fn a_step_has_its_tokens() {
+        let line = r#"{"type":"step_finish","part":{"reason":"stop","cost":0.1,
+            "tokens":{"total":17,"input":10,"output":2,"reasoning":1,"cache":{"read":3,"write":1}}}}"#;
+        assert_eq!(parse(line), Some(Event::StepFinished { reason: "stop".into(), tokens: 17 }));
+        let bare = r#"{"type":"step_finish","part":{"reason":"stop"}}"#;
+        assert_eq!(parse(bare), Some(Event::StepFinished { reason: "stop".into(), tokens: 0 }));
     }
 
     #[test]

@@ -2,10 +2,14 @@
 //! of the work, and whether the run did it. Exit statuses say too little (0 for an unknown model on
 //! opencode 1.3 and 1.14, 0 for a run that did nothing), so the verdict comes from here.
 
+mod activity;
 mod event;
 mod lines;
 mod outcome;
+mod reply;
 
+pub use activity::Activity;
 pub use event::{Event, ToolCall};
 pub use lines::Lines;
 pub use outcome::Outcome;
+pub use reply::Reply;

@@ -22,7 +22,7 @@ impl Outcome {
         match event {
             Event::StepStarted => self.last_reason = None,
             Event::Tool(_) => self.tools += 1,
-            Event::StepFinished { reason } => self.last_reason = Some(reason.clone()),
+            Event::StepFinished { reason, .. } => self.last_reason = Some(reason.clone()),
             Event::Failed(words) => self.error = Some(words.clone()),
             Event::Text(_) | Event::Reasoning => {}
         }
@@ -63,7 +63,7 @@ mod tests {
     }
 
     fn finished(reason: &str) -> Event {
-        Event::StepFinished { reason: reason.to_owned() }
+        Event::StepFinished { reason: reason.to_owned(), tokens: 0 }
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! What scripts answer: `key hexvalue` lines, and the runner's result.
+//! What scripts answer: `key hexvalue` lines.
 
 use crate::text::plain;
 use std::collections::HashMap;
@@ -30,6 +30,36 @@ pub enum AnswerError {
     Newer(u32),
 }
 
+impl AnswerError {
+    /// The word that a script gave as its reason.
+    pub fn reason(&self) -> Option<&str> {
+        match self {
+            Self::Failed { reason, .. } => Some(reason),
+            Self::Garbled(_) | Self::NotUtf8 { .. } | Self::Newer(_) => None,
+        }
+    }
+
+    /// Who has the session there, where that is the reason (`busy`).
+    pub fn busy(&self) -> Option<Busy> {
+        match self {
+            Self::Failed { reason, detail } if reason == "busy" => {
+                let (dispatch, since) = detail.split_once(' ').unwrap_or((detail, ""));
+                Some(Busy { dispatch: dispatch.to_owned(), since: since.parse().unwrap_or_default() })
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Another dispatch that works with the same session on the same host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Busy {
+    /// The dispatch.
+    pub dispatch: String,
+    /// When it took the session: seconds since the epoch by the host's clock, 0 where that is unknown.
+    pub since: i64,
+}
+
 /// What the word that a script gave to `fail` stands for, in front of the words of what failed.
 fn sentence(reason: &str) -> String {
     match reason {
@@ -40,6 +70,11 @@ fn sentence(reason: &str) -> String {
         "rows" => "opencode there said that it imported the session, but not all of it is in its database: ",
         "runner" => "the runner did not start: ",
         "launched" => "the run was launched already: ",
+        "busy" => "another dispatch works with the session there: ",
+        "running" => "the run there has not ended: ",
+        "never" => "the dispatch was never launched there: ",
+        "export" => "the session there could not be written to a file: ",
+        "clear" => "the session there could not be replaced: ",
         _ => return format!("{}: ", plain(reason)),
     }
     .to_owned()
@@ -74,19 +109,39 @@ impl Answer {
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
     }
+
+    /// The number said for `key`, or 0: for facts that are shown and decide nothing.
+    pub(super) fn number<N: std::str::FromStr + Default>(&self, key: &str) -> N {
+        self.get(key).and_then(|value| value.trim().parse().ok()).unwrap_or_default()
+    }
 }
 
 fn fact(line: &[u8]) -> Option<(String, String)> {
     let line = std::str::from_utf8(line).ok()?;
     let (key, hex) = line.split_once(' ')?;
-    let ours = !key.is_empty() && key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_');
-    if !ours || hex.len() % 2 != 0 {
+    let ours = key.starts_with(|c: char| c.is_ascii_lowercase())
+        && key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    if !ours {
         return None;
     }
-    let bytes: Option<Vec<u8>> = (0..hex.len() / 2)
-        .map(|i| hex.get(2 * i..2 * i + 2).and_then(|pair| u8::from_str_radix(pair, 16).ok()))
+    Some((key.to_owned(), hex_text(hex)?))
+}
+
+/// The text that hexadecimal digits stand for; `None` where they are none.
+pub(super) fn hex_text(hex: &str) -> Option<String> {
+    let nibble = |digit: u8| char::from(digit).to_digit(16).and_then(|nibble| u8::try_from(nibble).ok());
+    if !hex.len().is_multiple_of(2) {
+        return None;
+    }
+    let bytes: Option<Vec<u8>> = hex
+        .as_bytes()
+        .chunks_exact(2)
+        .map(|pair| match pair {
+            [high, low] => Some(nibble(*high)? << 4 | nibble(*low)?),
+            _ => None,
+        })
         .collect();
-    Some((key.to_owned(), String::from_utf8_lossy(&bytes?).into_owned()))
+    Some(String::from_utf8_lossy(&bytes?).into_owned())
 }
 
 /// Who runs: boot, process and its start, as the host wrote them.
@@ -105,65 +160,6 @@ impl Launched {
             (Some(identity), Some(when)) => Ok(Self { identity: plain(identity), before: when == "before" }),
             _ => Err(AnswerError::Garbled("the launch did not say who runs".to_owned())),
         }
-    }
-}
-
-/// What the runner left at its end.
-#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct RunResult {
-    /// Exit status of `opencode run`. Says little: see `events`.
-    pub status: i32,
-    /// Whether the export was made.
-    pub exported: bool,
-    /// Whether the back-file is packed by gzip.
-    pub gzip: bool,
-    /// Checksum and size of the back-file as `cksum` prints them.
-    pub sum: String,
-    /// Size of the back-file in bytes.
-    pub size: u64,
-    /// Seconds since the epoch by the host's clock.
-    pub started: i64,
-    /// Seconds since the epoch by the host's clock.
-    pub ended: i64,
-    /// The last words of the run's standard error.
-    #[serde(default)]
-    pub words: String,
-}
-
-impl RunResult {
-    /// Whether `text` is all of the runner's `result` file.
-    pub fn is_whole(text: &str) -> bool {
-        text.ends_with("\nend\n")
-    }
-
-    /// Reads the runner's `result` file.
-    pub fn parse(text: &str) -> Result<Self, AnswerError> {
-        let mut result = Self::default();
-        let mut format = None;
-        for line in text.lines() {
-            let Some((key, value)) = line.split_once(' ') else { continue };
-            let garbled = || AnswerError::Garbled(format!("{key} {}", plain(value)));
-            match key {
-                "format" => format = Some(value.parse::<u32>().map_err(|_| garbled())?),
-                "status" => result.status = value.parse().map_err(|_| garbled())?,
-                "exported" => result.exported = value == "0",
-                "packed" => result.gzip = value == "gzip",
-                "sum" => result.sum = plain(value),
-                "started" => result.started = value.parse().unwrap_or_default(),
-                "words" => {
-                    result.words = fact(line.as_bytes()).map(|(_, words)| plain(&words)).unwrap_or_default()
-                }
-                "ended" => result.ended = value.parse().unwrap_or_default(),
-                _ => {}
-            }
-        }
-        match format {
-            Some(1) => {}
-            Some(newer) => return Err(AnswerError::Newer(newer)),
-            None => return Err(AnswerError::Garbled("a result without a format".to_owned())),
-        }
-        result.size = result.sum.split(' ').nth(1).and_then(|size| size.parse().ok()).unwrap_or_default();
-        Ok(result)
     }
 }
 
@@ -192,25 +188,18 @@ mod tests {
     }
 
     #[test]
-    fn the_runners_result_is_read() {
-        let text =
-            "format 1\nstatus 0\nexported 0\npacked gzip\nsum 123 456\nstarted 7\nended 9\nwords 6e6f\n";
-        let result = RunResult::parse(text).unwrap();
-        assert_eq!((result.status, result.exported, result.gzip, result.size), (0, true, true, 456));
-        assert_eq!((result.sum.as_str(), result.words.as_str()), ("123 456", "no"));
-    }
-
-    #[test]
-    fn a_newer_result_is_refused() {
-        assert_eq!(RunResult::parse("format 2\n"), Err(AnswerError::Newer(2)));
-        assert!(RunResult::parse("").is_err());
+    fn who_has_the_session_is_told() {
+        let busy = "20261120-103015-4k2mtv7a 1795170275";
+        let error = AnswerError::Failed { reason: "busy".into(), detail: busy.into() };
+        let expected = Busy { dispatch: "20261120-103015-4k2mtv7a".into(), since: 1_795_170_275 };
+        assert_eq!((error.reason(), error.busy()), (Some("busy"), Some(expected)));
+        assert_eq!(AnswerError::Failed { reason: "gone".into(), detail: busy.into() }.busy(), None);
     }
 
     proptest! {
         #[test]
-        fn reading_never_panics(bytes: Vec<u8>, text: String) {
+        fn reading_never_panics(bytes: Vec<u8>) {
             let _ = Answer::parse(&bytes, 0, &bytes);
-            let _ = RunResult::parse(&text);
         }
     }
 }

@@ -73,19 +73,13 @@ impl Facts {
     }
 }
 
-/// `date +%s%N` is seconds and nanoseconds with GNU and recent BusyBox, seconds and rubbish elsewhere.
+/// `date '+%s %N'` is seconds and nanoseconds with GNU and recent BusyBox, seconds and rubbish elsewhere.
 fn clock(text: &str) -> (Option<i64>, bool) {
-    let digits = text.bytes().take_while(u8::is_ascii_digit).count();
-    let number = |part: Option<&str>| part.and_then(|part| part.parse::<i64>().ok());
-    if digits > 9 && digits == text.len() && digits >= 18 {
-        let split = digits - 9;
-        let seconds = number(text.get(..split));
-        let nanos = number(text.get(split..));
-        let ms = seconds.zip(nanos).and_then(|(s, n)| s.checked_mul(1000)?.checked_add(n / 1_000_000));
-        (ms, ms.is_some())
-    } else {
-        (number(text.get(..digits)).and_then(|seconds| seconds.checked_mul(1000)), false)
-    }
+    let (seconds, rest) = text.split_once(' ').unwrap_or((text, ""));
+    let seconds = seconds.parse::<i64>().ok().filter(|seconds| *seconds >= 0);
+    let nanos = rest.parse::<i64>().ok().filter(|nanos| rest.len() == 9 && *nanos >= 0);
+    let ms = seconds.and_then(|s| s.checked_mul(1000)?.checked_add(nanos.unwrap_or(0) / 1_000_000));
+    (ms, ms.is_some() && nanos.is_some())
 }
 
 /// Which opencode is there and what it offers.
@@ -138,10 +132,12 @@ mod tests {
 
     #[test]
     fn clocks_of_all_kinds_are_read() {
-        assert_eq!(clock("1795170275123456789"), (Some(1_795_170_275_123), true));
-        assert_eq!(clock("1795170275N"), (Some(1_795_170_275_000), false));
-        assert_eq!(clock("1795170275%N"), (Some(1_795_170_275_000), false));
+        assert_eq!(clock("1795170275 123456789"), (Some(1_795_170_275_123), true));
+        assert_eq!(clock("1795170275 N"), (Some(1_795_170_275_000), false));
+        assert_eq!(clock("1795170275 %N"), (Some(1_795_170_275_000), false));
         assert_eq!(clock("1795170275"), (Some(1_795_170_275_000), false));
+        // A host without a battery clock, two minutes after it was switched on.
+        assert_eq!(clock("120 573304511"), (Some(120_573), true));
         assert_eq!(clock(""), (None, false));
         assert_eq!(clock("99999999999999999999999999999999"), (None, false));
     }

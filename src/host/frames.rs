@@ -1,6 +1,7 @@
 //! What the watch script sends: frames of events, beats, and the end.
 
-use super::answer::{AnswerError, RunResult};
+use super::answer::AnswerError;
+use super::result::RunResult;
 use crate::text::plain;
 
 /// One thing that the watch said.

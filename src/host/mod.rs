@@ -4,14 +4,25 @@
 //! `docs/remote-layout.md` describes the directory that these scripts work in.
 
 mod answer;
+mod ending;
 mod facts;
 mod frames;
+mod holds;
+mod result;
 mod scripts;
+mod status;
 
-pub use answer::{Answer, AnswerError, Launched, RunResult};
+pub use answer::{Answer, AnswerError, Busy, Launched};
+pub use ending::{Cancel, Cancelled, Made};
 pub use facts::{Checked, Facts};
 pub use frames::{Frame, Frames, FramesError};
-pub use scripts::{HostEnv, Launch, Run, check, clean, launch, open, probe, run, watch};
+pub use holds::{Held, Holds};
+pub use result::{EndedBy, Kind, RunResult};
+pub use scripts::{
+    HostEnv, Launch, Run, Sending, back, cancel, check, clean, holds, launch, list, open, probe, run, status,
+    watch,
+};
+pub use status::{Kept, Standing, Status, Statuses};
 
 /// Where a dispatch lives on a host, relative to the home directory; `id` is one of ours.
 pub fn dispatch_directory(id: &str) -> String {

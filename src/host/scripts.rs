@@ -3,9 +3,20 @@
 use crate::transport::Script;
 use std::collections::BTreeMap;
 
-macro_rules! body {
+/// Shell files one behind the other; the last is the script.
+macro_rules! shell {
+    ($($name:literal),+) => { concat!($(include_str!(concat!("scripts/", $name, ".sh")), "\n"),+) };
+}
+
+/// A shell function that prints a JavaScript file: NAME_js.
+macro_rules! javascript {
     ($name:literal) => {
-        concat!(include_str!("scripts/prelude.sh"), "\n", include_str!(concat!("scripts/", $name, ".sh")))
+        concat!(
+            $name,
+            "_js() {\n\tcat <<'KUGETSU_END'\n",
+            include_str!(concat!("scripts/", $name, ".js")),
+            "KUGETSU_END\n}\n"
+        )
     };
 }
 
@@ -34,17 +45,49 @@ impl HostEnv {
 
 /// Looks at the host and changes nothing. `directory` as the user wrote it, `opencode` likewise or empty.
 pub fn probe(env: &HostEnv, opencode: &str, directory: &str) -> Script {
-    env.script(body!("probe"), &[("opencode", opencode), ("directory", directory)])
+    env.script(shell!("prelude", "probe"), &[("opencode", opencode), ("directory", directory)])
 }
 
 /// Asks the opencode at `program` for its version, agents and models, as seen from `directory`.
 pub fn check(env: &HostEnv, id: &str, program: &str, directory: &str) -> Script {
-    env.script(body!("check"), &[("id", id), ("program", program), ("directory", directory)])
+    env.script(shell!("prelude", "check"), &[("id", id), ("program", program), ("directory", directory)])
 }
 
-/// Makes the dispatch's directory.
-pub fn open(env: &HostEnv, id: &str) -> Script {
-    env.script(body!("open"), &[("id", id)])
+/// Makes the dispatch's directory; `owner` is the home that it belongs to.
+pub fn open(env: &HostEnv, id: &str, owner: &str) -> Script {
+    env.script(shell!("prelude", "open"), &[("id", id), ("owner", owner)])
+}
+
+/// Finds out what the host has of a session. `known` is the SHA-256 (hex) of the host's list of what home
+/// has, as the last result from there told it, or empty. See [`super::Holds`].
+pub fn holds(env: &HostEnv, program: &str, session: &str, known: &str) -> Script {
+    env.script(
+        concat!(javascript!("base"), javascript!("holds"), shell!("prelude", "bun", "holds")),
+        &[("program", program), ("session", session), ("known", known)],
+    )
+}
+
+/// What a session file is to what the host has already.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Sending {
+    /// The whole session; rows that are there stay as they are.
+    #[default]
+    Full,
+    /// Only messages that the host is not known to have.
+    Delta,
+    /// The whole session, in place of what is there.
+    Replace,
+}
+
+impl Sending {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Full => "full",
+            Self::Delta => "delta",
+            Self::Replace => "replace",
+        }
+    }
 }
 
 /// What the launch needs beside the runner's own parameters.
@@ -60,6 +103,12 @@ pub struct Launch {
     pub messages: usize,
     /// Parts in the session sent.
     pub parts: usize,
+    /// What the session sent is to what is there.
+    #[serde(default)]
+    pub sending: Sending,
+    /// Of a delta: SHA-256 (hex) of the host's list of what home has, by which it was made.
+    #[serde(default)]
+    pub known: String,
 }
 
 /// One run: what the runner needs.
@@ -83,6 +132,12 @@ pub struct Run {
     pub permission: String,
     /// Whether session and back-file travel packed by gzip.
     pub gzip: bool,
+    /// Seconds after which the run is ended on the host; 0: never.
+    #[serde(default)]
+    pub run_timeout: u64,
+    /// The home that the dispatch belongs to.
+    #[serde(default)]
+    pub owner: String,
 }
 
 impl Run {
@@ -96,7 +151,12 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
     let (prompt_bytes, runner_bytes) = (launch.prompt_bytes.to_string(), launch.runner_bytes.to_string());
     let (messages, parts) = (launch.messages.to_string(), launch.parts.to_string());
     env.script(
-        body!("launch"),
+        concat!(
+            javascript!("base"),
+            javascript!("clear"),
+            javascript!("left"),
+            shell!("prelude", "processes", "session", "bun", "launch")
+        ),
         &[
             ("id", &run.id),
             ("session", &run.session),
@@ -106,9 +166,10 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             ("prompt_bytes", &prompt_bytes),
             ("runner_bytes", &runner_bytes),
             ("packed", run.packed()),
-            ("rows", include_str!("scripts/rows.js")),
             ("messages", &messages),
             ("parts", &parts),
+            ("sending", launch.sending.name()),
+            ("known", &launch.known),
         ],
     )
 }
@@ -116,7 +177,11 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
 /// The runner, which travels in the parcel.
 pub fn run(env: &HostEnv, run: &Run) -> Script {
     env.script(
-        body!("run"),
+        concat!(
+            javascript!("base"),
+            javascript!("back"),
+            shell!("prelude", "processes", "session", "bun", "finish", "run")
+        ),
         &[
             ("id", &run.id),
             ("session", &run.session),
@@ -127,16 +192,51 @@ pub fn run(env: &HostEnv, run: &Run) -> Script {
             ("variant", &run.variant),
             ("permission", &run.permission),
             ("packed", run.packed()),
+            ("run_timeout", &run.run_timeout.to_string()),
         ],
     )
 }
 
 /// Follows a run's events from byte `offset` on until its result is there.
 pub fn watch(env: &HostEnv, id: &str, offset: u64) -> Script {
-    env.script(body!("watch"), &[("id", id), ("offset", &offset.to_string())])
+    env.script(shell!("prelude", "processes", "watch"), &[("id", id), ("offset", &offset.to_string())])
 }
 
 /// Removes the dispatch from the host; refuses one that was launched unless `launched`.
 pub fn clean(env: &HostEnv, id: &str, launched: bool) -> Script {
-    env.script(body!("clean"), &[("id", id), ("launched", if launched { "yes" } else { "no" })])
+    env.script(shell!("prelude", "clean"), &[("id", id), ("launched", if launched { "yes" } else { "no" })])
+}
+
+/// Ends a run and all that it started, or sees to it that it never begins. See [`super::Cancelled`].
+pub fn cancel(env: &HostEnv, id: &str) -> Script {
+    env.script(shell!("prelude", "processes", "cancel"), &[("id", id)])
+}
+
+/// Makes the back-file and the result of a run that is over afresh, from what the host's database holds; as a
+/// `snapshot` also of one that is at work, into `snapshot` and `snapshot.result`. See [`super::Made`].
+pub fn back(env: &HostEnv, run: &Run, snapshot: bool) -> Script {
+    env.script(
+        concat!(
+            javascript!("base"),
+            javascript!("back"),
+            shell!("prelude", "processes", "session", "bun", "finish", "back")
+        ),
+        &[
+            ("id", &run.id),
+            ("session", &run.session),
+            ("program", &run.program),
+            ("packed", run.packed()),
+            ("snapshot", if snapshot { "yes" } else { "no" }),
+        ],
+    )
+}
+
+/// Asks how dispatches stand, all in one answer. See [`super::Statuses`].
+pub fn status(env: &HostEnv, ids: &[&str]) -> Script {
+    env.script(shell!("prelude", "processes", "status"), &[("ids", &ids.join(" "))])
+}
+
+/// Asks which dispatches are kept there. See [`super::Kept`].
+pub fn list(env: &HostEnv) -> Script {
+    env.script(shell!("prelude", "processes", "list"), &[])
 }

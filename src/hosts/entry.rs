@@ -3,6 +3,7 @@
 use crate::text::quoted;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
 
 /// What is known of a host before it is asked.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -29,6 +30,8 @@ pub struct HostEntry {
     pub env: BTreeMap<String, String>,
     /// opencode permission rules for the run there.
     pub permission: serde_json::Map<String, serde_json::Value>,
+    /// The host itself ends a run that takes longer.
+    pub run_timeout: Option<Duration>,
     /// The file that it was read from; `None` for an ssh alias.
     pub source: Option<PathBuf>,
 }

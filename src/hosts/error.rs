@@ -188,6 +188,9 @@ pub enum Problem {
     /// Something else.
     #[error("is not known; write \"linux\" or \"macos\"")]
     Os,
+    /// Not a time.
+    #[error("is not a time; write it as \"90s\" or \"1h 30m\"")]
+    Duration,
 }
 
 /// A field that kugetsu does not know; it is ignored.

@@ -9,7 +9,7 @@ use super::error::{HostsError, Place, Problem, Warning, printable};
 use super::{HostEntry, jsonc, nearest, value};
 
 /// The fields of an entry.
-const FIELDS: [&str; 11] = [
+const FIELDS: [&str; 12] = [
     "host",
     "port",
     "identity_file",
@@ -18,6 +18,7 @@ const FIELDS: [&str; 11] = [
     "variant",
     "directory",
     "opencode",
+    "run_timeout",
     "env",
     "permission",
     "os",
@@ -145,6 +146,10 @@ impl Reader<'_> {
                 "variant" => entry.variant = Some(self.string(at, given, value::word)?),
                 "directory" => entry.directory = Some(self.string(at, given, value::remote_path)?),
                 "opencode" => entry.opencode = Some(self.string(at, given, value::remote_path)?),
+                "run_timeout" => {
+                    let text = self.string(at, given, |text| value::duration(text).map(|_| ()))?;
+                    entry.run_timeout = value::duration(&text).ok();
+                }
                 "env" => {
                     for variable in self.inside(at, given)? {
                         let at = At { inner: Some(variable.name.as_str()), ..at };

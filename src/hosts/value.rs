@@ -1,6 +1,7 @@
 //! Single values of an entry: what they may be, whoever wrote them.
 
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use jsonc_parser::ast::Value;
 
@@ -101,6 +102,11 @@ pub(super) fn variable(text: &str) -> Result<(), Problem> {
 /// Neither a variable nor a path can hold a NUL.
 pub(super) fn no_nul(text: &str) -> Result<(), Problem> {
     if text.contains('\0') { Err(Problem::Nul) } else { Ok(()) }
+}
+
+/// A time as `90s` or `1h 30m`; none at all is no limit to name.
+pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
+    humantime::parse_duration(text).ok().filter(|time| !time.is_zero()).ok_or(Problem::Duration)
 }
 
 /// The systems that a host may run.

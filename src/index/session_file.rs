@@ -4,6 +4,7 @@ use super::FORMAT;
 use crate::session::is_session_id;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a session is to kugetsu.
@@ -17,35 +18,50 @@ pub enum Kind {
 }
 
 /// What is known of a session: the script's fields, then ours. What is `None` is not in the file.
+///
+/// Its texts are strings, or [`Text`]s while only a glance is had at the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionFile {
+pub struct SessionFile<S = String> {
     /// Base or forked.
     #[serde(rename = "type")]
     pub kind: Kind,
     /// The issue, as `instance/user/repo#number`; none for the base.
-    #[serde(default)]
-    pub issue_ref: Option<String>,
+    pub issue_ref: Option<S>,
     /// opencode's id.
     #[serde(rename = "opencode_session_id")]
-    pub session: String,
+    pub session: S,
     /// When it was made; the script's own way of writing it is not known, ours is [`timestamp`].
-    #[serde(default)]
-    pub created_at: Option<String>,
+    pub created_at: Option<S>,
     /// `idle` or `used`, as it was last written down; what is true is found out elsewhere.
-    #[serde(default)]
-    pub state: Option<String>,
+    pub state: Option<S>,
     /// [`FORMAT`], once a kugetsu that knows it has written the file.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<u64>,
     /// The directory that it works in, absolute.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub directory: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub directory: Option<S>,
     /// When something was last done with it; see [`timestamp`].
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub last_activity: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_activity: Option<S>,
     /// The last message that it was given.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub message: Option<S>,
+}
+
+/// A text of a file, where it stands in memory.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
+        text.0.into_owned()
+    }
 }
 
 /// A moment as we write it: RFC 3339, UTC, to the second. `ms` counts from the Unix epoch.
@@ -66,6 +82,41 @@ pub(super) enum Unreadable {
     Damaged(String),
 }
 
+impl<'t> SessionFile<Text<'t>> {
+    pub(super) fn glance(bytes: &'t [u8]) -> Result<Self, Unreadable> {
+        let damaged = |error: &dyn std::fmt::Display| Unreadable::Damaged(error.to_string());
+        let text = std::str::from_utf8(bytes).map_err(|error| damaged(&error))?;
+        let file: Self = serde_json::from_str(text).map_err(|error| {
+            // Where the format is a newer one, that is what is wrong.
+            let version = serde_json::from_str::<Value>(text).ok().as_ref().and_then(newer);
+            version.map_or_else(|| damaged(&error), Unreadable::Newer)
+        })?;
+        match file.format {
+            Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
+            _ if !is_session_id(file.session.as_ref()) => {
+                Err(damaged(&"its opencode_session_id is not of opencode's shape"))
+            }
+            _ => Ok(file),
+        }
+    }
+
+    /// All of it, to be kept.
+    pub fn owned(self) -> SessionFile {
+        let owned = |text: Option<Text<'_>>| text.map(String::from);
+        SessionFile {
+            kind: self.kind,
+            issue_ref: owned(self.issue_ref),
+            session: self.session.into(),
+            created_at: owned(self.created_at),
+            state: owned(self.state),
+            format: self.format,
+            directory: owned(self.directory),
+            last_activity: owned(self.last_activity),
+            message: owned(self.message),
+        }
+    }
+}
+
 impl SessionFile {
     /// A new one; nothing was done with it yet.
     pub fn new(kind: Kind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
@@ -83,21 +134,7 @@ impl SessionFile {
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let file: Self = match serde_json::from_slice(bytes) {
-            Ok(file) => file,
-            Err(error) => {
-                // Where the format is a newer one, that is what is wrong.
-                let version = serde_json::from_slice::<Value>(bytes).ok().as_ref().and_then(newer);
-                return Err(version.map_or_else(|| Unreadable::Damaged(error.to_string()), Unreadable::Newer));
-            }
-        };
-        match file.format {
-            Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
-            _ if !is_session_id(&file.session) => {
-                Err(Unreadable::Damaged("its opencode_session_id is not of opencode's shape".to_owned()))
-            }
-            _ => Ok(file),
-        }
+        SessionFile::glance(bytes).map(SessionFile::owned)
     }
 
     /// The file's new text: `old` with our fields set in their places, and all others kept.

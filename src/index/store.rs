@@ -1,13 +1,13 @@
 //! The files themselves.
 
 use super::contents::Index;
+use super::directory::Directory;
 use super::error::IndexError;
-use super::session_file::{Kind, SessionFile, Unreadable};
+use super::session_file::{Kind, SessionFile, Text, Unreadable};
 use crate::disk::{self, DiskError, Lock};
 use crate::issue::IssueRef;
 use std::collections::HashSet;
-use std::fs::File;
-use std::io::{ErrorKind, Read as _};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -31,20 +31,20 @@ pub struct Store {
 
 /// An issue of the index.
 #[derive(Debug)]
-pub struct Entry {
+pub struct Entry<'i, T = SessionFile> {
     /// The issue as the index has it.
-    pub issue: String,
+    pub issue: &'i str,
     /// Its file's name in `sessions/`.
-    pub file: String,
+    pub file: &'i str,
     /// What is there.
-    pub found: Found,
+    pub found: Found<T>,
 }
 
 /// What stands under the name of a session's file.
 #[derive(Debug)]
-pub enum Found {
-    /// The session.
-    Session(SessionFile),
+pub enum Found<T = SessionFile> {
+    /// The session, or what is wanted of it.
+    Session(T),
     /// Nothing.
     Missing,
     /// Something that cannot be read.
@@ -63,10 +63,9 @@ impl Store {
     /// What cannot be read is no empty index.
     pub fn index(&self) -> Result<Index, IndexError> {
         let path = self.index_path();
-        let mut buffer = Vec::new();
-        match read_into(&path, &mut buffer)? {
-            true => Index::parse(&buffer).map_err(|error| error.at(&path)),
-            false => Ok(Index::default()),
+        match bytes_at(&path)? {
+            Some(bytes) => Index::parse(&bytes).map_err(|error| error.at(&path)),
+            None => Ok(Index::default()),
         }
     }
 
@@ -199,27 +198,43 @@ impl Store {
     }
 
     /// What stands in the files of `issues`, in their order: all issues of an index, or some.
-    pub fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry> {
+    pub fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry<'i>> {
+        self.glances(issues, |_, file| file.owned())
+    }
+
+    /// As [`Store::entries`], with what `take` takes of each issue and its file. Of many sessions little is wanted, and each text that is kept
+    /// costs time.
+    pub fn glances<'i, T: Send>(
+        &self,
+        issues: impl Iterator<Item = (&'i str, &'i str)>,
+        take: impl Fn(&str, SessionFile<Text<'_>>) -> T + Sync,
+    ) -> Vec<Entry<'i, T>> {
         let issues: Vec<(&str, &str)> = issues.collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
         // Twice as many as there are cores: opening a file is mostly waiting.
         let threads = (2 * cores).min(THREADS).min(issues.len() / SHARE).max(1);
         let share = issues.len().div_ceil(threads).max(1);
-        let sessions = self.sessions();
+        let sessions = Directory::open(self.sessions());
+        let read = |share: &[(&'i str, &'i str)]| -> Vec<Entry<'i, T>> {
+            let mut buffer = Vec::new();
+            let entry = |&(issue, file)| Entry {
+                issue,
+                file,
+                found: sessions.find(file, &mut buffer, |found| take(issue, found)),
+            };
+            share.iter().map(entry).collect()
+        };
         std::thread::scope(|scope| {
             let mut shares = issues.chunks(share);
             let first = shares.next().unwrap_or_default();
-            let others: Vec<_> = shares
-                .map(|share| {
-                    let read = || entries_of(&sessions, share);
-                    (share, std::thread::Builder::new().spawn_scoped(scope, read))
-                })
-                .collect();
-            let mut entries = entries_of(&sessions, first);
+            let read = &read;
+            let spawn = |share| (share, std::thread::Builder::new().spawn_scoped(scope, move || read(share)));
+            let others: Vec<_> = shares.map(spawn).collect();
+            let mut entries = read(first);
             for (share, other) in others {
                 // Where no thread could be had, or it broke, its share is read here.
-                let read = other.ok().and_then(|thread| thread.join().ok());
-                entries.extend(read.unwrap_or_else(|| entries_of(&sessions, share)));
+                let theirs = other.ok().and_then(|thread| thread.join().ok());
+                entries.extend(theirs.unwrap_or_else(|| read(share)));
             }
             entries
         })
@@ -230,10 +245,10 @@ impl Store {
     /// # Errors
     /// A directory that cannot be read.
     pub fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
-        let mut buffer = Vec::new();
+        let (sessions, mut buffer) = (Directory::open(self.sessions()), Vec::new());
         let names = self.unlisted(index)?.into_iter().filter(|name| name != BASE);
         let found = names.map(|name| {
-            let found = found_at(&self.path_of(&name), &mut buffer);
+            let found = sessions.find(&name, &mut buffer, |file| file.owned());
             (name, found)
         });
         Ok(found
@@ -287,8 +302,7 @@ impl Store {
     }
 
     fn bytes_of(&self, file: &str) -> Result<Option<Vec<u8>>, IndexError> {
-        let mut buffer = Vec::new();
-        Ok(read_into(&self.path_of(file), &mut buffer)?.then_some(buffer))
+        bytes_at(&self.path_of(file))
     }
 
     fn remove_file(&self, file: &str) -> Result<(), IndexError> {
@@ -313,43 +327,17 @@ impl Store {
     }
 }
 
-fn entries_of(sessions: &Path, issues: &[(&str, &str)]) -> Vec<Entry> {
-    let mut buffer = Vec::new();
-    let mut path = sessions.join("x");
-    let entries = issues.iter().map(|(issue, file)| {
-        path.set_file_name(file);
-        let found = found_at(&path, &mut buffer);
-        Entry { issue: (*issue).to_owned(), file: (*file).to_owned(), found }
-    });
-    entries.collect()
-}
-
-fn found_at(path: &Path, buffer: &mut Vec<u8>) -> Found {
-    match read_into(path, buffer) {
-        Ok(true) => match SessionFile::parse(buffer) {
-            Ok(session) => Found::Session(session),
-            Err(error) => Found::Unreadable(error.at(path)),
-        },
-        Ok(false) => Found::Missing,
-        Err(error) => Found::Unreadable(error),
+/// Reads a whole file; `None` if there is none.
+fn bytes_at(path: &Path) -> Result<Option<Vec<u8>>, IndexError> {
+    match std::fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiskError::at(path, error).into()),
     }
 }
 
-/// Reads a whole file; false if there is none. Not asked for its size first, which for small files is half the time.
-fn read_into(path: &Path, buffer: &mut Vec<u8>) -> Result<bool, IndexError> {
-    buffer.clear();
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(DiskError::at(path, error).into()),
-    };
-    // `take` keeps `read_to_end` from asking for it.
-    file.take(u64::MAX).read_to_end(buffer).map_err(|error| DiskError::at(path, error))?;
-    Ok(true)
-}
-
 impl Unreadable {
-    fn at(self, path: &Path) -> IndexError {
+    pub(super) fn at(self, path: &Path) -> IndexError {
         match self {
             Self::Newer(version) => IndexError::Newer { path: path.to_owned(), version },
             Self::Damaged(reason) => IndexError::damaged(path, reason),

@@ -57,8 +57,8 @@ fn a_home_of_the_script_is_taken_over_as_it_is() {
     let found: Vec<_> = entries
         .iter()
         .map(|entry| match &entry.found {
-            Found::Session(file) => (entry.issue.as_str(), file.session.as_str(), file.state.as_deref()),
-            Found::Missing => (entry.issue.as_str(), "missing", None),
+            Found::Session(file) => (entry.issue, file.session.as_str(), file.state.as_deref()),
+            Found::Missing => (entry.issue, "missing", None),
             Found::Unreadable(error) => panic!("{error}"),
         })
         .collect();
@@ -169,7 +169,8 @@ fn what_is_damaged_or_newer_is_named_and_left() {
         let (home, store) = script_home();
         let (index, one) = (home.path().join("index.json"), home.path().join("sessions").join(file));
         write(&one, bad);
-        let entries = store.entries(store.index().unwrap().issues());
+        let listed = store.index().unwrap();
+        let entries = store.entries(listed.issues());
         assert!(
             matches!(&entries[0].found, Found::Unreadable(error) if error.to_string().contains(file)),
             "{bad:?}"

@@ -3,9 +3,12 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
+use crate::session::{Model, Setting};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
+use serde::Deserialize;
 
 /// How long a writer (a running opencode) is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -42,6 +45,20 @@ pub enum DatabaseError {
         /// A table, or `table.column`.
         missing: String,
     },
+    /// The system lets it be neither opened nor written. In WAL mode reading needs a file beside it.
+    #[error("{} cannot be used ({source}): even to be read, it needs a directory that can be written", path.display())]
+    Unwritable {
+        /// The file.
+        path: PathBuf,
+        /// SQLite's own answer.
+        source: rusqlite::Error,
+    },
+    /// No space is left to write it.
+    #[error("no space is left for {}", path.display())]
+    Full {
+        /// The file.
+        path: PathBuf,
+    },
     /// Another process has been writing all the time.
     #[error("{} has been locked by another process for too long", path.display())]
     Busy {
@@ -56,6 +73,19 @@ pub enum DatabaseError {
         /// SQLite's own answer.
         source: rusqlite::Error,
     },
+}
+
+impl DatabaseError {
+    /// What the user can do about it, where that is known.
+    pub fn cure(&self) -> Option<&'static str> {
+        match self {
+            Self::Unwritable { .. } => Some("make it writable for yourself; opencode needs that, too"),
+            Self::Full { .. } => Some("make room on that disk, and do it again"),
+            Self::Busy { .. } => Some("try again"),
+            Self::Missing { .. } => Some("start opencode once, which makes it"),
+            Self::Corrupt { .. } | Self::UnknownSchema { .. } | Self::Other { .. } => None,
+        }
+    }
 }
 
 /// What the database knows of a session.
@@ -85,11 +115,37 @@ pub struct SessionRow {
     pub bytes: u64,
 }
 
+impl SessionRow {
+    /// Agent and model that the session goes on with: those of its last user message, which opencode's own interface
+    /// takes, and of the row where no message says.
+    pub fn setting(&self) -> Setting {
+        let last = self.last_user.as_ref();
+        let said = last.and_then(|user| {
+            let (provider, id) = (user.provider.clone()?, user.model.clone()?);
+            Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
+        });
+        let agent = last.and_then(|user| user.agent.clone()).or_else(|| self.agent.clone());
+        Setting { agent, model: said.or_else(|| self.own_model()) }
+    }
+
+    fn own_model(&self) -> Option<Model> {
+        #[derive(Deserialize)]
+        struct Stored {
+            id: String,
+            #[serde(rename = "providerID")]
+            provider: String,
+            variant: Option<String>,
+        }
+        let Stored { id, provider, variant } = serde_json::from_str(self.model.as_deref()?).ok()?;
+        Some(Model { provider, id, variant: None }.with_variant(variant))
+    }
+}
+
 /// A session among all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Listed {
-    /// Where it works.
-    pub directory: String,
+    /// Where it works; most sessions share theirs with another.
+    pub directory: Arc<str>,
     /// When it was made, in milliseconds since the Unix epoch.
     pub created_ms: i64,
     /// When it was last changed, likewise; an import counts.
@@ -114,8 +170,8 @@ pub struct LastUser {
 /// The database, open for reading. Calls block; a writer is waited for, five seconds at most.
 #[derive(Debug)]
 pub struct Database {
-    path: PathBuf,
-    connection: Connection,
+    pub(super) path: PathBuf,
+    pub(super) connection: Connection,
     /// Whether `session` has the columns `agent` and `model`.
     has_setting: bool,
 }
@@ -202,12 +258,18 @@ impl Database {
         let read = || -> rusqlite::Result<HashMap<String, Listed>> {
             let mut all =
                 self.connection.prepare("SELECT id, directory, time_created, time_updated FROM session")?;
-            let rows = all.query_map([], |row| {
-                let listed =
-                    Listed { directory: row.get(1)?, created_ms: row.get(2)?, updated_ms: row.get(3)? };
-                Ok((row.get(0)?, listed))
-            })?;
-            rows.collect()
+            let mut rows = all.query([])?;
+            let mut sessions = HashMap::new();
+            let mut last: Arc<str> = Arc::from("");
+            while let Some(row) = rows.next()? {
+                let directory = row.get_ref(1)?.as_str()?;
+                if *last != *directory {
+                    last = Arc::from(directory);
+                }
+                let (created_ms, updated_ms) = (row.get(2)?, row.get(3)?);
+                sessions.insert(row.get(0)?, Listed { directory: Arc::clone(&last), created_ms, updated_ms });
+            }
+            Ok(sessions)
         };
         read().map_err(|e| at(&self.path, e))
     }
@@ -264,7 +326,7 @@ impl Database {
     }
 }
 
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
+pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mode = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, mode)?;
     connection.busy_timeout(PATIENCE)?;
@@ -292,6 +354,8 @@ pub(super) fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {
     let path = path.to_owned();
     match source.sqlite_error_code() {
         Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => DatabaseError::Busy { path },
+        Some(ErrorCode::CannotOpen | ErrorCode::ReadOnly) => DatabaseError::Unwritable { path, source },
+        Some(ErrorCode::DiskFull) => DatabaseError::Full { path },
         Some(ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt) => DatabaseError::Corrupt { path, source },
         _ => DatabaseError::Other { path, source },
     }

@@ -2,7 +2,8 @@
 
 use serde_json::{Map, Value};
 
-/// Never answered by anybody in such a run: opencode's run would wait for ever (measured on 1.3 to 1.18).
+/// Never answered by anybody in such a run: opencode's run would wait for ever (measured on 1.3 to 1.18). Its environment
+/// alone does not keep it from that; see [`super::Permissions::deny_answerless`].
 pub(super) const ANSWERLESS: [&str; 3] = ["question", "plan_enter", "plan_exit"];
 
 /// `OPENCODE_PERMISSION` for a run that nobody watches: the given rules, everything else allowed with `auto`, and

@@ -7,7 +7,9 @@ use super::database::{DatabaseError, PATIENCE, at, columns};
 use super::headless::ANSWERLESS;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// What a rule decides.
@@ -137,7 +139,7 @@ impl Permissions {
         // Immediate: what was read cannot be changed by another before it is written.
         let change =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let mut rules = read(&change, path, session)?;
+        let mut rules: Vec<Rule> = read(&change, path, session)?;
         let denied = rule.answerless().into_iter().map(|name| Rule {
             permission: name.to_owned(),
             pattern: "*".to_owned(),
@@ -154,6 +156,50 @@ impl Permissions {
     }
 }
 
+impl Permissions {
+    /// Denies behind all other rules what nobody could answer in a run without a terminal, as opencode does in the
+    /// sessions that `opencode run` makes; what of it these rules had let opencode ask.
+    ///
+    /// Nothing else keeps such a run from waiting for ever: a session's own rules, and those of an agent in opencode's
+    /// configuration, beat the run's environment (measured on 1.3 and 1.18). The session's beat the agent's.
+    pub fn deny_answerless(&mut self, session: &str) -> Result<Vec<&'static str>, PermissionError> {
+        // Mostly it is done already, and nobody need be waited for.
+        if undenied(&read(&self.connection, &self.path, session)?).is_empty() {
+            return Ok(Vec::new());
+        }
+        let path = self.path.as_path();
+        let failed = |e| at(path, e);
+        let change =
+            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
+        // As they stand: a field that is not known here is none of our business.
+        let mut rules: Vec<Value> = read(&change, path, session)?;
+        let undenied = undenied(&rules);
+        let deny = |(name, _): &(&str, bool)| json!({"permission": name, "pattern": "*", "action": "deny"});
+        rules.extend(undenied.iter().map(deny));
+        let text = Value::Array(rules).to_string();
+        let done = change.execute("UPDATE session SET permission = ?1 WHERE id = ?2", (&text, session));
+        done.and_then(|_| change.commit()).map_err(failed)?;
+        Ok(undenied.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect())
+    }
+}
+
+/// What nobody answers and these rules do not deny whatever else is configured; and whether they let it be asked, with
+/// whatever pattern.
+fn undenied(rules: &[Value]) -> Vec<(&'static str, bool)> {
+    let text = |rule: &Value, field: &str| rule.get(field).and_then(Value::as_str).map(str::to_owned);
+    let denies = |rule: &Value| text(rule, "action").as_deref() == Some("deny");
+    let all_of_it = |rule: &Value| text(rule, "pattern").as_deref() == Some("*");
+    let decided = |name: &'static str| {
+        let of_it =
+            |rule: &&Value| text(rule, "permission").is_some_and(|permission| matches(&permission, name));
+        let mut from_the_last = rules.iter().rev().filter(of_it);
+        let last = from_the_last.find(|rule| !denies(rule) || all_of_it(rule));
+        (name, last.map(|rule| !denies(rule)))
+    };
+    let decided = ANSWERLESS.into_iter().map(decided);
+    decided.filter(|(_, asked)| *asked != Some(false)).map(|(name, asked)| (name, asked.is_some())).collect()
+}
+
 fn connect(path: &Path) -> rusqlite::Result<Connection> {
     let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, mode)?;
@@ -166,7 +212,11 @@ fn damaged(session: &str, reason: &str) -> PermissionError {
     PermissionError::Damaged { session: session.to_owned(), reason: reason.to_owned() }
 }
 
-fn read(connection: &Connection, path: &Path, session: &str) -> Result<Vec<Rule>, PermissionError> {
+fn read<T: DeserializeOwned>(
+    connection: &Connection,
+    path: &Path,
+    session: &str,
+) -> Result<Vec<T>, PermissionError> {
     let text = |value: ValueRef<'_>| match value {
         ValueRef::Null => Some("[]".to_owned()),
         ValueRef::Text(text) => String::from_utf8(text.to_vec()).ok(),
@@ -261,6 +311,39 @@ mod tests {
         ] {
             assert_eq!(matches(pattern, name), is, "{pattern} {name}");
         }
+    }
+
+    #[test]
+    fn what_would_wait_for_ever_is_denied_before_a_run() {
+        let rule = |permission: &str, pattern: &str, action: &str| json!({"permission": permission, "pattern": pattern, "action": action});
+        let denied =
+            |names: &[&str]| -> Vec<Value> { names.iter().map(|name| rule(name, "*", "deny")).collect() };
+        let all = ["question", "plan_enter", "plan_exit"];
+        for (rules, asked, added) in [
+            (vec![], &[][..], &all[..]),
+            (denied(&all), &[], &[]),
+            (vec![rule("bash", "*", "allow")], &[], &all),
+            (vec![rule("question", "*", "allow")], &all[..1], &all),
+            (vec![rule("question", "*", "ask")], &all[..1], &all),
+            (vec![rule("question", "of mine", "allow")], &all[..1], &all),
+            (vec![json!({"permission": "*", "pattern": "*", "action": "allow", "more": [1]})], &all, &all),
+            (vec![rule("*", "*", "allow"), rule("plan_*", "*", "deny")], &all[..1], &all[..1]),
+            (vec![rule("question", "*", "allow"), rule("question", "x", "deny")], &all[..1], &all),
+            (vec![rule("question", "*", "allow"), rule("*", "*", "deny")], &[], &[]),
+        ] {
+            let (_dir, path) = database(SCHEMAS[0]);
+            let before = Value::from(rules.clone()).to_string();
+            let set = "UPDATE session SET permission = ?1 WHERE id = 'ses_1'";
+            Connection::open(&path).unwrap().execute(set, [&before]).unwrap();
+            let mut permissions = Permissions::open(&path).unwrap();
+            assert_eq!(permissions.deny_answerless("ses_1").unwrap(), asked, "{before}");
+            let after = Value::from([rules, denied(added)].concat()).to_string();
+            assert_eq!(raw(&path), [Some(after), None], "{before}");
+            assert!(permissions.deny_answerless("ses_1").unwrap().is_empty());
+        }
+        let (_dir, path) = database(SCHEMAS[0]);
+        assert!(Permissions::open(&path).unwrap().deny_answerless("ses_2").unwrap().is_empty());
+        assert_eq!(raw(&path), [None, Some(Value::from(denied(&all)).to_string())]);
     }
 
     #[test]

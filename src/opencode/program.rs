@@ -13,7 +13,7 @@ use tokio::process::Command;
 
 use super::child::{self, Ended};
 use super::{Version, version_cache};
-use crate::disk::{DiskError, create_new_private};
+use crate::disk::{DiskError, create_new_private, is_full};
 
 /// How much of a short answer (a version, a path, an import's report) is read, in bytes.
 const SHORT_ANSWER: u64 = 64 * 1024;
@@ -206,6 +206,10 @@ impl Program {
         let bytes = file.metadata().map_err(|e| DiskError::at(into, e))?.len();
         if !ended.status.success() && ended.last_line.contains("Session not found") {
             return Err(unknown());
+        }
+        if is_full(&file) {
+            // Whatever it says, the file is cut, or nothing could be done with it.
+            return Err(DiskError::at(into, io::ErrorKind::StorageFull.into()).into());
         }
         if !ended.status.success() || bytes == 0 {
             return Err(failed("export", ended));

@@ -1,6 +1,7 @@
 //! A message being edited: its parts and fields stay raw, and in the reader's buffer, but for those that are set.
 
 use crate::session::ExportError;
+use crate::session::message::Message;
 use crate::session::raw::Object;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -13,6 +14,27 @@ pub(super) fn unsound(error: serde_json::Error) -> ExportError {
     }
 }
 
+/// A message in its raw pieces.
+#[derive(serde::Deserialize)]
+pub(super) struct Pieces<'a> {
+    #[serde(borrow)]
+    pub(super) info: &'a RawValue,
+    #[serde(borrow)]
+    pub(super) parts: Vec<&'a RawValue>,
+}
+
+impl<'a> Pieces<'a> {
+    pub(super) fn of(message: &'a str) -> Result<Self, ExportError> {
+        serde_json::from_str(message).map_err(unsound)
+    }
+}
+
+/// The ids of a message's parts.
+pub(super) fn part_ids(message: &str) -> Result<Vec<String>, ExportError> {
+    let message: Message<'_> = serde_json::from_str(message).map_err(unsound)?;
+    Ok(message.parts.into_iter().map(|part| part.id).collect())
+}
+
 pub(super) struct Edit<'a> {
     message: Object<'a>,
     pub(super) info: Object<'a>,
@@ -21,18 +43,11 @@ pub(super) struct Edit<'a> {
 
 impl<'a> Edit<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, ExportError> {
-        #[derive(serde::Deserialize)]
-        struct Split<'a> {
-            #[serde(borrow)]
-            info: Object<'a>,
-            #[serde(borrow)]
-            parts: Vec<&'a RawValue>,
-        }
-        let split: Split<'a> = serde_json::from_str(text).map_err(unsound)?;
+        let pieces = Pieces::of(text)?;
         Ok(Self {
             message: Object::parse(text).map_err(unsound)?,
-            info: split.info,
-            parts: split.parts.into_iter().map(Cow::Borrowed).collect(),
+            info: Object::parse(pieces.info.get()).map_err(unsound)?,
+            parts: pieces.parts.into_iter().map(Cow::Borrowed).collect(),
         })
     }
 
@@ -52,6 +67,10 @@ impl<'a> Edit<'a> {
             *slot = Cow::Owned(changed);
         }
         Ok(())
+    }
+
+    pub(super) fn json(&self) -> Result<String, ExportError> {
+        serde_json::to_string(self).map_err(unsound)
     }
 }
 

@@ -44,7 +44,36 @@ pub enum HomeError {
         /// The id that stands in a wrong place.
         id: String,
     },
-    /// The import file could not be written.
-    #[error("the file for import could not be written: {0}")]
+    /// Rows that left are not on the host any more.
+    #[error("{messages} messages and {parts} parts that left are not there any more")]
+    Lost {
+        /// Messages.
+        messages: u64,
+        /// Parts.
+        parts: u64,
+    },
+    /// As many rows as left are there, and they are others or in another order.
+    #[error("what is there of what left has other ids, or another order")]
+    Altered,
+    /// A sub-agent's session came without the one that started it.
+    #[error("the session {session} of a sub-agent came back without its parent")]
+    Orphan {
+        /// The sub-agent's.
+        session: String,
+    },
+    /// The session as it left cannot be read.
+    #[error("the session as it left cannot be read again: {0}")]
+    Kept(#[source] ExportError),
+    /// The session as it left lacks what was changed.
+    #[error("the session as it left has no {id}, which came back changed")]
+    NotKept {
+        /// A message's id.
+        id: String,
+    },
+    /// The same random id twice: 83 random bits do not do that.
+    #[error("no fresh ids could be made: the source of random numbers repeats itself")]
+    Repeats,
+    /// The file of what comes home could not be written.
+    #[error("what comes home could not be written to a file: {0}")]
     Write(#[source] std::io::Error),
 }

@@ -1,67 +1,46 @@
-//! What came back.
+//! What came back, made into what comes home.
 
-use super::edit::{Edit, unsound};
+use super::arrivals::Bounds;
+use super::back::{Back, BackKind, Section, read_back};
+use super::before::Before;
+use super::came::{Homecoming, Homeward, LatePart};
+use super::departure::{Departure, Standing};
+use super::edit::{Edit, Pieces, part_ids, unsound};
 use super::error::HomeError;
-use super::setting::{put, set_on_user};
-use super::settle::{Ending, settle};
+use super::inward::Inward;
+use super::merge::merge_message;
+use super::outward::Outward;
+use super::places::Places;
+use super::record::{Changed, changed_todos};
+use super::rows::Rows;
+use super::setting::{put, put_back};
+use super::settle::{Ending, settled};
 use super::undo::Undo;
-use crate::session::message::{self, Message};
-use crate::session::out::Out;
+use crate::session::message::Message;
 use crate::session::raw::Object;
-use crate::session::reader::{Event, ExportReader, parse};
-use crate::session::{ExportError, MessageIds, Outline, Setting};
-use std::io::{Read, Seek, SeekFrom, Write};
+use crate::session::same::same;
+use crate::session::{ExportError, Outline, Raw, SAME_CLOCK_MS};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashSet};
+use std::io::{Read, Seek, Write};
 
-/// What came back, beside what is in the import file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Homecoming {
-    /// The messages that are new, with their parts, as the database must hold them after the import.
-    pub new_messages: Outline,
-    /// Parts that were added to messages that had left; they are in the import file as well.
-    pub late_parts: Vec<LatePart>,
-    /// The text of the last new assistant message: its text parts, joined with newlines. `None` without any.
-    pub reply: Option<String>,
-    /// The last new assistant message.
-    pub last_assistant: Option<LastAssistant>,
-    /// The newest `time.created` of all messages, in milliseconds since the epoch.
-    pub newest_ms: Option<i64>,
-    /// New tool calls that had no end; the import file gives them one.
-    pub open_calls: usize,
-}
-
-/// A part that was added to a message that had left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LatePart {
-    /// The message's id.
-    pub message: String,
-    /// Its own id.
-    pub part: String,
-}
-
-/// How the agent's work ended. Texts are as they stand in the file.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastAssistant {
-    /// The message's id.
-    pub id: String,
-    /// The agent that worked.
-    pub agent: Option<String>,
-    /// The model's provider.
-    pub provider: Option<String>,
-    /// The model's id.
-    pub model: Option<String>,
-    /// What went wrong, if something did.
-    pub error: Option<String>,
-    /// Why the model stopped: `stop`, `tool-calls`, …
-    pub finish: Option<String>,
-    /// Whether it came to an end at all; not so when the run was killed.
-    pub completed: bool,
-}
-
-/// Checks the file `back` against what left, and writes to `output` what home is to import: the session's record
-/// as it was before, and only the messages that are new (and those that got new parts). The last user message
-/// among them gets agent and model of before, since the TUI goes on with those of the last user message.
+/// Checks the file `back` (a bundle, or a plain export) against what left, and writes to `output` the arrival file: the
+/// changes that make of the session at home the one that left, and the work.
 ///
-/// `left` is the outline of the outgoing copy, or of the export that it was made from.
+/// `left` is the outline of the export that the copy was made from. `before` is that export, or one of the session at
+/// home as long as that has not moved on. It is read, as far as needed, only where something that left comes back
+/// changed or was given an end in the copy: such a row stays as it is at home in all that preparing changed, and in all
+/// that the host did not.
+///
+/// - New messages and parts come as they are. The last user message among them gets agent and model of before, since
+///   the TUI goes on with those of the last user message.
+/// - Calls that were open when the session left are ended at home as they were in the copy; calls that the run left open
+///   are ended as well.
+/// - Title, cost, tokens, summary, permissions and todos come where they changed there, against how they stood there
+///   before the run. Whether they changed here, too, is for the reader of the file to see.
+/// - A plain export holds neither sub-agents nor todos, and tells nothing of how things stood before: of what left,
+///   only parts that were added come home.
 ///
 /// # Errors
 /// See [`HomeError`]; `output` is then incomplete.
@@ -69,207 +48,301 @@ pub fn homecoming(
     left: &Outline,
     undo: &Undo,
     mut back: impl Read + Seek,
+    before: impl Read,
     output: impl Write,
-    now_ms: i64,
+    here: &Homeward<'_>,
 ) -> Result<Homecoming, HomeError> {
-    let seen = look_through(left, undo, &mut back)?;
-    let ending = Ending {
-        hand_off: None,
-        error: "The run on the other host ended while this tool was running; its result is not known."
-            .to_owned(),
-        now_ms,
+    let came = read_back(&mut back, &undo.session)?;
+    let departure = Departure::new(left, undo)?;
+    let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
+    let standings = departure.check(&came, &children)?;
+    let earliest_ms = if here.grown { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
+    let bounds = Bounds {
+        ahead_ms: undo.clock.map_or(0, |clock| clock.ahead_ms),
+        launched_ms: here.launched_ms,
+        earliest_ms,
+        now_ms: here.now_ms,
     };
-    let mut out = Out::new(output);
-    out.info(&seen.info).map_err(HomeError::Write)?;
-    let mut bytes = Vec::new();
-    for extent in &seen.extents {
-        bytes.resize(extent.length, 0);
-        back.seek(SeekFrom::Start(extent.offset)).map_err(ExportError::Io)?;
-        back.read_exact(&mut bytes).map_err(ExportError::Io)?;
-        let (text, message) = parse::<Message<'_>>(extent.offset, &bytes)?;
-        let is_last_user = seen.last_user.as_deref() == Some(message.info.id.as_str());
-        let has_open = message.parts.iter().any(|part| part.open().is_some());
-        if !is_last_user && !has_open {
-            out.message(text).map_err(HomeError::Write)?;
-            continue;
-        }
-        let mut edit = Edit::new(text)?;
-        if has_open {
-            settle(&mut edit, &message, &ending)?;
-        }
-        if is_last_user {
-            put_back(&mut edit.info, undo)?;
-        }
-        out.edited(&edit).map_err(HomeError::Write)?;
+    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds);
+    let mut home = Home {
+        undo,
+        here,
+        departure: &departure,
+        inward: &inward,
+        outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
+        rows: Rows::new(output),
+        came: Homecoming::of(came.kind, former_record(undo, &came.root.record)?),
+    };
+    home.record(&came)?;
+    home.root(&came.root, &standings, &mut back, Before::new(before, &undo.session))?;
+    for (section, child) in (1..).zip(&came.children) {
+        home.child(section, child, &mut back)?;
     }
-    out.end().map_err(HomeError::Write)?;
-    Ok(seen.homecoming)
+    home.came.keeps_ids = home.keeps_ids(&came)?;
+    home.rows.end()?;
+    Ok(home.came)
 }
 
-/// Where a message for the import file stands in the file that came back.
-struct Extent {
-    offset: u64,
-    length: usize,
+struct Home<'h, W: Write> {
+    undo: &'h Undo,
+    here: &'h Homeward<'h>,
+    departure: &'h Departure,
+    inward: &'h Inward<'h>,
+    outward: Outward<'h>,
+    rows: Rows<W>,
+    came: Homecoming,
 }
 
-struct Seen {
-    homecoming: Homecoming,
-    info: String,
-    extents: Vec<Extent>,
-    /// The last user message that is new.
-    last_user: Option<String>,
-}
+impl<W: Write> Home<'_, W> {
+    /// What changed in the session's own record and todos.
+    fn record(&mut self, came: &Back) -> Result<(), HomeError> {
+        if came.kind == BackKind::Export {
+            self.came.not_carried.extend([
+                "todos",
+                "sub-agents",
+                "title and cost",
+                "changes of older messages",
+            ]);
+            return Ok(());
+        }
+        let departed = self.undo.departed.as_ref();
+        let sent = departed.map(|departed| departed.info.get());
+        let base = came.root.base.as_ref().map(|base| base.info.get()).or(sent);
+        if let Some(base) = base {
+            let changed = Changed::of(&came.root.record, base, sent)?;
+            if let Some(patch) = changed.patch(&self.undo.session) {
+                self.rows.patch(patch)?;
+            }
+        }
+        if let Some(todos) = changed_todos(&came.root, departed) {
+            self.rows.todos(&self.undo.session, todos)?;
+        }
+        Ok(())
+    }
 
-fn look_through(left: &Outline, undo: &Undo, back: &mut (impl Read + Seek)) -> Result<Seen, HomeError> {
-    back.seek(SeekFrom::Start(0)).map_err(ExportError::Io)?;
-    let mut reader = ExportReader::new(back);
-    let mut all = Outline::default();
-    let mut seen = Seen {
-        homecoming: Homecoming {
-            new_messages: Outline::default(),
-            late_parts: Vec::new(),
-            reply: None,
-            last_assistant: None,
-            newest_ms: None,
-            open_calls: 0,
-        },
-        info: String::new(),
-        extents: Vec::new(),
-        last_user: None,
-    };
-    let known = left.sorted();
-    let mut next = 0;
-    let mut misplaced: Option<String> = None;
-    while let Some(event) = reader.next()? {
-        match event {
-            Event::Info(text, info) => {
-                if info.id != undo.session {
-                    return Err(HomeError::OtherSession { expected: undo.session.clone(), found: info.id });
+    /// The messages of the session itself, in its order: those that left and are other ones now, then the new ones.
+    fn root(
+        &mut self,
+        root: &Section,
+        standings: &[Standing],
+        back: &mut (impl Read + Seek),
+        mut before: Before<'_, impl Read>,
+    ) -> Result<(), HomeError> {
+        // An undo of version 1 does not say how they ended.
+        let ended = self.undo.settled.iter().filter(|_| self.undo.told.is_some());
+        let ended: HashSet<&str> = ended.map(|part| part.message.as_str()).collect();
+        let ended =
+            self.departure.home.iter().enumerate().filter(|(_, message)| ended.contains(message.id()));
+        let mut known: BTreeMap<usize, Option<usize>> = ended.map(|(position, _)| (position, None)).collect();
+        for (at, standing) in standings.iter().enumerate() {
+            match standing {
+                Standing::Left(position) if self.is_worth(root, at) => {
+                    known.insert(*position, Some(at));
                 }
-                let mut info = Object::parse(text).map_err(unsound)?;
-                put(&mut info, "directory", undo.info.directory.as_ref())?;
-                put(&mut info, "path", undo.info.path.as_ref())?;
-                put(&mut info, "agent", undo.info.agent.as_ref())?;
-                put(&mut info, "model", undo.info.model.as_ref())?;
-                seen.info = serde_json::to_string(&info).map_err(unsound)?;
+                _ => {}
             }
-            Event::Message(offset, text, message) => {
-                all.add(&message)?;
-                let here = &mut seen.homecoming;
-                here.newest_ms = here.newest_ms.max(Some(message.info.time.created_ms()));
-                let wrong = match left.get(next).filter(|ids| ids.id() == message.info.id) {
-                    Some(ids) => {
-                        next += 1;
-                        let (late, wrong) = late_parts(ids, &message, &known, undo);
-                        if late.is_empty() {
-                            misplaced = misplaced.or(wrong);
-                            continue;
-                        }
-                        here.late_parts.extend(late);
-                        wrong
-                    }
-                    None => {
-                        here.new_messages.add(&message)?;
-                        note_new(&mut seen.last_user, here, &message);
-                        let is_known = |id: &&str| known.binary_search(id).is_ok();
-                        let id = message.info.id.as_str();
-                        let parts = message.parts.iter().map(|part| part.id.as_str());
-                        (next < left.len())
-                            .then_some(id)
-                            .or_else(|| std::iter::once(id).chain(parts).find(is_known))
-                            .map(str::to_owned)
-                    }
-                };
-                misplaced = misplaced.or(wrong);
-                here.open_calls += message.parts.iter().filter(|part| part.open().is_some()).count();
-                seen.extents.push(Extent { offset, length: text.len() });
-            }
-            Event::Other(..) => {}
         }
+        for (position, at) in known {
+            let id = self.departure.home.get(position).map(|message| message.id()).unwrap_or_default();
+            let (own, created_ms) = self.own(&mut before, id)?;
+            let text = match at.and_then(|at| Some((at, root.messages.get(at)?))) {
+                Some((at, message)) => {
+                    let text = message.read(back)?;
+                    Some(self.inward.message(&text, self.inward.timing(0, at))?.into_owned())
+                }
+                None => None,
+            };
+            self.known(&own, created_ms, text.as_deref())?;
+        }
+        let new =
+            || (0..).zip(&root.messages).zip(standings).filter(|(_, standing)| **standing == Standing::New);
+        let last_user = new().filter(|((_, message), _)| message.is_user).last().map(|((at, _), _)| at);
+        for ((at, message), _) in new() {
+            let timing = self.inward.timing(0, at);
+            let text = message.read(back)?;
+            self.new_message(&self.inward.message(&text, timing)?, last_user == Some(at))?;
+            self.came.newest_ms = self.came.newest_ms.max(Some(timing.created(message.created_ms)));
+        }
+        Ok(())
     }
-    if let Some(id) = all.duplicate() {
-        return Err(ExportError::Duplicate { id: id.to_owned() }.into());
-    }
-    check_missing(left, &all)?;
-    match misplaced {
-        Some(id) => Err(HomeError::OutOfOrder { id }),
-        None => Ok(seen),
-    }
-}
 
-/// The parts of a message that had left which are new, and the first part that stands in a wrong place.
-fn late_parts(
-    ids: MessageIds<'_>,
-    message: &Message<'_>,
-    known: &[&str],
-    undo: &Undo,
-) -> (Vec<LatePart>, Option<String>) {
-    let mut late = Vec::new();
-    let mut wrong = None;
-    let mut expected = ids.parts().peekable();
-    for part in &message.parts {
-        let id = part.id.as_str();
-        if expected.next_if_eq(&id).is_some() || undo.added.iter().any(|added| added.part == id) {
-            continue;
+    /// A message as it stood when it left, and when the host was told that it was made.
+    fn own(&mut self, before: &mut Before<'_, impl Read>, id: &str) -> Result<(String, i64), HomeError> {
+        while let Some((found, home_ms, text)) = before.next()? {
+            let created_ms = self.outward.created(home_ms);
+            if found == id {
+                return Ok((text, created_ms));
+            }
         }
-        if known.binary_search(&id).is_ok() {
-            wrong = wrong.or_else(|| Some(id.to_owned()));
+        Err(HomeError::NotKept { id: id.to_owned() })
+    }
+
+    /// Whether a message that left need be looked at: a bundle holds only such; of an export, those with new parts.
+    fn is_worth(&self, root: &Section, at: usize) -> bool {
+        self.came.kind == BackKind::Bundle
+            || root
+                .outline
+                .get(at)
+                .is_some_and(|message| message.parts().any(|part| !self.departure.has(part)))
+    }
+
+    /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of home.
+    fn known(&mut self, own: &str, created_ms: i64, back: Option<&str>) -> Result<(), HomeError> {
+        let ended = match &self.undo.told {
+            Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?.0,
+            None => Cow::Borrowed(own),
+        };
+        let merged = match back {
+            Some(back) => {
+                let message: Message<'_> = serde_json::from_str(&ended).map_err(unsound)?;
+                let sent = self.outward.message(&ended, &message, created_ms);
+                let sent = self.inward.message(&sent, self.inward.known())?;
+                Cow::Owned(merge_message(&ended, &sent, back)?)
+            }
+            None => ended,
+        };
+        let (text, open) = settled(&merged, &self.ending())?;
+        self.came.open_calls += open;
+        let own_ids = part_ids(own)?;
+        let (own, now) = (Pieces::of(own)?, Pieces::of(&text)?);
+        let message: Message<'_> = serde_json::from_str(&text).map_err(unsound)?;
+        let mut parts = Vec::new();
+        let mut late = Vec::new();
+        for (raw, part) in now.parts.iter().zip(&message.parts) {
+            match own_ids.iter().position(|id| *id == part.id).and_then(|at| own.parts.get(at)) {
+                Some(before) if same(before.get(), raw.get()) => {}
+                Some(_) => {
+                    self.came.changed += 1;
+                    parts.push(raw);
+                }
+                None => {
+                    late.push(LatePart { message: message.info.id.clone(), part: part.id.clone() });
+                    parts.push(raw);
+                }
+            }
+        }
+        let changed = !same(own.info.get(), now.info.get());
+        self.came.changed += usize::from(changed);
+        if changed || !late.is_empty() {
+            self.rows.message(now.info.get())?;
+        }
+        self.came.late_parts.extend(late);
+        parts.into_iter().try_for_each(|part| self.rows.part(part.get()))
+    }
+
+    /// How calls end that the run left open.
+    fn ending(&self) -> Ending<'static> {
+        Ending {
+            hand_off: None,
+            error: "The run on the other host ended while this tool was running; its result is not known.",
+            now_ms: self.here.now_ms,
+        }
+    }
+
+    /// A message of the session itself that is new.
+    fn new_message(&mut self, text: &str, is_last_user: bool) -> Result<(), HomeError> {
+        let text = self.ended(text)?;
+        let text = if is_last_user {
+            let mut edit = Edit::new(&text)?;
+            put_back(&mut edit.info, self.undo)?;
+            Cow::Owned(edit.json()?)
         } else {
-            late.push(LatePart { message: message.info.id.clone(), part: id.to_owned() });
+            text
+        };
+        let message: Message<'_> = serde_json::from_str(&text).map_err(unsound)?;
+        self.came.new_messages.add(&message)?;
+        self.came.note(&message);
+        self.write(&text)
+    }
+
+    /// A message of the run, without open calls.
+    fn ended<'t>(&mut self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let (text, open) = settled(text, &self.ending())?;
+        self.came.open_calls += open;
+        Ok(text)
+    }
+
+    fn write(&mut self, text: &str) -> Result<(), HomeError> {
+        let split = Pieces::of(text)?;
+        self.rows.message(split.info.get())?;
+        split.parts.iter().try_for_each(|part| self.rows.part(part.get()))
+    }
+
+    /// Whether home's ids and the undo's clock tell all that the host has.
+    fn keeps_ids(&self, came: &Back) -> Result<bool, HomeError> {
+        let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
+        let mut home = Outline::default();
+        for message in self.departure.home.iter() {
+            let late = self.came.late_parts.iter().filter(|late| late.message == message.id());
+            let mut parts: Vec<&str> = message.parts().chain(late.map(|late| late.part.as_str())).collect();
+            parts.sort_unstable();
+            parts.dedup();
+            home.push(message.id(), parts.into_iter())?;
         }
+        for message in self.came.new_messages.iter() {
+            home.push(message.id(), message.parts())?;
+        }
+        let places = Places::new(&home, Some(&clock.later(self.here.now_ms)));
+        let known = |there: &str| self.inward.id(there).is_some_and(|home| places.there(home) == there);
+        let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
+        Ok(left && came.root.outline.sorted().into_iter().all(known))
     }
-    (late, wrong)
+
+    /// A sub-agent's session.
+    fn child(
+        &mut self,
+        section: usize,
+        child: &Section,
+        back: &mut (impl Read + Seek),
+    ) -> Result<(), HomeError> {
+        let record = self.inward.record(&child.record);
+        let mut info = Object::parse(&record).map_err(unsound)?;
+        put(&mut info, "directory", self.undo.info.directory.as_ref())?;
+        if info.get("path").is_some() {
+            put(&mut info, "path", self.undo.info.path.as_ref())?;
+        }
+        info.remove("share");
+        let info = serde_json::to_string(&info).map_err(unsound)?;
+        self.came.children += 1;
+        self.rows.session(&child.session, child.parent.as_deref(), &info)?;
+        if self.here.children.iter().any(|(id, _)| *id == child.session) {
+            let counted = Changed::of(&child.record, "{}", None)?.counted();
+            if let Some(patch) = counted.patch(&child.session) {
+                self.rows.patch(patch)?;
+            }
+        } else if child.known.as_ref().is_some_and(|known| known.messages > 0) {
+            let lacking = "what sub-agents said earlier, in sessions that are not here any more";
+            if !self.came.not_carried.contains(&lacking) {
+                self.came.not_carried.push(lacking);
+            }
+        }
+        if let Some(todos) = child.todos.as_deref().filter(|todos| !same(todos, "[]")) {
+            self.rows.todos(&child.session, todos)?;
+        }
+        for (at, message) in child.messages.iter().enumerate() {
+            let text = message.read(back)?;
+            let text = self.inward.message(&text, self.inward.timing(section, at))?;
+            let text = self.ended(&text)?;
+            self.write(&text)?;
+        }
+        Ok(())
+    }
 }
 
-fn check_missing(left: &Outline, back: &Outline) -> Result<(), HomeError> {
-    let here = back.sorted();
-    let all = left.iter().flat_map(|message| std::iter::once(message.id()).chain(message.parts()));
-    let mut missing = all.filter(|id| here.binary_search(id).is_err());
-    match missing.next() {
-        Some(first) => Err(HomeError::Missing { first: first.to_owned(), count: 1 + missing.count() }),
-        None => Ok(()),
+/// The record of before the trip; from an undo of version 1, the one that came with what preparing set put back.
+fn former_record(undo: &Undo, record: &str) -> Result<Raw, ExportError> {
+    if let Some(departed) = &undo.departed {
+        return Ok(departed.info.clone());
     }
-}
-
-fn note_new(last_user: &mut Option<String>, home: &mut Homecoming, message: &Message<'_>) {
-    let info = &message.info;
-    if info.is_user() {
-        *last_user = Some(info.id.clone());
+    let mut info = Object::parse(record).map_err(unsound)?;
+    for (key, former) in [
+        ("directory", &undo.info.directory),
+        ("path", &undo.info.path),
+        ("agent", &undo.info.agent),
+        ("model", &undo.info.model),
+    ] {
+        put(&mut info, key, former.as_ref())?;
     }
-    if !info.is_assistant() {
-        return;
-    }
-    let said: Vec<String> = message.parts.iter().filter_map(|part| part.said()).collect();
-    home.reply = (!said.is_empty()).then(|| said.join("\n"));
-    home.last_assistant = Some(LastAssistant {
-        id: info.id.clone(),
-        agent: info.agent().map(str::to_owned),
-        provider: info.provider().map(str::to_owned),
-        model: info.model_id().map(str::to_owned),
-        error: info.error(),
-        finish: info.finish().map(str::to_owned),
-        completed: info.time.is_completed(),
-    });
-}
-
-/// Gives the last user message agent and model of the one before the trip, or else of the session's record.
-/// A field that neither has stays as it came: a user message without agent or model cannot be imported.
-fn put_back(info: &mut Object<'_>, undo: &Undo) -> Result<(), ExportError> {
-    set_on_user(info, &former_setting(undo))?;
-    let Some(user) = &undo.last_user else { return Ok(()) };
-    if user.agent.is_some() {
-        put(info, "agent", user.agent.as_ref())?;
-    }
-    if user.model.is_some() {
-        put(info, "model", user.model.as_ref())?;
-        put(info, "variant", user.variant.as_ref())?;
-    }
-    Ok(())
-}
-
-fn former_setting(undo: &Undo) -> Setting {
-    Setting {
-        agent: undo.info.agent.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()),
-        model: undo.info.model.as_ref().and_then(|raw| message::model(raw.get())),
-    }
+    let json = serde_json::to_string(&info).map_err(unsound)?;
+    Ok(Raw::from(serde_json::from_str::<&RawValue>(&json).map_err(unsound)?))
 }

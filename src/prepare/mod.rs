@@ -4,17 +4,42 @@
 //! [`crate::session::scan`] the export, [`prepare`] it and keep the [`Undo`], send it; later [`homecoming`] checks
 //! the file that came back against what left and writes an import file with only what is new.
 
+mod arrivals;
+mod back;
+mod before;
+mod beside;
+mod came;
+mod changes;
+mod departure;
 mod edit;
 mod error;
 mod home;
+mod import;
+mod inward;
+mod merge;
 mod outgoing;
+mod outward;
+mod paths;
+mod places;
+mod record;
+mod rows;
 mod setting;
 mod settle;
+mod terms;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod url;
 
+pub use back::BackKind;
+pub use beside::{Away, Beside, Whole, beside};
+pub use came::{Homecoming, Homeward, LastAssistant, LatePart};
 pub use error::{HomeError, PrepareError};
-pub use home::{Homecoming, LastAssistant, LatePart, homecoming};
-pub use outgoing::{Spec, prepare};
-pub use undo::{AddedPart, CompletedMessage, FormerInfo, FormerUser, SettledPart, UNDO_VERSION, Undo};
+pub use home::homecoming;
+pub use import::import_file;
+pub use outgoing::{Prepared, Spec, prepare};
+pub use paths::Paths;
+pub use places::messages_there;
+pub use undo::{
+    AddedPart, CompletedMessage, Departed, FormerInfo, FormerUser, SettledPart, Told, UNDO_VERSION, Undo,
+};

@@ -2,14 +2,19 @@
 
 use super::edit::{Edit, unsound};
 use super::error::PrepareError;
+use super::outward::Outward;
+use super::paths::Paths;
 use super::setting::{former_info, former_user, set_on_info, set_on_user};
-use super::settle::{Ending, HandOff, settle};
-use super::undo::{FormerInfo, UNDO_VERSION, Undo};
+use super::settle::{Ending, settle};
+use super::undo::{Departed, FormerInfo, Told, UNDO_VERSION, Undo};
+use crate::session::message::Message;
 use crate::session::out::Out;
 use crate::session::place::move_to;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
-use crate::session::{Scan, Setting};
+use crate::session::{Clock, Outline, Raw, Scan, Setting};
+use std::borrow::Cow;
+use std::collections::HashSet;
 use std::io::{Read, Write};
 
 /// What the outgoing copy is to be.
@@ -25,6 +30,32 @@ pub struct Spec {
     pub now_ms: i64,
     /// The call id of the tool call that asked for this hand-off, if one did.
     pub handoff_call: Option<String>,
+    /// The host's clock, where ids and times are to be translated to it.
+    pub clock: Option<Clock>,
+    /// The directories, where paths are to be translated.
+    pub paths: Option<Paths>,
+    /// The session's todos at home, as raw JSON, if they are known. They do not travel; see [`Departed`].
+    pub todos: Option<Raw>,
+    /// The ids at home of the messages that the file is to hold; `None` for all. Undo and outlines are of the whole
+    /// session all the same.
+    pub subset: Option<HashSet<String>>,
+}
+
+/// What was prepared.
+#[derive(Debug, Clone)]
+pub struct Prepared {
+    /// What was changed, and what it takes to understand what comes back.
+    pub undo: Undo,
+    /// The whole session with the parts that were added, in the ids of home.
+    pub home: Outline,
+    /// The same, in the ids that the host has for them.
+    pub copy: Outline,
+    /// Messages in the file.
+    pub messages: usize,
+    /// Parts in the file.
+    pub parts: usize,
+    /// The newest `time.created` of the whole session, in milliseconds since the epoch by the host's clock.
+    pub newest_ms: Option<i64>,
 }
 
 /// Copies the export `input`, which `scan` is the scan of, to `output`, made fit for the host.
@@ -34,19 +65,14 @@ pub struct Spec {
 ///
 /// # Errors
 /// An export that is not sound or not the scanned one; a failing `output`.
-pub fn prepare(input: impl Read, output: impl Write, scan: &Scan, spec: &Spec) -> Result<Undo, PrepareError> {
-    let ending = Ending {
-        hand_off: spec.handoff_call.as_deref().map(|call| HandOff {
-            call,
-            told: format!("The session was handed off to the host {}. The work goes on there.", spec.host),
-            taken: &scan.outline,
-        }),
-        error: format!(
-            "The session moved to the host {} while this tool was running; its result is not known.",
-            spec.host
-        ),
-        now_ms: spec.now_ms,
-    };
+pub fn prepare(
+    input: impl Read,
+    output: impl Write,
+    scan: &Scan,
+    spec: &Spec,
+) -> Result<Prepared, PrepareError> {
+    let told = told(spec);
+    let ending = Ending::of_departure(&told, &scan.outline);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let mut undo = Undo {
@@ -57,45 +83,113 @@ pub fn prepare(input: impl Read, output: impl Write, scan: &Scan, spec: &Spec) -
         settled: Vec::new(),
         completed: Vec::new(),
         added: Vec::new(),
+        told: None,
+        departed: None,
+        clock: spec.clock,
+        paths: spec.paths.clone(),
     };
+    let mut outward = Outward::new(&scan.outline, spec.clock, spec.paths.as_ref());
+    let mut prepared = Counted::default();
     let last_user = scan.last_user.as_ref().map(|user| user.id.as_str());
-    let mut count = 0;
     while let Some(event) = reader.next()? {
         match event {
             Event::Info(text, info) => {
                 if info.id != scan.id {
                     return Err(PrepareError::Changed);
                 }
+                let departed: &serde_json::value::RawValue = serde_json::from_str(text).map_err(unsound)?;
+                undo.departed = Some(Departed {
+                    info: Raw::from(departed),
+                    todos: spec.todos.clone(),
+                    newest_ms: scan.newest_ms,
+                });
                 let mut info = Object::parse(text).map_err(unsound)?;
                 undo.info = former_info(&info);
                 move_to(&mut info, &spec.directory).map_err(unsound)?;
                 set_on_info(&mut info, &spec.setting)?;
-                out.info(&serde_json::to_string(&info).map_err(unsound)?).map_err(PrepareError::Write)?;
+                let info = serde_json::to_string(&info).map_err(unsound)?;
+                out.info(&outward.record(&info)).map_err(PrepareError::Write)?;
             }
             Event::Message(_, text, message) => {
-                if scan.outline.get(count).is_none_or(|ids| ids.id() != message.info.id) {
+                if scan.outline.get(prepared.seen).is_none_or(|ids| ids.id() != message.info.id) {
                     return Err(PrepareError::Changed);
                 }
-                count += 1;
                 let is_last_user = last_user == Some(message.info.id.as_str());
-                if !is_last_user && !message.parts.iter().any(|part| part.open().is_some()) {
-                    out.message(text).map_err(PrepareError::Write)?;
-                    continue;
+                let created_ms = outward.created(message.info.time.created_ms());
+                prepared.newest_ms = prepared.newest_ms.max(Some(created_ms));
+                let text = if is_last_user || message.parts.iter().any(|part| part.open().is_some()) {
+                    let mut edit = Edit::new(text)?;
+                    settle(&mut edit, &message, &ending)?.note_in(&mut undo);
+                    if is_last_user {
+                        undo.last_user = Some(former_user(&message.info.id, &edit.info));
+                        set_on_user(&mut edit.info, &spec.setting)?;
+                    }
+                    Cow::Owned(edit.json()?)
+                } else {
+                    Cow::Borrowed(text)
+                };
+                let sent = spec.subset.as_ref().is_none_or(|subset| subset.contains(&message.info.id));
+                prepared.count(&message, &undo, sent)?;
+                undo.added_to(&message.info.id).for_each(|part| {
+                    outward.places.add(message.parts.last().map(|part| part.id.as_str()), part);
+                });
+                if sent {
+                    // What stands where in it is the same before and after; a part that was added has no paths.
+                    let text = outward.message(&text, &message, created_ms);
+                    out.message(&text).map_err(PrepareError::Write)?;
                 }
-                let mut edit = Edit::new(text)?;
-                settle(&mut edit, &message, &ending)?.note_in(&mut undo);
-                if is_last_user {
-                    undo.last_user = Some(former_user(&message.info.id, &edit.info));
-                    set_on_user(&mut edit.info, &spec.setting)?;
-                }
-                out.edited(&edit).map_err(PrepareError::Write)?;
             }
             Event::Other(key, text) => out.other(&key, text).map_err(PrepareError::Write)?,
         }
     }
-    if count != scan.outline.len() {
+    if prepared.seen != scan.outline.len() {
         return Err(PrepareError::Changed);
     }
     out.end().map_err(PrepareError::Write)?;
-    Ok(undo)
+    undo.told = (!undo.settled.is_empty()).then_some(told);
+    Ok(Prepared {
+        undo,
+        copy: outward.places.outline(&prepared.home)?,
+        home: prepared.home,
+        messages: prepared.messages,
+        parts: prepared.parts,
+        newest_ms: prepared.newest_ms,
+    })
+}
+
+fn told(spec: &Spec) -> Told {
+    Told {
+        error: format!(
+            "The session moved to the host {} while this tool was running; its result is not known.",
+            spec.host
+        ),
+        hand_off: spec.handoff_call.clone().map(|call| {
+            (call, format!("The session was handed off to the host {}. The work goes on there.", spec.host))
+        }),
+        now_ms: spec.now_ms,
+    }
+}
+
+/// What has gone by.
+#[derive(Default)]
+struct Counted {
+    seen: usize,
+    home: Outline,
+    messages: usize,
+    parts: usize,
+    newest_ms: Option<i64>,
+}
+
+impl Counted {
+    fn count(&mut self, message: &Message<'_>, undo: &Undo, sent: bool) -> Result<(), PrepareError> {
+        let id = message.info.id.as_str();
+        let parts = message.parts.iter().map(|part| part.id.as_str());
+        let parts = parts.chain(undo.added_to(id));
+        self.seen += 1;
+        if sent {
+            self.messages += 1;
+            self.parts += parts.clone().count();
+        }
+        Ok(self.home.push(id, parts)?)
+    }
 }

@@ -1,7 +1,8 @@
 //! Agent and model, where opencode keeps them: in the session's own record and on the user message.
 
 use super::edit::unsound;
-use super::undo::{FormerInfo, FormerUser};
+use super::undo::{FormerInfo, FormerUser, Undo};
+use crate::session::message;
 use crate::session::raw::Object;
 use crate::session::{ExportError, Model, Raw, Setting};
 use serde_json::json;
@@ -73,5 +74,27 @@ fn user_model(model: &Model) -> serde_json::Value {
     match &model.variant {
         Some(variant) => json!({"providerID": model.provider, "modelID": model.id, "variant": variant}),
         None => json!({"providerID": model.provider, "modelID": model.id}),
+    }
+}
+
+/// Gives the last user message agent and model of the one before the trip, or else of the session's record.
+/// A field that neither has stays as it came: a user message without agent or model cannot be imported.
+pub(super) fn put_back(info: &mut Object<'_>, undo: &Undo) -> Result<(), ExportError> {
+    set_on_user(info, &former_setting(undo))?;
+    let Some(user) = &undo.last_user else { return Ok(()) };
+    if user.agent.is_some() {
+        put(info, "agent", user.agent.as_ref())?;
+    }
+    if user.model.is_some() {
+        put(info, "model", user.model.as_ref())?;
+        put(info, "variant", user.variant.as_ref())?;
+    }
+    Ok(())
+}
+
+fn former_setting(undo: &Undo) -> Setting {
+    Setting {
+        agent: undo.info.agent.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()),
+        model: undo.info.model.as_ref().and_then(|raw| message::model(raw.get())),
     }
 }

@@ -3,7 +3,7 @@
 //! The shapes are those that opencode 1.3.2, 1.14.41 and 1.18.33 write and take in again.
 
 use super::edit::{Edit, unsound};
-use super::undo::{AddedPart, CompletedMessage, SettledPart, Undo};
+use super::undo::{AddedPart, CompletedMessage, SettledPart, Told, Undo};
 use crate::session::message::{Message, Open, Part};
 use crate::session::raw::{Lossy, Object};
 use crate::session::{ExportError, Outline, Raw, following_part_id};
@@ -16,9 +16,17 @@ pub(super) struct Ending<'a> {
     /// The call that asked for the hand-off.
     pub(super) hand_off: Option<HandOff<'a>>,
     /// What any other call is told.
-    pub(super) error: String,
+    pub(super) error: &'a str,
     /// Now, in milliseconds since the epoch.
     pub(super) now_ms: i64,
+}
+
+impl<'a> Ending<'a> {
+    /// That of calls that were open when the session left; `taken` are the ids of before.
+    pub(super) fn of_departure(told: &'a Told, taken: &'a Outline) -> Self {
+        let hand_off = told.hand_off.as_ref().map(|(call, told)| HandOff { call, told, taken });
+        Self { hand_off, error: &told.error, now_ms: told.now_ms }
+    }
 }
 
 /// The call that asked for the session to be handed off; it did what it was to do.
@@ -26,7 +34,7 @@ pub(super) struct HandOff<'a> {
     /// Its call id.
     pub(super) call: &'a str,
     /// What it is told.
-    pub(super) told: String,
+    pub(super) told: &'a str,
     /// The ids that an added part must not have.
     pub(super) taken: &'a Outline,
 }
@@ -60,7 +68,7 @@ pub(super) fn settle(
         let before = Raw::from(state_of(&edit.parts, index)?);
         let asked = ending.hand_off.as_ref().filter(|hand_off| part.call().as_deref() == Some(hand_off.call));
         handed_off = handed_off.or(asked);
-        let after = ended(before.get(), open, asked.map(|hand_off| hand_off.told.as_str()), message, ending)?;
+        let after = ended(before.get(), open, asked.map(|hand_off| hand_off.told), message, ending)?;
         edit.set_in_part(index, "state", &after)?;
         settled.parts.push(SettledPart {
             message: message.info.id.clone(),
@@ -90,6 +98,17 @@ pub(super) fn settle(
         settled.completed = Some(CompletedMessage { message: message.info.id.clone(), finish });
     }
     Ok(settled)
+}
+
+/// A message with its open calls ended, and how many there were.
+pub(super) fn settled<'t>(text: &'t str, ending: &Ending<'_>) -> Result<(Cow<'t, str>, usize), ExportError> {
+    let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+    if !message.parts.iter().any(|part| part.open().is_some()) {
+        return Ok((Cow::Borrowed(text), 0));
+    }
+    let mut edit = Edit::new(text)?;
+    let open = settle(&mut edit, &message, ending)?.parts.len();
+    Ok((Cow::Owned(edit.json()?), open))
 }
 
 fn state_of<'p>(parts: &'p [Cow<'_, RawValue>], index: usize) -> Result<&'p RawValue, ExportError> {
@@ -126,7 +145,7 @@ fn ended(
             after.set("metadata", object("metadata").unwrap_or(&empty)).map_err(unsound)?;
         }
         None => {
-            after.set("error", &ending.error).map_err(unsound)?;
+            after.set("error", ending.error).map_err(unsound)?;
             if let Some(metadata) = object("metadata") {
                 after.set("metadata", metadata).map_err(unsound)?;
             }

@@ -1,14 +1,16 @@
 //! What preparing changed, so that it can be put back.
 
-use crate::session::Raw;
+use super::paths::Paths;
+use crate::session::{Clock, Raw};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The format of [`Undo`] that this release writes.
-pub const UNDO_VERSION: u32 = 1;
+pub const UNDO_VERSION: u32 = 2;
 
-/// Everything that stood in the session before it was prepared and does not stand in the outgoing copy.
+/// Everything that stood in the session before it was prepared and does not stand in the outgoing copy, and what it
+/// takes to understand what comes back.
 ///
-/// In each group a field of `None` was not there at all.
+/// In each group a field of `None` was not there at all. An undo of version 1 has nothing behind `added`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
     /// [`UNDO_VERSION`].
@@ -25,6 +27,50 @@ pub struct Undo {
     pub completed: Vec<CompletedMessage>,
     /// The parts that were added.
     pub added: Vec<AddedPart>,
+    /// How open calls were ended.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub told: Option<Told>,
+    /// The session's own record and todos, as they were at home.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub departed: Option<Departed>,
+    /// The host's clock, where ids and times of the copy are the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub clock: Option<Clock>,
+    /// The directories, where paths of the copy are the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paths: Option<Paths>,
+}
+
+impl Undo {
+    /// The parts that were added to this message.
+    pub(crate) fn added_to<'a>(&'a self, message: &'a str) -> impl Iterator<Item = &'a str> + Clone {
+        self.added.iter().filter(move |added| added.message == message).map(|added| added.part.as_str())
+    }
+}
+
+/// How the calls that were open when the session left were ended, in the copy and, on return, at home.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Told {
+    /// What they were told.
+    pub error: String,
+    /// The call that asked for the hand-off, and what it was told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hand_off: Option<(String, String)>,
+    /// When, in milliseconds since the epoch by home's clock.
+    pub now_ms: i64,
+}
+
+/// What home had when the session left.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Departed {
+    /// The session's own record.
+    pub info: Raw,
+    /// Its todos, where they are known: `[{"content", "status", "priority"}]`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub todos: Option<Raw>,
+    /// The newest `time.created` of its messages, in milliseconds since the epoch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub newest_ms: Option<i64>,
 }
 
 /// What stood in the session's own record.

@@ -101,8 +101,8 @@ impl SessionDraft {
     }
 }
 
-fn id(prefix: &str, ms: i64, counter: usize) -> String {
-    format!("{prefix}_{:012x}sqlZm7ZOVRlqZb", (ms as u64 * 0x1000 + counter as u64) & 0xffff_ffff_ffff)
+fn id(prefix: &str, ms: i64, counter: usize, tail: &str) -> String {
+    format!("{prefix}_{:012x}{tail}", (ms as u64 * 0x1000 + counter as u64) & 0xffff_ffff_ffff)
 }
 
 /// The call id of the tool call with this number.
@@ -112,13 +112,25 @@ pub(crate) fn call_id(call: usize) -> String {
 
 /// Messages with ids and times, the first being the `from`th of the session.
 pub(crate) fn messages(release: Release, drafts: &[Draft], from: usize) -> Vec<Value> {
+    messages_of(SESSION, "sqlZm7ZOVRlqZb", release, drafts, BEGIN_MS + 1000 * from as i64)
+}
+
+/// Messages of any session, from a time on; the ends of all ids begin with what `tail` begins with, and differ.
+pub(crate) fn messages_of(
+    session: &str,
+    tail: &str,
+    release: Release,
+    drafts: &[Draft],
+    begin_ms: i64,
+) -> Vec<Value> {
     let mut all = Vec::new();
     for (n, draft) in drafts.iter().enumerate() {
-        let ms = BEGIN_MS + 1000 * (from + n) as i64;
-        let message = id("msg", ms, 1);
+        let ms = begin_ms + 1000 * n as i64;
+        let end = |k: usize| format!("{}{:02}{:02}", &tail[..10], n % 100, k % 100);
+        let message = id("msg", ms, 1, &end(0));
         let part = |k: usize, mut part: Value| {
-            part["id"] = json!(id("prt", ms, 2 + k));
-            part["sessionID"] = json!(SESSION);
+            part["id"] = json!(id("prt", ms, 2 + k, &end(1 + k)));
+            part["sessionID"] = json!(session);
             part["messageID"] = json!(message);
             part
         };
@@ -145,7 +157,7 @@ pub(crate) fn messages(release: Release, drafts: &[Draft], from: usize) -> Vec<V
             }
         };
         info["id"] = json!(message);
-        info["sessionID"] = json!(SESSION);
+        info["sessionID"] = json!(session);
         all.push(json!({"info": info, "parts": parts}));
     }
     all

@@ -58,22 +58,14 @@ pub fn copy(
     random: &mut dyn FnMut() -> u64,
 ) -> Result<IdMap, CopyError> {
     let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
+    let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids };
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let mut buffer = Vec::new();
     let mut count = 0;
     while let Some(event) = reader.next()? {
         let (Event::Info(text, _) | Event::Message(_, text, _) | Event::Other(_, text)) = &event;
-        buffer.clear();
-        remap(text, &mut buffer, |key, id| {
-            if id == scan.id {
-                return Some(spec.session.clone());
-            }
-            // A tool's attachments have ids like parts, and are no rows.
-            let attachment = |random| sibling(id, "prt_", random).filter(|_| key == "id");
-            ids.get(id).map(str::to_owned).or_else(|| attachment(&mut *random))
-        });
-        let copied = str::from_utf8(&buffer).map_err(|_| CopyError::Changed)?;
+        let copied = renaming.renamed(text, &mut buffer, random).map_err(|_| CopyError::Changed)?;
         match event {
             Event::Info(_, info) => {
                 if info.id != scan.id {
@@ -108,8 +100,51 @@ pub fn copy(
     Ok(ids)
 }
 
+/// What a copy's rows are named instead.
+pub(crate) struct Renaming<'a> {
+    /// The original's id.
+    pub(crate) from: &'a str,
+    /// The copy's id.
+    pub(crate) to: &'a str,
+    pub(crate) ids: &'a IdMap,
+}
+
+impl Renaming<'_> {
+    /// Raw JSON of the original as that of the copy, in a buffer that is used again.
+    pub(crate) fn renamed<'b>(
+        &self,
+        json: &str,
+        buffer: &'b mut Vec<u8>,
+        random: &mut dyn FnMut() -> u64,
+    ) -> Result<&'b str, std::str::Utf8Error> {
+        buffer.clear();
+        remap(json, buffer, |key, id| {
+            if id == self.from {
+                return Some(self.to.to_owned());
+            }
+            // A tool's attachments have ids like parts, and are no rows.
+            let attachment = |random| sibling(id, "prt_", random).filter(|_| key == "id");
+            self.ids.get(id).map(str::to_owned).or_else(|| attachment(&mut *random))
+        });
+        std::str::from_utf8(buffer)
+    }
+
+    /// Raw JSON of another session, in which only references to the original are changed.
+    pub(crate) fn referring(&self, json: &str) -> Result<String, std::string::FromUtf8Error> {
+        let mut buffer = Vec::with_capacity(json.len());
+        remap(json, &mut buffer, |_, id| {
+            if id == self.from { Some(self.to.to_owned()) } else { self.ids.get(id).map(str::to_owned) }
+        });
+        String::from_utf8(buffer)
+    }
+}
+
 /// The session's own record, its ids replaced already.
-fn record(json: &str, spec: &CopySpec, random: &mut dyn FnMut() -> u64) -> Result<String, serde_json::Error> {
+pub(crate) fn record(
+    json: &str,
+    spec: &CopySpec,
+    random: &mut dyn FnMut() -> u64,
+) -> Result<String, serde_json::Error> {
     let mut info = Object::parse(json)?;
     for gone in ["parentID", "share", "permission"] {
         info.remove(gone);

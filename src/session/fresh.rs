@@ -3,7 +3,7 @@
 use super::outline::Outline;
 
 /// Digits of opencode's base 62, in the order of their bytes.
-const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+pub(super) const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 
 /// Bits of the time part.
 const TIME_BITS: u32 = 48;
@@ -28,7 +28,12 @@ fn count(ms: i64) -> u64 {
 }
 
 fn head(prefix: &str, number: u64) -> String {
-    format!("{prefix}{:012x}", number & ((1 << TIME_BITS) - 1))
+    spelled(prefix, number, "")
+}
+
+/// An id with the lower bits of this number for a time, and this end.
+pub(super) fn spelled(prefix: &str, number: u64, tail: &str) -> String {
+    format!("{prefix}{:012x}{tail}", number & ((1 << TIME_BITS) - 1))
 }
 
 /// 14 random characters.
@@ -84,7 +89,7 @@ impl IdMap {
     ///
     /// An id of another make (opencode takes any `msg…` from a client) gets the time of the one that sorts before it:
     /// opencode orders by id, and the order must hold.
-    pub(super) fn of(outline: &Outline, now_ms: i64, random: &mut dyn FnMut() -> u64) -> Option<Self> {
+    pub(crate) fn of(outline: &Outline, now_ms: i64, random: &mut dyn FnMut() -> u64) -> Option<Self> {
         let ids = outline.sorted();
         let mut pairs = Vec::with_capacity(ids.len());
         for prefix in ["msg_", "prt_"] {

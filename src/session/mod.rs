@@ -6,6 +6,9 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
+mod arrival;
+pub(crate) mod bundle;
+mod clock;
 mod copy;
 #[cfg(test)]
 mod copy_tests;
@@ -19,14 +22,20 @@ mod outline;
 pub(crate) mod place;
 pub(crate) mod raw;
 pub(crate) mod reader;
-mod remap;
+pub(crate) mod remap;
+pub(crate) mod same;
 mod scan;
 mod setting;
 mod splitter;
+pub(crate) mod stamp;
 #[cfg(test)]
 mod tests;
+pub(crate) mod walk;
 
+pub use arrival::{ArrivalReader, NewMessage, NewSession, Op, Patch, Todos};
+pub use clock::{Clock, SAME_CLOCK_MS};
 pub use copy::{CopyError, CopySpec, copy};
+pub(crate) use copy::{Renaming, record as record_of_copy};
 pub use empty::empty;
 pub use error::ExportError;
 pub use fresh::{IdMap, new_session_id};
@@ -35,4 +44,4 @@ pub use id::{is_message_id, is_part_id, is_session_id};
 pub use outline::{MessageIds, Outline};
 pub use raw::Raw;
 pub use scan::{LastUser, Scan, scan};
-pub use setting::{Model, ModelError, Setting};
+pub use setting::{Model, ModelError, NoModel, Setting, Wish};

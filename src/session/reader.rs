@@ -9,7 +9,7 @@ use serde::Deserialize;
 use std::io::Read;
 
 /// The largest single message, in bytes.
-const LARGEST: usize = 512 * 1024 * 1024;
+pub(crate) const LARGEST: usize = 512 * 1024 * 1024;
 
 /// What an export consists of.
 pub(crate) enum Event<'a> {
@@ -39,7 +39,13 @@ pub(crate) struct ExportReader<R> {
 
 impl<R: Read> ExportReader<R> {
     pub(crate) fn new(input: R) -> Self {
-        Self { splitter: Splitter::new(input, LARGEST), state: State::Start, session: None, messages: false }
+        Self::at(0, input)
+    }
+
+    /// For an export that begins at this offset of a file; offsets are told in that file.
+    pub(crate) fn at(offset: u64, input: R) -> Self {
+        let splitter = Splitter::at(offset, input, LARGEST);
+        Self { splitter, state: State::Start, session: None, messages: false }
     }
 
     /// The next piece; `None` once the whole file is read and found sound.

@@ -37,7 +37,7 @@ pub(super) fn remap(json: &str, out: &mut Vec<u8>, mut fresh: impl FnMut(&str, &
     out.extend_from_slice(&bytes[kept..]);
 }
 
-fn ends_in_id(key: &str) -> bool {
+pub(crate) fn ends_in_id(key: &str) -> bool {
     key.len().checked_sub(2).and_then(|n| key.get(n..)).is_some_and(|end| end.eq_ignore_ascii_case("id"))
 }
 
@@ -52,7 +52,7 @@ fn value_of_key(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Behind the quote that ends the string whose first quote stands at `start`.
-fn string_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(n) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         if bytes[at + n] == b'"' {
@@ -85,7 +85,7 @@ fn brackets_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// The text of a JSON string with its quotes; what Unicode does not know is left as it is written, and is no id.
-fn unescaped(quoted: &str) -> Cow<'_, str> {
+pub(super) fn unescaped(quoted: &str) -> Cow<'_, str> {
     let inside = quoted.trim_matches('"');
     if !inside.contains('\\') {
         return Cow::Borrowed(inside);

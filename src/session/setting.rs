@@ -57,9 +57,101 @@ pub struct Setting {
     pub model: Option<Model>,
 }
 
+/// What is asked for at one place: by flags, or in a host's entry.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Wish {
+    /// The agent.
+    pub agent: Option<String>,
+    /// The model; its own variant counts for nothing.
+    pub model: Option<Model>,
+    /// The variant.
+    pub variant: Option<String>,
+}
+
+/// A variant was asked for, and there is no model that it could be of.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a variant needs a model, and this session has none yet")]
+pub struct NoModel;
+
+impl Setting {
+    /// What a session of this setting is run with: of the wishes the first that says something counts, and where none does,
+    /// the session's own.
+    ///
+    /// A variant belongs to a model. One that is asked for goes with the model of the same wish or of a later one, never
+    /// with one that an earlier wish put in its place; the session's own goes with the session's own model only.
+    ///
+    /// # Errors
+    /// [`NoModel`].
+    pub fn wished(&self, wishes: &[Wish]) -> Result<Self, NoModel> {
+        let agent = wishes.iter().find_map(|wish| wish.agent.clone()).or_else(|| self.agent.clone());
+        let chosen = wishes.iter().position(|wish| wish.model.is_some());
+        let heard = chosen.map_or(wishes, |at| wishes.get(..=at).unwrap_or(wishes));
+        let variant = heard.iter().find_map(|wish| wish.variant.clone());
+        let model = match heard.last().and_then(|wish| wish.model.clone()) {
+            Some(model) => Some(Model { variant, ..model }),
+            None => match self.model.clone() {
+                Some(own) => Some(Model { variant: variant.or_else(|| own.variant.clone()), ..own }),
+                None if variant.is_some() => return Err(NoModel),
+                None => None,
+            },
+        };
+        Ok(Self { agent, model })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn model(text: &str, variant: Option<&str>) -> Option<Model> {
+        Some(Model { variant: variant.map(str::to_owned), ..text.parse().unwrap() })
+    }
+
+    fn wish(agent: &str, model: &str, variant: &str) -> Wish {
+        let some = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+        Wish { agent: some(agent), model: model.parse().ok(), variant: some(variant) }
+    }
+
+    fn own() -> Setting {
+        Setting { agent: Some("build".into()), model: model("p/own", Some("low")) }
+    }
+
+    #[test]
+    fn the_first_wish_counts_and_then_the_sessions_own() {
+        assert_eq!(own().wished(&[]), Ok(own()));
+        assert_eq!(own().wished(&[wish("", "", ""), wish("", "", "")]), Ok(own()));
+        let both = own().wished(&[wish("plan", "", ""), wish("other", "p/entry", "")]).unwrap();
+        assert_eq!(both, Setting { agent: Some("plan".into()), model: model("p/entry", None) });
+        let flag = own().wished(&[wish("", "p/flag", ""), wish("other", "p/entry", "")]).unwrap();
+        assert_eq!(flag, Setting { agent: Some("other".into()), model: model("p/flag", None) });
+        assert_eq!(Setting::default().wished(&[wish("", "", "")]), Ok(Setting::default()));
+    }
+
+    #[test]
+    fn a_variant_stays_with_its_model() {
+        let chosen = |wishes: &[Wish]| own().wished(wishes).unwrap().model;
+        assert_eq!(chosen(&[wish("", "", "high")]), model("p/own", Some("high")));
+        assert_eq!(chosen(&[wish("", "", ""), wish("", "", "high")]), model("p/own", Some("high")));
+        assert_eq!(
+            chosen(&[wish("", "", "high"), wish("", "p/entry", "max")]),
+            model("p/entry", Some("high"))
+        );
+        assert_eq!(chosen(&[wish("", "", ""), wish("", "p/entry", "max")]), model("p/entry", Some("max")));
+        assert_eq!(chosen(&[wish("", "p/flag", ""), wish("", "p/entry", "max")]), model("p/flag", None));
+        assert_eq!(chosen(&[wish("", "p/flag", ""), wish("", "", "max")]), model("p/flag", None));
+        let named = Wish { model: model("p/flag", Some("ignored")), ..Wish::default() };
+        assert_eq!(chosen(&[named]), model("p/flag", None));
+    }
+
+    #[test]
+    fn a_variant_without_any_model_is_refused() {
+        let none = Setting { model: None, ..own() };
+        assert_eq!(none.wished(&[wish("", "", "high")]), Err(NoModel));
+        assert_eq!(
+            none.wished(&[wish("", "p/m", ""), wish("", "", "high")]).unwrap().model,
+            model("p/m", None)
+        );
+    }
 
     #[test]
     fn a_model_is_provider_slash_model() {

@@ -25,7 +25,12 @@ pub(super) struct Splitter<R> {
 
 impl<R: Read> Splitter<R> {
     pub(super) fn new(input: R, largest: usize) -> Self {
-        Self { input, buffer: Vec::new(), start: 0, end: 0, base: 0, largest }
+        Self::at(0, input, largest)
+    }
+
+    /// For an input that begins at this offset of a file.
+    pub(super) fn at(base: u64, input: R, largest: usize) -> Self {
+        Self { input, buffer: Vec::new(), start: 0, end: 0, base, largest }
     }
 
     /// The offset in the stream of what comes next.

@@ -1,9 +1,10 @@
 //! Why a trip did not go through, by phase: what happened, where, and what is safe.
 
 use crate::disk::DiskError;
-use crate::dispatch::{Step, StoreError};
+use crate::dispatch::{Record, Step, StoreError};
 use crate::host::{AnswerError, FramesError};
 use crate::hosts::HostsError;
+use crate::opencode::arrival::ArrivalError;
 use crate::opencode::{DatabaseError, ProgramError};
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
@@ -73,6 +74,48 @@ pub enum TripError {
         /// Where that stands.
         state: &'static str,
     },
+    /// The trip was cut short before its launch, and what it was to say is not kept.
+    #[error("the message of the dispatch {dispatch} is not kept, so it cannot go on")]
+    NoMessage {
+        /// The dispatch.
+        dispatch: String,
+    },
+    /// Another kugetsu runs the session on the host.
+    #[error("another kugetsu works with this session on {host} (dispatch {dispatch}{since})")]
+    RunsThere {
+        /// The host.
+        host: String,
+        /// Its dispatch.
+        dispatch: String,
+        /// `, for 12 m`, or nothing where that is not known.
+        since: String,
+    },
+    /// The dispatch is not on its host any more.
+    #[error("the dispatch {dispatch} is not on {host} any more")]
+    NotThere {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+    },
+    /// The trip is at its end: there is nothing to cancel.
+    #[error("the dispatch {dispatch} is over ({state})")]
+    Over {
+        /// The dispatch.
+        dispatch: String,
+        /// How it ended.
+        state: &'static str,
+    },
+    /// Something of a run that was cancelled is left.
+    #[error("{left} processes of the run on {host} did not end")]
+    Survived {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+        /// How many.
+        left: u64,
+    },
     /// No dispatch answers to this.
     #[error("there is no dispatch for {0:?}")]
     UnknownDispatch(String),
@@ -93,6 +136,16 @@ pub enum TripError {
         dispatch: String,
         /// The user's patience.
         after: std::time::Duration,
+    },
+    /// The host could not be reached for as long as was to be waited.
+    #[error("{host} could not be reached for {}: {why}", humantime::format_duration(*after))]
+    OutOfReach {
+        /// The host.
+        host: String,
+        /// How long it was tried.
+        after: std::time::Duration,
+        /// Why, at last.
+        why: String,
     },
     /// A file or directory here.
     #[error(transparent)]
@@ -209,12 +262,32 @@ pub enum TripError {
         what: String,
     },
     /// The session went on here while it was away.
-    #[error("session {session} went on here while it was on {host}")]
+    #[error("{session} went on here while it was on {host}; what came back is the session {copy}")]
     Diverged {
         /// The session.
         session: String,
         /// The host.
         host: String,
+        /// The session that holds what left and what was done there.
+        copy: String,
+    },
+    /// Somebody went on with the session on the host itself, and it went on here as well.
+    #[error("{messages} messages of {session} on {host} are not here, and the session went on here as well")]
+    Apart {
+        /// The host.
+        host: String,
+        /// The session.
+        session: String,
+        /// Messages there that are not here.
+        messages: usize,
+    },
+    /// What came back is sound, and could not be written into opencode's database.
+    #[error("what came back from {host} could not be brought into opencode's database: {source}")]
+    Arrival {
+        /// The host.
+        host: String,
+        /// Why.
+        source: Box<ArrivalError>,
         /// What came back, which is kept.
         kept: PathBuf,
     },
@@ -233,6 +306,25 @@ pub enum TripError {
 }
 
 impl TripError {
+    /// The refusal of a session that a host holds.
+    pub(super) fn away(record: &Record) -> Self {
+        Self::Away {
+            session: record.session.clone(),
+            host: record.host.clone(),
+            dispatch: record.id.clone(),
+            state: record.state.name(),
+        }
+    }
+
+    /// Whether another connection may do what this one did not.
+    pub(super) fn heals(&self) -> bool {
+        match self {
+            Self::Transport { source, .. } => matches!(source, TransportError::Lost { .. }),
+            Self::Connect { source, .. } => source.retryable(),
+            _ => false,
+        }
+    }
+
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
@@ -243,12 +335,16 @@ impl TripError {
             | Self::UnknownDispatch(_) => Kind::Usage,
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
+            | Self::OutOfReach { .. }
             | Self::Transport { source: TransportError::Lost { .. }, .. } => Kind::Unreachable,
             Self::UnknownSession { .. }
             | Self::Busy { .. }
             | Self::Away { .. }
+            | Self::RunsThere { .. }
+            | Self::Over { .. }
             | Self::StillRunning { .. }
             | Self::Unfit { .. }
+            | Self::Apart { .. }
             | Self::Diverged { .. } => Kind::Refused,
             _ => Kind::Failed,
         }
@@ -265,18 +361,26 @@ impl TripError {
             | Self::UnknownDispatch(_)
             | Self::Database(_) => Step::Resolve,
             Self::Busy { .. } | Self::Away { .. } => Step::Lock,
+            Self::NoMessage { .. } => Step::Record,
+            Self::RunsThere { .. } => Step::Launch,
+            Self::OutOfReach { .. } => Step::Connect,
             Self::Disk(_) | Self::Store(_) | Self::Broken(_) => Step::Record,
             Self::Program(ProgramError::NotImported { .. } | ProgramError::NotADirectory { .. })
+            | Self::Arrival { .. }
             | Self::RowsMissing { .. } => Step::Import,
             Self::Program(_) | Self::Export { .. } => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
             Self::Connect { .. } => Step::Connect,
             Self::Transport { step, .. } | Self::Script { step, .. } => *step,
-            Self::Unfit { .. } => Step::Probe,
+            Self::Unfit { .. } | Self::Apart { .. } => Step::Probe,
             Self::LaunchUnknown { .. } => Step::Launch,
-            Self::StillRunning { .. } | Self::TimedOut { .. } | Self::Watch { .. } | Self::Lost { .. } => {
-                Step::Wait
-            }
+            Self::StillRunning { .. }
+            | Self::TimedOut { .. }
+            | Self::Watch { .. }
+            | Self::Lost { .. }
+            | Self::Over { .. }
+            | Self::Survived { .. }
+            | Self::NotThere { .. } => Step::Wait,
             Self::Cut { .. } => Step::Fetch,
             Self::Home { .. } | Self::Diverged { .. } => Step::Verify,
         }
@@ -287,6 +391,8 @@ impl TripError {
         match self {
             Self::Connect { source, .. } => source.retryable(),
             Self::LaunchUnknown { .. }
+            | Self::OutOfReach { .. }
+            | Self::RunsThere { .. }
             | Self::Busy { .. }
             | Self::StillRunning { .. }
             | Self::TimedOut { .. }
@@ -301,6 +407,8 @@ impl TripError {
         let here = "the session here is as it was";
         match self {
             Self::LaunchUnknown { .. } => Some(here.to_owned()),
+            Self::RunsThere { .. } => Some(format!("nothing was changed there, and {here}")),
+            Self::OutOfReach { .. } => Some(format!("what was begun there goes on, and {here}")),
             Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
                 Some(format!("the work stays on the host, and {here}"))
             }
@@ -308,9 +416,11 @@ impl TripError {
                 Some(format!("nothing runs on {host}, and {here}"))
             }
             Self::Transport { .. } => Some(format!("what was done there stays there, and {here}")),
-            Self::Unfit { host, .. } => Some(format!("nothing was started on {host}, and {here}")),
+            Self::Unfit { host, .. } | Self::Apart { host, .. } => {
+                Some(format!("nothing was started on {host}, and {here}"))
+            }
             Self::Export { .. } | Self::Prepare { .. } | Self::Program(_) => Some(here.to_owned()),
-            Self::Home { kept, .. } | Self::Diverged { kept, .. } | Self::RowsMissing { kept, .. } => {
+            Self::Home { kept, .. } | Self::Arrival { kept, .. } | Self::RowsMissing { kept, .. } => {
                 Some(format!("{here}; what came back is kept in {}", kept.display()))
             }
             _ => None,
@@ -325,17 +435,30 @@ impl TripError {
                 Some(format!("list the hosts: kugetsu hosts; or check that this works: ssh {name} true"))
             }
             Self::Away { dispatch, .. } => Some(format!("bring it home: kugetsu wait {dispatch}")),
-            Self::TimedOut { dispatch, .. } | Self::StillRunning { dispatch, .. } => {
+            Self::StillRunning { dispatch, .. } => Some(format!(
+                "wait for it and bring it home: kugetsu wait {dispatch}; end it: kugetsu cancel {dispatch}; look at a copy \
+                 of what is there now: kugetsu fetch {dispatch} --snapshot"
+            )),
+            Self::TimedOut { dispatch, .. } => {
                 Some(format!("it goes on there; wait for it and bring it home: kugetsu wait {dispatch}"))
             }
             Self::LaunchUnknown { dispatch, .. } => {
                 Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
             }
             Self::Unfit { cure, .. } => Some(cure.clone()),
+            Self::Diverged { session, copy, .. } => {
+                Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
+            }
+            Self::Apart { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),
             Self::Connect { source, ssh, .. } => source.hint(ssh),
             Self::Lost { dispatch, host, .. } => Some(format!(
-                "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there"
+                "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there; bring it home: kugetsu fetch {dispatch}"
             )),
+            Self::Survived { dispatch, .. } => {
+                Some(format!("the kernel there does not let go of them yet; again: kugetsu cancel {dispatch}"))
+            }
+            Self::NoMessage { .. } => Some("type the command that began it again".to_owned()),
+            Self::RunsThere { .. } => Some("type it again once that has ended".to_owned()),
             Self::Store(StoreError::Damaged { path, .. }) => Some(format!(
                 "nothing was written over it; move it away to go on: mv {0} {0}.bad",
                 path.display()

@@ -1,99 +1,110 @@
 //! The wait: a run is followed until it leaves its result, over as many connections as it takes.
 
-use super::{News, Observer, PATIENCE, Tools, Trip, TripError};
+use super::journal::Journal;
+use super::line::Pauses;
+use super::{News, Observer, PATIENCE, STDERR, Tools, Trip, TripError};
 use crate::clock;
 use crate::dispatch::{State, Step};
-use crate::events::{Event, Lines, Outcome};
-use crate::host::{self, Frame, Frames, FramesError, HostEnv};
-use crate::transport::TransportError;
+use crate::host::{self, EndedBy, Frame, Frames, FramesError, HostEnv, RunResult};
+use crate::text::span;
+use crate::transport::{Transport, TransportError};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
-/// The longest pause before a lost connection is tried again.
-const LONGEST_PAUSE: Duration = Duration::from_secs(30);
-
-/// What is known of the run; it outlives the connections.
-#[derive(Default)]
-struct Seen {
-    lines: Lines,
-    outcome: Outcome,
+/// What the watch brings, shared with the worker thread that listens to it.
+struct Watch {
+    journal: Mutex<Journal>,
+    observer: Arc<dyn Observer>,
+    stall_after: Duration,
+    dispatch: String,
+    /// The run was heard of.
+    alive: Notify,
 }
 
 impl Trip {
-    /// Waits until the run has ended and left its result.
+    /// Waits until the run has ended and left its result. A trip that was not launched yet is, first.
     ///
     /// # Errors
-    /// [`TripError::TimedOut`] after `patience`; [`TripError::Lost`] if the runner is gone; a connection that
-    /// cannot heal. A connection that was lost is made again, without end.
+    /// [`TripError::TimedOut`] or [`TripError::OutOfReach`] after `patience`; [`TripError::Lost`] if the runner is gone;
+    /// a connection that cannot heal. A connection that was lost is made again, without end.
     pub async fn follow(&mut self, tools: &Tools, patience: Option<Duration>) -> Result<(), TripError> {
-        let (host, dispatch) = (self.host.name.clone(), self.record().id.clone());
-        let following = self.follow_without_end(tools);
-        match patience {
-            None => following.await,
-            Some(after) => tokio::time::timeout(after, following).await.unwrap_or(Err(TripError::TimedOut {
-                host,
-                dispatch,
-                after,
-            })),
+        self.line.bear_until(patience);
+        let (host, dispatch) = (self.line.host.name.clone(), self.record().id.clone());
+        let Some(after) = patience else { return self.follow_without_end(tools).await };
+        match tokio::time::timeout(after, self.follow_without_end(tools)).await {
+            Ok(followed) => followed,
+            Err(_) => Err(match self.line.trouble() {
+                Some(why) => TripError::OutOfReach { host, after, why },
+                None => TripError::TimedOut { host, dispatch, after },
+            }),
         }
     }
 
-    async fn follow_without_end(&mut self, tools: &Tools) -> Result<(), TripError> {
-        if self.record().state == State::Uploaded {
-            self.relaunch(tools).await?;
-        }
-        if !matches!(self.record().state, State::Launched { .. } | State::Lost { .. }) {
+    pub(super) async fn follow_without_end(&mut self, tools: &Tools) -> Result<(), TripError> {
+        self.go_on(tools).await?;
+        if !self.record().is_away() || self.record().state == State::Finished {
             return Ok(());
         }
-        self.dispatch.begin(Step::Wait)?;
-        let seen = Arc::new(Mutex::new(Seen::default()));
-        let mut pause = Duration::from_secs(1);
+        self.begin(tools, Step::Wait)?;
+        let watch = Arc::new(Watch {
+            journal: Mutex::new(Journal::open(&self.dispatch, tools.observer.as_ref())),
+            observer: Arc::clone(&tools.observer),
+            stall_after: tools.stall_after,
+            dispatch: self.record().id.clone(),
+            alive: Notify::new(),
+        });
+        let mut pauses = Pauses::default();
         loop {
-            let before = taken(&seen);
-            let why = match self.watch(tools, &seen).await {
-                Ok(end) => return self.ended(end, &seen),
-                Err(TripError::Transport { source: source @ TransportError::Lost { .. }, .. }) => {
-                    source.to_string()
-                }
-                Err(TripError::Connect { source, .. }) if source.retryable() => source.to_string(),
+            let before = watch.taken();
+            let error = match self.watch(tools, &watch).await {
+                Ok(end) => return self.ended(tools, end, &watch),
+                Err(error) if error.heals() => error,
                 Err(error) => return Err(error),
             };
-            if taken(&seen) > before {
-                pause = Duration::from_secs(1);
+            if watch.taken() > before {
+                pauses.reset();
             }
-            tools.tell(News::Reconnecting { pause, why });
-            tokio::time::sleep(pause).await;
-            pause = (pause * 2).min(LONGEST_PAUSE);
+            pauses.pause(tools, &mut self.line, &error).await?;
         }
     }
 
     /// Follows the run over one connection, from where the last one ended.
-    async fn watch(&mut self, tools: &Tools, seen: &Arc<Mutex<Seen>>) -> Result<Frame, TripError> {
-        let script = host::watch(&HostEnv::default(), &self.record().id, taken(seen));
-        let (seen, observer) = (Arc::clone(seen), Arc::clone(&tools.observer));
-        let host = self.host.name.clone();
-        let watched = self
-            .on_host(tools, Step::Wait, move |transport| {
-                let mut frames = Frames::default();
-                let mut problem = None;
-                transport.stream(&script, PATIENCE, &mut |bytes| match frames.feed(bytes) {
-                    Ok(complete) => {
-                        complete.into_iter().for_each(|frame| take(&seen, observer.as_ref(), frame));
-                        ControlFlow::Continue(())
-                    }
-                    Err(error) => {
-                        problem = Some(error);
-                        ControlFlow::Break(())
-                    }
-                })?;
-                Ok(match problem {
-                    Some(problem) => Err(problem),
-                    None => frames.end(),
-                })
+    async fn watch(&mut self, tools: &Tools, watch: &Arc<Watch>) -> Result<Frame, TripError> {
+        let script = host::watch(&HostEnv::default(), &self.record().id, watch.taken());
+        let listener = Arc::clone(watch);
+        let host = self.line.host.name.clone();
+        let listen = move |transport: &mut dyn Transport| {
+            let mut frames = Frames::default();
+            let mut problem = None;
+            transport.stream(&script, PATIENCE, &mut |bytes| match frames.feed(bytes) {
+                Ok(complete) => {
+                    complete.into_iter().for_each(|frame| listener.take(frame));
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    problem = Some(error);
+                    ControlFlow::Break(())
+                }
+            })?;
+            Ok(match problem {
+                Some(problem) => Err(problem),
+                None => frames.end(),
             })
-            .await?;
-        let end: Result<Option<Frame>, FramesError> = watched;
+        };
+        let Self { line, dispatch, .. } = self;
+        let mut listening = std::pin::pin!(line.call(tools, Step::Wait, listen));
+        let end: Result<Option<Frame>, FramesError> = loop {
+            tokio::select! {
+                biased;
+                end = &mut listening => break end?,
+                () = watch.alive.notified() => if let State::Launched { identity } = &dispatch.record.state {
+                    dispatch.record.state = State::Running { identity: identity.clone() };
+                    dispatch.save()?;
+                },
+            }
+        };
         let cut = || TripError::Transport {
             host: host.clone(),
             step: Step::Wait,
@@ -105,42 +116,63 @@ impl Trip {
         end.map_err(|source| TripError::Watch { host: host.clone(), source })?.ok_or_else(cut)
     }
 
-    fn ended(&mut self, end: Frame, seen: &Mutex<Seen>) -> Result<(), TripError> {
-        let outcome = seen.lock().unwrap_or_else(PoisonError::into_inner).outcome.clone();
-        let lost = |words: String| TripError::Lost {
-            host: self.host.name.clone(),
-            dispatch: self.dispatch.record.id.clone(),
-            words,
-        };
+    fn ended(&mut self, tools: &Tools, end: Frame, watch: &Watch) -> Result<(), TripError> {
+        let outcome = watch.journal.lock().unwrap_or_else(PoisonError::into_inner).outcome.clone();
         match end {
             Frame::Ended(result) => {
-                self.dispatch.record.trouble = outcome.trouble(result.status, &result.words);
+                self.keep(STDERR, result.words.as_bytes())?;
+                self.dispatch.record.trouble =
+                    ended_by(&result).or_else(|| outcome.trouble(result.status, &result.words));
                 self.dispatch.record.outcome = Some(outcome);
                 self.dispatch.record.result = Some(result);
-                Ok(self.dispatch.reach(State::Finished)?)
+                self.reach(tools, Step::Wait, State::Finished)
             }
             Frame::Dead(words) => {
-                let error = lost(words.clone());
+                self.keep(STDERR, words.as_bytes())?;
+                let error = TripError::Lost {
+                    host: self.line.host.name.clone(),
+                    dispatch: self.record().id.clone(),
+                    words: words.clone(),
+                };
                 self.dispatch.record.outcome = Some(outcome);
                 self.dispatch.record.ended_ms = Some(clock::now_ms());
-                self.dispatch.reach(State::Lost { last_words: words })?;
+                self.reach(tools, Step::Wait, State::Lost { last_words: words })?;
                 Err(error)
             }
-            _ => Err(lost("its directory there is gone".to_owned())),
+            _ => Err(self.not_there()),
         }
     }
 }
 
-fn taken(seen: &Mutex<Seen>) -> u64 {
-    seen.lock().unwrap_or_else(PoisonError::into_inner).lines.taken()
+/// What ended a run that did not end by itself.
+pub(super) fn ended_by(result: &RunResult) -> Option<String> {
+    match result.ended_by {
+        EndedBy::Done => None,
+        EndedBy::Cancelled => Some("it was cancelled".to_owned()),
+        EndedBy::Timeout => Some("it took longer than its run_timeout and was ended".to_owned()),
+        EndedBy::Fetched => Some("it was cut short: its runner there died".to_owned()),
+    }
 }
 
-fn take(seen: &Mutex<Seen>, observer: &dyn Observer, frame: Frame) {
-    let Frame::Events(bytes) = frame else { return };
-    let mut seen = seen.lock().unwrap_or_else(PoisonError::into_inner);
-    let events: Vec<Event> = seen.lines.feed(&bytes);
-    for event in &events {
-        seen.outcome.add(event);
-        observer.tell(News::Event(event));
+impl Watch {
+    fn taken(&self) -> u64 {
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner).taken()
+    }
+
+    fn take(&self, frame: Frame) {
+        self.alive.notify_one();
+        let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
+        match frame {
+            Frame::Events(bytes) => journal.take(&bytes, self.observer.as_ref()),
+            Frame::Beat if journal.is_stalled(self.stall_after) => {
+                self.observer.tell(News::Warning(format!(
+                    "nothing has been heard of the run for {}; it may be asking a provider that does not answer. \
+                     It goes on; end it: kugetsu cancel {}",
+                    span(self.stall_after),
+                    self.dispatch
+                )));
+            }
+            _ => {}
+        }
     }
 }

@@ -1,28 +1,24 @@
 //! The way home: what came back is fetched, checked, imported, and seen to be there. Nothing on the host is
 //! removed before that.
 
-use super::look::ask;
-use super::parcel::cksum;
-use super::{News, PATIENCE, Tools, Trip, TripError, blocking};
+use super::arrive::{Arriving, Landing};
+use super::memory::{self, Memory};
+use super::{News, PATIENCE, Tools, Trip, TripError, UNDER_WAY, blocking};
 use crate::clock;
-use crate::disk::{self, DiskError};
-use crate::dispatch::{State, Step};
-use crate::host::{self, HostEnv, RunResult};
+use crate::disk::DiskError;
+use crate::dispatch::{Record, State, Step};
+use crate::host::{self, HostEnv, Kind, RunResult};
 use crate::opencode::Database;
-use crate::prepare::{Homecoming, homecoming};
-use crate::session::{Outline, Setting, scan};
-use crate::transport::TransportError;
+use crate::prepare::Homecoming;
+use crate::session::{Outline, Setting, new_session_id, scan};
 use flate2::read::GzDecoder;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::hash::{BuildHasher, RandomState};
+use std::io::{Seek, SeekFrom};
 use std::time::Duration;
 
-/// What a back-file may come to when unpacked, at least: one of a megabyte may be two gigabytes of spaces.
-const LARGEST: u64 = 1 << 30;
-/// How many times what left a back-file may come to.
-const GROWTH: u64 = 16;
+/// How long a host is tried to be cleaned up: what stays there costs only room.
+const CLEAN_PATIENCE: Duration = Duration::from_secs(10);
 
 impl Trip {
     /// Brings the session of a finished run home.
@@ -30,66 +26,106 @@ impl Trip {
     /// # Errors
     /// By phase. The session here is as it was, and what came back is kept, unless it is home.
     pub async fn bring_home(&mut self, tools: &Tools) -> Result<(), TripError> {
-        if self.record().state != State::Finished {
-            return Ok(());
+        match self.record().state {
+            State::Finished => {}
+            State::Home { .. } => {
+                self.clean_up(tools).await?;
+                return self.is_apart();
+            }
+            _ => return Ok(()),
         }
-        let Some(result) = self.record().result.clone() else {
+        let result = self.fetch_back(tools).await?;
+        let arrived_ms = *self.dispatch.record.arrived_ms.get_or_insert_with(clock::now_ms);
+        self.begin(tools, Step::Verify)?;
+        self.unpack(&result).await?;
+        let Some(sent) = self.dispatch.record.sent.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
-        self.fetch(tools, &result).await?;
-        self.dispatch.begin(Step::Verify)?;
-        let left = self.left().await?;
-        let came = self.verify(left.clone(), result.gzip).await?;
-        self.check_diverged(tools, &left, &came)?;
+        let arriving = Arriving::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
+        let left = match arriving.left() {
+            Some(left) => left.clone(),
+            None => self.left().await?,
+        };
+        let came = arriving.read(tools, left.clone()).await?;
         self.judge(&came);
         self.reply.clone_from(&came.reply);
-        self.import(tools, &came).await?;
+        self.done(tools, Step::Verify)?;
+        self.begin(tools, Step::Import)?;
+        tools.tell(News::Critical(true));
+        let landed = self.land(tools, &arriving, &came, &left).await;
+        tools.tell(News::Critical(false));
+        match landed? {
+            Some(landed) => {
+                self.note(tools, landed, &came);
+                remember_what_is_there(tools, self.record(), &result, left.len() + came.new_messages.len())?;
+            }
+            None => memory::forget(&tools.kugetsu_home, &self.record().host, &self.record().session),
+        }
         self.dispatch.record.ended_ms = Some(clock::now_ms());
         let new_messages = came.new_messages.len();
-        // Nobody comes back for what is left on the host once the session is home.
-        tools.tell(News::Critical(true));
-        self.dispatch.reach(State::Home { new_messages })?;
-        for name in ["back.json", "home.json", "parcel", "back"] {
-            self.dispatch.discard(name)?;
+        self.reach(tools, Step::Import, State::Home { new_messages })?;
+        // A message from the near future would keep opencode here from answering the next one.
+        let ahead = came.newest_ms.unwrap_or_default().saturating_sub(clock::now_ms()).saturating_add(1);
+        if (1..=5000).contains(&ahead) {
+            tokio::time::sleep(Duration::from_millis(ahead.unsigned_abs())).await;
         }
-        self.clean(tools).await;
-        tools.tell(News::Critical(false));
-        Ok(())
+        self.clean_up(tools).await?;
+        self.is_apart()
     }
 
-    async fn fetch(&mut self, tools: &Tools, result: &RunResult) -> Result<(), TripError> {
-        let host = self.host.name.clone();
-        if !result.exported || result.size == 0 {
-            let what = format!("opencode there could not export the session: {}", result.words);
-            return Err(TripError::Cut { host, what });
+    /// What came back to a session that had moved on is said to be another one, however often it is asked for.
+    fn is_apart(&self) -> Result<(), TripError> {
+        let Record { session, host, apart, .. } = self.record();
+        match apart.clone() {
+            Some(copy) => Err(TripError::Diverged { session: session.clone(), host: host.clone(), copy }),
+            None => Ok(()),
         }
-        let limit = self.limit();
-        if result.size > limit {
-            let what = format!("it is said to be {} bytes, more than {limit}", result.size);
-            return Err(TripError::Cut { host, what });
-        }
-        self.dispatch.begin(Step::Fetch)?;
-        tools.tell(News::Began(Step::Fetch));
-        self.dispatch.discard("back")?;
-        let local = self.dispatch.file("back");
-        let remote = format!("{}/back", host::dispatch_directory(&self.record().id));
-        let (total, observer, into) = (result.size, Arc::clone(&tools.observer), local.clone());
-        self.on_host(tools, Step::Fetch, move |transport| {
-            transport.download(&remote, &into, total, &mut |done| observer.tell(News::Bytes { done, total }))
-        })
-        .await?;
-        let came = cksum(&local)?;
-        if came != result.sum {
-            let what = format!("its checksum is {came}, and {} was announced", result.sum);
-            return Err(TripError::Cut { host, what });
-        }
-        Ok(())
     }
 
-    /// What a back-file may come to, in bytes.
-    fn limit(&self) -> u64 {
-        let parcel = std::fs::metadata(self.dispatch.file("parcel")).map_or(0, |parcel| parcel.len());
-        LARGEST.max(parcel.saturating_mul(GROWTH))
+    /// Writes what came home into the session or, where that has moved on here, beside it; then there is nothing to tell.
+    async fn land(
+        &mut self,
+        tools: &Tools,
+        arriving: &Arriving,
+        came: &Homecoming,
+        left: &Outline,
+    ) -> Result<Option<Landing>, TripError> {
+        if self.record().apart.is_none() {
+            match arriving.land(tools, came, left.len()).await? {
+                Landing::MovedOn => {}
+                landed => return Ok(Some(landed)),
+            }
+            let mut random = || RandomState::new().hash_one(0);
+            self.dispatch.record.apart = Some(new_session_id(clock::now_ms(), &mut random));
+            // A copy that a kill leaves unrecorded would be made twice.
+            self.dispatch.save()?;
+        }
+        if let Some(copy) = self.record().apart.clone() {
+            arriving.apart(tools, came, left, &copy).await?;
+        }
+        Ok(None)
+    }
+
+    /// Says what of the session is not as it was on the host.
+    fn note(&self, tools: &Tools, landed: Landing, came: &Homecoming) {
+        let mut left_behind: Vec<&str> = came.not_carried.clone();
+        match landed {
+            Landing::Home(applied) => {
+                left_behind.extend(applied.not_carried);
+                if !applied.kept.is_empty() {
+                    let kept = applied.kept.join(", ");
+                    tools.tell(News::Warning(format!("changed on both sides, kept as here: {kept}")));
+                }
+            }
+            Landing::MovedOn => {}
+            Landing::Imported(why) => {
+                tools.tell(News::Warning(format!("{why}; only new messages came home, by opencode import")));
+            }
+        }
+        if !left_behind.is_empty() {
+            let what = left_behind.join(", ");
+            tools.tell(News::Warning(format!("not brought home, since one side does not have it: {what}")));
+        }
     }
 
     /// What left: known, or read again from the parcel.
@@ -115,53 +151,6 @@ impl Trip {
         Ok(outline)
     }
 
-    /// Checks what came back against what left, and writes what is to be imported.
-    async fn verify(&mut self, left: Outline, gzip: bool) -> Result<Homecoming, TripError> {
-        let Some(sent) = self.dispatch.record.sent.clone() else {
-            return Err(TripError::UnknownDispatch(self.record().id.clone()));
-        };
-        for name in ["back.json", "home.json"] {
-            self.dispatch.discard(name)?;
-        }
-        let host = self.host.name.clone();
-        let (packed, plain) = (self.dispatch.file("back"), self.dispatch.file("back.json"));
-        let home = self.dispatch.file("home.json");
-        let limit = self.limit();
-        let verify =
-            move || {
-                unpack(&host, &packed, &plain, gzip, limit)?;
-                let back = File::open(&plain).map_err(|source| DiskError::at(&plain, source))?;
-                let output = BufWriter::new(disk::create_new_private(&home)?);
-                homecoming(&left, &sent.undo, back, output, clock::now_ms())
-                    .map_err(|source| TripError::Home { host, source, kept: plain })
-            };
-        let came = blocking(verify).await?;
-        // From here on the readable form is the one that is kept.
-        self.dispatch.discard("back")?;
-        Ok(came)
-    }
-
-    /// Two histories are never interleaved: the session must hold what left, and no more than what came.
-    fn check_diverged(&self, tools: &Tools, left: &Outline, came: &Homecoming) -> Result<(), TripError> {
-        let session = &self.record().session;
-        let database = Database::open(&tools.database)?;
-        let unknown = || TripError::UnknownSession { session: session.clone() };
-        let here = database.session(session)?.ok_or_else(unknown)?.messages;
-        // An import that was cut short has brought some of them already.
-        let missing = database.missing(session, &ids(&came.new_messages))?;
-        let absent =
-            came.new_messages.iter().filter(|message| missing.iter().any(|id| id == message.id())).count();
-        let expected = left.len() + came.new_messages.len() - absent;
-        if here == expected as u64 {
-            return Ok(());
-        }
-        Err(TripError::Diverged {
-            session: session.clone(),
-            host: self.host.name.clone(),
-            kept: self.dispatch.file("back.json"),
-        })
-    }
-
     /// The events said how the run went; the rows that it left must agree.
     fn judge(&mut self, came: &Homecoming) {
         let record = &mut self.dispatch.record;
@@ -182,92 +171,52 @@ impl Trip {
         };
     }
 
-    async fn import(&mut self, tools: &Tools, came: &Homecoming) -> Result<(), TripError> {
-        let ids = ids(&came.new_messages);
-        let late = !came.late_parts.is_empty();
-        let session = self.record().session.clone();
-        self.dispatch.begin(Step::Import)?;
-        tools.tell(News::Began(Step::Import));
-        tools.tell(News::Critical(true));
-        let imported = async {
-            if !ids.is_empty() || late {
-                let directory = PathBuf::from(&self.dispatch.record.plan.home_directory);
-                tools.program.import(&self.dispatch.file("home.json"), &directory, &session).await?;
-            }
-            let mut missing = Database::open(&tools.database)?.missing(&session, &ids)?;
-            let late_ids: Vec<_> =
-                came.late_parts.iter().map(|late| (late.message.clone(), vec![late.part.clone()])).collect();
-            missing.extend(Database::open(&tools.database)?.missing(&session, &late_ids)?);
-            match missing.len() {
-                0 => Ok(()),
-                missing => Err(TripError::RowsMissing {
-                    host: self.host.name.clone(),
-                    missing,
-                    kept: self.dispatch.file("back.json"),
-                }),
-            }
+    /// The session is home: what is on the host of it costs only room, and that it stays is no reason to fail.
+    async fn clean_up(&mut self, tools: &Tools) -> Result<(), TripError> {
+        for name in ["back.json", "home.json", "arrival", "beside", "back"].iter().chain(&UNDER_WAY) {
+            self.dispatch.discard(name)?;
         }
-        .await;
-        tools.tell(News::Critical(false));
-        imported?;
-        // A message from the near future would keep opencode here from answering the next one.
-        let ahead = came.newest_ms.unwrap_or_default().saturating_sub(clock::now_ms()).saturating_add(1);
-        if (1..=5000).contains(&ahead) {
-            tokio::time::sleep(Duration::from_millis(ahead.unsigned_abs())).await;
+        if !self.record().there {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// What is left on the host costs only room; that it stays is no reason to fail.
-    async fn clean(&mut self, tools: &Tools) {
+        self.begin(tools, Step::Clean)?;
         let script = host::clean(&HostEnv::default(), &self.record().id, true);
-        let cleaned = match &mut self.link {
-            Some(link) => ask(link, &self.host.name, Step::Clean, script, PATIENCE).await.map(|_| ()),
-            None => Err(TripError::Transport {
-                host: self.host.name.clone(),
-                step: Step::Clean,
-                source: TransportError::Lost {
-                    during: "cleaning up".to_owned(),
-                    detail: "no connection".to_owned(),
-                },
-            }),
-        };
+        // Where it is done at once, it is not left half done.
+        tools.tell(News::Critical(self.line.is_connected()));
+        let mut cleaned = self.line.ask(tools, Step::Clean, &script, PATIENCE).await;
+        tools.tell(News::Critical(false));
+        if cleaned.as_ref().is_err_and(TripError::heals) {
+            self.line.bear_each(Some(CLEAN_PATIENCE));
+            cleaned = self.line.ask_until_answered(tools, Step::Clean, &script, PATIENCE).await;
+        }
         if let Err(error) = cleaned {
-            let what = format!("~/{} is left there ({error})", host::dispatch_directory(&self.record().id));
-            tools.tell(News::Warning(what));
+            let left = host::dispatch_directory(&self.record().id);
+            let host = &self.line.host.name;
+            tools.tell(News::Warning(format!(
+                "~/{left} is left on {host} ({error}); remove it: kugetsu prune --force"
+            )));
+            return Ok(());
         }
+        self.dispatch.record.there = false;
+        self.done(tools, Step::Clean)
     }
 }
 
-fn ids(outline: &Outline) -> Vec<(String, Vec<String>)> {
-    outline
-        .iter()
-        .map(|message| (message.id().to_owned(), message.parts().map(str::to_owned).collect()))
-        .collect()
-}
-
-/// Unpacks a back-file beside itself, up to `limit` bytes.
-fn unpack(host: &str, packed: &Path, plain: &Path, gzip: bool, limit: u64) -> Result<(), TripError> {
-    if !gzip {
-        return std::fs::rename(packed, plain).map_err(|source| DiskError::at(plain, source).into());
-    }
-    let cut = |what: String| TripError::Cut { host: host.to_owned(), what };
-    let input = File::open(packed).map_err(|source| DiskError::at(packed, source))?;
-    let mut input = GzDecoder::new(input).take(limit + 1);
-    let mut output = disk::create_new_private(plain)?;
-    let mut buffer = vec![0; 256 * 1024];
-    let mut bytes: u64 = 0;
-    loop {
-        let n = input.read(&mut buffer).map_err(|error| cut(format!("it cannot be unpacked ({error})")))?;
-        if n == 0 {
-            break;
+/// Remembers what the host has now, so that the next trip there sends only what is new.
+fn remember_what_is_there(
+    tools: &Tools,
+    record: &Record,
+    result: &RunResult,
+    messages: usize,
+) -> Result<(), TripError> {
+    let (home, host, session) = (&tools.kugetsu_home, &record.host, &record.session);
+    let translated = record.sent.as_ref().is_some_and(|sent| sent.undo.clock.is_some());
+    match Database::open(&tools.database)?.stamp(session, messages)? {
+        Some(stamp) if result.kind == Kind::Bundle && !result.known.is_empty() => {
+            let memory = Memory { messages, stamp, known: result.known.clone(), translated };
+            memory::remember(home, host, session, memory);
         }
-        bytes += n as u64;
-        io::Write::write_all(&mut output, buffer.get(..n).unwrap_or_default())
-            .map_err(|source| DiskError::at(plain, source))?;
+        _ => memory::forget(home, host, session),
     }
-    if bytes > limit {
-        return Err(cut(format!("unpacked it is more than {limit} bytes")));
-    }
-    output.sync_all().map_err(|source| DiskError::at(plain, source).into())
+    Ok(())
 }

@@ -1,11 +1,12 @@
 //! What this machine knows of the session, and its export.
 
-use super::plan::{Own, Request};
+use super::plan::Own;
+use super::steps::Steps;
 use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::Step;
 use crate::opencode::Database;
-use crate::session::{Model, Scan, Setting, scan};
+use crate::session::{Scan, scan};
 use std::fs::File;
 use std::path::Path;
 
@@ -25,12 +26,7 @@ pub(super) fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
     }
     let database = Database::open(&tools.database)?;
     let row = database.session(session)?.ok_or_else(unknown)?;
-    let last = row.last_user.as_ref();
-    let model = last.and_then(|user| {
-        let (provider, id) = (user.provider.clone()?, user.model.clone()?);
-        Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
-    });
-    let setting = Setting { agent: last.and_then(|user| user.agent.clone()).or(row.agent), model };
+    let setting = row.setting();
     Ok(Local {
         title: row.title,
         own: Own { directory: row.directory, setting },
@@ -39,23 +35,26 @@ pub(super) fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
     })
 }
 
-impl Request {
-    /// Has opencode export the session, and finds the file whole.
-    pub(super) async fn export(&self, tools: &Tools, into: &Path) -> Result<Scan, TripError> {
-        tools.tell(News::Began(Step::Export));
-        let cache = tools.kugetsu_home.join("cache");
-        disk::private_dir(&cache)?;
-        tools.program.version(Some(&cache.join("opencode.json"))).await?;
-        tools.program.export(&self.session, into).await?;
-        let path = into.to_owned();
-        let file = File::open(&path).map_err(|source| DiskError::at(&path, source))?;
-        let scanned = blocking(move || Ok(scan(file))).await?;
-        let unusable = |source| TripError::Export { session: self.session.clone(), source };
-        let scan = scanned.map_err(unusable)?;
-        if scan.id != self.session {
-            return Err(TripError::UnknownSession { session: self.session.clone() });
-        }
-        tools.tell(News::Exported { messages: scan.outline.len() });
-        Ok(scan)
+/// Has opencode export the session, and finds the file whole.
+pub(super) async fn export(
+    tools: &Tools,
+    steps: &Steps<'_>,
+    session: &str,
+    into: &Path,
+) -> Result<Scan, TripError> {
+    steps.begin(Step::Export)?;
+    let cache = tools.kugetsu_home.join("cache");
+    disk::private_dir(&cache)?;
+    tools.program.version(Some(&cache.join("opencode.json"))).await?;
+    tools.program.export(session, into).await?;
+    let path = into.to_owned();
+    let file = File::open(&path).map_err(|source| DiskError::at(&path, source))?;
+    let scanned = blocking(move || Ok(scan(file))).await?;
+    let scan = scanned.map_err(|source| TripError::Export { session: session.to_owned(), source })?;
+    if scan.id != session {
+        return Err(TripError::UnknownSession { session: session.to_owned() });
     }
+    steps.done(Step::Export)?;
+    tools.tell(News::Exported { messages: scan.outline.len() });
+    Ok(scan)
 }

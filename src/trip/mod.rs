@@ -1,48 +1,81 @@
 //! The use cases: a session goes to a host, is worked on there, and comes home. Plans, then applies;
 //! prints nothing and reads no environment.
 
+mod arrive;
+mod back;
+mod cancel;
 mod checked;
+mod deliver;
+mod depart;
+mod departed;
+mod dry;
+mod earlier;
 mod error;
+mod fetch;
 mod fitness;
 mod follow;
 mod home;
+mod journal;
+mod kept;
+mod launch;
+mod line;
 mod link;
+mod listen;
 mod local;
 mod look;
+mod memory;
 mod observer;
-mod outbound;
+mod owner;
 mod parcel;
 mod plan;
 mod prompt;
 mod report;
+mod sending;
+mod share;
+mod snapshot;
+mod status;
+mod steps;
 
+pub use cancel::{CancelReport, Ended, cancel};
+pub use dry::DryRun;
 pub use error::{Kind, TripError};
+pub use kept::{LeftOnHosts, Remains, Removed, left_on_hosts};
+pub use listen::{Hear, Heard, Listener};
 pub use observer::{News, Observer};
-pub use outbound::DryRun;
 pub use plan::Request;
 pub use report::{Report, RunReport};
+pub use snapshot::{Snapshot, snapshot};
+pub use status::{Look, look_at};
 
-use crate::disk::{self, Lock};
-use crate::dispatch::{Dispatch, Record, Step, Store};
+use crate::disk::{self, Lock, Taken};
+use crate::dispatch::{Dispatch, Record, State, Step, Store};
 use crate::hosts::HostEntry;
 use crate::opencode::Program;
 use crate::session::Outline;
-use crate::transport::{Connector, Transport, TransportError};
-use link::Link;
+use crate::transport::Connector;
+use line::Line;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use steps::Steps;
 
 /// How long a host may be silent before the connection counts as lost.
 const PATIENCE: Duration = Duration::from_secs(30);
-/// Whoever only looks whether a lock is held has a share of it for a moment.
-const LOCK_PATIENCE: Duration = Duration::from_millis(300);
-/// How long importing may take; a session of hundreds of megabytes takes a slow host minutes.
-const LAUNCH_PATIENCE: Duration = Duration::from_secs(1800);
+/// How long a host may be silent that works on something: it tells every five seconds that it lives, and may be busy.
+const WORK_PATIENCE: Duration = Duration::from_secs(60);
 /// What a script other than the watch may answer at most, in bytes.
 const ANSWER: usize = 4 << 20;
+/// A dispatch's file with the user's message, byte for byte.
+const MESSAGE: &str = "message";
+/// A dispatch's files that are of use until the session is home.
+const UNDER_WAY: [&str; 3] = ["export.json", "parcel", departed::FILE];
+/// A dispatch's file with the events of its run.
+const EVENTS: &str = "events";
+/// A dispatch's file with the last words of its run's standard error.
+const STDERR: &str = "stderr";
 
 /// What a trip is made with.
+#[derive(Clone)]
 pub struct Tools {
     /// kugetsu's home.
     pub kugetsu_home: PathBuf,
@@ -58,6 +91,8 @@ pub struct Tools {
     pub connector: Arc<dyn Connector>,
     /// Is told how it goes.
     pub observer: Arc<dyn Observer>,
+    /// A run that says nothing for so long is said to be stalled.
+    pub stall_after: Duration,
 }
 
 impl Tools {
@@ -67,37 +102,23 @@ impl Tools {
 
     /// Takes the session's lock, or says who has it.
     fn lock(&self, session: &str, command: &str) -> Result<Lock, TripError> {
-        disk::private_dir(&self.kugetsu_home.join("locks"))?;
-        let path = disk::session_lock(&self.kugetsu_home, session);
-        match Lock::exclusive_within(&path, command, LOCK_PATIENCE)? {
-            Some(lock) => Ok(lock),
-            None => Err(TripError::Busy { session: session.to_owned(), by: Lock::held_by(&path) }),
-        }
-    }
-
-    async fn connect(&self, host: &HostEntry) -> Result<Link, TripError> {
-        let (connector, entry) = (Arc::clone(&self.connector), host.clone());
-        let connected = tokio::task::spawn_blocking(move || connector.connect(&entry, PATIENCE)).await;
-        match connected {
-            Ok(Ok(transport)) => Ok(Link::new(transport)),
-            Ok(Err(source)) => Err(TripError::Connect { host: host.name.clone(), ssh: host.ssh(), source }),
-            Err(_) => Err(TripError::Transport {
-                host: host.name.clone(),
-                step: Step::Connect,
-                source: TransportError::Lost {
-                    during: "connecting".to_owned(),
-                    detail: "no answer".to_owned(),
-                },
-            }),
+        match disk::take_session(&self.kugetsu_home, session, command)? {
+            Taken::Ours(lock) => Ok(lock),
+            Taken::Theirs(by) => Err(TripError::Busy { session: session.to_owned(), by }),
         }
     }
 }
 
-/// One trip under way: its dispatch, the session's lock, and the connection.
+/// One trip under way: its dispatch, the session's lock, and the line to the host.
 pub struct Trip {
     dispatch: Dispatch,
-    host: HostEntry,
-    link: Option<Link>,
+    line: Line,
+    /// Nobody has taken it up before.
+    is_new: bool,
+    /// Earlier trips of the session, as they stood when this one began.
+    earlier: Vec<Dispatch>,
+    /// How long a connection that is lost at the launch is made again, where that is not for as long as is waited.
+    launch_patience: Option<Option<Duration>>,
     /// What left, where this process sent it itself.
     left: Option<Outline>,
     reply: Option<String>,
@@ -105,18 +126,31 @@ pub struct Trip {
 }
 
 impl Trip {
-    /// Takes up a trip that was launched earlier.
+    fn new(dispatch: Dispatch, host: HostEntry, lock: Lock) -> Self {
+        Self {
+            dispatch,
+            line: Line::new(host),
+            is_new: false,
+            earlier: Vec::new(),
+            launch_patience: None,
+            left: None,
+            reply: None,
+            _lock: lock,
+        }
+    }
+
+    /// Takes up a trip, wherever it stopped. `verb` is what others are told meanwhile.
     ///
     /// # Errors
     /// [`TripError::Busy`] where another kugetsu is at it.
-    pub fn resume(tools: &Tools, id: &str, host: HostEntry) -> Result<Self, TripError> {
+    pub fn resume(tools: &Tools, id: &str, host: HostEntry, verb: &str) -> Result<Self, TripError> {
         let unknown = || TripError::UnknownDispatch(id.to_owned());
         let session = tools.store.open(id)?.ok_or_else(unknown)?.record.session;
-        let lock = tools.lock(&session, &format!("wait {id}"))?;
+        let lock = tools.lock(&session, &format!("{verb} {id}"))?;
         // Read again under the lock: whoever had it may just have finished.
         let dispatch = tools.store.open(id)?.ok_or_else(unknown)?;
         tools.tell(News::Recorded(&dispatch.record));
-        Ok(Self { dispatch, host, link: None, left: None, reply: None, _lock: lock })
+        Ok(Self::new(dispatch, host, lock))
     }
 
     /// The record as it stands.
@@ -126,26 +160,28 @@ impl Trip {
 
     /// What there is to say of the trip now.
     pub fn report(&self) -> Report {
-        Report::new(&self.dispatch.record, self.reply.clone())
+        Report {
+            reply: self.reply.clone().or_else(|| journal::reply(&self.dispatch)),
+            ..Report::of(&self.dispatch)
+        }
     }
 
-    /// Runs `call` on this trip's connection, made now if there is none.
-    async fn on_host<T: Send + 'static>(
-        &mut self,
-        tools: &Tools,
-        step: Step,
-        call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
-    ) -> Result<T, TripError> {
-        let link = match &mut self.link {
-            Some(link) => link,
-            none => none.insert(tools.connect(&self.host).await?),
-        };
-        let result = link.call(call).await;
-        if matches!(result, Err(TransportError::Lost { .. })) {
-            self.link = None;
-        }
-        result.map_err(|source| TripError::Transport { host: self.host.name.clone(), step, source })
+    fn begin(&mut self, tools: &Tools, step: Step) -> Result<(), TripError> {
+        Steps::of(tools, &mut self.dispatch).begin(step)
     }
+
+    fn done(&mut self, tools: &Tools, step: Step) -> Result<(), TripError> {
+        Steps::of(tools, &mut self.dispatch).done(step)
+    }
+
+    fn reach(&mut self, tools: &Tools, step: Step, state: State) -> Result<(), TripError> {
+        Steps::of(tools, &mut self.dispatch).reach(step, state)
+    }
+}
+
+/// The message of a dispatch, where it is kept.
+pub fn message(dispatch: &Dispatch) -> Option<Vec<u8>> {
+    std::fs::read(dispatch.file(MESSAGE)).ok()
 }
 
 /// Runs work that takes a while on a worker thread.

@@ -1,6 +1,6 @@
 //! What a trip tells while it goes on.
 
-use crate::dispatch::{Record, Step};
+use crate::dispatch::{Moment, Record, Step};
 use crate::events::Event;
 use std::time::Duration;
 
@@ -9,8 +9,20 @@ use std::time::Duration;
 pub enum News<'a> {
     /// The trip has a record from here on.
     Recorded(&'a Record),
-    /// A step began.
-    Began(Step),
+    /// A step is about to be done, or is done; the record says so already.
+    Point {
+        /// The step.
+        step: Step,
+        /// Before or after it.
+        moment: Moment,
+    },
+    /// An earlier trip of the session, cut short before its launch, is given up for this one.
+    GivenUp {
+        /// Its record.
+        record: &'a Record,
+        /// How its message begins, in one line; empty where it is not known.
+        words: &'a str,
+    },
     /// Bytes of the step in progress that are done, and all there are.
     Bytes {
         /// So far.

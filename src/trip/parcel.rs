@@ -3,7 +3,7 @@
 
 use super::TripError;
 use crate::disk::{self, DiskError};
-use crate::prepare::{self, PrepareError, Spec, Undo};
+use crate::prepare::{self, PrepareError, Prepared, Spec};
 use crate::session::Scan;
 use crc::{CRC_32_CKSUM, Crc, Digest, Table};
 use flate2::Compression;
@@ -85,29 +85,29 @@ pub(super) fn pack(
     scan: &Scan,
     parcel: &Path,
     contents: &Contents,
-) -> Result<(Undo, String), TripError> {
+) -> Result<(Prepared, String), TripError> {
     let Contents { prompt, runner, spec, gzip } = contents;
     let failed = |source: io::Error| TripError::Disk(DiskError::at(parcel, source));
-    let prepared = |result: Result<Undo, PrepareError>| match result {
+    let prepared = |result: Result<Prepared, PrepareError>| match result {
         Err(PrepareError::Write(source)) => Err(failed(source)),
         other => other.map_err(|source| TripError::Prepare { host: host.to_owned(), source }),
     };
     let input = File::open(export).map_err(|source| DiskError::at(export, source))?;
     let mut output = Summed::new(BufWriter::with_capacity(256 * 1024, disk::create_new_private(parcel)?));
     output.write_all(prompt).and_then(|()| output.write_all(runner)).map_err(failed)?;
-    let undo = if *gzip {
+    let copy = if *gzip {
         // Level 4: on session text nearly the size of level 6, in half the time.
         let mut packer = GzEncoder::new(&mut output, Compression::new(4));
-        let undo = prepared(prepare::prepare(input, &mut packer, scan, spec))?;
+        let copy = prepared(prepare::prepare(input, &mut packer, scan, spec))?;
         packer.finish().map_err(failed)?;
-        undo
+        copy
     } else {
         prepared(prepare::prepare(input, &mut output, scan, spec))?
     };
     let (sum, file) = output.sum();
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;
     file.sync_all().map_err(failed)?;
-    Ok((undo, sum))
+    Ok((copy, sum))
 }
 
 #[cfg(test)]

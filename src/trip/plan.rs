@@ -3,8 +3,9 @@
 use super::TripError;
 use crate::dispatch::{Mode, Plan};
 use crate::hosts::HostEntry;
-use crate::session::{Model, Setting};
+use crate::session::{Model, Setting, Wish};
 use std::path::Path;
+use std::time::Duration;
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
@@ -31,6 +32,12 @@ pub struct Request {
     pub auto: bool,
     /// `--bare`.
     pub bare: bool,
+    /// `--keep-paths`.
+    pub keep_paths: bool,
+    /// `--run-timeout`.
+    pub run_timeout: Option<Duration>,
+    /// How long a connection that is lost at the launch is made again; `None`: for as long as it takes.
+    pub launch_patience: Option<Duration>,
 }
 
 /// What of a session decides how it is run.
@@ -51,31 +58,23 @@ impl Request {
         let entry_model = self.host.model.as_deref().map(str::parse::<Model>).transpose();
         let entry_model =
             entry_model.map_err(|error| TripError::Usage(format!("{}: {error}", self.host.name)))?;
-        let chosen = self.model.clone().or(entry_model);
-        // A variant belongs to its model: the session's own goes with the session's own model only.
-        let given = self.variant.clone().or_else(|| self.host.variant.clone());
-        let model = match chosen {
-            Some(model) => Some(Model { variant: given, ..model }),
-            None => {
-                let own = own.setting.model.clone();
-                own.map(|model| Model { variant: given.or_else(|| model.variant.clone()), ..model })
-            }
-        };
-        if model.is_none() && (self.variant.is_some() || self.host.variant.is_some()) {
-            return Err(TripError::Usage(
-                "a variant needs a model, and this session has none yet: add --model PROVIDER/MODEL"
-                    .to_owned(),
-            ));
-        }
-        let agent =
-            self.agent.clone().or_else(|| self.host.agent.clone()).or_else(|| own.setting.agent.clone());
+        let flags =
+            Wish { agent: self.agent.clone(), model: self.model.clone(), variant: self.variant.clone() };
+        let (agent, variant) = (self.host.agent.clone(), self.host.variant.clone());
+        let setting = own.setting.wished(&[flags, Wish { agent, model: entry_model, variant }]);
+        let setting =
+            setting.map_err(|error| TripError::Usage(format!("{error}: add --model PROVIDER/MODEL")))?;
+        let run_timeout = self.run_timeout.or(self.host.run_timeout);
         let directory = self.directory.clone().or_else(|| self.host.directory.clone());
         Ok(Plan {
             home_directory: own.directory.clone(),
             directory: directory.unwrap_or_else(|| there(&own.directory, user_home)),
-            setting: Setting { agent, model },
+            setting,
             auto: self.auto,
             bare: self.bare,
+            keep_paths: self.keep_paths,
+            // Up to the next whole second, so that none is not taken for no limit.
+            run_timeout: run_timeout.map_or(0, |limit| limit.as_secs() + u64::from(limit.subsec_nanos() > 0)),
         })
     }
 }
@@ -107,6 +106,9 @@ mod tests {
             variant: None,
             auto: false,
             bare: false,
+            keep_paths: false,
+            run_timeout: None,
+            launch_patience: None,
         }
     }
 
@@ -147,6 +149,10 @@ mod tests {
             "the session's variant is not this model's"
         );
         assert_eq!(entry.directory, "/srv");
+        request.host.run_timeout = Some(Duration::from_millis(1500));
+        assert_eq!((entry.run_timeout, plan(&request).run_timeout), (0, 2));
+        request.run_timeout = Some(Duration::from_secs(60));
+        assert_eq!(plan(&request).run_timeout, 60);
         request.agent = Some("build".into());
         request.model = Some(model("p/flag", None));
         request.variant = Some("high".into());

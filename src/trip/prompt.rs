@@ -1,13 +1,25 @@
 //! What the model on the host reads.
 
+use crate::dispatch::Plan;
+use crate::hosts::HostEntry;
+use std::path::Path;
+
+/// The host as the model may know it. A name is fine; what was typed in place of one may be an address.
+pub(super) fn told(host: &HostEntry) -> &str {
+    let name = &host.name;
+    let address = name.contains(['@', ':']) || name.parse::<std::net::IpAddr>().is_ok();
+    if address { "another host" } else { name }
+}
+
+/// The prompt of a run as planned, in `directory` there.
+pub(super) fn whole(host: &HostEntry, plan: &Plan, directory: &str, message: &[u8]) -> Vec<u8> {
+    let head = std::fs::read_to_string(Path::new(&plan.home_directory).join(".git/HEAD"));
+    let branch = head.ok().and_then(|head| branch(&head));
+    prompt(told(host), directory, branch.as_deref(), message, plan.bare)
+}
+
 /// The prompt: a paragraph about the host, and the user's own words behind it, byte for byte. No address is in it.
-pub(super) fn prompt(
-    host: &str,
-    directory: &str,
-    branch: Option<&str>,
-    message: &[u8],
-    bare: bool,
-) -> Vec<u8> {
+fn prompt(host: &str, directory: &str, branch: Option<&str>, message: &[u8], bare: bool) -> Vec<u8> {
     if bare {
         return message.to_vec();
     }
@@ -23,7 +35,7 @@ pub(super) fn prompt(
 }
 
 /// The branch that a git `HEAD` file names.
-pub(super) fn branch(head: &str) -> Option<String> {
+fn branch(head: &str) -> Option<String> {
     let name = head.trim().strip_prefix("ref: refs/heads/")?;
     (!name.is_empty() && !name.chars().any(char::is_control)).then(|| name.to_owned())
 }

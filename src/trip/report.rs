@@ -1,6 +1,6 @@
 //! What scripts get to read of a trip; the fields are promised.
 
-use crate::dispatch::{Record, State};
+use crate::dispatch::{Dispatch, State};
 use serde::Serialize;
 
 /// A trip as `--json` shows it. Unknown is null.
@@ -50,7 +50,9 @@ pub struct RunReport {
 }
 
 impl Report {
-    pub(super) fn new(record: &Record, reply: Option<String>) -> Self {
+    /// Of a dispatch as its record tells it, without the answer.
+    pub fn of(dispatch: &Dispatch) -> Self {
+        let record = &dispatch.record;
         let exit = record.result.as_ref().map(|result| result.status);
         let time = |ms: Option<i64>| {
             let since = std::time::Duration::from_millis(ms?.try_into().ok()?);
@@ -64,7 +66,10 @@ impl Report {
             host: record.host.clone(),
             mode: record.mode.name(),
             state: record.state.name(),
-            holder: if record.is_away() { record.host.clone() } else { "here".to_owned() },
+            holder: match record.is_away() && !record.let_go {
+                true => record.host.clone(),
+                false => "here".to_owned(),
+            },
             directory: Some(directory.clone()),
             agent: record.plan.setting.agent.clone(),
             model: record.plan.setting.model.as_ref().map(ToString::to_string),
@@ -77,7 +82,7 @@ impl Report {
                 State::Home { new_messages } => Some(new_messages),
                 _ => None,
             },
-            reply,
+            reply: None,
             started: time(record.launched_ms),
             finished: time(record.ended_ms),
         }

@@ -3,7 +3,7 @@
 use crate::disk::DiskError;
 use crate::dispatch::StoreError;
 use crate::index::IndexError;
-use crate::opencode::{DatabaseError, ProgramError};
+use crate::opencode::{DatabaseError, PermissionError, ProgramError};
 use crate::session::{CopyError, ExportError};
 use std::path::PathBuf;
 
@@ -42,6 +42,12 @@ pub enum WorkError {
     /// The base session is not in opencode's database any more.
     #[error("opencode has lost the base session {session}")]
     BaseLost {
+        /// Its id.
+        session: String,
+    },
+    /// No issue has the session, and it is not in opencode's database.
+    #[error("opencode has no session {session}")]
+    NoSession {
         /// Its id.
         session: String,
     },
@@ -107,7 +113,20 @@ pub enum WorkError {
     /// The local opencode.
     #[error(transparent)]
     Program(#[from] ProgramError),
+    /// The session's own rules.
+    #[error(transparent)]
+    Permission(#[from] PermissionError),
     /// The local opencode's database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+}
+
+impl WorkError {
+    /// opencode has no session of this id, which the user calls `name`.
+    pub fn lost(name: &str, session: &str) -> Self {
+        match name == session {
+            true => Self::NoSession { session: session.to_owned() },
+            false => Self::SessionLost { name: name.to_owned(), session: session.to_owned() },
+        }
+    }
 }

@@ -97,7 +97,7 @@ impl LogReader {
 
 fn shown(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
-    harmless(text.trim_end_matches('\n'))
+    harmless(text.trim_end_matches('\n')).into_owned()
 }
 
 #[cfg(test)]

@@ -42,17 +42,29 @@ pub async fn make(bench: &Bench, issue: &IssueRef, directory: &Path) -> Result<(
         // What is left of a copy that failed is of no use to anybody.
         let _ = std::fs::remove_file(files.directory().join(file));
     }
+    if copied.is_err() {
+        // opencode imports row by row, so a part of it may be there; where nothing is, nothing is deleted.
+        let _ = bench.program.delete(&session).await;
+        let _ = std::fs::remove_dir(files.directory());
+    }
     copied?;
     let mut file = SessionFile::new(Kind::Forked, Some(name.clone()), session.clone(), clock::now_ms());
     file.directory = Some(directory.display().to_string());
     match bench.index.add(&format!("start {name}"), issue, &file) {
         Ok(file) => Ok((session, file)),
-        Err(IndexError::Known { .. }) => Err(started()),
-        Err(error) => Err(error.into()),
+        Err(error) => {
+            // Nobody would ever find it. Where it cannot be removed, it does no harm.
+            let _ = bench.program.delete(&session).await;
+            let _ = std::fs::remove_dir(files.directory());
+            Err(match error {
+                IndexError::Known { .. } => started(),
+                error => error.into(),
+            })
+        }
     }
 }
 
-async fn copied(
+pub(super) async fn copied(
     bench: &Bench,
     base: &str,
     session: &str,

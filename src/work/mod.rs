@@ -4,6 +4,7 @@
 mod destroy;
 mod error;
 mod files;
+mod fork;
 mod guard;
 mod held;
 mod log;
@@ -17,6 +18,7 @@ mod survey;
 pub use destroy::{Doomed, check_free, destroy};
 pub use error::WorkError;
 pub use files::RunFiles;
+pub use fork::fork;
 pub use guard::guard;
 pub use log::{LogReader, log_path};
 pub use make::make;

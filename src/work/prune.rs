@@ -101,6 +101,7 @@ pub fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError
         found.unreadable(error.into());
     }
     for Entry { issue, file, found: what } in entries {
+        let (issue, file) = (issue.to_owned(), file.to_owned());
         match what {
             Found::Session(session) if sessions.contains_key(&session.session) => {
                 found.tracked.insert(session.session);
@@ -165,12 +166,19 @@ impl<'h> Finding<'h> {
                 }
             };
             match &record.state {
+                // Its host still keeps something of it, and is asked first.
+                _ if record.there && record.state.is_end() => {
+                    new.tracked.insert(record.session);
+                }
                 State::Home { .. } => {
                     ended.push((record.id, format!("home from {}", record.host), record.session));
                 }
                 State::Failed { step, .. } => {
                     let why = format!("to {}, failed ({})", record.host, step.name());
                     ended.push((record.id, why, record.session));
+                }
+                State::Cancelled { launched: false } => {
+                    ended.push((record.id, format!("to {}, cancelled", record.host), record.session));
                 }
                 _ => {
                     if record.is_away() {

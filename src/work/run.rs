@@ -2,10 +2,10 @@
 
 use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
-use crate::disk::{self, DiskError, Lock, session_lock};
-use crate::events::{Event, Lines, Outcome};
+use crate::disk::{self, DiskError, Lock, Taken};
+use crate::events::{Event, Lines, Outcome, Reply};
 use crate::index::timestamp;
-use crate::opencode::{self, Database};
+use crate::opencode::{self, Database, Permissions};
 use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
 use crate::session::Setting;
 use serde::{Deserialize, Serialize};
@@ -23,8 +23,6 @@ pub(super) const RUNNING: &str = "run ";
 pub const GUARD: &str = "__guard";
 /// How often the events are looked at.
 const TICK: Duration = Duration::from_millis(60);
-/// Whoever only looks whether a lock is held has a share of it for a moment.
-const LOCK_PATIENCE: Duration = Duration::from_millis(300);
 /// Characters of a message that the list of sessions keeps.
 const KEPT: usize = 200;
 
@@ -66,6 +64,8 @@ pub trait Watcher {
     fn began(&self);
     /// What an earlier run had left alive, and is ended now.
     fn remains(&self, found: &[Found]);
+    /// What the session's own rules would have let opencode ask, and deny from now on.
+    fn denied(&self, names: &[&str]);
     /// The run has ended, and the index could not be told.
     fn unrecorded(&self, why: &WorkError);
     /// Something happened in the run.
@@ -75,7 +75,7 @@ pub trait Watcher {
 /// Works on a message until it is done, or until `stop` comes: then everything that the run started is ended.
 ///
 /// # Errors
-/// [`WorkError::Busy`], [`WorkError::Away`], [`WorkError::SessionLost`]: nothing was done. A run that did not do its
+/// [`WorkError::Busy`], [`WorkError::Away`], [`WorkError::lost`]: nothing was done. A run that did not do its
 /// work is no error; see [`Done`].
 pub async fn run(
     bench: &Bench,
@@ -94,6 +94,10 @@ pub async fn run(
     let files = RunFiles::new(&bench.kugetsu_home, &job.session);
     files.make()?;
     disk::write_atomic(&files.prompt(), job.message.as_bytes())?;
+    let denied = Permissions::open(&bench.database)?.deny_answerless(&job.session)?;
+    if !denied.is_empty() {
+        watcher.denied(&denied);
+    }
     note(bench, job, State::Used)?;
     let mut child = spawn(bench, job, &files)?;
     watcher.began();
@@ -126,15 +130,14 @@ pub async fn run(
         true => Some("it was stopped".to_owned()),
         false => outcome.trouble(exit(status), &files.last_words()),
     };
-    Ok(Done { exit: status.code(), trouble, stopped, reply })
+    Ok(Done { exit: status.code(), trouble, stopped, reply: reply.text().map(str::to_owned) })
 }
 
 fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
-    disk::private_dir(&bench.kugetsu_home.join("locks"))?;
-    let path = session_lock(&bench.kugetsu_home, &job.session);
-    let command = format!("{RUNNING}{}", job.name);
-    Lock::exclusive_within(&path, &command, LOCK_PATIENCE)?
-        .ok_or_else(|| WorkError::Busy { name: job.name.clone(), by: Lock::held_by(&path) })
+    match disk::take_session(&bench.kugetsu_home, &job.session, &format!("{RUNNING}{}", job.name))? {
+        Taken::Ours(lock) => Ok(lock),
+        Taken::Theirs(by) => Err(WorkError::Busy { name: job.name.clone(), by }),
+    }
 }
 
 async fn check(bench: &Bench, job: &Job) -> Result<(), WorkError> {
@@ -146,7 +149,7 @@ async fn check(bench: &Bench, job: &Job) -> Result<(), WorkError> {
             state: away.record.state.name(),
         });
     }
-    let lost = || WorkError::SessionLost { name: job.name.clone(), session: job.session.clone() };
+    let lost = || WorkError::lost(&job.name, &job.session);
     let row = Database::open(&bench.database)?.session(&job.session)?.ok_or_else(lost)?;
     if !job.directory.is_dir() {
         return Err(WorkError::NoDirectory { path: job.directory.clone() });
@@ -250,14 +253,14 @@ struct Events {
     file: File,
     lines: Lines,
     outcome: Outcome,
-    reply: Option<String>,
+    reply: Reply,
 }
 
 impl Events {
     fn open(files: &RunFiles) -> Result<Self, WorkError> {
         let path = files.events();
         let file = File::open(&path).map_err(|source| DiskError::at(&path, source))?;
-        Ok(Self { path, file, lines: Lines::default(), outcome: Outcome::default(), reply: None })
+        Ok(Self { path, file, lines: Lines::default(), outcome: Outcome::default(), reply: Reply::default() })
     }
 
     fn take(&mut self, watcher: &dyn Watcher) -> Result<(), WorkError> {
@@ -265,17 +268,7 @@ impl Events {
         self.file.read_to_end(&mut bytes).map_err(|source| DiskError::at(&self.path, source))?;
         for event in self.lines.feed(&bytes) {
             self.outcome.add(&event);
-            match &event {
-                Event::StepStarted => self.reply = None,
-                Event::Text(text) => {
-                    let reply = self.reply.get_or_insert_default();
-                    if !reply.is_empty() {
-                        reply.push('\n');
-                    }
-                    reply.push_str(text);
-                }
-                _ => {}
-            }
+            self.reply.add(&event);
             watcher.event(&event);
         }
         Ok(())

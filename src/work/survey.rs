@@ -2,8 +2,9 @@
 
 use super::{State, WorkError, state_of};
 use crate::dispatch::{self, Dispatch};
-use crate::index::{self, Entry, Found, Kind, SessionFile, moment};
+use crate::index::{self, Entry, Found, Index, Kind, SessionFile, moment};
 use crate::opencode::{Database, Listed};
+use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -22,7 +23,7 @@ pub struct Row {
     /// What is going on.
     pub state: Option<State>,
     /// [`HERE`], or the host that has it.
-    pub holder: Option<String>,
+    pub holder: Option<Cow<'static, str>>,
     /// Where it works on this machine.
     pub directory: Option<String>,
     /// When it was made, as opencode has it, in milliseconds since the Unix epoch.
@@ -39,7 +40,7 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Survey {
     /// The sessions, those with the newest activity first.
-    pub rows: Vec<Row>,
+    pub rows: Vec<Box<Row>>,
     /// Why something in `rows` is not known.
     pub troubles: Vec<WorkError>,
 }
@@ -51,69 +52,42 @@ pub struct Survey {
 /// The index cannot be read.
 pub fn survey(kugetsu_home: &Path, database: Option<&Path>) -> Result<Survey, WorkError> {
     let store = index::Store::new(kugetsu_home);
-    let index = store.index()?;
-    if index.base().is_none() && index.issues().next().is_none() {
-        return Ok(Survey { rows: Vec::new(), troubles: Vec::new() });
-    }
     let mut troubles = Vec::new();
-    // The database is read while the files are.
-    let (entries, sessions, holders) = std::thread::scope(|scope| {
-        let read = || store.entries(index.issues());
-        let reading = std::thread::Builder::new().spawn_scoped(scope, read);
-        let sessions = database.and_then(|path| {
-            let sessions = Database::open(path).and_then(|database| database.sessions());
-            sessions.map_err(|error| troubles.push(error.into())).ok()
-        });
+    std::thread::scope(|scope| {
+        // opencode's database is read while the index and its files are.
+        let list = || database.map(|path| Database::open(path).and_then(|database| database.sessions()));
+        let listing = std::thread::Builder::new().spawn_scoped(scope, list);
+        let index = store.index()?;
+        if index.base().is_none() && index.issues().next().is_none() {
+            return Ok(Survey { rows: Vec::new(), troubles });
+        }
+        let entries = store.glances(index.issues(), |issue, file| recorded(Some(issue), file));
         let holders = holders(kugetsu_home, &mut troubles);
-        // Where no thread could be had, or it broke, they are read now.
-        let entries = reading.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(read);
-        (entries, sessions, holders)
-    });
-    let look = Look { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
-    let mut rows: Vec<Row> = Vec::with_capacity(entries.len() + 1);
-    if let Some(id) = index.base() {
-        let file = match store.base(&index) {
-            Ok(file) => file.map(|(_, file)| file),
-            Err(error) => {
-                troubles.push(error.into());
-                None
-            }
-        };
-        let mut file = file.unwrap_or_else(|| SessionFile {
-            created_at: None,
-            ..SessionFile::new(Kind::Base, None, id.to_owned(), 0)
+        // Where no thread could be had, or it broke, it is read now.
+        let listed = listing.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(list);
+        let sessions = listed.transpose().unwrap_or_else(|error| {
+            troubles.push(error.into());
+            None
         });
-        // What the index says is what sessions are copied from.
-        (file.kind, file.session) = (Kind::Base, id.to_owned());
-        rows.push(look.row(None, file));
-    }
-    for Entry { issue, found, .. } in entries {
-        rows.push(match found {
-            Found::Session(file) => look.row(Some(issue), file),
-            Found::Missing => Row { state: Some(State::Invalid), ..blank(issue) },
+        let look = Look { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
+        let base = base(&store, &index, &mut troubles);
+        let others = entries.into_iter().map(|Entry { issue, found, .. }| match found {
+            Found::Session(row) => row,
+            Found::Missing => Box::new(Row { state: Some(State::Invalid), ..blank(Some(issue)) }),
             Found::Unreadable(error) => {
                 troubles.push(error.into());
-                blank(issue)
+                Box::new(blank(Some(issue)))
             }
         });
-    }
-    rows.sort_by(|a, b| (b.last_activity_ms, &a.issue).cmp(&(a.last_activity_ms, &b.issue)));
-    Ok(Survey { rows, troubles })
-}
-
-fn blank(issue: String) -> Row {
-    Row {
-        kind: Kind::Forked,
-        issue: Some(issue),
-        session: None,
-        state: None,
-        holder: None,
-        directory: None,
-        created_ms: None,
-        created_at: None,
-        last_activity_ms: None,
-        message: None,
-    }
+        let found_out = base.into_iter().chain(others).map(|mut row| {
+            look.find_out(&mut row);
+            // The moment stands beside its row for the sorting, since the rows are all over the memory.
+            (row.last_activity_ms, row)
+        });
+        let mut rows: Vec<(Option<i64>, Box<Row>)> = found_out.collect();
+        rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.issue.cmp(&b.1.issue)));
+        Ok(Survey { rows: rows.into_iter().map(|(_, row)| row).collect(), troubles })
+    })
 }
 
 /// The hosts that have sessions, by session. `None` if a record cannot be read: it may be any session's.
@@ -129,7 +103,7 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
     let mut sound = true;
     for found in all {
         match found {
-            Ok(Dispatch { record, .. }) if record.is_away() => {
+            Ok(Dispatch { record, .. }) if record.is_away() && !record.let_go => {
                 holders.insert(record.session, record.host);
             }
             Ok(_) => {}
@@ -142,6 +116,47 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
     sound.then_some(holders)
 }
 
+/// The row of a session as its file has it: what is written down of its state stands where the true one is to stand.
+fn recorded<S: AsRef<str> + Into<String>>(issue: Option<&str>, file: SessionFile<S>) -> Box<Row> {
+    let used = file.state.is_some_and(|state| state.as_ref() == State::Used.name());
+    Box::new(Row {
+        kind: file.kind,
+        session: Some(file.session.into()),
+        state: used.then_some(State::Used),
+        directory: file.directory.map(S::into),
+        created_at: file.created_at.map(S::into),
+        last_activity_ms: file.last_activity.and_then(|text| moment(text.as_ref())),
+        message: file.message.map(S::into),
+        ..blank(issue)
+    })
+}
+
+/// The row of the base. What the index says of it is what sessions are copied from.
+fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> Option<Box<Row>> {
+    let id = index.base()?;
+    let found = store.base(index).unwrap_or_else(|error| {
+        troubles.push(error.into());
+        None
+    });
+    let row = found.map_or_else(|| blank(None), |(_, file)| *recorded(None, file));
+    Some(Box::new(Row { kind: Kind::Base, session: Some(id.to_owned()), ..row }))
+}
+
+fn blank(issue: Option<&str>) -> Row {
+    Row {
+        kind: Kind::Forked,
+        issue: issue.map(str::to_owned),
+        session: None,
+        state: None,
+        holder: None,
+        directory: None,
+        created_ms: None,
+        created_at: None,
+        last_activity_ms: None,
+        message: None,
+    }
+}
+
 struct Look<'a> {
     kugetsu_home: &'a Path,
     sessions: Option<&'a HashMap<String, Listed>>,
@@ -149,29 +164,26 @@ struct Look<'a> {
 }
 
 impl Look<'_> {
-    fn row(&self, issue: Option<String>, file: SessionFile) -> Row {
-        let listed = self.sessions.and_then(|sessions| sessions.get(&file.session));
-        let state = |exists| state_of(self.kugetsu_home, &file.session, file.state.as_deref(), exists);
-        let state = match self.sessions {
+    /// Makes a row of what is [`recorded`].
+    fn find_out(&self, row: &mut Row) {
+        let Some(session) = row.session.as_deref() else { return };
+        let listed = self.sessions.and_then(|sessions| sessions.get(session));
+        let state = |exists| state_of(self.kugetsu_home, session, row.state.map(State::name), exists);
+        row.state = match self.sessions {
             Some(_) => Some(state(listed.is_some())),
             // It runs, so it is there; nothing else is certain.
             None => Some(state(true)).filter(|state| *state == State::Used),
         };
-        let holder = self.holders.map(|holders| holders.get(&file.session).map_or(HERE, String::as_str));
+        row.holder = self.holders.map(|holders| match holders.get(session) {
+            Some(host) => Cow::Owned(host.clone()),
+            None => Cow::Borrowed(HERE),
+        });
+        let Some(listed) = listed else { return };
+        row.created_ms = Some(listed.created_ms);
         // opencode knows of what was done in its own windows, kugetsu of what only just began.
-        let ours = file.last_activity.as_deref().and_then(moment);
-        let directory = file.directory.or_else(|| listed.map(|listed| listed.directory.clone()));
-        Row {
-            kind: file.kind,
-            issue,
-            state,
-            holder: holder.map(str::to_owned),
-            directory,
-            created_ms: listed.map(|listed| listed.created_ms),
-            created_at: file.created_at,
-            last_activity_ms: listed.map(|listed| listed.updated_ms).max(ours),
-            message: file.message,
-            session: Some(file.session),
+        row.last_activity_ms = row.last_activity_ms.max(Some(listed.updated_ms));
+        if row.directory.is_none() {
+            row.directory = Some(listed.directory.as_ref().to_owned());
         }
     }
 }

@@ -9,6 +9,6 @@ mod hosts;
 mod interrupted;
 mod launches;
 mod runs;
-mod scene;
+pub(crate) mod scene;
 mod terminal;
-mod turns;
+pub(crate) mod turns;

@@ -10,11 +10,16 @@
 mod support;
 
 mod copy;
+mod dispatches;
 mod faults;
+mod home_step;
 mod house;
+mod intact;
 mod issues;
 mod runner;
 mod ssh;
 mod support_itself;
 mod trip;
 mod tui;
+mod unbroken;
+mod verify;

@@ -6,26 +6,36 @@ use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::until;
 use serde_json::json;
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// A terminal of its own, with a program in it.
 pub(crate) struct Terminal<'a> {
     home: &'a Home,
     dir: &'a Path,
+    /// Of its own: a server that is just ending still has its socket.
+    socket: PathBuf,
 }
+
+static TERMINALS: AtomicUsize = AtomicUsize::new(0);
 
 impl<'a> Terminal<'a> {
     pub(crate) fn start(home: &'a Home, dir: &'a Path, program: &str) -> Self {
-        let terminal = Self { home, dir };
+        let number = TERMINALS.fetch_add(1, Ordering::Relaxed);
+        let terminal = Self { home, dir, socket: home.machine.home().join(format!("tmux-{number}")) };
         terminal.tmux(&["-f", "/dev/null", "new-session", "-d", "-x", "120", "-y", "40", program]);
         terminal
     }
 
     pub(crate) fn tmux(&self, arguments: &[&str]) -> String {
-        let socket = self.home.machine.home().join("tmux");
         let mut command = self.home.machine.command("tmux", self.dir);
-        command.env("TERM", "xterm-256color").env("LC_ALL", "C.UTF-8").arg("-S").arg(socket).args(arguments);
+        command
+            .env("TERM", "xterm-256color")
+            .env("LC_ALL", "C.UTF-8")
+            .arg("-S")
+            .arg(&self.socket)
+            .args(arguments);
         let output = command.output().expect("tmux is missing: apt-get install tmux");
         assert!(output.status.success(), "tmux {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8_lossy(&output.stdout).into_owned()

@@ -16,6 +16,7 @@
     reason = "a broken test world ends the test with a sentence; nothing here ships"
 )]
 
+pub mod copies;
 pub mod history;
 pub mod home;
 pub mod host;
@@ -27,5 +28,6 @@ pub mod opencode;
 pub mod process;
 pub mod proxy;
 pub mod recorder;
+pub mod serve;
 pub mod sshd;
 pub mod stand_in;

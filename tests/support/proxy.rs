@@ -62,6 +62,9 @@ struct State {
     stats: Stats,
     cut: Option<After>,
     stall: Option<After>,
+    strand: Option<After>,
+    /// Connections up to this number are dead.
+    stranded: u64,
     stalled: bool,
     stopping: bool,
     open: Vec<TcpStream>,
@@ -111,6 +114,18 @@ impl Proxy {
     /// Cuts at a later point, once.
     pub fn cut_after(&self, point: After) {
         self.line.lock().cut = Some(point);
+    }
+
+    /// At a later point, every connection that is open then dies without a word, once: nothing goes through it any
+    /// more, and it is not closed. Later connections work.
+    pub fn strand_after(&self, point: After) {
+        self.line.lock().strand = Some(point);
+    }
+
+    /// Forgets the points that were not reached.
+    pub fn mend(&self) {
+        let mut state = self.line.lock();
+        (state.cut, state.strand) = (None, None);
     }
 
     /// Lets nothing through until [`Proxy::resume`].
@@ -169,14 +184,15 @@ impl Line {
         std::thread::sleep(self.delay * 2);
         // A host that is down shows as a connection that closes without a word.
         let Ok(host) = &TcpStream::connect((Ipv4Addr::LOCALHOST, target)) else { return };
-        {
+        let number = {
             let mut state = self.lock();
             if state.stopping {
                 return;
             }
             state.stats.connections += 1;
             state.open.extend([client.try_clone().unwrap(), host.try_clone().unwrap()]);
-        }
+            state.stats.connections
+        };
         for (from, to, direction) in [(client, host, Direction::Up), (host, client, Direction::Down)] {
             let (from, to) = (from.try_clone().unwrap(), to.try_clone().unwrap());
             let _ = to.set_nodelay(true);
@@ -184,18 +200,24 @@ impl Line {
             let delay = self.delay;
             std::thread::spawn(move || read(from, &send, delay));
             let line = Arc::clone(self);
-            std::thread::spawn(move || line.deliver(to, &receive, direction));
+            std::thread::spawn(move || line.deliver(to, &receive, direction, number));
         }
     }
 
     /// Writes each chunk when it is due. Later chunks travel meanwhile: the delay is one of distance,
     /// not of bandwidth.
-    fn deliver(&self, mut to: TcpStream, chunks: &Receiver<(Instant, Vec<u8>)>, direction: Direction) {
+    fn deliver(
+        &self,
+        mut to: TcpStream,
+        chunks: &Receiver<(Instant, Vec<u8>)>,
+        direction: Direction,
+        number: u64,
+    ) {
         while let Ok((due, chunk)) = chunks.recv() {
             std::thread::sleep(due.saturating_duration_since(Instant::now()));
             let mut chunk = VecDeque::from(chunk);
             while !chunk.is_empty() {
-                let Some((allowed, cut)) = self.allow(chunk.len(), direction) else { return };
+                let Some((allowed, cut)) = self.allow(chunk.len(), direction, number) else { return };
                 let bytes: Vec<u8> = chunk.drain(..allowed).collect();
                 if to.write_all(&bytes).is_err() {
                     return;
@@ -210,21 +232,28 @@ impl Line {
     }
 
     /// How much of `wanted` may be written now, counted already, and whether the line is cut behind
-    /// it. Blocks while it is stalled.
-    fn allow(&self, wanted: usize, direction: Direction) -> Option<(usize, bool)> {
+    /// it. Blocks while it is stalled, and once the connection of that number is dead.
+    fn allow(&self, wanted: usize, direction: Direction, number: u64) -> Option<(usize, bool)> {
         let mut state = self.lock();
         loop {
             if state.stopping {
                 return None;
             }
-            if !state.stalled && state.left(state.stall, direction) > 0 {
-                break;
+            if state.left(state.strand, direction) == 0 {
+                state.strand = None;
+                state.stranded = state.stats.connections;
             }
-            state.stalled = true;
+            if number > state.stranded {
+                if !state.stalled && state.left(state.stall, direction) > 0 {
+                    break;
+                }
+                state.stalled = true;
+            }
             state = self.changed.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
         let before_cut = state.left(state.cut, direction);
-        let allowed = before_cut.min(state.left(state.stall, direction)).min(wanted as u64);
+        let before_fault = before_cut.min(state.left(state.strand, direction));
+        let allowed = before_fault.min(state.left(state.stall, direction)).min(wanted as u64);
         match direction {
             Direction::Up => state.stats.up += allowed,
             Direction::Down => state.stats.down += allowed,

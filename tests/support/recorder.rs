@@ -1,12 +1,17 @@
 //! A host with a recorder in opencode's place, and all that kugetsu does with it but SSH.
 
 use super::local::{Local, Sh};
+use super::machine::Machine;
 use super::process::{self, until};
 use crc::{CRC_32_CKSUM, Crc};
 use flate2::{Compression, write::GzEncoder};
-use kugetsu::host::{self, Answer, AnswerError, Frame, Frames, HostEnv, Launch, Launched, Run, RunResult};
+use kugetsu::host::{
+    self, Answer, AnswerError, Frame, Frames, HostEnv, Launch, Launched, Run, RunResult, Sending, Status,
+    Statuses,
+};
 use kugetsu::transport::{Script, Transport as _};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::ops::ControlFlow;
@@ -19,9 +24,7 @@ use tempfile::TempDir;
 /// The session that the recorder knows.
 pub const SESSION: &str = "ses_recorded";
 /// The longest that a script may be silent.
-pub const PATIENCE: Duration = Duration::from_secs(60);
-/// What stands in the session file.
-const IMPORTED: &[u8] = b"{\"info\":{\"id\":\"ses_recorded\"},\"messages\":[]}";
+pub const PATIENCE: Duration = process::PATIENCE;
 const CKSUM: Crc<u32> = Crc::<u32>::new(&CRC_32_CKSUM);
 
 /// A host, gone with everything that runs on it when its last clone is dropped.
@@ -35,6 +38,8 @@ pub struct Recorder {
 }
 
 struct Root {
+    /// Part of its dispatches' ids: a test that ends its own run must not end another's.
+    tag: String,
     directory: TempDir,
     home: PathBuf,
 }
@@ -57,12 +62,33 @@ impl Recorder {
         fs::write(&program, include_bytes!("recorder.sh")).unwrap();
         fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
         let local = Local::new(sh, &home, &tools);
-        Self { local, env: HostEnv::default(), root: Arc::new(Root { directory: root, home }) }
+        Self { local, env: HostEnv::default(), root: Arc::new(Root { tag: tag(), directory: root, home }) }
+    }
+
+    /// With the opencode of a machine, and no recorder.
+    pub fn with_opencode(sh: Sh, machine: &Machine) -> Self {
+        let root = tempfile::tempdir().unwrap();
+        let tools = root.path().canonicalize().unwrap().join("tools");
+        fs::create_dir(&tools).unwrap();
+        let mut local = Local::new(sh, machine.home(), &tools);
+        let own = local.environment[OsStr::new("PATH")].clone();
+        local
+            .environment
+            .extend(machine.environment().iter().map(|(name, value)| (name.into(), value.into())));
+        let path = [OsStr::new(&format!("{}/bin", machine.home().display())), &own].join(OsStr::new(":"));
+        local.environment.insert("PATH".into(), path);
+        let home = machine.home().to_owned();
+        Self { local, env: HostEnv::default(), root: Arc::new(Root { tag: tag(), directory: root, home }) }
     }
 
     /// HOME there.
     pub fn home(&self) -> &Path {
         &self.local.home
+    }
+
+    /// A dispatch's id, which no other host has; `n` is below 1000.
+    pub fn id(&self, n: usize) -> String {
+        format!("20261120-103015-{}{n:03}", self.root.tag)
     }
 
     /// Has the recorder do `script` before it answers to `verb`.
@@ -82,28 +108,45 @@ impl Recorder {
             variant: String::new(),
             permission: "{}".to_owned(),
             gzip: true,
+            run_timeout: 0,
+            owner: "the home of this test".to_owned(),
         }
     }
 
-    /// Opens the dispatch and sends its parcel, as a trip does.
+    /// Opens the dispatch and sends its parcel, as a trip does, with an empty session.
     #[track_caller]
     pub fn send(&self, run: &Run, prompt: &[u8]) -> Launch {
-        self.ask(&host::open(&self.env, &run.id)).unwrap();
+        let session = format!("{{\"info\":{{\"id\":\"{}\"}},\"messages\":[]}}", run.session);
+        self.send_session(run, prompt, session.as_bytes())
+    }
+
+    /// As [`Recorder::send`], with this session.
+    #[track_caller]
+    pub fn send_session(&self, run: &Run, prompt: &[u8], session: &[u8]) -> Launch {
+        self.ask(&host::open(&self.env, &run.id, &run.owner)).unwrap();
         let runner = host::run(&self.env, run).text().as_bytes().to_vec();
         let mut parcel = [prompt, &runner].concat();
         if run.gzip {
             let mut packer = GzEncoder::new(&mut parcel, Compression::fast());
-            packer.write_all(IMPORTED).unwrap();
+            packer.write_all(session).unwrap();
             packer.finish().unwrap();
         } else {
-            parcel.extend_from_slice(IMPORTED);
+            parcel.extend_from_slice(session);
         }
         let mut file = tempfile::NamedTempFile::new_in(self.root.directory.path()).unwrap();
         file.write_all(&parcel).unwrap();
         let to = format!("{}/parcel", host::dispatch_directory(&run.id));
         self.local.clone().upload(file.path(), &to, &mut |_| {}).unwrap();
         let (sum, prompt_bytes, runner_bytes) = (cksum(&parcel), prompt.len(), runner.len());
-        Launch { sum, prompt_bytes, runner_bytes, messages: 3, parts: 4 }
+        Launch {
+            sum,
+            prompt_bytes,
+            runner_bytes,
+            messages: 3,
+            parts: 4,
+            sending: Sending::Full,
+            known: String::new(),
+        }
     }
 
     /// Launches what was sent.
@@ -134,6 +177,13 @@ impl Recorder {
         (events, frames.end().unwrap())
     }
 
+    /// How a dispatch stands.
+    #[track_caller]
+    pub fn status(&self, id: &str) -> Status {
+        let answer = self.ask(&host::status(&self.env, &[id])).unwrap();
+        Statuses::from_answer(&answer).unwrap().0.remove(0)
+    }
+
     /// The directory of a dispatch there.
     pub fn dispatch(&self, id: &str) -> PathBuf {
         self.home().join(host::dispatch_directory(id))
@@ -162,6 +212,16 @@ impl Recorder {
         fs::read(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()))
     }
 
+    /// The processes there that carry the mark of a dispatch.
+    pub fn marked(&self, id: &str) -> Vec<u32> {
+        let mark = format!("KUGETSU_DISPATCH={id}");
+        let carries = |pid: &u32| {
+            let environment = fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
+            environment.split(|b| *b == 0).any(|variable| variable == mark.as_bytes())
+        };
+        process::living_in(self.home()).into_iter().filter(carries).collect()
+    }
+
     /// How often the recorder ran for a dispatch.
     pub fn runs(&self, id: &str) -> usize {
         let path = self.home().join("oc/seen").join(id).join("times");
@@ -180,6 +240,17 @@ impl Drop for Root {
     fn drop(&mut self) {
         process::clear_out(&self.home);
     }
+}
+
+/// Five letters at random.
+fn tag() -> String {
+    use std::hash::{BuildHasher as _, RandomState};
+    let mut noise = RandomState::new().hash_one(0);
+    let mut letter = || {
+        noise /= 26;
+        char::from(b'a' + u8::try_from(noise % 26).unwrap())
+    };
+    (0..5).map(|_| letter()).collect()
 }
 
 /// As `cksum` prints it: the size is summed behind the bytes, low byte first, without leading zeros.

@@ -33,7 +33,9 @@ import)
 	file=${2%/session.json}
 	note "${file##*/}/import" <"$2"
 	before import
-	printf 'Imported session: ses_recorded\n'
+	IFS= read -r session <"$2"
+	session=${session#*\"id\":\"}
+	printf 'Imported session: %s\n' "${session%%\"*}"
 	;;
 -e)
 	before bun

@@ -18,7 +18,7 @@ impl Machine {
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/stand_in.js");
         let script = format!(
             "#!/bin/sh\nprogram='{}'\nstand_in() {{ BUN_BE_BUN=1 \"$program\" '{}' \"$@\"; }}\n\
-             [ \"$BUN_BE_BUN\" = 1 ] && exec \"$program\" \"$@\"\n{lines}\n\
+             [ \"$BUN_BE_BUN\" = 1 ] && [ ! -e \"$HOME/no-back${{KUGETSU_BACK:+-file}}\" ] && exec \"$program\" \"$@\"\n{lines}\n\
              BUN_BE_BUN=1 exec \"$program\" '{}' \"$@\"\n",
             bun.display(),
             source.display(),
@@ -31,6 +31,11 @@ impl Machine {
     pub fn asked(&self) -> Vec<String> {
         let journal = fs::read_to_string(self.home().join("asked")).unwrap_or_default();
         journal.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+    }
+
+    /// From now on no JavaScript makes a back-file: an export has to do.
+    pub fn refuse_back_files(&self) {
+        fs::write(self.home().join("no-back-file"), "").unwrap();
     }
 
     /// Lets runs of the stand-in go on that `[[hold NAME]]` in their prompt holds.

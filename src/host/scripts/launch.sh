@@ -1,9 +1,10 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
 # Imports the session and starts the runner, once. Header: id, session, program, directory, sum (of the parcel, as
-# cksum prints it), prompt_bytes, runner_bytes, packed (gzip or plain), rows (JavaScript), messages, parts, and
-# what prelude.sh needs.
+# cksum prints it), prompt_bytes, runner_bytes, packed (gzip or plain), messages, parts, sending (full, delta or
+# replace), known (of a delta, the checksum of the list that it goes by), and what the scripts before it need.
 
 here=$HOME/.kugetsu/dispatches/$id
+tell_life
 cd "$here" 2>/dev/null || fail gone "$here"
 
 report() {
@@ -24,6 +25,8 @@ until [ -e run/identity ] || words=$(claim "launch-$turn" "$(me)" 2>&1); do
 	turn=$((turn + 1))
 done
 [ -e run/identity ] && report before
+take_session
+words=$({ printf '%s\n' "$session" >session; } 2>&1) || fail room "$words"
 
 if [ ! -e session.json ] && [ ! -e ready ]; then
 	[ "$(cksum <parcel)" = "$sum" ] || fail parcel "$(cksum <parcel 2>&1)"
@@ -47,22 +50,27 @@ if [ ! -e ready ]; then
 	[ "$(pwd -P && echo x)" = "$directory
 x" ] || fail moved "$(pwd -P)"
 
+	if [ "$sending" = replace ] && [ ! -e cleared ]; then
+		[ "$(bun clear_js 2>"$here/rows.err" | tail -n 1)" = cleared ] || fail clear "$(last_words "$here/rows.err")"
+		words=$({ : >"$here/cleared"; } 2>&1) || fail room "$words"
+	fi
 	as_user "$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"
 	# Its exit status says nothing on some releases; the line and the rows do.
 	grep -q "Imported session: $session" "$here/import.out" ||
 		fail import "$(last_words "$here/import.out") $(last_words "$here/import.err")"
 	cd "$here" || fail gone "$here"
 
-	# opencode is a Bun program: asked so, it runs JavaScript in a tenth of its own start-up time.
 	counted=$(
-		KUGETSU_SESSION=$session KUGETSU_FILE=$here/session.json BUN_BE_BUN=1
-		export KUGETSU_SESSION KUGETSU_FILE BUN_BE_BUN
-		as_user "$program" -e "$rows" </dev/null 2>rows.err
+		KUGETSU_FILE=$here/session.json KUGETSU_SENDING=$sending KUGETSU_SUM=$known
+		KUGETSU_KNOWN=$HOME/.kugetsu/known/$session
+		export KUGETSU_FILE KUGETSU_SENDING KUGETSU_SUM KUGETSU_KNOWN
+		bun left_js 2>rows.err | tail -n 1
 	)
 	case $counted in
 	"missing 0") ;;
 	missing*) fail rows "$counted" ;;
 	*)
+		[ "$sending" != delta ] || fail rows "$(last_words rows.err)"
 		as_user "$program" db "SELECT (SELECT count(*) FROM message WHERE session_id = '$session') AS m,
 			(SELECT count(*) FROM part WHERE session_id = '$session') AS p" --format json </dev/null >rows.out 2>rows.err
 		there_m=$(sed -n 's/.*"m": *\([0-9][0-9]*\).*/\1/p' rows.out)

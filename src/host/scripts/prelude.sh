@@ -25,8 +25,28 @@ as_user() (
 	exec "$@"
 )
 
+# Whoever waits for this hears that it lives: what it does may take long, and says nothing. Ends with the first fact.
+tell_life() {
+	(
+		nap=
+		trap '[ -z "$nap" ] || kill "$nap"; exit' TERM
+		while kill -0 $$ && echo beat; do
+			sleep 5 >/dev/null &
+			nap=$!
+			wait "$nap"
+		done
+	) 2>/dev/null </dev/null &
+	life=$!
+}
+life=
+
 # One fact a line, the value in hexadecimal: whatever it holds, it cannot end the line.
 say() {
+	if [ -n "$life" ]; then
+		kill "$life"
+		wait "$life"
+		life=
+	fi 2>/dev/null
 	printf '%s ' "$1"
 	printf '%s' "$2" | od -An -v -tx1 | tr -d ' \n'
 	echo
@@ -59,7 +79,8 @@ began() {
 		[ "$1" = Z ] || printf '%s' "${20}"
 	else
 		# In one locale and zone, so that every login reads the same.
-		LC_ALL=C TZ=UTC ps -o lstart= -p "$1" 2>/dev/null | tr -s ' ' '_'
+		LC_ALL=C TZ=UTC ps -o stat= -o lstart= -p "$1" 2>/dev/null |
+			sed -n '/^ *Z/!{ s/^ *[^ ]* *//; p; }' | tr -s ' ' '_'
 	fi
 }
 

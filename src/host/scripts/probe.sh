@@ -161,4 +161,4 @@ sums() {
 say fingerprint "$(fingerprint 2>/dev/null | cksum)"
 
 # Last, so that its age is half a round trip.
-say clock "$(date +%s%N 2>/dev/null)"
+say clock "$(date '+%s %N' 2>/dev/null)"

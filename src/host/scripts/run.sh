@@ -1,13 +1,19 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
 # The runner: has the work done, once, and leaves the result. Header: id, session, program, directory, agent, model,
-# variant, permission, packed, and what prelude.sh needs. Nobody listens to it; all it says is in files.
+# variant, permission, packed, run_timeout (seconds, or 0), and what the scripts before it need. Nobody listens to it; all
+# it says is in files.
 
 trap '' HUP
 here=$HOME/.kugetsu/dispatches/$id
 # By its full path: a dispatch that is being removed has another name, and is not run.
 claim "$here/run" "$(me)" || exit 1
+# Whose launch died before this may come so late that another dispatch has the session by now.
+has_session || {
+	rm -rf "$here/run"
+	exit 1
+}
 cd "$here" || exit 1
-
+helpers=$exports
 # Behind those of the host's entry, which do not replace them.
 exports="$exports KUGETSU_DISPATCH OPENCODE_PERMISSION"
 # shellcheck disable=SC2034 # by their names
@@ -18,35 +24,53 @@ set -- run --session "$session" --dir "$directory" --format json
 [ -n "$model" ] && set -- "$@" --model "$model"
 [ -n "$variant" ] && set -- "$@" --variant "$variant"
 
-date +%s >run/started
+watchdog=
+if [ "$run_timeout" -gt 0 ]; then
+	# A process of its own: the run is ended even where this shell was killed.
+	(
+		trap 'kill "$!" 2>/dev/null; exit' TERM
+		sleep "$run_timeout" &
+		wait "$!"
+		if [ ! -e run/ended ]; then
+			: >run/timeout
+			end_marked "$id"
+		fi
+	) </dev/null >/dev/null 2>&1 &
+	watchdog=$!
+fi
+
+# As the user, and where environments cannot be read, with word of who it is: what the run started is found below it.
+as_run() (
+	if [ ! -r /proc/self/environ ]; then
+		own=$(exec sh -c 'echo "$PPID"')
+		echo "$(boot) $own $(began "$own")" >"$here/run/opencode"
+	fi
+	become_user
+	exec "$@"
+)
+
+started=$(date +%s)
+echo "$started" >run/started
 status=127
-if cd -P -- "$directory" 2>stderr; then
-	as_user "$program" "$@" <"$here/prompt" >"$here/events" 2>"$here/stderr"
+# A cancelling that finds nothing to end yet leaves word.
+if [ ! -e cancel ] && cd -P -- "$directory" 2>stderr; then
+	as_run "$program" "$@" <"$here/prompt" >"$here/events" 2>"$here/stderr"
 	status=$?
 fi
 cd "$here" || exit 1
-date +%s >run/ended
+ended_by='done'
+[ -e run/timeout ] && ended_by=timeout
+[ -e cancel ] && ended_by=cancelled
+ended=$(date +%s)
+echo "$ended" >run/ended
+if [ -n "$watchdog" ]; then
+	kill "$watchdog"
+	wait "$watchdog"
+fi 2>/dev/null
+# What a run that came to its end left at work may stay; of one that was cut, opencode itself may still be among it.
+[ "$ended_by$status" = done0 ] || end_marked "$id"
 
-as_user "$program" export "$session" </dev/null >back.part 2>export.err
-exported=$?
-if [ "$packed" = gzip ]; then
-	gzip -3 <back.part >back.gz.part 2>>export.err && mv back.gz.part back || exported=1
-	rm -f back.part
-else
-	mv back.part back || exported=1
-fi
-words=$(last_words stderr)
-[ "$exported" = 0 ] || words="$words $(last_words export.err)"
-
-# This file is the end of the run. It is whole if its last line is there.
-{
-	echo "format 1"
-	echo "status $status"
-	echo "exported $exported"
-	echo "packed $packed"
-	echo "sum $(cksum <back 2>/dev/null)"
-	echo "started $(cat run/started)"
-	echo "ended $(cat run/ended)"
-	say words "$words"
-	echo end
-} >result.part && mv result.part result
+# What follows is not the run: no cancelling ends it.
+exports=$helpers
+make_back back "$(why)"
+write_result result back

@@ -1,6 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
-# Shows the events of a run from a byte offset on, until the result is there. Header: id, offset, and what
-# prelude.sh needs. Frames: `events N` and N bytes; `beat`; `result`, `dead` or `gone` as the last.
+# Shows the events of a run from a byte offset on, until the result is there. Header: id, offset, and what the scripts
+# before it need. Frames: `events N` and N bytes; `beat`; `result`, `dead` or `gone` as the last.
 
 here=$HOME/.kugetsu/dispatches/$id
 cd "$here" 2>/dev/null || {
@@ -10,22 +10,19 @@ cd "$here" 2>/dev/null || {
 # Bytes of one frame at most.
 most=4194304
 
-has_ended() {
-	[ -e result ] && [ "$(tail -n 1 result 2>/dev/null)" = end ]
-}
-
 ticks=0
 last_ticks=0
 while :; do
 	# The end is looked for before the size is taken: what was written before the end is then shown.
 	ended=
-	if has_ended; then
+	if is_whole result; then
 		ended=result
 	elif [ ! -e run/identity ]; then
 		ended=gone
-	elif [ $((ticks % 10)) = 0 ] && ! lives run/identity; then
+	elif [ $((ticks % 10)) = 0 ] && ! lives run/identity && [ -z "$(marked "$id")" ]; then
+		# Nothing of the run is left; a runner that is gone does not matter to an opencode that works on.
 		ended=dead
-		has_ended && ended=result
+		is_whole result && ended=result
 	fi
 	size=$offset
 	[ -e events ] && size=$(wc -c <events)

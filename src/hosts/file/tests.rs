@@ -20,7 +20,7 @@ fn both_forms_of_an_entry() {
             "model": "openrouter/a/b", "variant": "high", "directory": "~/my projects", "opencode": "/opt/opencode",
             "env": { "LANG": "C.UTF-8", "_X1": "" },
             "permission": { "edit": "allow", "bash": { "git *": "allow", "*": "deny" } },
-            "os": "linux",
+            "os": "linux", "run_timeout": "1h 30m",
           },
         }"#,
     )
@@ -53,6 +53,7 @@ fn both_forms_of_an_entry() {
                 .as_object()
                 .unwrap()
                 .clone(),
+            run_timeout: Some(std::time::Duration::from_secs(5400)),
             source,
         }
     );
@@ -174,6 +175,9 @@ fn errors_of_a_field_name_it_and_say_where_and_what_to_do() {
         ("env", "\"A=1\"", 7, "expected an object, found a string"),
         ("permission", "\"allow\"", 14, "expected an object, found a string"),
         ("os", "\"windows\"", 6, "Windows is not supported as a host; install sshd inside WSL"),
+        ("run_timeout", "\"soon\"", 15, "is not a time; write it as \"90s\" or \"1h 30m\""),
+        ("run_timeout", "\"0s\"", 15, "is not a time"),
+        ("run_timeout", "3600", 15, "expected a string, found a number"),
         ("os", "\"plan9\"", 6, "is not known; write \"linux\" or \"macos\""),
     ] {
         let other = if field == "host" { "" } else { "\"host\": \"h\"," };

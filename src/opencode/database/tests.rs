@@ -73,6 +73,31 @@ fn a_session_is_read_on_all_three_releases() {
 }
 
 #[test]
+fn the_last_user_message_says_agent_and_model_and_then_the_row() {
+    let (_dir, path) = sample(NEW);
+    let row = Database::open(&path).unwrap().session("ses_1").unwrap().unwrap();
+    let stored =
+        |model: &str| SessionRow { agent: Some("own".into()), model: Some(model.into()), ..row.clone() };
+    let model = |text: &str, variant: Option<&str>| {
+        Some(Model { variant: variant.map(str::to_owned), ..text.parse().unwrap() })
+    };
+    let json = r#"{"id":"m/1","providerID":"fake","variant":"default"}"#;
+    let said = Setting { agent: Some("plan".into()), model: model("fake/m2", Some("high")) };
+    assert_eq!((row.setting(), stored(json).setting()), (said.clone(), said));
+
+    let unsaid = |model: &str| SessionRow { last_user: None, ..stored(model) }.setting();
+    let own = |model| Setting { agent: Some("own".into()), model };
+    assert_eq!(unsaid(json), own(model("fake/m/1", None)));
+    assert_eq!(
+        unsaid(r#"{"id":"m1","providerID":"fake","variant":"low","x":1}"#),
+        own(model("fake/m1", Some("low")))
+    );
+    for odd in ["", "null", "{", r#"{"id":"m1"}"#, r#"["m1"]"#] {
+        assert_eq!(unsaid(odd), own(None), "{odd}");
+    }
+}
+
+#[test]
 fn all_sessions_are_read_at_once() {
     for schema in [OLD, MID, NEW] {
         let (_dir, path) = sample(schema);

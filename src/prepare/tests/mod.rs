@@ -1,7 +1,14 @@
 //! What holds for every session that leaves, and for every one that comes home.
 
+mod bundles;
+mod clocks;
 mod home;
+mod jumps;
 mod leaving;
+mod paths;
+mod travels;
+mod work;
+mod world;
 
 use super::{Spec, Undo, prepare};
 use crate::session::arbitrary::BEGIN_MS;
@@ -20,14 +27,18 @@ fn spec(call: Option<&str>) -> Spec {
         host: "pi".into(),
         now_ms: NOW_MS,
         handoff_call: call.map(str::to_owned),
+        clock: None,
+        paths: None,
+        todos: None,
+        subset: None,
     }
 }
 
 fn prepared(json: &str, spec: &Spec) -> (Scan, String, Undo) {
     let scan = scan(json.as_bytes()).unwrap();
     let mut out = Vec::new();
-    let undo = prepare(json.as_bytes(), &mut out, &scan, spec).unwrap();
-    (scan, String::from_utf8(out).unwrap(), undo)
+    let prepared = prepare(json.as_bytes(), &mut out, &scan, spec).unwrap();
+    (scan, String::from_utf8(out).unwrap(), prepared.undo)
 }
 
 fn value(json: &str) -> Value {

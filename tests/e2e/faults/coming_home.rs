@@ -11,10 +11,15 @@ use std::io::{Read as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
-fn unpack(bytes: &[u8]) -> Value {
+/// A back-file's first section: its header, and the session.
+fn unpack(bytes: &[u8]) -> (Value, Value) {
     let mut text = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut text).unwrap();
-    serde_json::from_slice(&text).unwrap()
+    let mut lines = text.splitn(2, |byte| *byte == b'\n');
+    let header: Value = serde_json::from_slice(lines.next().unwrap()).unwrap();
+    let bytes = usize::try_from(header["bytes"].as_u64().unwrap()).unwrap();
+    let session = serde_json::from_slice(&lines.next().unwrap()[..bytes]).unwrap();
+    (header, session)
 }
 
 fn pack(bytes: &[u8]) -> Vec<u8> {
@@ -23,8 +28,10 @@ fn pack(bytes: &[u8]) -> Vec<u8> {
     packer.finish().unwrap()
 }
 
-fn pack_json(value: &Value) -> Vec<u8> {
-    pack(value.to_string().as_bytes())
+fn pack_json(header: &Value, session: &Value) -> Vec<u8> {
+    let (mut header, session) = (header.clone(), session.to_string());
+    header["bytes"] = json!(session.len());
+    pack(format!("{header}\n{session}\n").as_bytes())
 }
 
 fn copy(from: &Path, to: &Path) {
@@ -88,7 +95,7 @@ impl Ended {
         ]);
         self.scene.is_intact();
         assert!(self.there.join("back").exists() && self.there.join("result").exists(), "lost on the host");
-        assert!(self.here.join("dispatch.json").exists() && self.here.join("parcel").exists());
+        assert!(self.here.join("dispatch.json").exists() && self.here.join("export.json").exists());
         assert_eq!(self.scene.host().machine.asked().len(), 1);
     }
 }
@@ -97,38 +104,31 @@ impl Ended {
 fn a_back_file_that_is_not_whole_or_of_something_else_is_refused() {
     let ended = Ended::new();
     let back = ended.back();
-    let session = unpack(&back);
-    let text = session.to_string();
-
-    ended.send_back(&back[..back.len() / 2]);
-    ended.is_refused("fetch", &["not whole", "cannot be unpacked"]);
-    ended.send_back(b"");
-    ended.is_refused("fetch", &["not whole"]);
-    ended.send_back(b"\x1b[2Jthis is no archive");
-    ended.is_refused("fetch", &["not whole", "cannot be unpacked"]);
-    ended.send_back(&pack(&text.as_bytes()[..text.len() / 2]));
-    ended.is_refused("verify", &["cannot be used", "kept in", "back.json"]);
-    ended.send_back(&pack(b""));
-    ended.is_refused("verify", &["cannot be used"]);
-    // Its sum is not the announced one.
-    ended.send_back(&back);
-    let mut other = back.clone();
-    *other.last_mut().unwrap() ^= 1;
-    fs::write(ended.there.join("back"), other).unwrap();
-    ended.is_refused("fetch", &["not whole", "checksum"]);
-
+    let (header, session) = unpack(&back);
+    let text = format!("{header}\n{session}\n");
+    for not_whole in [&text.as_bytes()[..text.len() / 2], b"", b"\x1b[2Jthis is no bundle", b"[[[[[[[["] {
+        ended.send_back(&pack(not_whole));
+        ended.is_refused("verify", &["cannot be used", "kept in", "back.json"]);
+    }
     let mut other = session.clone();
     other["info"]["id"] = json!("ses_e074fcad6fffAnother0000000");
-    ended.send_back(&pack_json(&other));
+    let mut of_another = header.clone();
+    of_another["session"] = other["info"]["id"].clone();
+    ended.send_back(&pack_json(&of_another, &other));
     ended.is_refused("verify", &["Another0000000 came back", "was expected"]);
-    let mut shorter = session.clone();
-    let gone = shorter["messages"].as_array_mut().unwrap().remove(0);
-    ended.send_back(&pack_json(&shorter));
-    ended.is_refused("verify", &["did not come back", gone["info"]["id"].as_str().unwrap()]);
-    let mut turned = session.clone();
-    turned["messages"].as_array_mut().unwrap().swap(0, 1);
-    ended.send_back(&pack_json(&turned));
-    ended.is_refused("verify", &["order"]);
+    let mut less = header.clone();
+    less["known"]["messages"] = json!(header["known"]["messages"].as_u64().unwrap() - 1);
+    ended.send_back(&pack_json(&less, &session));
+    ended.is_refused("verify", &["1 message"]);
+    let mut altered = header.clone();
+    altered["known"]["digest"] = json!("0".repeat(64));
+    ended.send_back(&pack_json(&altered, &session));
+    ended.is_refused("verify", &["cannot be used"]);
+    let mut doubled = session.clone();
+    let first = doubled["messages"][0].clone();
+    doubled["messages"].as_array_mut().unwrap().push(first);
+    ended.send_back(&pack_json(&header, &doubled));
+    ended.is_refused("verify", &["cannot be used"]);
 
     ended.send_back(&back);
     assert_eq!(ended.scene.wait(&ended.dispatch)["reply"], "the answer");
@@ -138,12 +138,12 @@ fn a_back_file_that_is_not_whole_or_of_something_else_is_refused() {
 #[test]
 fn what_a_host_writes_reaches_the_terminal_without_its_control_characters() {
     let ended = Ended::new();
-    let mut session = unpack(&ended.back());
+    let (header, mut session) = unpack(&ended.back());
     let hostile = "\u{1b}[2J\u{1b}]0;owned\u{7}\u{202e}x\r\u{8}";
     session["info"]["title"] = json!(hostile);
     let last = session["messages"].as_array_mut().unwrap().last_mut().unwrap();
     last["parts"][1]["text"] = json!(format!("an {hostile}answer"));
-    ended.send_back(&pack_json(&session));
+    ended.send_back(&pack_json(&header, &session));
     fs::write(
         ended.there.join("events"),
         fs::read_to_string(ended.kept.join("there/events")).unwrap().replace("the answer", "\\u001b[2Jx"),
@@ -162,16 +162,19 @@ fn a_session_that_went_on_here_meanwhile_is_not_mixed_up() {
     let machine = &ended.scene.home.machine;
     machine.insert_unfinished_turn(&ended.scene.project, &ended.scene.session);
     let rows = ended.scene.rows();
-    let fault = ended.scene.fault(&["wait", &ended.dispatch]);
-    fault.is(4, "refused", "verify").says(&["went on here", "pi", "kept in"]);
+    let fault = ended.scene.fault_once(&["wait", &ended.dispatch]);
+    fault.is(4, "refused", "verify").says(&["went on here", "pi", "what came back is the session ses_"]);
     assert_eq!(ended.scene.rows(), rows);
-    assert!(ended.there.join("back").exists());
+    assert!(!ended.there.exists());
 }
 
 #[test]
 fn an_import_at_home_that_fails_can_be_taken_up_again() {
     let ended = Ended::new();
     let machine = &ended.scene.home.machine;
+    // A database that is not understood: opencode itself imports what came.
+    let unknown = "CREATE TRIGGER unknown AFTER INSERT ON part BEGIN SELECT 1; END";
+    machine.database().execute_batch(unknown).unwrap();
     for (how, words) in [
         ("echo 'database is locked' >&2; exit 1", "database is locked"),
         ("echo \"Imported session: $WANTED\"; exit 0", "not in the database"),

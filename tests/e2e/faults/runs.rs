@@ -84,11 +84,12 @@ fn a_run_that_did_nothing_is_not_done() {
 fn an_export_there_that_fails_keeps_the_session_there() {
     let scene = Scene::new();
     let broken = "if [ \"$1\" = export ]; then echo 'disk \u{1b}[1mfull' >&2; exit 1; fi";
-    scene.host().machine.stand_in_with(broken);
+    scene.host().machine.stand_in_with(&format!("[ \"$BUN_BE_BUN\" = 1 ] && exit 1; {broken}"));
+    scene.host().machine.refuse_back_files();
     let fault = scene.fault_once(&scene.remote(&["[[say x]]", "--round-trip"]));
-    fault.is(1, "failed", "fetch").says(&["pi", "could not export", "disk full", "stays on the host"]);
+    fault.is(1, "failed", "fetch").says(&["pi", "could not be written", "disk full", "kugetsu wait"]);
     scene.is_intact();
     let fault = scene.fault(&scene.remote(&["again"]));
-    fault.is(4, "refused", "lock").says(&["kugetsu wait"]);
+    fault.is(4, "refused", "lock").says(&["kugetsu fetch"]);
     assert_eq!(scene.host().machine.asked().len(), 1);
 }

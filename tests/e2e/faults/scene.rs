@@ -10,22 +10,22 @@ use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-pub(super) const KUGETSU: &str = env!("CARGO_BIN_EXE_kugetsu");
+pub(crate) const KUGETSU: &str = env!("CARGO_BIN_EXE_kugetsu");
 const SOON: Duration = Duration::from_secs(20);
 
 /// A home whose opencode is the stand-in, with one session of two messages.
-pub(super) struct Scene {
-    pub(super) home: Home,
-    pub(super) host: Option<Host>,
-    pub(super) session: String,
-    pub(super) project: PathBuf,
-    pub(super) model: Model,
+pub(crate) struct Scene {
+    pub(crate) home: Home,
+    pub(crate) host: Option<Host>,
+    pub(crate) session: String,
+    pub(crate) project: PathBuf,
+    pub(crate) model: Model,
     rows: Vec<String>,
 }
 
 impl Scene {
     /// A home that knows no host.
-    pub(super) fn alone() -> Self {
+    pub(crate) fn alone() -> Self {
         let model = Model::start();
         let mut home = Home::start(KUGETSU, Release::New, &model);
         home.machine.stand_in();
@@ -40,12 +40,12 @@ impl Scene {
     }
 
     /// With a host "pi", whose opencode is the stand-in.
-    pub(super) fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::with(json!({}))
     }
 
     /// As [`Scene::new`], with further fields in the host's entry.
-    pub(super) fn with(further: Value) -> Self {
+    pub(crate) fn with(further: Value) -> Self {
         let mut scene = Self::alone();
         let host = Host::start("pi", Release::New, &scene.model);
         host.machine.stand_in();
@@ -54,23 +54,36 @@ impl Scene {
         scene
     }
 
-    pub(super) fn host(&self) -> &Host {
+    /// What of trips is on the host, but for what is remembered there of sessions.
+    pub(crate) fn left_there(&self) -> Vec<String> {
+        let mut left = files(&self.host().machine.home().join(".kugetsu"));
+        left.retain(|file| !file.starts_with("known/") && !file.starts_with("sessions/"));
+        left
+    }
+
+    /// Goes on with another session, of two messages as well.
+    pub(crate) fn another(&mut self) {
+        self.session = self.home.machine.insert_big_session(&self.project, 2, 6_000);
+        self.rows = self.rows();
+    }
+
+    pub(crate) fn host(&self) -> &Host {
         self.host.as_ref().unwrap()
     }
 
     /// `remote pi SESSION` and `args`.
-    pub(super) fn remote<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
+    pub(crate) fn remote<'a>(&'a self, args: &[&'a str]) -> Vec<&'a str> {
         [&["remote", "pi", self.session.as_str()][..], args].concat()
     }
 
     /// Runs `kugetsu ARGS`, which has to fail, twice: for a person, and for a script.
     #[track_caller]
-    pub(super) fn fault(&self, args: &[&str]) -> Fault {
+    pub(crate) fn fault(&self, args: &[&str]) -> Fault {
         self.fault_reading(b"", args)
     }
 
     #[track_caller]
-    pub(super) fn fault_reading(&self, stdin: &[u8], args: &[&str]) -> Fault {
+    pub(crate) fn fault_reading(&self, stdin: &[u8], args: &[&str]) -> Fault {
         let person = self.home.kugetsu_reading(stdin, args);
         let script = self.home.kugetsu_reading(stdin, &[&["--json"], args].concat());
         assert_eq!(person.stdout, "", "only the answer belongs on stdout\n{}", person.stderr);
@@ -79,23 +92,23 @@ impl Scene {
 
     /// As [`Scene::fault`], once, for what changes something.
     #[track_caller]
-    pub(super) fn fault_once(&self, args: &[&str]) -> Fault {
+    pub(crate) fn fault_once(&self, args: &[&str]) -> Fault {
         let script = self.home.kugetsu(&[&["--json"], args].concat());
         Fault::read(&script, &script)
     }
 
     /// All rows of the session at home, the session's own first.
-    pub(super) fn rows(&self) -> Vec<String> {
+    pub(crate) fn rows(&self) -> Vec<String> {
         rows(&self.home.machine.database(), &self.session)
     }
 
     /// Nothing was lost at home, and nothing was left behind anywhere.
     #[track_caller]
-    pub(super) fn is_unscathed(&self) {
+    pub(crate) fn is_unscathed(&self) {
         self.is_intact();
         assert_eq!(files(&self.home.state().join("dispatches")), Vec::<String>::new());
         if let Some(host) = &self.host {
-            assert_eq!(files(&host.machine.home().join(".kugetsu")), Vec::<String>::new());
+            assert_eq!(self.left_there(), Vec::<String>::new());
             assert_eq!(host.machine.asked(), Vec::<String>::new());
         }
         self.is_quiet();
@@ -103,13 +116,13 @@ impl Scene {
 
     /// The session at home has the rows that it had.
     #[track_caller]
-    pub(super) fn is_intact(&self) {
+    pub(crate) fn is_intact(&self) {
         assert_eq!(self.rows(), self.rows, "the session at home changed");
     }
 
     /// No process is left, and no temporary file.
     #[track_caller]
-    pub(super) fn is_quiet(&self) {
+    pub(crate) fn is_quiet(&self) {
         let machines = [Some(&self.home.machine), self.host.as_ref().map(|host| &host.machine)];
         for machine in machines.into_iter().flatten() {
             until(SOON, || match machine.processes().as_slice() {
@@ -122,7 +135,7 @@ impl Scene {
 
     /// The session came home with what was done, once.
     #[track_caller]
-    pub(super) fn is_home_with(&self, new_messages: usize) {
+    pub(crate) fn is_home_with(&self, new_messages: usize) {
         let rows = self.rows();
         let before = &self.rows[1..];
         assert!(before.iter().all(|row| rows.contains(row)), "a message of before is missing or changed");
@@ -147,7 +160,7 @@ fn rows(database: &rusqlite::Connection, session: &str) -> Vec<String> {
 }
 
 /// The files below a directory, which need not exist; relative, sorted.
-pub(super) fn files(root: &Path) -> Vec<String> {
+pub(crate) fn files(root: &Path) -> Vec<String> {
     fn walk(root: &Path, at: &Path, into: &mut Vec<String>) {
         for entry in std::fs::read_dir(at).into_iter().flatten() {
             let path = entry.unwrap().path();
@@ -160,6 +173,8 @@ pub(super) fn files(root: &Path) -> Vec<String> {
     }
     let mut found = Vec::new();
     walk(root, root, &mut found);
+    // Who had a session last, and what home has of it, is kept on purpose.
+    found.retain(|path| !path.starts_with("claims/") && !path.starts_with("known/"));
     found.sort();
     found
 }
@@ -174,17 +189,17 @@ fn describe(pids: &[u32]) -> String {
 
 /// A failure as a person and a script got to read it.
 #[derive(Debug)]
-pub(super) struct Fault {
+pub(crate) struct Fault {
     code: i32,
-    pub(super) stderr: String,
+    pub(crate) stderr: String,
     /// What the person read, in one line.
     told: String,
-    pub(super) error: Value,
+    pub(crate) error: Value,
 }
 
 impl Fault {
     #[track_caller]
-    pub(super) fn read(person: &Finished, script: &Finished) -> Self {
+    pub(crate) fn read(person: &Finished, script: &Finished) -> Self {
         harmless(&person.stderr);
         harmless(&script.stderr);
         let document = script.json();
@@ -206,7 +221,7 @@ impl Fault {
 
     /// Its exit status, kind and step.
     #[track_caller]
-    pub(super) fn is(self, code: i32, kind: &str, step: &str) -> Self {
+    pub(crate) fn is(self, code: i32, kind: &str, step: &str) -> Self {
         let found = (self.code, self.error["kind"].as_str().unwrap(), self.error["step"].as_str().unwrap());
         assert_eq!(found, (code, kind, step), "{}", self.stderr);
         self
@@ -214,7 +229,7 @@ impl Fault {
 
     /// What the person and the script are both told.
     #[track_caller]
-    pub(super) fn says(self, words: &[&str]) -> Self {
+    pub(crate) fn says(self, words: &[&str]) -> Self {
         let document = format!("{} {}", self.error["message"], self.error["hint"]).replace("\\\"", "\"");
         for word in words {
             assert!(self.told.contains(word), "{word:?} is not in what a person reads:\n{}", self.stderr);
@@ -224,7 +239,7 @@ impl Fault {
     }
 
     #[track_caller]
-    pub(super) fn may_be_retried(self, retryable: bool) -> Self {
+    pub(crate) fn may_be_retried(self, retryable: bool) -> Self {
         assert_eq!(self.error["retryable"], retryable, "{}", self.stderr);
         self
     }
@@ -232,6 +247,6 @@ impl Fault {
 
 /// No control character but the line feed.
 #[track_caller]
-pub(super) fn harmless(text: &str) {
+pub(crate) fn harmless(text: &str) {
     assert!(!text.chars().any(|c| c.is_control() && c != '\n'), "{text:?}");
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 impl Scene {
     /// A trip that has left with `prompt`: its dispatch.
     #[track_caller]
-    pub(super) fn launch(&self, prompt: &str) -> String {
+    pub(crate) fn launch(&self, prompt: &str) -> String {
         let away = self.home.kugetsu(&self.remote(&[prompt, "--json"])).expect_success().json();
         assert_eq!(away["holder"], "pi");
         away["dispatch"].as_str().unwrap().to_owned()
@@ -15,16 +15,16 @@ impl Scene {
 
     /// `wait`, which brings the session home; what it told a script.
     #[track_caller]
-    pub(super) fn wait(&self, what: &str) -> Value {
+    pub(crate) fn wait(&self, what: &str) -> Value {
         self.home.kugetsu(&["wait", what, "--json"]).expect_success().json()
     }
 
     /// Home after one run of two new messages, everything cleaned up on the host.
     #[track_caller]
-    pub(super) fn is_home(&self) {
+    pub(crate) fn is_home(&self) {
         self.is_home_with(2);
         assert_eq!(self.host().machine.asked().len(), 1, "the model was asked more or less than once");
-        assert_eq!(files(&self.host().machine.home().join(".kugetsu")), Vec::<String>::new());
+        assert_eq!(self.left_there(), Vec::<String>::new());
         self.is_quiet();
     }
 }
@@ -54,7 +54,14 @@ fn a_session_that_is_away_is_refused_until_it_is_home() {
     let scene = Scene::new();
     let dispatch = scene.launch("[[hold there]]");
     let fault = scene.fault(&scene.remote(&["me too"]));
-    fault.is(4, "refused", "lock").says(&[&scene.session, "is on pi", &format!("kugetsu wait {dispatch}")]);
+    let again = format!("kugetsu wait {}", scene.session);
+    fault.is(4, "refused", "lock").says(&[
+        &scene.session,
+        "is on pi since",
+        "goes on",
+        &again,
+        "kugetsu cancel",
+    ]);
 
     let fault = scene.fault(&["wait", &dispatch, "--timeout", "2s"]);
     let again = format!("kugetsu wait {dispatch}");
@@ -76,8 +83,10 @@ fn a_session_that_is_away_is_refused_until_it_is_home() {
         assert_eq!(scene.wait(&dispatch)["state"], "home");
     }
     assert_eq!(scene.rows(), rows, "the second wait imported something");
-    let kept = files(&scene.home.state().join("dispatches"));
-    assert_eq!(kept, [format!("{dispatch}/dispatch.json")], "only the record is kept");
+    let mut kept = files(&scene.home.state().join("dispatches"));
+    kept.retain(|file| !file.ends_with("/before"));
+    let light = ["dispatch.json", "events", "message", "stderr"].map(|file| format!("{dispatch}/{file}"));
+    assert_eq!(kept, light, "what was sent and what came back is not kept");
 }
 
 #[test]
@@ -103,11 +112,12 @@ fn a_runner_that_was_killed_is_reported_as_lost() {
     crate::support::process::clear_out(there.home());
     let fault = scene.fault(&["wait", &dispatch]);
     let where_ = format!("~/.kugetsu/dispatches/{dispatch}");
-    fault.is(1, "failed", "wait").says(&["the run on pi is gone without a result", &where_]);
+    let fetch = format!("kugetsu fetch {dispatch}");
+    fault.is(1, "failed", "wait").says(&["the run on pi is gone without a result", &where_, &fetch]);
     scene.is_intact();
     assert!(there.home().join(".kugetsu/dispatches").join(&dispatch).join("events").exists());
     let fault = scene.fault(&scene.remote(&["again"]));
-    fault.is(4, "refused", "lock").says(&["is on pi", "lost"]);
+    fault.is(4, "refused", "lock").says(&["is on pi", "lost", "kugetsu fetch"]);
     assert_eq!(there.asked().len(), 1);
 }
 

@@ -85,6 +85,8 @@ impl Kept {
             setting: Setting::default(),
             auto: false,
             bare: false,
+            keep_paths: false,
+            run_timeout: 0,
         };
         let record = Record {
             version: VERSION,
@@ -96,11 +98,15 @@ impl Kept {
             mode: Mode::OneWay,
             created_ms: 1,
             launched_ms: None,
+            arrived_ms: None,
+            apart: None,
             ended_ms: None,
             plan,
             sent: None,
             state,
-            doing: None,
+            doing: [].into(),
+            there: false,
+            let_go: false,
             result: None,
             outcome: None,
             trouble: None,
@@ -159,7 +165,7 @@ fn copy(from: &Path, to: &Path) {
     }
 }
 
-fn walk(root: &Path, at: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
+pub(super) fn walk(root: &Path, at: &Path, files: &mut BTreeMap<String, Vec<u8>>) {
     for entry in fs::read_dir(at).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {

@@ -1,6 +1,7 @@
 //! Issue sessions on this machine.
 #![allow(clippy::disallowed_methods, reason = "tests write what they like into homes of their own")]
 
+mod disks;
 mod init;
 mod kept;
 mod listing;
@@ -8,6 +9,7 @@ mod naming;
 mod permit;
 mod reference;
 mod runs;
+mod said;
 mod shells;
 mod tidying;
 mod told;

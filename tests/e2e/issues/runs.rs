@@ -330,3 +330,75 @@ fn twenty_at_once_lose_nothing_and_run_once() {
     assert_eq!(codes.iter().filter(|code| **code == 4).count(), 19, "{codes:?}");
     assert_eq!(world.home.machine.asked().len(), asked + 1);
 }
+
+#[test]
+fn what_cannot_be_run_is_refused_before_anything_is_made() {
+    let world = World::quick();
+    world.kugetsu(&["start", "github.com/shoko/kugetsu#1", "hello"]).expect_success();
+    let before = world.kugetsu(&["list", "--json"]).expect_success().json();
+    let sessions = || -> i64 {
+        let count = "SELECT count(*) FROM session";
+        world.home.machine.database().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let count = sessions();
+    let unknown = world.kugetsu(&["start", ISSUE, "hello", "--agent", "nobody"]).expect_code(4);
+    assert!(
+        unknown.stderr.contains("no agent nobody") && unknown.stderr.contains("--agent build"),
+        "{}",
+        unknown.stderr
+    );
+    let variant = world.kugetsu(&["start", ISSUE, "hello", "--variant", "high"]).expect_code(2);
+    assert!(variant.stderr.contains("--model PROVIDER/MODEL"), "{}", variant.stderr);
+    world.kugetsu(&["start", ISSUE, " "]).expect_code(2);
+    world.kugetsu(&["start", ISSUE, "hello", "--dir", "nowhere"]).expect_code(4);
+    assert_eq!((world.kugetsu(&["list", "--json"]).json(), sessions()), (before, count));
+    world.kugetsu(&["start", ISSUE, "hello", "--agent", "plan"]).expect_success();
+}
+
+/// Neither the session's own rules nor those of its agent let a run wait for an answer that nobody gives.
+fn a_question_hangs_no_run(release: Release) {
+    let world = World::real(release);
+    world.home.machine.change_config(|config| {
+        config["agent"] = json!({"build": {"permission": {"question": "allow"}}});
+    });
+    let options = json!([{"label": "a", "description": "a"}, {"label": "b", "description": "b"}]);
+    let question = json!({"questions": [{"question": "Which?", "header": "h", "options": options}]});
+    let asking = format!("[[tool question {question}]]\n[[say over]]");
+    let started = world.kugetsu(&["start", ISSUE, &asking]);
+    assert!(!started.stderr.contains("from now on"), "{}", started.stderr);
+    let session = world.listed(ISSUE)["session"].as_str().unwrap().to_owned();
+    let rule = |what: &str, action: &str| json!({"permission": what, "pattern": "*", "action": action});
+    let denied = ["question", "plan_enter", "plan_exit"].map(|what| rule(what, "deny"));
+    let get = "SELECT permission FROM session WHERE id = ?1";
+    let rules = || -> Value {
+        let text: String =
+            world.home.machine.database().query_row(get, [&session], |row| row.get(0)).unwrap();
+        serde_json::from_str(&text).unwrap()
+    };
+    assert_eq!(rules(), json!(denied));
+    let mine = json!([rule("bash", "allow"), rule("question", "allow")]);
+    let set = "UPDATE session SET permission = ?1 WHERE id = ?2";
+    assert_eq!(world.home.machine.database().execute(set, [&mine.to_string(), &session]).unwrap(), 1);
+    let done = world.kugetsu(&["continue", ISSUE, &asking]);
+    assert!(done.stderr.contains("deny question from now on"), "{}", done.stderr);
+    assert_eq!(rules(), json!([&mine[0], &mine[1], &denied[0], &denied[1], &denied[2]]));
+    let again = world.kugetsu(&["continue", ISSUE, "[[bash true]]\n[[say still here]]"]).expect_success();
+    assert_eq!(again.stdout.trim(), "still here");
+    assert!(!again.stderr.contains("from now on"), "{}", again.stderr);
+    world.nothing_runs();
+}
+
+#[test]
+fn a_question_hangs_no_run_with_the_newest_release() {
+    a_question_hangs_no_run(Release::New);
+}
+
+#[test]
+fn a_question_hangs_no_run_with_the_middle_release() {
+    a_question_hangs_no_run(Release::Mid);
+}
+
+#[test]
+fn a_question_hangs_no_run_with_the_oldest_release() {
+    a_question_hangs_no_run(Release::Old);
+}

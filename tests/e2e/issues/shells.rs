@@ -4,7 +4,8 @@ use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, Running};
-use serde_json::json;
+use kugetsu::dispatch::State;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 
@@ -88,6 +89,36 @@ fn bash_completes_verbs_hosts_and_issues() {
         hidden.contains(&"init".to_owned()) && !hidden.iter().any(|word| word.starts_with('_')),
         "{hidden:?}"
     );
+}
+
+#[test]
+fn dispatches_are_completed_where_one_is_asked_for() {
+    let line = Line::new();
+    let put = |id: &str, host: &str, state: Value| {
+        let record = json!({
+            "version": 1, "id": id, "session": "ses_1", "title": "A\ttitle", "issue": null, "host": host,
+            "mode": "one-way", "created_ms": 1, "launched_ms": null, "ended_ms": null, "sent": null,
+            "plan": {"home_directory": "/", "directory": "~", "setting": {"agent": null, "model": null}, "auto": false, "bare": false},
+            "state": state, "doing": null, "result": null, "outcome": null, "trouble": null,
+        });
+        let directory = line.home.state().join("dispatches").join(id);
+        fs::create_dir_all(&directory).unwrap();
+        fs::write(directory.join("dispatch.json"), record.to_string()).unwrap();
+    };
+    let [home, away, other] =
+        ["20261120-103001-4k2mtv7a", "20261120-103002-4k2mtv7a", "20261121-103002-4k2mtv7a"];
+    let launched = || serde_json::to_value(State::Launched { identity: "x".into() }).unwrap();
+    put(home, "pi", serde_json::to_value(State::Home { new_messages: 2 }).unwrap());
+    put(away, "pi", launched());
+    put(other, "beefy", launched());
+    put("20261122-103002-4k2mtv7a", "beefy", json!("odd"));
+    assert_eq!(line.bash(&["kugetsu", "wait", "2026112"]), [other, away, home]);
+    assert_eq!(line.bash(&["kugetsu", "wait", "20261121"]), [other]);
+    assert_eq!(line.bash(&["kugetsu", "logs", "20261120-103001"]), [home]);
+    let offered = line.bash(&["kugetsu", "wait", ""]);
+    assert!(offered.contains(&"14".to_owned()) && !offered.contains(&home.to_owned()), "{offered:?}");
+    assert_eq!(line.fish("kugetsu wait 20261121"), [format!("{other}\tA title on beefy (launched)")]);
+    assert_eq!(line.bash(&["kugetsu", "continue", "2026"]), [] as [&str; 0]);
 }
 
 #[test]

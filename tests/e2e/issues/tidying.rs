@@ -4,6 +4,7 @@
 use super::kept::{BASE, GONE_ISSUE, IDLE, IDLE_ISSUE, Kept, USED, USED_ISSUE};
 use crate::support::opencode::Release;
 use crate::support::process::PATIENCE;
+use crate::tui::Terminal;
 use kugetsu::dispatch::{State, Step};
 use kugetsu::index::{Kind, SessionFile, Store};
 use serde_json::{Value, json};
@@ -143,6 +144,37 @@ fn destroying_asks_first() {
     let unknown = kept.kugetsu(&["destroy", "github.com/a/b#1", "-y"]).expect_code(4);
     assert!(unknown.stderr.contains("github.com/a/b#1 has no session"), "{}", unknown.stderr);
     assert_eq!(kept.files(), before);
+}
+
+#[test]
+fn on_a_terminal_the_question_is_answered() {
+    let kept = Kept::new();
+    let before = kept.files();
+    let ask = |arguments: &str, answer: &str| {
+        let program = env!("CARGO_BIN_EXE_kugetsu");
+        let line = format!("'{program}' destroy {arguments}; echo status $?; exec sleep 600");
+        let terminal = Terminal::start(&kept.home, &kept.project, &line);
+        terminal.wait_for(&["kugetsu is to forget", "(y/n)"]);
+        terminal.tmux(&["send-keys", answer, "Enter"]);
+        terminal.wait_for(&["status "])
+    };
+    for no in ["n", "", "yesterday"] {
+        let screen = ask(&format!("'{IDLE_ISSUE}'"), no);
+        assert!(screen.contains(&format!("{IDLE_ISSUE} stays as it was")), "{screen}");
+        assert!(screen.contains("status 4") && screen.contains("The session stays in opencode"), "{screen}");
+        assert_eq!(kept.files(), before, "{no}");
+    }
+    let screen = ask(&format!("'{IDLE_ISSUE}' --session-too"), "n");
+    assert!(screen.contains("with all that was said in it"), "{screen}");
+    assert!(kept.files() == before && kept.opencode_has(IDLE));
+
+    let screen = ask(&format!("'{IDLE_ISSUE}'"), "y");
+    assert!(screen.contains("kugetsu has forgotten") && screen.contains("status 0"), "{screen}");
+    assert!(!kept.has(IDLE_FILE) && kept.has(USED_FILE) && kept.opencode_has(IDLE));
+    assert!(ask(&format!("'{USED_ISSUE}' --session-too"), "yes").contains("status 0"));
+    assert!(!kept.has(USED_FILE) && !kept.opencode_has(USED));
+    assert!(ask("--base", "y").contains("kugetsu has forgotten the base"));
+    assert!(!kept.has("sessions/base.json") && kept.opencode_has(BASE));
 }
 
 #[test]

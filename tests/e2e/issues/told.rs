@@ -18,7 +18,10 @@ fn a_log_is_shown_oldest_first_and_harmless() {
     assert_eq!(last.stdout, "third\nfourth\n");
     assert_eq!(kept.kugetsu(&["logs", USED, "-n", "0"]).expect_success().stdout, "");
     let json = kept.kugetsu(&["logs", USED_ISSUE, "-n", "1", "--json"]).expect_success().json();
-    assert_eq!(json, serde_json::json!({"session": USED, "issue": USED_ISSUE, "lines": ["fourth"]}));
+    assert_eq!(
+        json,
+        serde_json::json!({"session": USED, "issue": USED_ISSUE, "dispatch": null, "lines": ["fourth"]})
+    );
 }
 
 #[test]
@@ -26,11 +29,15 @@ fn where_nothing_was_printed_that_is_said() {
     let kept = Kept::new();
     let nothing = kept.kugetsu(&["logs", USED_ISSUE]).expect_code(1);
     assert!(nothing.stderr.contains("has printed anything"), "{}", nothing.stderr);
-    let id = kept.dispatch(1, IDLE, State::Finished);
-    let away = kept.kugetsu(&["logs", IDLE, "-f"]).expect_code(1);
-    assert!(away.stderr.contains("it is on pi"), "{}", away.stderr);
-    let dispatch = kept.kugetsu(&["logs", &id]).expect_code(2);
-    assert!(dispatch.stderr.contains("not fetched from there yet"), "{}", dispatch.stderr);
+    let id = kept.dispatch(1, IDLE, State::Planned);
+    let here = kept.kugetsu(&["logs", IDLE, "-f"]).expect_code(1);
+    assert!(here.stderr.contains("has printed anything"), "{}", here.stderr);
+    let there = kept.kugetsu(&["logs", &id]).expect_code(1);
+    assert!(
+        there.stderr.contains("nothing of the dispatch") && there.stderr.contains("ran on pi yet"),
+        "{}",
+        there.stderr
+    );
     kept.kugetsu(&["logs", USED, "-f", "--json"]).expect_code(2);
 }
 

@@ -1,6 +1,6 @@
 //! The check asks opencode; the cleaning removes one dispatch. Neither leaves anything.
 
-use super::{SHELLS, id};
+use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{Recorder, listing};
@@ -16,7 +16,8 @@ fn the_check_asks_a_supported_release_and_leaves_nothing() {
         let host = Recorder::new(sh);
         host.before("models", "i=0; while [ $i -lt 4000 ]; do i=$((i + 1)); echo \"provider-$i/a model of some length-$i\"; done");
         let program = host.home().join("oc/opencode").to_str().unwrap().to_owned();
-        let check = host::check(&host.env, &id(1), &program, host.home().join("not/yet").to_str().unwrap());
+        let check =
+            host::check(&host.env, &host.id(1), &program, host.home().join("not/yet").to_str().unwrap());
         let checked = Checked::from_answer(&host.ask(&check).unwrap());
         assert_eq!(
             (checked.version.as_str(), checked.agents.as_slice()),
@@ -41,7 +42,7 @@ fn a_release_that_is_not_supported_is_asked_nothing_more() {
         let host = Recorder::new(Sh::Dash);
         host.before("version", &format!("echo {version}; exit"));
         let program = host.home().join("oc/opencode").to_str().unwrap().to_owned();
-        let answer = host.ask(&host::check(&host.env, &id(1), &program, "/")).unwrap();
+        let answer = host.ask(&host::check(&host.env, &host.id(1), &program, "/")).unwrap();
         assert_eq!(Checked::from_answer(&answer).version, version);
         assert_eq!(fs::read_to_string(host.home().join("oc/calls")).unwrap(), "--version\n");
         assert!(!host.home().join(".kugetsu").exists());
@@ -54,7 +55,7 @@ fn a_check_whose_listener_is_gone_leaves_nothing() {
         let host = Recorder::new(sh);
         let program = host.home().join("oc/opencode").to_str().unwrap().to_owned();
         host.before("agent", "echo >\"$own/asked\"; while [ ! -e \"$own/go\" ]; do sleep 0.05; done");
-        let mut check = host.local.start(&host::check(&host.env, &id(1), &program, "/"));
+        let mut check = host.local.start(&host::check(&host.env, &host.id(1), &program, "/"));
         let asked = host.home().join("oc/asked");
         until(Duration::from_secs(60), || if asked.exists() { Ok(()) } else { Err("not asked".into()) });
         drop(check.stdout.take());
@@ -69,20 +70,20 @@ fn cleaning_removes_one_dispatch_and_none_that_was_launched() {
     for sh in SHELLS {
         let host = Recorder::new(sh);
         let clean =
-            |n: usize, launched: bool| host.ask(&host::clean(&host.env, &id(n), launched)).map(|_| ());
+            |n: usize, launched: bool| host.ask(&host::clean(&host.env, &host.id(n), launched)).map(|_| ());
         // Nothing there is as good as removed.
         clean(1, false).unwrap();
-        let run = host.plain_run(&id(1));
+        let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, b"x");
-        host.send(&host.plain_run(&id(2)), b"y");
+        host.send(&host.plain_run(&host.id(2)), b"y");
         clean(2, false).unwrap();
-        assert!(!host.dispatch(&id(2)).exists() && host.dispatch(&id(1)).exists());
+        assert!(!host.dispatch(&host.id(2)).exists() && host.dispatch(&host.id(1)).exists());
         host.launch(&run, &sent).unwrap();
         host.result(&run.id);
         let before = listing(&host.dispatch(&run.id));
         assert_eq!(
             clean(1, false),
-            Err(AnswerError::Failed { reason: "launched".into(), detail: id(1) }),
+            Err(AnswerError::Failed { reason: "launched".into(), detail: host.id(1) }),
             "{sh:?}"
         );
         // Of the directory itself only the time may differ.
@@ -94,7 +95,7 @@ fn cleaning_removes_one_dispatch_and_none_that_was_launched() {
         clean(1, true).unwrap();
         assert_eq!(fs::read_dir(host.home().join(".kugetsu/dispatches")).unwrap().count(), 0);
         clean(1, true).unwrap();
-        assert_eq!(host.runs(&id(1)), 1);
+        assert_eq!(host.runs(&host.id(1)), 1);
     }
 }
 
@@ -102,11 +103,11 @@ fn cleaning_removes_one_dispatch_and_none_that_was_launched() {
 fn cleaning_stays_among_the_dispatches() {
     for sh in SHELLS {
         let host = Recorder::new(sh);
-        host.send(&host.plain_run(&id(1)), b"x");
+        host.send(&host.plain_run(&host.id(1)), b"x");
         let outside = host.home().join("outside");
         fs::create_dir(&outside).unwrap();
         fs::write(outside.join("kept"), "").unwrap();
-        symlink(&outside, host.dispatch(&id(2))).unwrap();
+        symlink(&outside, host.dispatch(&host.id(2))).unwrap();
         for hostile in ["", ".", "..", "../..", "../../outside", "/", "*", "20261120-*", " ", "a\nb"] {
             for launched in [true, false] {
                 let refused = host.ask(&host::clean(&host.env, hostile, launched)).unwrap_err();
@@ -116,8 +117,8 @@ fn cleaning_stays_among_the_dispatches() {
                 );
             }
         }
-        host.ask(&host::clean(&host.env, &id(2), true)).unwrap();
-        assert!(outside.join("kept").exists() && host.dispatch(&id(1)).join("parcel").exists());
+        host.ask(&host::clean(&host.env, &host.id(2), true)).unwrap();
+        assert!(outside.join("kept").exists() && host.dispatch(&host.id(1)).join("parcel").exists());
     }
 }
 
@@ -125,7 +126,7 @@ fn cleaning_stays_among_the_dispatches() {
 fn what_is_cleaned_cannot_be_launched_any_more() {
     let host = Recorder::new(Sh::Dash);
     for n in 0..12 {
-        let run = host.plain_run(&id(n));
+        let run = host.plain_run(&host.id(n));
         let sent = host.send(&run, b"x");
         std::thread::scope(|scope| {
             let launching = scope.spawn(|| host.launch(&run, &sent));

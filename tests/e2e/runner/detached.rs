@@ -1,6 +1,6 @@
 //! The runner: tied to nobody, private, and at its end whole.
 
-use super::{SHELLS, id};
+use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{process_state, until};
@@ -30,7 +30,7 @@ fn it_outlives_whoever_launched_it() {
         let mut host = Recorder::new(sh);
         host.local.before = vec![which("setsid").into(), "--wait".into()];
         host.before("run", HOLD);
-        let run = host.plain_run(&id(1));
+        let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, b"x");
         host.launch(&run, &sent).unwrap();
         let runner = host.runner(&run.id);
@@ -55,7 +55,7 @@ fn a_launch_that_dies_with_its_group_takes_no_runner_along() {
         let mut host = Recorder::new(sh);
         host.local.before = vec![which("setsid").into(), "--wait".into()];
         host.before("run", HOLD);
-        let run = host.plain_run(&id(1));
+        let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, b"x");
         let mut launching = host.local.start(&host::launch(&host.env, &run, &sent));
         let identity = host.dispatch(&run.id).join("run/identity");
@@ -95,7 +95,7 @@ fn everything_of_it_is_private_whatever_the_umask() {
     for sh in SHELLS {
         let mut host = Recorder::new(sh);
         host.local.umask = "000";
-        let run = host.plain_run(&id(1));
+        let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, b"x");
         host.launch(&run, &sent).unwrap();
         host.result(&run.id);
@@ -117,7 +117,7 @@ fn a_run_that_fails_leaves_its_status_and_its_words() {
         let host = Recorder::new(sh);
         host.before("run", "echo 'no such model \u{1b}[2J' >&2; exit 3");
         host.before("export", "echo 'no room' >&2; exit 1");
-        let run = host.plain_run(&id(1));
+        let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, b"x");
         host.launch(&run, &sent).unwrap();
         let result = host.result(&run.id);
@@ -145,7 +145,7 @@ fn kills(worker: u64) -> Vec<bool> {
     for round in 0..6 {
         let host = Recorder::new(SHELLS[(worker % 3) as usize]);
         host.before("run", "head -c 100000 /dev/zero | tr '\\0' x; echo; echo words >&2");
-        let run = host.plain_run(&id(1));
+        let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, b"x");
         host.launch(&run, &sent).unwrap();
         let wait = Duration::from_millis(if round == 5 { 3000 } else { round * 12 + worker * 5 });
@@ -184,7 +184,7 @@ fn where_there_is_no_setsid_it_is_detached_all_the_same() {
     fs::remove_file(Path::new(&tools).join("setsid")).unwrap();
     std::os::unix::fs::symlink(which("perl"), Path::new(&tools).join("perl")).unwrap();
     host.before("run", HOLD);
-    let run = host.plain_run(&id(1));
+    let run = host.plain_run(&host.id(1));
     let sent = host.send(&run, b"x");
     host.launch(&run, &sent).unwrap();
     let runner = host.runner(&run.id);

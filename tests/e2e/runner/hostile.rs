@@ -1,6 +1,5 @@
 //! Whatever a user, a session or an entry says arrives byte for byte, and is run by nobody.
 
-use super::id;
 use crate::support::local::Sh;
 use crate::support::recorder::Recorder;
 use kugetsu::host::{self, Facts, Run};
@@ -121,7 +120,7 @@ fn messages_arrive(sh: Sh, count: usize) {
     let canary = host.home().join("canary");
     let texts = texts(count, canary.to_str().unwrap());
     all(texts.len(), |n| {
-        let run = Run { gzip: n % 2 == 0, ..host.plain_run(&id(n)) };
+        let run = Run { gzip: n % 2 == 0, session: format!("ses_{n}"), ..host.plain_run(&host.id(n)) };
         let sent = host.send(&run, texts[n].as_bytes());
         host.launch(&run, &sent).unwrap();
         let result = host.result(&run.id);
@@ -200,13 +199,14 @@ fn words_arrive(sh: Sh, count: usize) {
             Facts::from_answer(&one.ask(&host::probe(&one.env, "oc/opencode", &asked)).unwrap()).unwrap();
         assert_eq!(facts.directory, asked, "{sh:?}");
         let run = Run {
+            session: format!("ses_{n}"),
             agent: word.clone(),
             model: word.clone(),
             variant: word.clone(),
             permission: word.clone(),
             directory: facts.directory,
             program: facts.opencode.unwrap(),
-            ..host.plain_run(&id(n))
+            ..host.plain_run(&host.id(n))
         };
         let sent = one.send(&run, b"x");
         one.launch(&run, &sent).unwrap();

@@ -1,6 +1,6 @@
 //! A launch: once, whatever is repeated; with a reason where it cannot be.
 
-use super::{SHELLS, id};
+use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{process_state, until};
@@ -22,7 +22,7 @@ fn refusal(host: &Recorder, run: &Run, sent: &Launch) -> (String, String) {
 }
 
 fn sent(host: &Recorder) -> (Run, Launch) {
-    let run = host.plain_run(&id(1));
+    let run = host.plain_run(&host.id(1));
     let sent = host.send(&run, b"prompt");
     (run, sent)
 }
@@ -168,13 +168,13 @@ fn a_directory_that_cannot_be_is_named() {
         let host = Recorder::new(sh);
         fs::write(host.home().join("file"), "").unwrap();
         let directory = host.home().join("file/below").to_str().unwrap().to_owned();
-        let run = Run { directory, ..host.plain_run(&id(1)) };
+        let run = Run { directory, ..host.plain_run(&host.id(1)) };
         let sent = host.send(&run, b"x");
         let (reason, detail) = refusal(&host, &run, &sent);
         assert!(reason == "directory" && detail.contains("home/file"), "{reason}: {detail}");
         fs::create_dir(host.home().join("elsewhere")).unwrap();
         symlink(host.home().join("elsewhere"), host.home().join("work")).unwrap();
-        let run = host.plain_run(&id(2));
+        let run = host.plain_run(&host.id(2));
         let sent = host.send(&run, b"x");
         let (reason, detail) = refusal(&host, &run, &sent);
         assert!(reason == "moved" && detail.ends_with("elsewhere"), "{reason}: {detail}");
@@ -185,7 +185,7 @@ fn a_directory_that_cannot_be_is_named() {
 fn a_dispatch_that_is_not_there_cannot_be_launched() {
     let host = Recorder::new(Sh::Dash);
     let (run, sent) = sent(&host);
-    let other = Run { id: id(2), ..run };
+    let other = Run { id: host.id(2), ..run };
     assert_eq!(refusal(&host, &other, &sent).0, "gone");
 }
 
@@ -237,7 +237,7 @@ fn a_full_disk_is_no_room_and_nothing_is_believed() {
             &host,
             &format!("{{ {fill} >'{}/.kugetsu/full' 2>/dev/null; true; }}", host.home().display()),
         );
-        let error = full.ask(&host::open(&host.env, &run.id)).unwrap_err();
+        let error = full.ask(&host::open(&host.env, &run.id, "")).unwrap_err();
         assert!(
             matches!(&error, AnswerError::Failed { reason, .. } if reason == "room"),
             "{sh:?} open: {error}"

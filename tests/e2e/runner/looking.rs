@@ -1,6 +1,6 @@
 //! The probe: looks, finds, and changes nothing.
 
-use super::{SHELLS, id};
+use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::recorder::{Recorder, listing};
@@ -91,7 +91,7 @@ fn opencode_is_found_by_the_entrys_path() {
         let seen = facts(&host, "opencode-next", "~");
         assert_eq!(seen.opencode.as_deref(), renamed.to_str());
         host.env.path = seen.path;
-        let run = kugetsu::host::Run { program: seen.opencode.unwrap(), ..host.plain_run(&id(1)) };
+        let run = kugetsu::host::Run { program: seen.opencode.unwrap(), ..host.plain_run(&host.id(1)) };
         let sent = host.send(&run, b"x");
         host.launch(&run, &sent).unwrap();
         let result = host.result(&run.id);

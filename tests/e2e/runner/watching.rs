@@ -1,11 +1,11 @@
 //! The watch: every byte once, the end soon, and no wait for what will never come.
 
-use super::{SHELLS, id};
+use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder};
-use kugetsu::host::{self, Frame, Frames, Run};
-use kugetsu::transport::Transport as _;
+use kugetsu::host::{self, Frame, Frames, Run, Standing};
+use kugetsu::transport::{Script, Transport as _};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 use std::io::Read as _;
@@ -15,7 +15,7 @@ use std::time::{Duration, Instant, SystemTime};
 const HOLD: &str = "while [ ! -e \"$own/go\" ]; do sleep 0.05; done";
 
 fn launched(host: &Recorder) -> Run {
-    let run = host.plain_run(&id(1));
+    let run = host.plain_run(&host.id(1));
     let sent = host.send(&run, b"x");
     host.launch(&run, &sent).unwrap();
     run
@@ -80,7 +80,7 @@ fn the_result_is_shown_within_a_second() {
 }
 
 #[test]
-fn a_runner_that_was_killed_is_dead_and_has_last_words() {
+fn a_runner_that_was_killed_is_not_dead_while_its_opencode_works() {
     for sh in SHELLS {
         let host = Recorder::new(sh);
         host.before("run", &format!("echo 'out of memory' >&2; echo '{{}}'; {HOLD}"));
@@ -90,40 +90,70 @@ fn a_runner_that_was_killed_is_dead_and_has_last_words() {
             if fs::read(&events).is_ok_and(|e| !e.is_empty()) { Ok(()) } else { Err("none".into()) }
         });
         kill_process(Pid::from_raw(host.runner(&run.id).try_into().unwrap()).unwrap(), Signal::KILL).unwrap();
-        let (events, end) = host.watch(&run.id, 0);
-        assert_eq!(
-            (events.as_slice(), end),
-            (&b"{}\n"[..], Some(Frame::Dead("out of memory".into()))),
-            "{sh:?}"
-        );
+        let go = host.home().join("oc/go");
+        let (mut frames, mut beats, mut shown) = (Frames::default(), 0, Vec::new());
+        let script = host::watch(&host.env, &run.id, 0);
+        let ended = host.local.clone().stream(&script, PATIENCE, &mut |bytes| {
+            for frame in frames.feed(bytes).unwrap() {
+                match frame {
+                    Frame::Events(more) => shown.extend(more),
+                    Frame::Beat => beats += 1,
+                    other => panic!("{other:?}"),
+                }
+            }
+            // The second beat comes two seconds after the death.
+            if beats == 2 && !go.exists() {
+                let status = host.status(&run.id);
+                assert_eq!((status.standing, status.orphaned), (Standing::Running, true), "{sh:?}");
+                fs::write(&go, "").unwrap();
+            }
+            ControlFlow::Continue(())
+        });
+        assert_eq!(ended.unwrap(), Some(0));
+        assert_eq!(shown, b"{}\n{\"type\":\"step_finish\"}\n", "{sh:?}");
+        assert_eq!(frames.end().unwrap(), Some(Frame::Dead("out of memory".into())), "{sh:?}");
+        let status = host.status(&run.id);
+        assert_eq!((status.standing, status.orphaned), (Standing::Dead, false), "{sh:?}");
     }
 }
 
 #[test]
 fn another_process_of_the_same_number_is_not_the_runner() {
     let host = Recorder::new(Sh::Dash);
-    host.before("run", HOLD);
     let run = launched(&host);
+    host.result(&run.id);
+    fs::remove_file(host.dispatch(&run.id).join("result")).unwrap();
     let file = host.dispatch(&run.id).join("run/identity");
-    let identity = fs::read_to_string(&file).unwrap();
-    let words: Vec<&str> = identity.trim().split(' ').collect();
+    let mut living = host.local.start(&Script::new("echo; exec sleep 300", &[]));
+    let pid = living.id();
+    let words = until(PATIENCE, || {
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap();
+        let start = stat.rsplit_once(") ").unwrap().1.split(' ').nth(19).unwrap().to_owned();
+        let boot = fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap();
+        if stat.contains("(sleep)") { Ok((boot.trim().to_owned(), start)) } else { Err(stat) }
+    });
+    let (boot, start) = words;
+    fs::write(&file, format!("{boot} {pid} {start}\n")).unwrap();
+    assert_eq!(host.status(&run.id).standing, Standing::Running);
     for another in [
-        format!("{} {} 1\n", words[0], words[1]),
-        format!("00000000-0000-0000-0000-000000000000 {} {}\n", words[1], words[2]),
-        format!("{} 4194305 {}\n", words[0], words[2]),
-        format!("{} 4194305\n", words[0]),
+        format!("{boot} {pid} 1\n"),
+        format!("00000000-0000-0000-0000-000000000000 {pid} {start}\n"),
+        format!("{boot} 4194305 {start}\n"),
+        format!("{boot} {pid}\n"),
         String::new(),
     ] {
         fs::write(&file, &another).unwrap();
         assert!(matches!(host.watch(&run.id, 0).1, Some(Frame::Dead(_))), "{another}");
     }
+    living.kill().unwrap();
+    living.wait().unwrap();
 }
 
 #[test]
 fn a_dispatch_that_is_removed_is_gone() {
     for sh in SHELLS {
         let host = Recorder::new(sh);
-        assert_eq!(host.watch(&id(7), 0).1, Some(Frame::Gone));
+        assert_eq!(host.watch(&host.id(7), 0).1, Some(Frame::Gone));
         host.before("run", HOLD);
         let run = launched(&host);
         let mut removed = false;

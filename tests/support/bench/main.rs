@@ -4,6 +4,7 @@
 //!     cargo bench --bench trip -- --quick      one run of the small session: does it still work?
 //!     cargo bench --bench trip -- small        one session only: small, middle, large
 //!     cargo bench --bench trip -- list         no trip: `kugetsu list` with many sessions
+//!     cargo bench --bench trip -- again        a large session that has been there before, and what comes home of it
 //!
 //! Prints Markdown; docs/performance.md says what it means.
 
@@ -15,7 +16,7 @@
     reason = "as in the support modules: a broken world ends the benchmark with a sentence"
 )]
 
-mod copies;
+mod again;
 mod list;
 mod report;
 #[path = "../mod.rs"]
@@ -86,6 +87,10 @@ fn main() -> ExitCode {
                 list::measure(env!("CARGO_BIN_EXE_kugetsu"));
                 return ExitCode::SUCCESS;
             }
+            "again" => {
+                again::measure(env!("CARGO_BIN_EXE_kugetsu"));
+                return ExitCode::SUCCESS;
+            }
             // Cargo's own word to every bench.
             "--bench" => {}
             "--runs" => {
@@ -94,7 +99,7 @@ fn main() -> ExitCode {
             name if CASES.iter().any(|case| case.name == name) => wanted.push(argument),
             _ => {
                 eprintln!(
-                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list"
+                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list | again"
                 );
                 return ExitCode::from(2);
             }

@@ -1,6 +1,6 @@
 //! One trip, by kugetsu or by the baseline, and what it took.
 
-use crate::copies;
+use crate::support::copies;
 use crate::support::process::{Finished, Running, process_state};
 use crate::world::World;
 use std::fs;

@@ -1,6 +1,6 @@
 //! What the trips are made in: a home, a host, and two lines between them.
 
-use crate::copies;
+use crate::support::copies;
 use crate::support::home::Home;
 use crate::support::host::Host;
 use crate::support::model::Model;

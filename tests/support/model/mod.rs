@@ -107,6 +107,11 @@ impl Model {
         drop(self.wait(limit, |state| state.holding.contains(name)));
     }
 
+    /// Whether an answer is held by `[[hold NAME]]`.
+    pub fn holds(&self, name: &str) -> bool {
+        self.world.lock().holding.contains(name)
+    }
+
     /// Lets every answer go on that `[[hold NAME]]` holds or comes to.
     pub fn release(&self, name: &str) {
         self.world.lock().released.insert(name.to_owned());

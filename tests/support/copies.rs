@@ -1,12 +1,12 @@
-//! Copies of a session, each fit for one trip: both contenders send the same messages, and none twice.
+//! Copies of a session, each fit for one trip: several trips send the same messages, and none twice.
 
-use crate::support::machine::Machine;
+use super::machine::Machine;
 use rusqlite::{Connection, params};
 
 /// Copies `session` by SQL; returns the copy's id. `number` tells the copies of a session apart.
 ///
 /// The last four characters of each id are what differs, so that the order of the ids stays.
-pub(crate) fn copy(machine: &Machine, session: &str, number: usize) -> String {
+pub fn copy(machine: &Machine, session: &str, number: usize) -> String {
     let mut database = machine.database();
     let rows = database.transaction().unwrap();
     let new_id = |column: &str| format!("substr({column}, 1, 26) || printf('%04d', ?2)");
@@ -34,7 +34,7 @@ pub(crate) fn copy(machine: &Machine, session: &str, number: usize) -> String {
 }
 
 /// How many messages a session has on `machine`.
-pub(crate) fn messages(machine: &Machine, session: &str) -> usize {
+pub fn messages(machine: &Machine, session: &str) -> usize {
     let count = "SELECT count(*) FROM message WHERE session_id = ?1";
     machine.database().query_row(count, [session], |row| row.get(0)).unwrap()
 }

@@ -1,0 +1,59 @@
+//! `kugetsu cancel`
+
+use super::conclude::interrupted;
+use super::context::Context;
+use super::dispatches::find;
+use super::error::{CliError, Exit};
+use super::interrupt::interruptible;
+use super::progress::Progress;
+use crate::text::plain;
+use crate::trip::{Ended, cancel};
+use clap::Args;
+use std::sync::Arc;
+
+/// Ends a run on a host, with all that it started; the session stays there until it is fetched
+///
+/// A trip that has not begun there never will.
+#[derive(Args)]
+pub(super) struct CancelArgs {
+    /// A session, by any of its names ('#14', user/repo#14, ses_…), or a dispatch
+    #[arg(value_name = "SESSION|DISPATCH")]
+    what: String,
+}
+
+pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit, CliError> {
+    let found = find(context, &arguments.what)?;
+    let progress = Arc::new(Progress::new(&context.ui));
+    let tools = context.tools(Arc::clone(&progress)).await?;
+    let (host, _) = context.host(&found.record.host)?;
+    let cancelled = interruptible(&progress, cancel(&tools, &found.record.id, host)).await;
+    progress.clear();
+    let cancelled = cancelled.ok_or_else(|| interrupted(context, &progress))??;
+    let (ui, report) = (&context.ui, &cancelled.report);
+    let (host, dispatch) = (&report.host, &report.dispatch);
+    let good = format!("{} ", ui.good("✓"));
+    let bring = format!("bring the session home: kugetsu fetch {dispatch}");
+    if !ui.quiet {
+        match &cancelled.ended {
+            Ended::Run => {
+                ui.wrapped(&good, &format!("nothing of the run is left on {host}"));
+                ui.wrapped("  ", &bring);
+            }
+            Ended::TheirRun { by } => {
+                ui.wrapped(&good, &format!("nothing of the run is left on {host}"));
+                ui.wrapped("  ", &format!("the session is brought home by {}", plain(by)));
+            }
+            Ended::ByItself => {
+                ui.wrapped(&good, &format!("the run on {host} had ended by itself"));
+                ui.wrapped("  ", &bring);
+            }
+            Ended::Unlaunched => {
+                ui.wrapped(&good, "the trip is called off; nothing ran, and the session never left");
+            }
+        }
+    }
+    if ui.json {
+        ui.document(report);
+    }
+    Ok(Exit::Done)
+}

@@ -1,0 +1,113 @@
+//! How a trip ends for whoever asked for it: what came of it, or what is safe and what to type next.
+
+use super::context::Context;
+use super::error::{CliError, Exit};
+use super::progress::Progress;
+use crate::clock;
+use crate::dispatch::{Record, State};
+use crate::text::{plain, span};
+use crate::trip::{Report, TripError};
+use std::time::Duration;
+
+/// Refuses a trip that is over and did not come home.
+pub(super) fn over(record: &Record) -> Result<(), CliError> {
+    match &record.state {
+        State::Failed { step, message } => {
+            let message = format!("the trip to {} failed: {message}", record.host);
+            Err(CliError::failed(step.name(), message))
+        }
+        State::Cancelled { launched: false } => {
+            let message = format!("the trip to {} was cancelled before anything ran there", record.host);
+            Err(CliError::failed("launch", message))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
+pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
+    let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
+    let mut error = CliError::from(error);
+    let away = record(context, progress).filter(Record::is_away);
+    if let (None, false, Some(away)) = (&error.hint, ends, away) {
+        error.hint = Some(format!("try again to bring it home: kugetsu wait {}", away.id));
+    }
+    error
+}
+
+fn record(context: &Context, progress: &Progress) -> Option<Record> {
+    let found = context.store().open(&progress.dispatch()?).ok()??;
+    Some(found.record)
+}
+
+/// What an interruption leaves, as the record tells it.
+pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
+    let mut error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
+    let (safe, ways) = match record(context, progress) {
+        Some(Record { state: State::Home { .. }, .. }) => ("the session is home".to_owned(), vec![]),
+        Some(Record { state: State::Finished, host, id, .. }) => (
+            format!("what was done on {host} is kept, and the session here is as it was"),
+            vec![("bring it home", format!("kugetsu fetch {id}"))],
+        ),
+        Some(record) if record.is_away() => (
+            match record.state {
+                State::Uploaded => format!(
+                    "whether the run on {} began is not known; the session here is as it was",
+                    record.host
+                ),
+                _ => format!("the run on {} goes on, and the session here is as it was", record.host),
+            },
+            vec![
+                ("end it there", format!("kugetsu cancel {}", record.id)),
+                ("wait for it and bring it home", format!("kugetsu wait {}", record.id)),
+            ],
+        ),
+        Some(record) if record.is_unlaunched() => (
+            format!("nothing runs on {}, and the session here is as it was", record.host),
+            vec![("go on with it", format!("kugetsu wait {}", record.id))],
+        ),
+        Some(record) => {
+            (format!("nothing runs on {}, and the session here is as it was", record.host), vec![])
+        }
+        None => {
+            error.hint = Some("type it again".to_owned());
+            ("nothing was done".to_owned(), vec![])
+        }
+    };
+    error.safe = Some(safe);
+    error.ways = ways;
+    error.retryable = true;
+    error
+}
+
+/// The end of a trip: what came of it, and the answer.
+pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> Exit {
+    let ui = &context.ui;
+    if let Some(trouble) = &report.run.error {
+        let text = format!("the run on {} did not do its work: {}", report.host, plain(trouble));
+        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
+    }
+    let exit = if report.run.ok == Some(false) { Exit::RunFailed } else { Exit::Done };
+    match report.new_messages {
+        _ if ui.quiet => {}
+        Some(new) => {
+            let took = record.ended_ms.unwrap_or_else(clock::now_ms).saturating_sub(record.created_ms);
+            let took = span(Duration::from_millis(took.max(0).unsigned_abs()));
+            let plural = if new == 1 { "" } else { "s" };
+            let text = format!("home: {new} new message{plural}, {took}; agent and model as before");
+            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
+        }
+        None => {
+            let text = format!("on {} since now; it works on without us", report.host);
+            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
+            ui.wrapped("  ", &format!("bring it home: kugetsu wait {}", report.dispatch));
+        }
+    }
+    if ui.json {
+        ui.document(report);
+    } else if let Some(reply) = &report.reply {
+        ui.note("");
+        ui.answer(reply);
+    }
+    exit
+}

@@ -1,0 +1,73 @@
+//! `kugetsu fetch`
+
+use super::conclude::{conclude, interrupted, over, to_be_taken_up};
+use super::context::Context;
+use super::dispatches::find;
+use super::error::{CliError, Exit};
+use super::interrupt::interruptible;
+use super::progress::Progress;
+use crate::dispatch::Dispatch;
+use crate::trip::{Report, Snapshot, Trip, snapshot};
+use clap::Args;
+use serde::Serialize;
+use std::sync::Arc;
+
+/// Brings a session home whose run on a host is over, without waiting
+///
+/// A run that was cancelled, or cut short when the host went down, leaves what it did until then; that comes home. While the
+/// run goes on it is refused.
+#[derive(Args)]
+pub(super) struct FetchArgs {
+    /// A session, by any of its names ('#14', user/repo#14, ses_…), or a dispatch
+    #[arg(value_name = "SESSION|DISPATCH")]
+    what: String,
+    /// While it runs: make what is there now a session of its own here; the run goes on
+    #[arg(long)]
+    snapshot: bool,
+}
+
+#[derive(Serialize)]
+struct Copied<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    /// The session that holds what was there.
+    snapshot: &'a str,
+}
+
+pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit, CliError> {
+    let found = find(context, &arguments.what)?;
+    let record = &found.record;
+    over(record)?;
+    let progress = Arc::new(Progress::new(&context.ui));
+    let tools = context.tools(Arc::clone(&progress)).await?;
+    let (host, _) = context.host(&record.host)?;
+    if arguments.snapshot {
+        let taken = interruptible(&progress, snapshot(&tools, &found, host)).await;
+        progress.clear();
+        let taken = taken.ok_or_else(|| interrupted(context, &progress))??;
+        return Ok(show(context, &found, taken));
+    }
+    let mut trip = Trip::resume(&tools, &record.id, host, "fetch")?;
+    let fetched = interruptible(&progress, trip.fetch_home(&tools)).await;
+    progress.clear();
+    let fetched = fetched.ok_or_else(|| interrupted(context, &progress))?;
+    fetched.map_err(|error| to_be_taken_up(error, context, &progress))?;
+    Ok(conclude(context, trip.record(), &trip.report()))
+}
+
+fn show(context: &Context, found: &Dispatch, taken: Snapshot) -> Exit {
+    let ui = &context.ui;
+    let line = format!("what is on {} now is the session {} here", found.record.host, taken.session);
+    if !ui.quiet {
+        ui.wrapped(&format!("{} ", ui.good("✓")), &line);
+        ui.wrapped("  ", &format!("look at it: opencode -s {}", taken.session));
+    }
+    let report = Report { reply: taken.reply, ..Report::of(found) };
+    if ui.json {
+        ui.document(&Copied { report: &report, snapshot: &taken.session });
+    } else if let Some(reply) = &report.reply {
+        ui.note("");
+        ui.answer(reply);
+    }
+    Exit::Done
+}

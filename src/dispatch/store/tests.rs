@@ -1,0 +1,151 @@
+use super::super::{Mode, Plan, new_id};
+use super::*;
+use crate::session::Setting;
+
+const FIRST: &[u8] = include_bytes!("../../../tests/fixtures/dispatch-1.json");
+const SECOND: &[u8] = include_bytes!("../../../tests/fixtures/dispatch-2.json");
+
+fn read(bytes: &[u8]) -> Result<Record, StoreError> {
+    parse(bytes, Path::new("dispatch.json"))
+}
+
+fn record(session: &str, state: State) -> Record {
+    Record {
+        version: VERSION,
+        id: new_id(0),
+        session: session.to_owned(),
+        title: "A title".to_owned(),
+        issue: None,
+        host: "pi".to_owned(),
+        mode: Mode::OneWay,
+        created_ms: 1,
+        launched_ms: None,
+        arrived_ms: None,
+        apart: None,
+        ended_ms: None,
+        plan: Plan {
+            home_directory: "/home/me/app".to_owned(),
+            directory: "~/app".to_owned(),
+            setting: Setting::default(),
+            auto: false,
+            bare: false,
+            keep_paths: false,
+            run_timeout: 0,
+        },
+        sent: None,
+        state,
+        doing: [].into(),
+        there: false,
+        let_go: false,
+        result: None,
+        outcome: None,
+        trouble: None,
+    }
+}
+
+fn every_state() -> [State; 11] {
+    let identity = || "boot 1 2".to_owned();
+    [
+        State::Planned,
+        State::Exported,
+        State::Uploaded,
+        State::Launched { identity: identity() },
+        State::Running { identity: identity() },
+        State::Finished,
+        State::Home { new_messages: 2 },
+        State::Failed { step: Step::Upload, message: "no".to_owned() },
+        State::Cancelled { launched: true },
+        State::Cancelled { launched: false },
+        State::Lost { last_words: String::new() },
+    ]
+}
+
+#[test]
+fn a_record_of_format_1_is_read_as_one_of_this_format() {
+    let first = read(FIRST).unwrap();
+    assert_eq!((first.version, &first.state), (VERSION, &State::Finished));
+    assert_eq!(first.doing, [Step::Verify].into());
+    assert!(first.there && !first.let_go && first.is_away());
+    assert_eq!(first.result.as_ref().unwrap().size, 2549);
+    assert_eq!(
+        first.sent.as_ref().unwrap().undo.last_user.as_ref().unwrap().agent.as_ref().unwrap().get(),
+        "\"build\""
+    );
+    let idle = String::from_utf8(FIRST.to_vec()).unwrap().replace("\"verify\"", "null");
+    assert!(read(idle.as_bytes()).unwrap().doing.is_empty());
+}
+
+#[test]
+fn a_record_of_format_2_is_read() {
+    let second = read(SECOND).unwrap();
+    assert_eq!(second.doing, [Step::Export, Step::Connect].into());
+    assert!(second.there && !second.let_go && second.is_away());
+    assert_eq!(second.state.name(), "running");
+    assert_eq!(second.outcome.as_ref().unwrap().last_reason.as_deref(), Some("stop"));
+    for state in every_state() {
+        let record = Record { state, ..second.clone() };
+        assert_eq!(read(&serde_json::to_vec(&record).unwrap()).unwrap(), record);
+    }
+}
+
+#[test]
+fn what_is_newer_or_damaged_is_refused() {
+    let newer = String::from_utf8(SECOND.to_vec()).unwrap().replace("\"version\": 2", "\"version\": 3");
+    assert!(matches!(read(newer.as_bytes()), Err(StoreError::Newer { version: 3, .. })));
+    assert!(matches!(read(&SECOND[..SECOND.len() / 2]), Err(StoreError::Damaged { .. })));
+    assert!(matches!(read(b"{}"), Err(StoreError::Damaged { .. })));
+}
+
+#[test]
+fn every_trip_is_away_or_unlaunched_or_at_its_end() {
+    for state in every_state() {
+        let mut record = record("ses_1", state.clone());
+        let is = (record.is_away(), record.is_unlaunched(), record.state.is_end());
+        assert_eq!([is.0, is.1, is.2].iter().filter(|is| **is).count(), 1, "{state:?}: {is:?}");
+        // Told to launch, and no answer seen: it may run.
+        record.doing.insert(Step::Launch);
+        assert_eq!(record.is_away(), is.0 || state == State::Uploaded, "{state:?}");
+    }
+}
+
+#[test]
+fn who_is_away_is_found_until_it_is_let_go() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(home.path());
+    store.create(record("ses_2", State::Finished)).unwrap();
+    store.create(record("ses_1", State::Home { new_messages: 1 })).unwrap();
+    assert!(store.away("ses_1").unwrap().is_none());
+    let mut dispatch = store.create(record("ses_1", State::Cancelled { launched: true })).unwrap();
+    assert_eq!(store.away("ses_1").unwrap().unwrap().record.id, dispatch.record.id);
+    dispatch.record.let_go = true;
+    dispatch.save().unwrap();
+    assert!(store.away("ses_1").unwrap().is_none());
+    assert_eq!(store.of("ses_1").unwrap().len(), 2);
+}
+
+#[test]
+fn steps_are_written_down_before_and_after() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(home.path());
+    let mut dispatch = store.create(record("ses_1", State::Planned)).unwrap();
+    let id = dispatch.record.id.clone();
+    let written = || store.open(&id).unwrap().unwrap().record;
+    dispatch.begin(Step::Export).unwrap();
+    dispatch.begin(Step::Connect).unwrap();
+    assert_eq!(written().doing, [Step::Export, Step::Connect].into());
+    dispatch.done(Step::Export, Some(State::Exported)).unwrap();
+    assert_eq!((written().doing, written().state), ([Step::Connect].into(), State::Exported));
+    dispatch.reach(State::Uploaded).unwrap();
+    assert_eq!(written().doing, [].into());
+}
+
+#[test]
+fn of_two_of_one_second_the_later_is_the_newest() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(home.path());
+    for (id, created_ms) in [("20261120-102435-zzzzzzzz", 500), ("20261120-102435-aaaaaaaa", 900)] {
+        let record = Record { id: id.to_owned(), created_ms, ..record("ses_1", State::Planned) };
+        store.create(record).unwrap();
+    }
+    assert_eq!(store.newest_of("ses_1").unwrap().unwrap().record.created_ms, 900);
+}

@@ -1,0 +1,167 @@
+//! The runner's `result` file: how a run ended, and what stands beside it.
+
+use super::answer::{AnswerError, hex_text};
+use crate::text::plain;
+
+/// What a back-file is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// The whole session as `opencode export` prints it: no todos, no sessions of sub-agents.
+    #[default]
+    Export,
+    /// What is new or changed, in sections: a header line and a document each.
+    Bundle,
+}
+
+/// What ended a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum EndedBy {
+    /// opencode ended by itself; whether it did its work, its events say.
+    #[default]
+    Done,
+    /// `cancel` ended it.
+    Cancelled,
+    /// It took longer than its `run_timeout`.
+    Timeout,
+    /// Its runner died, and `back` made the result afterwards.
+    Fetched,
+}
+
+/// What the runner left at its end.
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
+pub struct RunResult {
+    /// Exit status of `opencode run`. Says little: see `events`.
+    pub status: i32,
+    /// Whether the back-file was made.
+    pub exported: bool,
+    /// Whether the back-file is packed by gzip.
+    pub gzip: bool,
+    /// Checksum and size of the back-file as `cksum` prints them.
+    pub sum: String,
+    /// Size of the back-file in bytes.
+    pub size: u64,
+    /// Seconds since the epoch by the host's clock.
+    pub started: i64,
+    /// Seconds since the epoch by the host's clock.
+    pub ended: i64,
+    /// The last words of the run's standard error.
+    #[serde(default)]
+    pub words: String,
+    /// What the back-file is.
+    #[serde(default)]
+    pub kind: Kind,
+    /// SHA-256 (hex) of the host's list of the rows that it has; empty where there is none.
+    #[serde(default)]
+    pub known: String,
+    /// What ended the run.
+    #[serde(default)]
+    pub ended_by: EndedBy,
+    /// Tool calls that were open at its end and were settled there.
+    #[serde(default)]
+    pub settled: u64,
+}
+
+impl RunResult {
+    /// Whether `text` is all of the runner's `result` file.
+    pub fn is_whole(text: &str) -> bool {
+        text.ends_with("\nend\n")
+    }
+
+    /// Reads the runner's `result` file, of format 2 or 1.
+    pub fn parse(text: &str) -> Result<Self, AnswerError> {
+        let mut result = Self::default();
+        let mut format = None;
+        for line in text.lines() {
+            let Some((key, value)) = line.split_once(' ') else { continue };
+            let garbled = || AnswerError::Garbled(format!("{key} {}", plain(value)));
+            match key {
+                "format" => format = Some(value.parse::<u32>().map_err(|_| garbled())?),
+                "status" => result.status = value.parse().map_err(|_| garbled())?,
+                "exported" => result.exported = value == "0",
+                "packed" => result.gzip = value == "gzip",
+                "sum" => result.sum = plain(value),
+                "started" => result.started = value.parse().unwrap_or_default(),
+                "ended" => result.ended = value.parse().unwrap_or_default(),
+                "words" => result.words = hex_text(value).map(|words| plain(&words)).unwrap_or_default(),
+                "kind" => {
+                    result.kind = match value {
+                        "export" => Kind::Export,
+                        "bundle" => Kind::Bundle,
+                        _ => return Err(garbled()),
+                    }
+                }
+                "known" if value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) => {
+                    value.clone_into(&mut result.known);
+                }
+                "ended_by" => {
+                    result.ended_by = match value {
+                        "done" => EndedBy::Done,
+                        "cancelled" => EndedBy::Cancelled,
+                        "timeout" => EndedBy::Timeout,
+                        "fetched" => EndedBy::Fetched,
+                        _ => return Err(garbled()),
+                    }
+                }
+                "settled" => result.settled = value.parse().unwrap_or_default(),
+                _ => {}
+            }
+        }
+        match format {
+            Some(1 | 2) => {}
+            Some(newer) => return Err(AnswerError::Newer(newer)),
+            None => return Err(AnswerError::Garbled("a result without a format".to_owned())),
+        }
+        result.size = result.sum.split(' ').nth(1).and_then(|size| size.parse().ok()).unwrap_or_default();
+        Ok(result)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn the_runners_result_is_read() {
+        let known = "0123456789abcdef".repeat(4);
+        let text = format!(
+            "format 2\nstatus 143\nexported 0\npacked gzip\nsum 123 456\nstarted 7\nended 9\nwords 6e6f\n\
+             kind bundle\nknown {known}\nended_by timeout\nsettled 2\nlater 1\nend\n"
+        );
+        let result = RunResult::parse(&text).unwrap();
+        assert_eq!((result.status, result.exported, result.gzip, result.size), (143, true, true, 456));
+        assert_eq!((result.sum.as_str(), result.words.as_str()), ("123 456", "no"));
+        assert_eq!(
+            (result.kind, result.ended_by, result.settled, result.known),
+            (Kind::Bundle, EndedBy::Timeout, 2, known)
+        );
+    }
+
+    #[test]
+    fn a_result_of_the_first_format_is_an_export_of_a_run_that_ended() {
+        let text = "format 1\nstatus 0\nexported 0\npacked plain\nsum 1 2\nstarted 7\nended 9\nwords \nend\n";
+        let result = RunResult::parse(text).unwrap();
+        assert_eq!((result.kind, result.ended_by, result.settled), (Kind::Export, EndedBy::Done, 0));
+        assert_eq!(result.known, "");
+        let stored = r#"{"status":0,"exported":true,"gzip":true,"sum":"1 2","size":2,"started":7,"ended":9}"#;
+        assert_eq!(serde_json::from_str::<RunResult>(stored).unwrap().kind, Kind::Export);
+    }
+
+    #[test]
+    fn what_a_result_must_not_say_is_refused() {
+        assert_eq!(RunResult::parse("format 3\n"), Err(AnswerError::Newer(3)));
+        assert!(RunResult::parse("").is_err());
+        assert!(RunResult::parse("format 2\nkind tarball\n").is_err());
+        assert!(RunResult::parse("format 2\nended_by magic\n").is_err());
+        assert_eq!(RunResult::parse("format 2\nknown ../../x\n").unwrap().known, "");
+    }
+
+    proptest! {
+        #[test]
+        fn reading_never_panics(text: String) {
+            let _ = RunResult::parse(&text);
+        }
+    }
+}

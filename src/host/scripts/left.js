@@ -1,0 +1,42 @@
+// Behind an import: says how many rows of the session file (and, where only the new ones were sent, of those that home
+// has) are missing, and writes `left`, the rows that home has. Environment: KUGETSU_FILE, the session file;
+// KUGETSU_SENDING, full, delta or replace; KUGETSU_KNOWN, the host's list of what home has; KUGETSU_SUM, its checksum as
+// home has it, or empty.
+const database = open({ readwrite: true });
+const sent = new Map();
+for (const message of JSON.parse(fs.readFileSync(env.KUGETSU_FILE, "utf8")).messages)
+  sent.set(message.info.id, new Set(message.parts.map((part) => part.id)));
+const known = env.KUGETSU_SENDING === "delta" ? readRows(env.KUGETSU_KNOWN) : undefined;
+if (known && env.KUGETSU_SUM && known.sum !== env.KUGETSU_SUM) throw new Error("what home has is not what is listed here");
+
+const lines = [];
+const arrived = new Set();
+let missing = record(database, session) ? 0 : 1;
+let found = 0;
+for (const id of family(database)) {
+  if (id !== session) lines.push("s " + id + " " + (known?.s.get(id) ?? "-"));
+  walk(database, id, (kind, row, data, message) => {
+    const old = known?.[kind].get(row);
+    const came = id === session && (kind === "m" ? sent.has(row) : sent.get(message)?.has(row));
+    if (old) found++;
+    if (came) kind === "m" ? arrived.add(row) : sent.get(message).delete(row);
+    // What was changed here since home got it is not what home has.
+    if (old || came) lines.push(kind + " " + row + " " + (old ?? hash(data)));
+  });
+}
+for (const [message, parts] of sent) missing += parts.size + (arrived.has(message) ? 0 : 1);
+if (known) missing += known.m.size + known.p.size - found;
+
+if (missing === 0) {
+  const path = join(here, "left");
+  const row = record(database, session);
+  const rules = JSON.parse(row.permission ?? "[]");
+  // That of a launch that was cut behind this tells of the session as it was before the rules were added.
+  const head = fs.existsSync(path) ? readRows(path).head : {
+    left: 1, session, denied: !areDenied(rules.slice(-DENIED.length)), rules: rules.length, bare: row.permission === null,
+    base: { info: JSON.parse(info(row)), todos: JSON.parse(todos(database, session)) },
+  };
+  writeRows(path, head, lines);
+  if (head.denied) transaction(database, () => setRules(database, denied(row.permission, head.rules)));
+}
+console.log("missing " + missing);

@@ -1,0 +1,109 @@
+# shellcheck shell=sh disable=SC2154 # what stands before it sets them
+# Who is at work in a dispatch. All that a run starts has KUGETSU_DISPATCH=ID in its environment.
+
+# The processes of the dispatch $1, one a line. Where nobody can look into environments: opencode, what descends from it,
+# and what descends from $2, which were found before.
+marked() {
+	if [ -r /proc/self/environ ]; then
+		# Each environment behind a line with its file's name. What that gives is looked at once more: an environment can hold
+		# such lines, too.
+		head -c 2097152 /proc/[0-9]*/environ 2>/dev/null | tr '\0' '\n' | sed -n "
+			/^==> .* <==\$/h
+			/^KUGETSU_DISPATCH=$1\$/{ x; s,^==> /proc/\([0-9]*\)/environ <==\$,\1,p; x; }" | sort -u |
+			while read -r pid; do
+				tr '\0' '\n' 2>/dev/null <"/proc/$pid/environ" | grep -qxF "KUGETSU_DISPATCH=$1" && echo "$pid"
+			done 2>/dev/null
+		return
+	fi
+	found=" $2 "
+	run=$HOME/.kugetsu/dispatches/$1/run/opencode
+	lives "$run" && found="$found$its_pid "
+	table=$(ps -A -o pid= -o ppid= 2>/dev/null)
+	more=yes
+	while [ -n "$more" ]; do
+		more=
+		while read -r pid parent; do
+			case $found in *" $pid "*) continue ;; esac
+			case $found in *" $parent "*) found="$found$pid " more=yes ;; esac
+		done <<-END
+			$table
+		END
+	done
+	# What has ended and was not reaped yet does not count.
+	for pid in $found; do
+		[ -z "$(began "$pid")" ] || echo "$pid"
+	done
+}
+
+# Ends the processes of the dispatch $1 and what they start meanwhile: asked to, and a second later forced. `left` is how many
+# the kernel does not let go of.
+end_marked() {
+	victims=$(marked "$1")
+	rounds=0
+	while [ -n "$victims" ] && [ "$rounds" -lt 40 ]; do
+		force=
+		[ "$rounds" = 0 ] && force=TERM
+		[ "$rounds" -ge 10 ] && force=KILL
+		# shellcheck disable=SC2086 # several
+		[ -z "$force" ] || kill -s "$force" $victims 2>/dev/null
+		pause 0.1
+		rounds=$((rounds + 1))
+		victims=$(marked "$1" "$victims")
+	done
+	# shellcheck disable=SC2086 # counted
+	set -- $victims
+	# shellcheck disable=SC2034 # for who called
+	left=$#
+}
+
+# Whether $1 is a result that is whole.
+is_whole() {
+	[ -e "$1" ] && [ "$(tail -n 1 "$1" 2>/dev/null)" = end ]
+}
+
+# Whether the claim of this directory's run is that of a cleaning or a cancelling: it will never begin.
+removed() {
+	case $(cat run/identity 2>/dev/null) in
+	removed*) ;;
+	*) return 1 ;;
+	esac
+}
+
+# How the dispatch $1 stands: ended, gone, launching, running, orphaned (the runner is gone, and what it started works on) or
+# dead.
+standing() (
+	cd "$HOME/.kugetsu/dispatches/$1" 2>/dev/null || {
+		echo gone
+		return
+	}
+	if is_whole result; then
+		echo ended
+	elif [ ! -e run/identity ]; then
+		echo launching
+	elif removed; then
+		echo gone
+	elif lives run/identity; then
+		echo running
+	elif [ -n "$(marked "$1")" ] && ! is_whole result; then
+		echo orphaned
+	elif is_whole result; then
+		echo ended
+	else
+		echo dead
+	fi
+)
+
+# Whether anybody works with the session in the name of the dispatch $1.
+at_work() {
+	case $1 in
+	*[!a-z0-9-]*) return 1 ;;
+	esac
+	case $(standing "$1") in
+	running | orphaned) return ;;
+	gone) return 1 ;;
+	esac
+	for turn_taken in "$HOME/.kugetsu/dispatches/$1"/launch-*/identity "$HOME/.kugetsu/dispatches/$1"/back-*/identity; do
+		lives "$turn_taken" && return
+	done
+	return 1
+}

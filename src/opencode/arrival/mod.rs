@@ -1,0 +1,251 @@
+//! The home step: what came home is written into opencode's database in one transaction, all of it or nothing.
+//!
+//! `opencode import` only adds rows. Here rows that changed on the host are changed at home as well, the fields of the
+//! session's own record likewise, and every row is read back before the transaction ends. As import does, this writes
+//! the tables session, message, part and todo only; the event log of 1.14 and 1.18 tells of what was done here.
+
+mod change;
+mod fields;
+mod order;
+mod record;
+mod rows;
+
+use super::database::DatabaseError;
+use super::fingerprint::{self, Fingerprint};
+use super::image::{self, End, ImageError};
+use super::schema::Schema;
+use super::writer::{self, Stop};
+use crate::disk::DiskError;
+use crate::session::ExportError;
+use change::Change;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+/// What comes home, and where to.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The changes: a file of [`Op`](crate::session::Op)s. It is read twice.
+    pub file: &'a Path,
+    /// The session that was away. Others may be made as its sub-agents or beside it, in its directory and its project.
+    pub session: &'a str,
+    /// What it looked like when it left. `None` where nothing of the session itself may change: all that came home
+    /// goes into sessions of its own.
+    pub departed: Option<&'a Fingerprint>,
+    /// Where to write how all was before, for [`undo`](super::undo); it is written before anything becomes true.
+    pub before: &'a Path,
+    /// Now, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+}
+
+/// Numbers of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rows {
+    /// Of messages.
+    pub messages: u64,
+    /// Of parts.
+    pub parts: u64,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// It had been done before, and nothing was changed now. The numbers are those of then.
+    pub already: bool,
+    /// Rows that are new, in all sessions.
+    pub inserted: Rows,
+    /// Rows that were there and have another content now.
+    pub updated: Rows,
+    /// Sessions that are new.
+    pub sessions: usize,
+    /// What changed on the host and here as well, and stays as it is here: `title`, `todos`, …
+    pub kept: Vec<&'static str>,
+    /// What this opencode's database has no column for: `cost`, `agent`, …
+    pub not_carried: Vec<&'static str>,
+}
+
+/// Why nothing came home. Nothing was changed then. (Where the disk fails in the last moment of all, it may be that
+/// everything was; [`apply`] tells when it is called again.)
+#[derive(Debug, thiserror::Error)]
+pub enum ArrivalError {
+    /// The session has other messages or parts than when it left.
+    #[error("{session} has changed here since it left")]
+    Diverged {
+        /// Its id.
+        session: String,
+    },
+    /// The session is not there any more.
+    #[error("{session} is not in opencode's database any more")]
+    Gone {
+        /// Its id.
+        session: String,
+    },
+    /// An id is taken: ids are keys of the whole database.
+    #[error("{id} is already there, and belongs to something else")]
+    Conflict {
+        /// Of a session, a message or a part.
+        id: String,
+    },
+    /// A change to what has no business in this arrival.
+    #[error("what came home wants to change {id}, which is not its own")]
+    Stray {
+        /// Of a session, a message or a part.
+        id: String,
+    },
+    /// A row does not read as it was written.
+    #[error("{id} did not read back as it was written")]
+    Mismatch {
+        /// Of a session, a message or a part.
+        id: String,
+    },
+    /// A message would stand somewhere else than it stood on the host.
+    #[error("{id} would not stand where it belongs among the messages")]
+    OutOfOrder {
+        /// The message.
+        id: String,
+    },
+    /// The same id twice.
+    #[error("{id} came home twice in one file")]
+    Twice {
+        /// Of a message or a part, or what else of a session.
+        id: String,
+    },
+    /// A schema that is not known.
+    #[error("{} is not the database of a known opencode: {what}", path.display())]
+    UnknownSchema {
+        /// The database.
+        path: PathBuf,
+        /// What is not as it is known.
+        what: String,
+    },
+    /// The file with the changes is not sound.
+    #[error("what came home cannot be read, {}: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: ExportError,
+    },
+    /// The image of before.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl ArrivalError {
+    /// Whether `opencode import`, which knows its own schema, may still bring the new messages home.
+    pub fn falls_back(&self) -> bool {
+        matches!(self, Self::UnknownSchema { .. })
+    }
+}
+
+/// Writes what came home, all of it or nothing. A second time changes nothing.
+pub fn apply(database: &Path, arrival: &Arrival<'_>) -> Result<Applied, ArrivalError> {
+    let mut connection = writer::open(database)?;
+    apply_on(&mut connection, database, arrival)
+}
+
+pub(super) fn apply_on(
+    connection: &mut Connection,
+    database: &Path,
+    arrival: &Arrival<'_>,
+) -> Result<Applied, ArrivalError> {
+    let known = match image::read(arrival.before, |_| Ok::<_, ImageError>(())) {
+        Ok((_, end)) => Some(end),
+        Err(ImageError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let done = || -> Result<Applied, Stop<ArrivalError>> {
+        // Immediate: what is compared now cannot be changed by another before it is written.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let schema = Schema::read(&transaction)?.map_err(|what| unknown(database, what))?;
+        let now = fingerprint::take(&transaction, arrival.session, |column| schema.session.has(column))?
+            .ok_or_else(|| ArrivalError::Gone { session: arrival.session.to_owned() })?;
+        if let Some(end) = known.filter(|end| !end.after.is_empty())
+            && is_done(&transaction, &schema, arrival, &now, &end)?
+        {
+            let End { inserted, updated, sessions, .. } = end;
+            return Ok(Applied { already: true, inserted, updated, sessions, ..Applied::default() });
+        }
+        if arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
+            return Err(ArrivalError::Diverged { session: arrival.session.to_owned() }.into());
+        }
+        write(transaction, &schema, arrival, now)
+    };
+    done().map_err(|stop| match stop {
+        Stop::Why(error) => error,
+        // A rule of the schema that is not known forbids what all known ones allow.
+        Stop::Sql(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            unknown(database, error.to_string())
+        }
+        Stop::Sql(error) => super::database::at(database, error).into(),
+    })
+}
+
+fn unknown(database: &Path, what: String) -> ArrivalError {
+    ArrivalError::UnknownSchema { path: database.to_owned(), what }
+}
+
+/// Whether the database is as an earlier application left it; `end` tells how that is.
+fn is_done(
+    transaction: &Transaction<'_>,
+    schema: &Schema,
+    arrival: &Arrival<'_>,
+    now: &Fingerprint,
+    end: &End,
+) -> rusqlite::Result<bool> {
+    let formerly = |session: &str| end.former.get(session).and_then(Option::as_ref);
+    // An image of another trip tells nothing of this one.
+    let is_of = |departed| formerly(arrival.session).is_some_and(|former| former.same_rows(departed));
+    if !arrival.departed.is_none_or(is_of) {
+        return Ok(false);
+    }
+    if let Some(after) = end.after.get(arrival.session) {
+        if after.as_ref() != Some(now) {
+            return Ok(false);
+        }
+        if formerly(arrival.session) != Some(now) {
+            return Ok(true);
+        }
+    }
+    for (session, after) in &end.after {
+        let there = fingerprint::take(transaction, session, |column| schema.session.has(column))?;
+        // That a session was made is proof enough; somebody may have gone on with it.
+        let as_left = if formerly(session).is_some() { there == *after } else { there.is_some() };
+        if !as_left {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn write(
+    transaction: Transaction<'_>,
+    schema: &Schema,
+    arrival: &Arrival<'_>,
+    now: Fingerprint,
+) -> Result<Applied, Stop<ArrivalError>> {
+    let mut change = Change::begin(&transaction, schema, arrival, now)?;
+    rows::each(arrival.file, |op| change.make(op))?;
+    rows::each(arrival.file, |op| change.check(op))?;
+    let (touched, image, applied) = change.end()?;
+    let mut after = BTreeMap::new();
+    let mut former = BTreeMap::new();
+    for (session, touched) in touched {
+        order::check(&transaction, &session, &touched)?;
+        let now = fingerprint::take(&transaction, &session, |column| schema.session.has(column))?;
+        after.insert(session.clone(), now);
+        former.insert(session, touched.former);
+    }
+    let Applied { inserted, updated, sessions, .. } = applied;
+    let end = End { former, after, inserted, updated, sessions, loose: false };
+    image.finish(end).map_err(ArrivalError::Disk)?;
+    transaction.commit()?;
+    Ok(applied)
+}

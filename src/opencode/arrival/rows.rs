@@ -1,0 +1,206 @@
+//! What came home, as rows of the database.
+
+use super::super::writer::Stop;
+use super::ArrivalError;
+use crate::session::raw::{Lossy, Object};
+use crate::session::{ArrivalReader, ExportError, Op, is_message_id, is_part_id, is_session_id};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::fs::File;
+use std::path::Path;
+
+/// A message as it is to stand in its table.
+pub(super) struct MessageRow {
+    pub(super) id: String,
+    pub(super) session: String,
+    /// Milliseconds since the Unix epoch.
+    pub(super) created: i64,
+    pub(super) data: String,
+}
+
+/// A part, likewise.
+pub(super) struct PartRow {
+    pub(super) id: String,
+    pub(super) session: String,
+    pub(super) message: String,
+    pub(super) data: String,
+}
+
+/// One item of a session's list of things to do.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Todo {
+    pub(super) content: String,
+    pub(super) status: String,
+    pub(super) priority: String,
+}
+
+/// Shows each change of a file to `see`, one at a time.
+pub(super) fn each(
+    path: &Path,
+    mut see: impl FnMut(Op<'_>) -> Result<(), Stop<ArrivalError>>,
+) -> Result<(), Stop<ArrivalError>> {
+    let at = |source: ExportError| ArrivalError::File { path: path.to_owned(), source };
+    let file = File::open(path).map_err(|error| at(error.into()))?;
+    let mut reader = ArrivalReader::new(file);
+    while let Some((offset, op)) = reader.read().map_err(at)? {
+        see(op).map_err(|stop| match stop {
+            Stop::Why(ArrivalError::File { source: ExportError::NotAnExport { what }, .. }) => {
+                at(ExportError::not_an_export(format!("{what} (in the change at byte {offset})"))).into()
+            }
+            other => other,
+        })?;
+    }
+    Ok(())
+}
+
+impl From<ArrivalError> for Stop<ArrivalError> {
+    fn from(error: ArrivalError) -> Self {
+        Self::Why(error)
+    }
+}
+
+/// What is wrong with a change; [`each`] knows in which file.
+pub(super) fn unsound(what: impl Into<String>) -> ArrivalError {
+    ArrivalError::File { path: Default::default(), source: ExportError::not_an_export(what) }
+}
+
+/// Reads a raw value into what it should be.
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, what: &str) -> Result<T, ArrivalError> {
+    serde_json::from_str(raw.get()).map_err(|_| unsound(format!("{what} is not what opencode writes")))
+}
+
+/// A session's id that is safe to use.
+pub(super) fn session_id(id: &str) -> Result<&str, ArrivalError> {
+    if is_session_id(id) { Ok(id) } else { Err(unsound("a session's id is not of opencode's shape")) }
+}
+
+pub(super) fn message(info: &RawValue) -> Result<MessageRow, ArrivalError> {
+    #[derive(Deserialize)]
+    struct Time {
+        created: f64,
+    }
+    let mut fields = object(info, "a message")?;
+    let id = text(&fields, "id")?;
+    let session = text(&fields, "sessionID")?;
+    if !is_message_id(&id) {
+        return Err(unsound("a message's id is not of opencode's shape"));
+    }
+    session_id(&session)?;
+    let time = fields.get("time").ok_or_else(|| unsound("a message has no time"))?;
+    let created = read::<Time>(time, "a message's time")?.created as i64;
+    for key in ["id", "sessionID"] {
+        fields.remove(key);
+    }
+    Ok(MessageRow { id, session, created, data: data(&fields)? })
+}
+
+pub(super) fn part(part: &RawValue) -> Result<PartRow, ArrivalError> {
+    let mut fields = object(part, "a part")?;
+    let (id, session, message) =
+        (text(&fields, "id")?, text(&fields, "sessionID")?, text(&fields, "messageID")?);
+    if !is_part_id(&id) || !is_message_id(&message) {
+        return Err(unsound("a part's id is not of opencode's shape"));
+    }
+    session_id(&session)?;
+    for key in ["id", "sessionID", "messageID"] {
+        fields.remove(key);
+    }
+    Ok(PartRow { id, session, message, data: data(&fields)? })
+}
+
+pub(super) fn todos(raw: &RawValue) -> Result<Vec<Todo>, ArrivalError> {
+    #[derive(Deserialize)]
+    struct Shape {
+        content: Lossy,
+        status: Lossy,
+        priority: Lossy,
+    }
+    let all: Vec<Shape> = read(raw, "a list of todos")?;
+    let todo =
+        |shape: Shape| Todo { content: shape.content.0, status: shape.status.0, priority: shape.priority.0 };
+    Ok(all.into_iter().map(todo).collect())
+}
+
+pub(super) fn object<'a>(raw: &'a RawValue, what: &str) -> Result<Object<'a>, ArrivalError> {
+    Object::parse(raw.get()).map_err(|_| unsound(format!("{what} is not what opencode writes")))
+}
+
+fn text(fields: &Object<'_>, key: &str) -> Result<String, ArrivalError> {
+    let raw = fields.get(key).ok_or_else(|| unsound(format!("there is no {key}")))?;
+    read(raw, key)
+}
+
+fn data(fields: &Object<'_>) -> Result<String, ArrivalError> {
+    let text = serde_json::to_string(fields).map_err(|error| unsound(error.to_string()))?;
+    Ok(on_one_line(text))
+}
+
+/// JSON without white space between its values, where it has some: `opencode export` prints lines, its database has
+/// none. Strings cannot hold a line's end, so that one tells.
+pub(super) fn on_one_line(json: String) -> String {
+    if memchr::memchr(b'\n', json.as_bytes()).is_none() {
+        return json;
+    }
+    let mut line = String::with_capacity(json.len());
+    let (mut in_string, mut escaped) = (false, false);
+    for c in json.chars() {
+        if in_string {
+            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
+        } else if c.is_ascii_whitespace() {
+            continue;
+        } else {
+            in_string = c == '"';
+        }
+        line.push(c);
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn raw(text: &str) -> Box<RawValue> {
+        RawValue::from_string(text.to_owned()).unwrap()
+    }
+
+    #[test]
+    fn keys_become_columns_and_the_rest_keeps_its_bytes() {
+        let info = r#"{"parentID":"msg_0","id":"msg_1","time":{"created":5.0},"sessionID":"ses_1","x":1e400,"y":"\ud83d"}"#;
+        let row = message(&raw(info)).unwrap();
+        assert_eq!((row.id.as_str(), row.session.as_str(), row.created), ("msg_1", "ses_1", 5));
+        assert_eq!(row.data, r#"{"parentID":"msg_0","time":{"created":5.0},"x":1e400,"y":"\ud83d"}"#);
+        let row = part(&raw(
+            r#"{"type":"text","text":"a\u2028","id":"prt_1","sessionID":"ses_1","messageID":"msg_1"}"#,
+        ));
+        let row = row.unwrap();
+        assert_eq!(row.data, r#"{"type":"text","text":"a\u2028"}"#);
+        assert_eq!((row.id, row.session, row.message), ("prt_1".into(), "ses_1".into(), "msg_1".into()));
+    }
+
+    #[test]
+    fn what_opencode_would_not_write_is_refused() {
+        for bad in [
+            "[]",
+            r#"{"id":"msg_1","sessionID":"ses_1"}"#,
+            r#"{"id":"msg_1","sessionID":"ses_1","time":{"created":"now"}}"#,
+            r#"{"id":"msg_'","sessionID":"ses_1","time":{"created":1}}"#,
+            r#"{"id":"msg_1","sessionID":"x","time":{"created":1}}"#,
+            r#"{"id":"msg_1","id":"msg_2","sessionID":"ses_1","time":{"created":1}}"#,
+        ] {
+            assert!(matches!(message(&raw(bad)), Err(ArrivalError::File { .. })), "{bad}");
+        }
+        assert!(part(&raw(r#"{"id":"prt_1","sessionID":"ses_1"}"#)).is_err());
+        assert!(todos(&raw(r#"[{"content":"x"}]"#)).is_err());
+    }
+
+    #[test]
+    fn printed_json_becomes_a_line_and_strings_stay() {
+        let value = json!({"a b": ["x \"y\" \\", 1, {"c": "\n "}], "d\\": true});
+        let printed = serde_json::to_string_pretty(&value).unwrap();
+        assert_eq!(on_one_line(printed), value.to_string());
+        let line = r#"{ "a" :1}"#;
+        assert_eq!(on_one_line(line.to_owned()), line);
+    }
+}

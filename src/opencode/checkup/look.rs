@@ -1,0 +1,140 @@
+//! One session, read row by row.
+
+use super::order;
+use super::{Kind, Moment};
+use crate::session::raw::Lossy;
+use rusqlite::types::ValueRef;
+use rusqlite::{Connection, Row};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+/// What is there of a session.
+#[derive(Debug)]
+pub(super) struct Seen {
+    pub(super) id: String,
+    /// By time and id, as opencode reads them.
+    pub(super) messages: Vec<SeenMessage>,
+    pub(super) parts: usize,
+    pub(super) broken_parts: Vec<String>,
+    pub(super) lone_parts: Vec<String>,
+    pub(super) open_calls: Vec<String>,
+}
+
+#[derive(Debug)]
+pub(super) struct SeenMessage {
+    pub(super) id: String,
+    /// The column `time_created`.
+    pub(super) created: i64,
+    /// opencode cannot read it.
+    pub(super) broken: bool,
+    /// An answer without an end.
+    pub(super) open: bool,
+    /// What it answers.
+    pub(super) parent: Option<String>,
+}
+
+/// What opencode cannot do without in a message.
+#[derive(Deserialize)]
+struct Info {
+    role: Lossy,
+    time: Time,
+    #[serde(default, rename = "parentID")]
+    parent: Option<Lossy>,
+}
+
+#[derive(Deserialize)]
+struct Time {
+    #[serde(rename = "created")]
+    _created: f64,
+    completed: Option<f64>,
+}
+
+pub(super) fn at(connection: &Connection, id: String) -> rusqlite::Result<Seen> {
+    let messages = connection
+        .prepare_cached(
+            "SELECT id, time_created, data FROM message WHERE session_id = ?1 ORDER BY time_created, id",
+        )?
+        .query_map([&id], message)?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut seen = Seen {
+        id,
+        messages,
+        parts: 0,
+        broken_parts: Vec::new(),
+        lone_parts: Vec::new(),
+        open_calls: Vec::new(),
+    };
+    let mut parts = connection.prepare_cached(
+        "SELECT part.id, part.data, message.id IS NULL
+         FROM part LEFT JOIN message ON message.id = part.message_id
+         WHERE part.session_id = ?1 ORDER BY part.message_id, part.id",
+    )?;
+    let mut rows = parts.query([&seen.id])?;
+    while let Some(row) = rows.next()? {
+        let id: String = row.get(0)?;
+        seen.parts += 1;
+        if row.get(2)? {
+            seen.lone_parts.push(id);
+            continue;
+        }
+        match text(row.get_ref(1)?).and_then(is_open) {
+            Some(false) => {}
+            Some(true) => seen.open_calls.push(id),
+            None => seen.broken_parts.push(id),
+        }
+    }
+    Ok(seen)
+}
+
+fn message(row: &Row<'_>) -> rusqlite::Result<SeenMessage> {
+    let info = text(row.get_ref(2)?).and_then(|data| serde_json::from_str::<Info>(data).ok());
+    Ok(SeenMessage {
+        id: row.get(0)?,
+        created: row.get(1)?,
+        broken: info.is_none(),
+        open: info.as_ref().is_some_and(|info| info.role.0 == "assistant" && info.time.completed.is_none()),
+        parent: info.and_then(|info| info.parent).map(|parent| parent.0),
+    })
+}
+
+fn text(value: ValueRef<'_>) -> Option<&str> {
+    value.as_str().ok()
+}
+
+/// Whether a part is a tool call without an end; `None` where it cannot be read.
+fn is_open(data: &str) -> Option<bool> {
+    #[derive(Deserialize)]
+    struct Part<'a> {
+        #[serde(rename = "type")]
+        kind: Lossy,
+        #[serde(default, borrow)]
+        state: Option<&'a RawValue>,
+    }
+    #[derive(Deserialize)]
+    struct State {
+        status: Lossy,
+    }
+    let part: Part<'_> = serde_json::from_str(data).ok()?;
+    let state = part.state.filter(|_| part.kind.0 == "tool");
+    let state = state.and_then(|raw| serde_json::from_str::<State>(raw.get()).ok());
+    Some(state.is_some_and(|state| matches!(state.status.0.as_str(), "pending" | "running")))
+}
+
+impl Seen {
+    /// What is wrong with it.
+    pub(super) fn problems(&self, moment: Moment) -> Vec<(Kind, String)> {
+        let mut found: Vec<(Kind, String)> = Vec::new();
+        let all = |kind, ids: &[String]| ids.iter().map(|id| (kind, id.clone())).collect::<Vec<_>>();
+        let broken = self.messages.iter().filter(|message| message.broken);
+        found.extend(broken.map(|message| (Kind::BrokenMessage, message.id.clone())));
+        found.extend(all(Kind::BrokenPart, &self.broken_parts));
+        found.extend(all(Kind::PartWithoutMessage, &self.lone_parts));
+        if !moment.running {
+            found.extend(all(Kind::OpenCall, &self.open_calls));
+            let open = self.messages.iter().filter(|message| message.open);
+            found.extend(open.map(|message| (Kind::OpenMessage, message.id.clone())));
+        }
+        found.extend(order::problems(&self.messages, moment.now_ms));
+        found
+    }
+}

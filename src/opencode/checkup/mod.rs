@@ -1,0 +1,217 @@
+//! Looks at the rows of a session and its sub-agents for what opencode cannot cope with, and settles it.
+//!
+//! Kills leave tool calls and messages without an end. Clocks that were wrong, and tools that write into the database,
+//! leave messages that opencode takes for newer than the next prompt, which it then does not answer; and rows that it
+//! cannot read keep it from opening the session at all.
+
+mod look;
+mod order;
+mod rename;
+mod repair;
+
+use super::database::{DatabaseError, at, connect};
+use super::image::ImageError;
+use super::schema::Schema;
+use super::writer::{self, Stop};
+use crate::disk::DiskError;
+use look::Seen;
+use rusqlite::{Connection, TransactionBehavior};
+use std::path::{Path, PathBuf};
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A message that opencode cannot read.
+    BrokenMessage,
+    /// A part that opencode cannot read.
+    BrokenPart,
+    /// A part whose message is not there.
+    PartWithoutMessage,
+    /// A tool call without an end, and nothing runs.
+    OpenCall,
+    /// An answer without an end, and nothing runs.
+    OpenMessage,
+    /// A message that does not stand where its id belongs.
+    OutOfOrder,
+    /// A message that is newer than this machine's clock.
+    Ahead,
+}
+
+impl Kind {
+    /// Its name, for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BrokenMessage => "broken-message",
+            Self::BrokenPart => "broken-part",
+            Self::PartWithoutMessage => "part-without-message",
+            Self::OpenCall => "open-call",
+            Self::OpenMessage => "open-message",
+            Self::OutOfOrder => "out-of-order",
+            Self::Ahead => "ahead",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What.
+    pub kind: Kind,
+    /// The session, or a sub-agent's.
+    pub session: String,
+    /// The message or part, as it was called when it was found.
+    pub id: String,
+    /// It is settled now.
+    pub repaired: bool,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The session and all its sub-agents.
+    pub sessions: usize,
+    /// Their messages.
+    pub messages: usize,
+    /// Their parts.
+    pub parts: usize,
+    /// What is wrong, by kind.
+    pub problems: Vec<Problem>,
+    /// Something was changed; the image of before is written.
+    pub changed: bool,
+}
+
+/// Why nothing could be looked at, or nothing was repaired. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckupError {
+    /// No such session.
+    #[error("there is no session {session} here")]
+    UnknownSession {
+        /// Its id.
+        session: String,
+    },
+    /// A schema that is not known.
+    #[error("{} is not the database of a known opencode: {what}", path.display())]
+    UnknownSchema {
+        /// The database.
+        path: PathBuf,
+        /// What is not as it is known.
+        what: String,
+    },
+    /// The image of before.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl From<CheckupError> for Stop<CheckupError> {
+    fn from(error: CheckupError) -> Self {
+        Self::Why(error)
+    }
+}
+
+type Result<T> = std::result::Result<T, Stop<CheckupError>>;
+
+/// The moment of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Now, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+    /// Somebody works on the session: what has no end may get one yet.
+    pub running: bool,
+}
+
+/// Looks at a session and its sub-agents, and changes nothing.
+pub fn check(database: &Path, session: &str, moment: Moment) -> std::result::Result<Report, CheckupError> {
+    if !database.is_file() {
+        return Err(DatabaseError::Missing { path: database.to_owned() }.into());
+    }
+    let connection = connect(database).map_err(|error| at(database, error))?;
+    let look = || -> Result<Report> {
+        // One transaction: all of it is of one moment.
+        let snapshot = connection.unchecked_transaction()?;
+        Ok(report(&look_at(&snapshot, database, session)?, moment))
+    };
+    look().map_err(|stop| told(database, stop))
+}
+
+/// As [`check`], and settles what can be settled, all of it or nothing. How it was before is written to `image` first,
+/// for [`undo`](super::undo); where nothing is wrong no image is made.
+pub fn repair(
+    database: &Path,
+    session: &str,
+    moment: Moment,
+    image: &Path,
+) -> std::result::Result<Report, CheckupError> {
+    let mut connection = writer::open(database)?;
+    let mut done = || -> Result<Report> {
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let seen = look_at(&transaction, database, session)?;
+        let mut report = report(&seen, moment);
+        if report.problems.is_empty() {
+            return Ok(report);
+        }
+        let keep = repair::settle(&transaction, session, &seen, moment, image)?;
+        let left = self::report(&look_at(&transaction, database, session)?, moment).problems;
+        for problem in &mut report.problems {
+            problem.repaired = !left.iter().any(|l| (l.kind, &l.id) == (problem.kind, &problem.id));
+        }
+        // What is new was put there by the repair itself, which is then none.
+        let is_new = |problem: &Problem| {
+            !report.problems.iter().any(|p| (p.kind, &p.id) == (problem.kind, &problem.id))
+        };
+        if left.iter().any(is_new) || !report.problems.iter().any(|problem| problem.repaired) {
+            report.problems.iter_mut().for_each(|problem| problem.repaired = false);
+            return Ok(report);
+        }
+        keep.finish(&transaction)?;
+        transaction.commit()?;
+        report.changed = true;
+        Ok(report)
+    };
+    done().map_err(|stop| told(database, stop))
+}
+
+fn told(database: &Path, stop: Stop<CheckupError>) -> CheckupError {
+    match stop {
+        Stop::Why(error) => error,
+        Stop::Sql(error) => at(database, error).into(),
+    }
+}
+
+/// A session and all its sub-agents, as they stand.
+fn look_at(connection: &Connection, database: &Path, session: &str) -> Result<Vec<Seen>> {
+    Schema::read(connection)?
+        .map_err(|what| CheckupError::UnknownSchema { path: database.to_owned(), what })?;
+    let mut all = connection.prepare_cached(
+        "WITH RECURSIVE below(id) AS (SELECT id FROM session WHERE id = ?1
+           UNION SELECT session.id FROM session JOIN below ON parent_id = below.id)
+         SELECT id FROM below",
+    )?;
+    let ids: Vec<String> = all.query_map([session], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
+    if ids.is_empty() {
+        return Err(CheckupError::UnknownSession { session: session.to_owned() }.into());
+    }
+    Ok(ids.into_iter().map(|id| look::at(connection, id)).collect::<rusqlite::Result<_>>()?)
+}
+
+fn report(seen: &[Seen], moment: Moment) -> Report {
+    let mut report = Report { sessions: seen.len(), ..Report::default() };
+    for session in seen {
+        report.messages += session.messages.len();
+        report.parts += session.parts;
+        let found = session.problems(moment).into_iter().map(|(kind, id)| Problem {
+            kind,
+            session: session.id.clone(),
+            id,
+            repaired: false,
+        });
+        report.problems.extend(found);
+    }
+    report.problems.sort_by_key(|problem| problem.kind);
+    report
+}

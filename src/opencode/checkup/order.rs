@@ -1,0 +1,113 @@
+//! Times and ids: opencode asks by both what came after what, and whether a prompt is answered already.
+
+use super::Kind;
+use super::look::SeenMessage;
+use std::hash::{BuildHasher as _, RandomState};
+
+/// A message may be that much newer than the clock: two machines never agree to the millisecond.
+const SLACK_MS: i64 = 2_000;
+
+/// Bits of the number in an id: milliseconds × 0x1000 + counter, cut.
+const BITS: u32 = 48;
+const MASK: u64 = (1 << BITS) - 1;
+
+/// The number in an id of opencode's own shape; it begins anew every 795 days.
+fn number(id: &str) -> Option<u64> {
+    let rest = id.strip_prefix("msg_").filter(|rest| rest.len() == 26 && rest.is_ascii())?;
+    let (digits, _) = rest.split_at_checked(12)?;
+    let is_own = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
+    u64::from_str_radix(digits, 16).ok().filter(|_| is_own)
+}
+
+/// How far `b` lies behind `a`, on a dial without an end.
+fn distance(a: u64, b: u64) -> i64 {
+    let forward = b.wrapping_sub(a) & MASK;
+    let (forward, whole) = (forward.cast_signed(), (MASK + 1).cast_signed());
+    if forward > whole / 2 { forward - whole } else { forward }
+}
+
+fn stamp(ms: i64) -> u64 {
+    ms.cast_unsigned().wrapping_mul(0x1000) & MASK
+}
+
+/// Whether a message is newer than the clock, by its time or by its id.
+fn is_ahead(message: &SeenMessage, now_ms: i64) -> bool {
+    let limit = now_ms + SLACK_MS;
+    message.created > limit || number(&message.id).is_some_and(|id| distance(stamp(limit), id) > 0)
+}
+
+/// The messages that do not stand where they belong. An id of another make says nothing of its place.
+pub(super) fn problems(messages: &[SeenMessage], now_ms: i64) -> Vec<(Kind, String)> {
+    let mut found = Vec::new();
+    let mut highest = None;
+    for message in messages {
+        if is_ahead(message, now_ms) {
+            found.push((Kind::Ahead, message.id.clone()));
+        }
+        let Some(own) = number(&message.id) else { continue };
+        if highest.is_some_and(|highest| distance(highest, own) < 0) {
+            found.push((Kind::OutOfOrder, message.id.clone()));
+        } else {
+            highest = Some(own);
+        }
+    }
+    found
+}
+
+/// A message that gets another place in time.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Moved {
+    pub(super) old: String,
+    pub(super) new: String,
+    pub(super) former: i64,
+    pub(super) created: i64,
+}
+
+/// New ids, and times where those are ahead, for all messages from the first that is out of place: they keep their
+/// order, and nothing is ahead of the clock any more. Nothing where nothing is wrong, or where the order itself is in
+/// doubt, because an answer stands before what it answers.
+pub(super) fn put_right(messages: &[SeenMessage], now_ms: i64) -> Vec<Moved> {
+    let out: Vec<String> = problems(messages, now_ms).into_iter().map(|(_, id)| id).collect();
+    let Some(first) = messages.iter().position(|message| out.contains(&message.id)) else {
+        return Vec::new();
+    };
+    if answers_before_questions(messages) {
+        return Vec::new();
+    }
+    // Those that are ahead keep their distances as far as there is room for them.
+    let newest = messages.last().map_or(now_ms, |message| message.created);
+    let shift = (newest - now_ms).max(0);
+    let (kept, rest) = messages.split_at(first);
+    let mut time = kept.last().map_or(i64::MIN, |message| message.created);
+    let mut last = kept.iter().filter_map(|message| number(&message.id)).next_back();
+    let mut moved = Vec::new();
+    for message in rest {
+        let wanted = if message.created > now_ms { message.created - shift } else { message.created };
+        time = time.max(wanted);
+        let own = (stamp(time) + 1) & MASK;
+        let next = match last {
+            Some(last) if distance(last, own) <= 0 => (last + 1) & MASK,
+            _ => own,
+        };
+        last = Some(next);
+        let new = format!("msg_{next:012x}{}", tail(&message.id));
+        moved.push(Moved { old: message.id.clone(), new, former: message.created, created: time });
+    }
+    moved
+}
+
+fn answers_before_questions(messages: &[SeenMessage]) -> bool {
+    let place = |id: &str| messages.iter().position(|message| message.id == id);
+    messages
+        .iter()
+        .enumerate()
+        .any(|(n, message)| message.parent.as_deref().and_then(place).is_some_and(|parent| parent > n))
+}
+
+/// The random end of an id, or another where it has none.
+fn tail(id: &str) -> String {
+    match number(id).and_then(|_| id.get(16..)) {
+        Some(tail) => tail.to_owned(),
+        None => format!("{:014x}", RandomState::new().hash_one(id) >> 8),
+    }
+}

@@ -1,0 +1,185 @@
+//! Settling what is wrong. Whatever is changed is kept first.
+
+use super::super::fingerprint::{self, Fingerprint};
+use super::super::image::{self, End, Line, Table, Writer};
+use super::super::schema::Schema;
+use super::look::Seen;
+use super::order;
+use super::rename::put_right;
+use super::{CheckupError, Moment, Result};
+use crate::session::raw::Object;
+use rusqlite::Connection;
+use serde::Deserialize;
+use serde_json::json;
+use serde_json::value::{RawValue, to_raw_value};
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+/// What a call is told that has no end.
+const ENDED: &str = "The run ended while this tool was running; its result is not known.";
+
+/// What was there before.
+pub(super) struct Kept {
+    pub(super) image: Writer,
+    rows: HashSet<String>,
+    former: BTreeMap<String, Option<Fingerprint>>,
+}
+
+impl Kept {
+    /// Keeps a row as it stands, once.
+    pub(super) fn row(&mut self, connection: &Connection, table: Table, id: &str) -> Result<()> {
+        if self.rows.insert(id.to_owned())
+            && let Some(columns) = image::row(connection, table, id)?
+        {
+            self.image.line(&Line::Row { table, columns }).map_err(CheckupError::Disk)?;
+        }
+        Ok(())
+    }
+
+    /// Writes the image, whole.
+    pub(super) fn finish(self, connection: &Connection) -> Result<()> {
+        let mut after = BTreeMap::new();
+        for session in self.former.keys() {
+            after.insert(session.clone(), fingerprint_of(connection, session)?);
+        }
+        let end = End { former: self.former, after, loose: true, ..End::default() };
+        Ok(self.image.finish(end).map_err(CheckupError::Disk)?)
+    }
+}
+
+fn fingerprint_of(connection: &Connection, session: &str) -> Result<Option<Fingerprint>> {
+    let Ok(schema) = Schema::read(connection)? else { return Ok(None) };
+    Ok(fingerprint::take(connection, session, |column| schema.session.has(column))?)
+}
+
+pub(super) fn settle(
+    connection: &Connection,
+    session: &str,
+    seen: &[Seen],
+    moment: Moment,
+    image: &Path,
+) -> Result<Kept> {
+    let image = Writer::create(image, session).map_err(CheckupError::Disk)?;
+    let mut kept = Kept { image, rows: HashSet::new(), former: BTreeMap::new() };
+    // Messages change their ids before their parts know.
+    connection.pragma_update(None, "defer_foreign_keys", true)?;
+    for session in seen {
+        kept.former.insert(session.id.clone(), fingerprint_of(connection, &session.id)?);
+        remove(connection, session, &mut kept)?;
+        if !moment.running {
+            end_calls(connection, session, moment, &mut kept)?;
+            end_messages(connection, session, moment, &mut kept)?;
+        }
+        let sound: Vec<_> = look_again(connection, session)?;
+        let moved = order::put_right(&sound, moment.now_ms);
+        put_right(connection, session, &moved, moment, &mut kept)?;
+    }
+    Ok(kept)
+}
+
+/// The messages that are left once those that cannot be read are gone.
+fn look_again(connection: &Connection, session: &Seen) -> Result<Vec<super::look::SeenMessage>> {
+    Ok(super::look::at(connection, session.id.clone())?.messages)
+}
+
+/// Takes away what opencode cannot read, and what it never shows.
+fn remove(connection: &Connection, session: &Seen, kept: &mut Kept) -> Result<()> {
+    for id in session.broken_parts.iter().chain(&session.lone_parts) {
+        kept.row(connection, Table::Part, id)?;
+        connection.prepare_cached("DELETE FROM part WHERE id = ?1")?.execute([id])?;
+    }
+    for message in session.messages.iter().filter(|message| message.broken) {
+        for part in parts_of(connection, &message.id)? {
+            kept.row(connection, Table::Part, &part)?;
+        }
+        kept.row(connection, Table::Message, &message.id)?;
+        connection.prepare_cached("DELETE FROM part WHERE message_id = ?1")?.execute([&message.id])?;
+        connection.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([&message.id])?;
+    }
+    Ok(())
+}
+
+pub(super) fn parts_of(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    let mut parts = connection.prepare_cached("SELECT id FROM part WHERE message_id = ?1")?;
+    parts.query_map([message], |row| row.get(0))?.collect()
+}
+
+fn end_calls(connection: &Connection, session: &Seen, moment: Moment, kept: &mut Kept) -> Result<()> {
+    for id in &session.open_calls {
+        let row = connection
+            .prepare_cached("SELECT data, time_created, time_updated FROM part WHERE id = ?1")?
+            .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)));
+        let (data, begun, last) = match row {
+            Ok(row) => row,
+            // Its message could not be read, and is gone.
+            Err(rusqlite::Error::QueryReturnedNoRows) => continue,
+            Err(error) => return Err(error.into()),
+        };
+        let Some(data) = ended(&data, begun, last) else { continue };
+        kept.row(connection, Table::Part, id)?;
+        connection
+            .prepare_cached("UPDATE part SET data = ?2, time_updated = ?3 WHERE id = ?1")?
+            .execute((id, data, moment.now_ms))?;
+    }
+    Ok(())
+}
+
+/// A call with an end: the moment at which it was last written.
+fn ended(data: &str, begun: i64, last: i64) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Time {
+        start: f64,
+    }
+    let mut part = Object::parse(data).ok()?;
+    let after = {
+        let state = Object::parse(part.get("state")?.get()).ok()?;
+        let object = |key| state.get(key).filter(|raw| raw.get().starts_with('{'));
+        let start = state.get("time").and_then(|raw| serde_json::from_str::<Time>(raw.get()).ok());
+        let start = start.map_or(begun, |time| time.start as i64);
+        let empty = to_raw_value(&json!({})).ok()?;
+        let mut after = Object::default();
+        after.set("status", "error").ok()?;
+        after.set("input", object("input").unwrap_or(&empty)).ok()?;
+        after.set("error", ENDED).ok()?;
+        if let Some(metadata) = object("metadata") {
+            after.set("metadata", metadata).ok()?;
+        }
+        after.set("time", &json!({"start": start, "end": last.max(start)})).ok()?;
+        to_raw_value(&after).ok()?
+    };
+    part.set("state", &after).ok()?;
+    serde_json::to_string(&part).ok()
+}
+
+fn end_messages(connection: &Connection, session: &Seen, moment: Moment, kept: &mut Kept) -> Result<()> {
+    for message in session.messages.iter().filter(|message| message.open) {
+        // The moment at which something of it was last written, before it was settled here.
+        let last: i64 = connection
+            .prepare_cached(
+                "SELECT max(time_updated) FROM (SELECT time_updated FROM message WHERE id = ?1
+                   UNION ALL SELECT time_updated FROM part WHERE message_id = ?1 AND time_updated <> ?2)",
+            )?
+            .query_row((&message.id, moment.now_ms), |row| row.get(0))?;
+        let data: String = connection
+            .prepare_cached("SELECT data FROM message WHERE id = ?1")?
+            .query_row([&message.id], |row| row.get(0))?;
+        let Some(data) = with_time(&data, "completed", last.max(message.created)) else { continue };
+        kept.row(connection, Table::Message, &message.id)?;
+        connection
+            .prepare_cached("UPDATE message SET data = ?2, time_updated = ?3 WHERE id = ?1")?
+            .execute((&message.id, data, moment.now_ms))?;
+    }
+    Ok(())
+}
+
+/// A message with another time.
+pub(super) fn with_time(data: &str, which: &str, ms: i64) -> Option<String> {
+    let mut info = Object::parse(data).ok()?;
+    let time = {
+        let mut time = Object::parse(info.get("time").map_or("{}", RawValue::get)).ok()?;
+        time.set(which, &ms).ok()?;
+        to_raw_value(&time).ok()?
+    };
+    info.set("time", &time).ok()?;
+    serde_json::to_string(&info).ok()
+}

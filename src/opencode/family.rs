@@ -1,0 +1,154 @@
+//! What of a session at home decides how it travels: what it holds, and which sub-agents it has.
+
+use super::database::{Database, DatabaseError, at};
+use super::fingerprint::{feed, hex};
+use crate::session::{Outline, Raw};
+use rusqlite::{Connection, Transaction};
+use serde_json::json;
+use sha2::{Digest as _, Sha256};
+
+/// The sub-agents' sessions of ?1, with theirs; no deeper than any that opencode makes.
+const DESCENDANTS: &str = "WITH RECURSIVE family(id, depth) AS (
+        SELECT id, 1 FROM session WHERE parent_id = ?1
+        UNION SELECT session.id, depth + 1 FROM session JOIN family ON parent_id = family.id WHERE depth < 50)
+    SELECT id FROM family ORDER BY depth, id";
+
+impl Database {
+    /// What the first `messages` messages of a session and their parts look like, in one short text: it changes when
+    /// one of them does. `None` where there are not so many.
+    pub fn stamp(&self, session: &str, messages: usize) -> Result<Option<String>, DatabaseError> {
+        let count = i64::try_from(messages).unwrap_or(i64::MAX);
+        self.in_one_moment(|snapshot| {
+            let mut hash = Sha256::new();
+            let mut found = 0;
+            let first = "SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id LIMIT ?2";
+            for (is_message, query) in [
+                (
+                    true,
+                    "SELECT id, time_created, time_updated, octet_length(data) FROM message
+                     WHERE session_id = ?1 ORDER BY time_created, id LIMIT ?2"
+                        .to_owned(),
+                ),
+                (
+                    false,
+                    format!(
+                        "SELECT id, message_id, time_updated, octet_length(data) FROM part
+                         WHERE session_id = ?1 AND message_id IN ({first}) ORDER BY message_id, id"
+                    ),
+                ),
+            ] {
+                let mut query = snapshot.prepare(&query)?;
+                let mut rows = query.query((session, count))?;
+                while let Some(row) = rows.next()? {
+                    found += usize::from(is_message);
+                    for column in 0..4 {
+                        feed(&mut hash, row.get_ref(column)?);
+                    }
+                }
+            }
+            Ok((found == messages).then(|| hex(hash, 32)))
+        })
+    }
+
+    /// The sessions of a session's sub-agents, with theirs, parents first: their ids, and what they hold.
+    pub fn descendants(&self, session: &str) -> Result<Vec<(String, Outline)>, DatabaseError> {
+        self.in_one_moment(|snapshot| {
+            let mut query = snapshot.prepare(DESCENDANTS)?;
+            let ids: Vec<String> = query.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            ids.into_iter().map(|id| outline(snapshot, &id).map(|outline| (id, outline))).collect()
+        })
+    }
+
+    /// The session's todos as opencode has them, as JSON: `[{"content", "status", "priority"}, …]`.
+    pub fn todos(&self, session: &str) -> Result<Option<Raw>, DatabaseError> {
+        let todos = self.in_one_moment(|snapshot| {
+            let mut query = snapshot.prepare(
+                "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position",
+            )?;
+            let rows = query.query_map([session], |row| {
+                let [content, status, priority]: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
+                Ok(json!({"content": content, "status": status, "priority": priority}))
+            })?;
+            rows.collect::<Result<Vec<_>, _>>()
+        })?;
+        Ok(serde_json::value::to_raw_value(&todos).ok().map(|raw| Raw::from(raw.as_ref())))
+    }
+
+    fn in_one_moment<T>(
+        &self,
+        read: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let done = self.connection.unchecked_transaction().and_then(|snapshot| read(&snapshot));
+        done.map_err(|error| at(&self.path, error))
+    }
+}
+
+fn outline(connection: &Connection, session: &str) -> rusqlite::Result<Outline> {
+    let mut messages = connection
+        .prepare_cached("SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id")?;
+    let mut parts = connection.prepare_cached("SELECT id FROM part WHERE message_id = ?1 ORDER BY id")?;
+    let ids: Vec<String> = messages.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let mut outline = Outline::default();
+    for id in &ids {
+        let of: Vec<String> = parts.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+        // Only ids of four gigabytes do not fit.
+        let _ = outline.push(id, of.iter().map(String::as_str));
+    }
+    Ok(outline)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::Path;
+
+    fn database(path: &Path) -> Connection {
+        let connection = Connection::open(path).unwrap();
+        connection
+            .execute_batch(
+                "CREATE TABLE session (id TEXT PRIMARY KEY, title, directory, parent_id, time_created, time_updated);
+                 CREATE TABLE message (id TEXT PRIMARY KEY, session_id, time_created, time_updated, data);
+                 CREATE TABLE part (id TEXT PRIMARY KEY, message_id, session_id, time_updated, data);
+                 CREATE TABLE todo (session_id, content, status, priority, position);
+                 INSERT INTO session (id, parent_id) VALUES ('ses_1', NULL), ('ses_3', 'ses_2'), ('ses_2', 'ses_1'), ('ses_9', NULL);
+                 INSERT INTO message VALUES ('msg_2', 'ses_1', 2, 2, '{}'), ('msg_1', 'ses_1', 1, 1, '{}'), ('msg_3', 'ses_3', 1, 1, '{}');
+                 INSERT INTO part VALUES ('prt_2', 'msg_1', 'ses_1', 1, '{}'), ('prt_1', 'msg_1', 'ses_1', 1, '{}'), ('prt_3', 'msg_3', 'ses_3', 1, '{}');
+                 INSERT INTO todo VALUES ('ses_1', 'b \"', 'pending', 'low', 1), ('ses_1', 'a', 'completed', 'high', 0);",
+            )
+            .unwrap();
+        connection
+    }
+
+    #[test]
+    fn a_stamp_tells_of_the_first_messages_alone() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("opencode.db");
+        let writing = database(&path);
+        let reading = Database::open(&path).unwrap();
+        let stamp = |n| reading.stamp("ses_1", n).unwrap();
+        let (one, two) = (stamp(1).unwrap(), stamp(2).unwrap());
+        assert!(stamp(3).is_none() && one != two);
+        writing.execute("UPDATE message SET time_updated = 5 WHERE id = 'msg_2'", []).unwrap();
+        assert_eq!(stamp(1).unwrap(), one);
+        assert_ne!(stamp(2).unwrap(), two);
+        writing.execute("UPDATE part SET data = '{ }' WHERE id = 'prt_2'", []).unwrap();
+        assert_ne!(stamp(1).unwrap(), one);
+    }
+
+    #[test]
+    fn sub_agents_come_behind_those_that_started_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("opencode.db");
+        database(&path);
+        let reading = Database::open(&path).unwrap();
+        let family = reading.descendants("ses_1").unwrap();
+        let ids: Vec<&str> = family.iter().map(|(id, _)| id.as_str()).collect();
+        assert_eq!(ids, ["ses_2", "ses_3"]);
+        assert_eq!((family[0].1.len(), family[1].1.len(), family[1].1.part_count()), (0, 1, 1));
+        let todos = reading.todos("ses_1").unwrap().unwrap();
+        assert_eq!(
+            todos.get(),
+            r#"[{"content":"a","status":"completed","priority":"high"},{"content":"b \"","status":"pending","priority":"low"}]"#
+        );
+    }
+}

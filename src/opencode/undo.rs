@@ -1,0 +1,228 @@
+//! Puts sessions back as an image tells that they were, in one transaction.
+
+use super::arrival::Rows;
+use super::database::{DatabaseError, at};
+use super::fingerprint;
+use super::image::{self, End, ImageError, Line, Table, Writer};
+use super::schema::Schema;
+use super::writer::{self, Stop};
+use crate::disk::DiskError;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::path::{Path, PathBuf};
+
+/// What was put back.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Undone {
+    /// The session that it is all about.
+    pub session: String,
+    /// It was as it had been already, and nothing was changed.
+    pub already: bool,
+    /// Rows that are no longer there.
+    pub removed: Rows,
+    /// Rows that have their former content, or are there again.
+    pub restored: Rows,
+    /// Sessions that are no longer there.
+    pub sessions: usize,
+}
+
+/// Why nothing was put back. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum UndoError {
+    /// Somebody went on with a session.
+    #[error("{session} has changed since then, so it stays as it is")]
+    Changed {
+        /// Which session.
+        session: String,
+    },
+    /// A session would not be as it was.
+    #[error("{session} would not be as it was, so it stays as it is")]
+    Mismatch {
+        /// Which session.
+        session: String,
+    },
+    /// A schema that is not known.
+    #[error("{} is not the database of a known opencode: {what}", path.display())]
+    UnknownSchema {
+        /// The database.
+        path: PathBuf,
+        /// What is not as it is known.
+        what: String,
+    },
+    /// The image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+type Result<T> = std::result::Result<T, Stop<UndoError>>;
+
+impl From<UndoError> for Stop<UndoError> {
+    fn from(error: UndoError) -> Self {
+        Self::Why(error)
+    }
+}
+
+impl From<ImageError> for Stop<UndoError> {
+    fn from(error: ImageError) -> Self {
+        Self::Why(error.into())
+    }
+}
+
+impl From<DiskError> for Stop<UndoError> {
+    fn from(error: DiskError) -> Self {
+        Self::Why(error.into())
+    }
+}
+
+/// Puts back what the image `before` tells, all of it or nothing, and writes to `after` an image of what was there: what
+/// is undone can be undone.
+pub fn undo(database: &Path, before: &Path, after: &Path) -> std::result::Result<Undone, UndoError> {
+    let mut connection = writer::open(database)?;
+    undo_on(&mut connection, database, before, after)
+}
+
+pub(super) fn undo_on(
+    connection: &mut Connection,
+    database: &Path,
+    before: &Path,
+    after: &Path,
+) -> std::result::Result<Undone, UndoError> {
+    let (session, end) = image::read(before, |_| Ok::<_, ImageError>(()))?;
+    let done = || -> Result<Undone> {
+        // Cannot be changed within a transaction.
+        connection.pragma_update(None, "foreign_keys", !end.loose)?;
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let schema = Schema::read(&transaction)?
+            .map_err(|what| UndoError::UnknownSchema { path: database.to_owned(), what })?;
+        let undone = Undone { session, ..Undone::default() };
+        if let Some(changed) = differing(&transaction, &schema, end.after.iter())? {
+            return match differing(&transaction, &schema, end.former.iter())? {
+                None => Ok(Undone { already: true, ..undone }),
+                Some(_) => Err(UndoError::Changed { session: changed }.into()),
+            };
+        }
+        put_back(transaction, &schema, before, after, undone, end)
+    };
+    done().map_err(|stop| match stop {
+        Stop::Why(error) => error,
+        Stop::Sql(error) => at(database, error).into(),
+    })
+}
+
+/// A session that does not look as it should.
+fn differing<'a>(
+    transaction: &Transaction<'_>,
+    schema: &Schema,
+    mut sessions: impl Iterator<Item = (&'a String, &'a Option<fingerprint::Fingerprint>)>,
+) -> rusqlite::Result<Option<String>> {
+    sessions
+        .find_map(|(session, expected)| {
+            let now = fingerprint::take(transaction, session, |column| schema.session.has(column));
+            match now {
+                Ok(now) if now == *expected => None,
+                Ok(_) => Some(Ok(session.clone())),
+                Err(error) => Some(Err(error)),
+            }
+        })
+        .transpose()
+}
+
+fn put_back(
+    transaction: Transaction<'_>,
+    schema: &Schema,
+    before: &Path,
+    after: &Path,
+    mut undone: Undone,
+    end: End,
+) -> Result<Undone> {
+    // Rows go and come in no particular order.
+    transaction.pragma_update(None, "defer_foreign_keys", true)?;
+    let mut keep = Writer::create(after, &undone.session)?;
+    let mut was = End::default();
+    image::read(before, |line| save(&transaction, line, &mut keep, &mut was))?;
+    image::read(before, |line| remove(&transaction, line, &mut undone))?;
+    image::read(before, |line| put(&transaction, line, &mut undone))?;
+    if let Some(session) = differing(&transaction, schema, end.former.iter())? {
+        return Err(UndoError::Mismatch { session }.into());
+    }
+    keep.finish(End { former: end.after, after: end.former, loose: end.loose, ..was })?;
+    transaction.commit()?;
+    Ok(undone)
+}
+
+/// Keeps what a line of the image is going to change.
+fn save(connection: &Connection, line: Line, keep: &mut Writer, was: &mut End) -> Result<()> {
+    match line {
+        Line::Made { table, id } => {
+            if let Some(columns) = image::row(connection, table, &id)? {
+                keep.line(&Line::Row { table, columns })?;
+            }
+            if table == Table::Session {
+                let rows = image::todos(connection, &id)?;
+                keep.line(&Line::Todos { session: id, rows })?;
+            }
+        }
+        Line::Row { table, columns } => {
+            let id = columns.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
+            match image::row(connection, table, &id)? {
+                Some(columns) => {
+                    count(&mut was.updated, table);
+                    keep.line(&Line::Row { table, columns })?;
+                }
+                None => {
+                    count(&mut was.inserted, table);
+                    was.sessions += usize::from(table == Table::Session);
+                    keep.line(&Line::Made { table, id })?;
+                }
+            }
+        }
+        Line::Record { session, columns } => {
+            let names: Vec<&str> = columns.keys().map(String::as_str).collect();
+            if let Some(columns) = image::record(connection, &session, &names)? {
+                keep.line(&Line::Record { session, columns })?;
+            }
+        }
+        Line::Todos { session, .. } => {
+            let rows = image::todos(connection, &session)?;
+            keep.line(&Line::Todos { session, rows })?;
+        }
+        Line::Head { .. } | Line::End(_) => {}
+    }
+    Ok(())
+}
+
+fn remove(connection: &Connection, line: Line, undone: &mut Undone) -> Result<()> {
+    if let Line::Made { table, id } = line {
+        let delete = format!("DELETE FROM {} WHERE id = ?1", table.name());
+        connection.prepare_cached(&delete)?.execute([&id])?;
+        count(&mut undone.removed, table);
+        undone.sessions += usize::from(table == Table::Session);
+    }
+    Ok(())
+}
+
+fn put(connection: &Connection, line: Line, undone: &mut Undone) -> Result<()> {
+    match line {
+        Line::Row { table, columns } => {
+            image::put(connection, table, &columns)?;
+            count(&mut undone.restored, table);
+        }
+        Line::Record { session, columns } => image::put_record(connection, &session, &columns)?,
+        Line::Todos { session, rows } => image::put_todos(connection, &session, &rows)?,
+        Line::Made { .. } | Line::Head { .. } | Line::End(_) => {}
+    }
+    Ok(())
+}
+
+fn count(rows: &mut Rows, table: Table) {
+    match table {
+        Table::Message => rows.messages += 1,
+        Table::Part => rows.parts += 1,
+        Table::Session => {}
+    }
+}

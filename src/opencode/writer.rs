@@ -1,0 +1,40 @@
+//! opencode's database, open for changes.
+
+use super::database::{DatabaseError, at};
+use rusqlite::{Connection, OpenFlags};
+use std::path::Path;
+use std::time::Duration;
+
+/// How long a writer is waited for. opencode itself never writes for so long; whoever does has hung.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Opens it, with foreign keys held. A commit is on the disk when it returns: SQLite's default, which opencode lowers
+/// for its own connections.
+pub(super) fn open(path: &Path) -> Result<Connection, DatabaseError> {
+    if !path.is_file() {
+        return Err(DatabaseError::Missing { path: path.to_owned() });
+    }
+    let open = || {
+        let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let connection = Connection::open_with_flags(path, mode)?;
+        connection.busy_timeout(PATIENCE)?;
+        connection.pragma_update(None, "foreign_keys", true)?;
+        connection.pragma_update(None, "synchronous", "full")?;
+        connection.set_prepared_statement_cache_capacity(64);
+        Ok(connection)
+    };
+    open().map_err(|error| at(path, error))
+}
+
+/// Why a transaction was given up: SQLite's answer, or a reason of its own.
+#[derive(Debug)]
+pub(super) enum Stop<E> {
+    Sql(rusqlite::Error),
+    Why(E),
+}
+
+impl<E> From<rusqlite::Error> for Stop<E> {
+    fn from(error: rusqlite::Error) -> Self {
+        Self::Sql(error)
+    }
+}

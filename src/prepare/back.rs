@@ -1,0 +1,187 @@
+//! What came back, gone through once: whose it is, which rows there are, and where each message stands in the file.
+
+use super::edit::unsound;
+use super::error::HomeError;
+use crate::session::bundle::{Document, Header, Known, is_bundle, section_at};
+use crate::session::message::Message;
+use crate::session::reader::{Event, ExportReader, parse};
+use crate::session::same::on_one_line;
+use crate::session::{ExportError, Outline, Raw};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+use std::io::{Read, Seek, SeekFrom};
+
+/// The most sessions that one run brings home.
+const MOST: usize = 10_000;
+
+/// The kind of file that a host writes at the end of a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum BackKind {
+    /// A bundle: what is new and changed, of the session and its sub-agents.
+    Bundle,
+    /// A plain export of the whole session, from a host where opencode's database cannot be read.
+    Export,
+}
+
+/// A file that came back.
+pub(super) struct Back {
+    pub(super) kind: BackKind,
+    /// The session's own.
+    pub(super) root: Section,
+    /// Its sub-agents', parents first.
+    pub(super) children: Vec<Section>,
+}
+
+/// What came back of one session.
+pub(super) struct Section {
+    pub(super) session: String,
+    pub(super) parent: Option<String>,
+    /// What a bundle says is still there of what left.
+    pub(super) known: Option<Known>,
+    /// Its own record, raw.
+    pub(super) record: String,
+    pub(super) todos: Option<String>,
+    /// How it stood before the run.
+    pub(super) base: Option<Base>,
+    /// The messages and parts in the file, in the host's ids.
+    pub(super) outline: Outline,
+    /// The same messages.
+    pub(super) messages: Vec<Came>,
+}
+
+/// A message in the file.
+pub(super) struct Came {
+    offset: u64,
+    length: usize,
+    /// `time.created`, in milliseconds since the epoch by the host's clock.
+    pub(super) created_ms: i64,
+    pub(super) is_user: bool,
+}
+
+/// A session as it stood on the host before the run.
+#[derive(Deserialize)]
+pub(super) struct Base {
+    pub(super) info: Raw,
+    #[serde(default)]
+    pub(super) todos: Option<Raw>,
+}
+
+impl Came {
+    /// The message as it stands in the file.
+    pub(super) fn read(&self, input: &mut (impl Read + Seek)) -> Result<String, ExportError> {
+        let mut bytes = vec![0; self.length];
+        input.seek(SeekFrom::Start(self.offset))?;
+        input.read_exact(&mut bytes)?;
+        parse::<Message<'_>>(self.offset, &bytes)?;
+        let text = String::from_utf8(bytes).map_err(|_| ExportError::Cut { offset: self.offset })?;
+        Ok(on_one_line(&text).into_owned())
+    }
+}
+
+/// Goes through the file to its end.
+pub(super) fn read_back(input: &mut (impl Read + Seek), session: &str) -> Result<Back, HomeError> {
+    if !is_bundle(input)? {
+        input.seek(SeekFrom::Start(0)).map_err(ExportError::Io)?;
+        let root = section(ExportReader::new(input), None)?;
+        check_session(session, &root.session)?;
+        return Ok(Back { kind: BackKind::Export, root, children: Vec::new() });
+    }
+    let (mut root, mut children) = (None, Vec::new());
+    let mut at = 0;
+    while let Some((header, document)) = section_at(input, at)? {
+        if root.is_none() {
+            check_session(session, &header.session)?;
+        }
+        let read = read_section(input, header, document, root.is_some())?;
+        match root {
+            None => root = Some(read),
+            Some(_) if children.len() < MOST => children.push(read),
+            Some(_) => {
+                return Err(ExportError::not_an_export(format!("it has more than {MOST} sessions")).into());
+            }
+        }
+        at = document.next(input)?;
+    }
+    let root = root.ok_or(ExportError::Cut { offset: 0 })?;
+    Ok(Back { kind: BackKind::Bundle, root, children })
+}
+
+fn read_section(
+    input: &mut (impl Read + Seek),
+    header: Header,
+    document: Document,
+    is_child: bool,
+) -> Result<Section, HomeError> {
+    let section = section(document.open(input)?, Some(header.known))?;
+    check_session(&header.session, &section.session)?;
+    // The session itself may be somebody's sub-agent; its parent stayed at home.
+    if is_child && section.parent != header.parent {
+        let owner = header.parent.unwrap_or_else(|| "nobody".to_owned());
+        return Err(ExportError::Stray { item: section.session, owner }.into());
+    }
+    Ok(section)
+}
+
+fn check_session(expected: &str, found: &str) -> Result<(), HomeError> {
+    if expected == found {
+        return Ok(());
+    }
+    Err(HomeError::OtherSession { expected: expected.to_owned(), found: found.to_owned() })
+}
+
+fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result<Section, ExportError> {
+    let mut section = Section {
+        session: String::new(),
+        parent: None,
+        known,
+        record: String::new(),
+        todos: None,
+        base: None,
+        outline: Outline::default(),
+        messages: Vec::new(),
+    };
+    while let Some(event) = reader.next()? {
+        match event {
+            Event::Info(text, info) => {
+                section.record = on_one_line(text).into_owned();
+                section.session = info.id;
+                section.parent = info.parent;
+            }
+            Event::Message(offset, text, message) => {
+                section.outline.add(&message)?;
+                section.messages.push(Came {
+                    offset,
+                    length: text.len(),
+                    created_ms: message.info.time.created_ms(),
+                    is_user: message.info.is_user(),
+                });
+            }
+            Event::Other(key, text) if key == "todos" => section.todos = Some(todos(text)?),
+            Event::Other(key, text) if key == "base" => {
+                section.base = serde_json::from_str(&on_one_line(text)).map_err(unsound)?;
+            }
+            Event::Other(..) => {}
+        }
+    }
+    Ok(section)
+}
+
+/// Todos as opencode keeps them, checked.
+fn todos(text: &str) -> Result<String, ExportError> {
+    #[derive(Deserialize)]
+    struct Todo<'a> {
+        #[serde(borrow)]
+        content: &'a RawValue,
+        #[serde(borrow)]
+        status: &'a RawValue,
+        #[serde(borrow)]
+        priority: &'a RawValue,
+    }
+    let line = on_one_line(text);
+    let all: Vec<Todo<'_>> = serde_json::from_str(&line).map_err(unsound)?;
+    let is_text = |raw: &RawValue| raw.get().starts_with('"');
+    if all.iter().all(|todo| is_text(todo.content) && is_text(todo.status) && is_text(todo.priority)) {
+        return Ok(line.into_owned());
+    }
+    Err(ExportError::not_an_export("a todo is not of opencode's shape"))
+}

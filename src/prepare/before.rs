@@ -1,0 +1,35 @@
+//! The session as it left, read only as far as it is needed.
+
+use super::error::HomeError;
+use crate::session::reader::{Event, ExportReader};
+use std::io::Read;
+
+/// An export of home, of which messages are asked for in their order.
+pub(super) struct Before<'s, R> {
+    reader: ExportReader<R>,
+    session: &'s str,
+}
+
+impl<'s, R: Read> Before<'s, R> {
+    pub(super) fn new(input: R, session: &'s str) -> Self {
+        Self { reader: ExportReader::new(input), session }
+    }
+
+    /// The next message: its id, its `time.created`, and its text. `None` at the end.
+    pub(super) fn next(&mut self) -> Result<Option<(String, i64, String)>, HomeError> {
+        while let Some(event) = self.reader.next().map_err(HomeError::Kept)? {
+            match event {
+                Event::Info(_, info) if info.id != self.session => {
+                    let expected = self.session.to_owned();
+                    return Err(HomeError::OtherSession { expected, found: info.id });
+                }
+                Event::Message(_, text, message) => {
+                    let ids = (message.info.id.clone(), message.info.time.created_ms());
+                    return Ok(Some((ids.0, ids.1, text.to_owned())));
+                }
+                Event::Info(..) | Event::Other(..) => {}
+            }
+        }
+        Ok(None)
+    }
+}

@@ -1,0 +1,267 @@
+//! What came back as a session of its own, whole: beside one that has moved on at home meanwhile, or where it is a copy
+//! that was sent.
+
+use super::before::Before;
+use super::came::Homecoming;
+use super::changes::{Change, Changes};
+use super::edit::{Pieces, part_ids, unsound};
+use super::error::HomeError;
+use super::rows::Rows;
+use super::undo::Undo;
+use crate::session::raw::Object;
+use crate::session::{CopySpec, ExportError, IdMap, Outline, Renaming, record_of_copy};
+use serde_json::value::RawValue;
+use std::collections::{HashMap, HashSet};
+use std::io::{Read, Write};
+
+/// A session that was away.
+#[derive(Debug, Clone, Copy)]
+pub struct Away<'a> {
+    /// What left.
+    pub left: &'a Outline,
+    /// What preparing changed.
+    pub undo: &'a Undo,
+    /// What came of it.
+    pub came: &'a Homecoming,
+    /// The sub-agents' sessions that home has.
+    pub children: &'a [(String, Outline)],
+}
+
+/// As what a session comes home.
+pub enum Whole<'a> {
+    /// As itself: home does not have it.
+    Itself,
+    /// As a copy with fresh ids, for which 64 random bits at a time are asked.
+    Copy(&'a CopySpec, &'a mut dyn FnMut() -> u64),
+}
+
+/// What was written.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Beside {
+    /// The session's messages.
+    pub messages: usize,
+    /// Their parts.
+    pub parts: usize,
+    /// Sub-agents' sessions that home has and that went on there. They cannot be in two places: what is new in them is
+    /// left out.
+    pub left_out: Vec<String>,
+}
+
+/// Writes to `output` an arrival file that makes a whole session of what left and what was done there.
+///
+/// `before` is an export of the session at home: the one that left, or a later one, of which only what left counts.
+/// `arrival` is what [`super::homecoming`] wrote. A copy is nobody's sub-agent and grants nothing, as with
+/// [`crate::session::copy`]; the sub-agents of the run are its own.
+///
+/// # Errors
+/// Files that cannot be read or do not belong together; a `random` that is none; a failing `output`.
+pub fn beside(
+    away: &Away<'_>,
+    before: impl Read,
+    arrival: impl Read,
+    output: impl Write,
+    whole: Whole<'_>,
+) -> Result<Beside, HomeError> {
+    let outline = all_of(away)?;
+    let (spec, random) = match whole {
+        Whole::Itself => (None, None),
+        Whole::Copy(spec, random) => (Some(spec), Some(random)),
+    };
+    let mut none = || 0;
+    let random = random.unwrap_or(&mut none);
+    let ids = match spec {
+        None => IdMap::default(),
+        Some(spec) => IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?,
+    };
+    let session = away.undo.session.as_str();
+    let mut writer = Writer {
+        away,
+        spec,
+        renaming: Renaming {
+            from: session,
+            to: spec.map_or(session, |spec| spec.session.as_str()),
+            ids: &ids,
+        },
+        random,
+        buffer: Vec::new(),
+        rows: Rows::new(output),
+        done: Beside::default(),
+    };
+    let mut changes = Changes::new(arrival)?;
+    writer.record(&mut changes)?;
+    writer.left(Before::new(before, session), &mut changes)?;
+    writer.rest(&mut changes)?;
+    writer.rows.end()?;
+    Ok(writer.done)
+}
+
+/// What the session is to hold, in the ids of home.
+fn all_of(away: &Away<'_>) -> Result<Outline, ExportError> {
+    let mut all = Outline::default();
+    let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
+    for part in &away.came.late_parts {
+        late.entry(&part.message).or_default().push(&part.part);
+    }
+    for message in away.left.iter() {
+        let more = late.remove(message.id()).unwrap_or_default();
+        let mut parts: Vec<&str> = message.parts().chain(more).collect();
+        parts.sort_unstable();
+        parts.dedup();
+        all.push(message.id(), parts.into_iter())?;
+    }
+    for message in away.came.new_messages.iter() {
+        all.push(message.id(), message.parts())?;
+    }
+    Ok(all)
+}
+
+struct Writer<'a, W: Write> {
+    away: &'a Away<'a>,
+    spec: Option<&'a CopySpec>,
+    renaming: Renaming<'a>,
+    random: &'a mut dyn FnMut() -> u64,
+    buffer: Vec<u8>,
+    rows: Rows<W>,
+    done: Beside,
+}
+
+impl<W: Write> Writer<'_, W> {
+    fn renamed(&mut self, json: &str) -> Result<String, HomeError> {
+        if self.spec.is_none() {
+            return Ok(json.to_owned());
+        }
+        let renamed = self.renaming.renamed(json, &mut self.buffer, self.random);
+        renamed.map(str::to_owned).map_err(|_| not_text())
+    }
+
+    /// What a sub-agent's session holds; it keeps its own ids.
+    fn referring(&self, json: &str) -> Result<String, HomeError> {
+        self.renaming.referring(json).map_err(|_| not_text())
+    }
+
+    /// The session itself, with what changed in its record, and its todos.
+    fn record(&mut self, changes: &mut Changes<impl Read>) -> Result<(), HomeError> {
+        let session = self.away.undo.session.as_str();
+        let mut record = self.away.came.record.get().to_owned();
+        let departed = self.away.undo.departed.as_ref();
+        let mut todos =
+            departed.and_then(|departed| departed.todos.as_ref()).map(|todos| todos.get().to_owned());
+        loop {
+            match changes.next.take() {
+                Some(Change::Patch(of, fields)) if of == session => record = patched(&record, fields)?,
+                Some(Change::Todos(of, raw)) if of == session => todos = Some(raw.get().to_owned()),
+                other => {
+                    changes.next = other;
+                    break;
+                }
+            }
+            changes.read()?;
+        }
+        let mut record = self.renamed(&record)?;
+        if let Some(spec) = self.spec {
+            record = record_of_copy(&record, spec, self.random).map_err(unsound)?;
+        }
+        let parent = Object::parse(&record).map_err(unsound)?.get("parentID").map(|raw| raw.get().to_owned());
+        let parent: Option<String> = parent.and_then(|raw| serde_json::from_str(&raw).ok());
+        self.rows.session(self.renaming.to, parent.as_deref(), &record)?;
+        match todos.filter(|todos| todos != "[]") {
+            Some(todos) => self.rows.todos(self.renaming.to, &todos),
+            None => Ok(()),
+        }
+    }
+
+    /// What left, with what changed there.
+    fn left(
+        &mut self,
+        mut before: Before<'_, impl Read>,
+        changes: &mut Changes<impl Read>,
+    ) -> Result<(), HomeError> {
+        let mut left = self.away.left.iter().peekable();
+        while let Some(expected) = left.peek().copied() {
+            let id = expected.id();
+            let Some((found, _, text)) = before.next()? else {
+                return Err(HomeError::NotKept { id: id.to_owned() });
+            };
+            if found != id {
+                continue;
+            }
+            left.next();
+            let (info, changed) = changes.of_message(id)?;
+            let pieces = Pieces::of(&text)?;
+            let info = info.map_or_else(|| pieces.info.get().to_owned(), |info| info.get().to_owned());
+            let ids: HashSet<&str> = expected.parts().collect();
+            let mut parts: Vec<(String, String)> = Vec::new();
+            for (id, raw) in part_ids(&text)?.into_iter().zip(&pieces.parts) {
+                if ids.contains(id.as_str()) && !changed.iter().any(|(changed, _)| *changed == id) {
+                    parts.push((id, raw.get().to_owned()));
+                }
+            }
+            parts.extend(changed.into_iter().map(|(id, raw)| (id, raw.get().to_owned())));
+            parts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+            self.message(&info)?;
+            for (_, part) in parts {
+                self.part(&part)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The new messages, and the sub-agents of the run.
+    fn rest(&mut self, changes: &mut Changes<impl Read>) -> Result<(), HomeError> {
+        let root = self.away.undo.session.clone();
+        let mut left_out: HashSet<String> = HashSet::new();
+        while let Some(change) = changes.take()? {
+            let session = change.session().to_owned();
+            if session != root && self.away.children.iter().any(|(id, _)| *id == session) {
+                if left_out.insert(session.clone()) {
+                    self.done.left_out.push(session);
+                }
+                continue;
+            }
+            match change {
+                Change::Session(id, parent, info) => {
+                    let info = self.referring(info.get())?;
+                    let parent = parent
+                        .map(|parent| if parent == root { self.renaming.to.to_owned() } else { parent });
+                    self.rows.session(&id, parent.as_deref(), &info)?;
+                }
+                Change::Message { info, .. } if session == root => self.message(info.get())?,
+                Change::Part { raw, .. } if session == root => self.part(raw.get())?,
+                Change::Message { info, .. } => self.rows.message(&self.referring(info.get())?)?,
+                Change::Part { raw, .. } => self.rows.part(&self.referring(raw.get())?)?,
+                Change::Todos(_, todos) => self.rows.todos(&session, todos.get())?,
+                Change::Patch(..) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn message(&mut self, info: &str) -> Result<(), HomeError> {
+        let info = self.renamed(info)?;
+        self.done.messages += 1;
+        self.rows.message(&info)
+    }
+
+    fn part(&mut self, part: &str) -> Result<(), HomeError> {
+        let part = self.renamed(part)?;
+        self.done.parts += 1;
+        self.rows.part(&part)
+    }
+}
+
+fn not_text() -> HomeError {
+    ExportError::not_an_export("it is not UTF-8").into()
+}
+
+/// A record with the fields of a patch.
+fn patched(record: &str, fields: Vec<(&'static str, Box<RawValue>)>) -> Result<String, ExportError> {
+    let mut info = Object::parse(record).map_err(unsound)?;
+    for (key, value) in fields {
+        if value.get() == "null" {
+            info.remove(key);
+        } else {
+            info.set(key, &value).map_err(unsound)?;
+        }
+    }
+    serde_json::to_string(&info).map_err(unsound)
+}

@@ -1,0 +1,116 @@
+//! What is known of a session that comes home.
+
+use super::back::BackKind;
+use crate::session::message::Message;
+use crate::session::{Outline, Raw};
+
+/// What home knows when a session comes back. The same again for the same trip gives the same file.
+#[derive(Debug, Clone, Copy)]
+pub struct Homeward<'a> {
+    /// When the file arrived, in milliseconds since the epoch. Write it down: a step that is done again, later, must
+    /// not come to other times.
+    pub now_ms: i64,
+    /// When the run was launched, likewise.
+    pub launched_ms: i64,
+    /// Whether the host had more of the session than home when the run was launched: somebody had gone on with it
+    /// there. Else nothing that is new can be older than the launch.
+    pub grown: bool,
+    /// The sub-agents' sessions that home has, with theirs, and what they hold.
+    pub children: &'a [(String, Outline)],
+}
+
+/// What comes home, beside what is in the arrival file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Homecoming {
+    /// What kind of file came.
+    pub kind: BackKind,
+    /// The messages of the session itself that are new, with their parts, in the ids of home.
+    pub new_messages: Outline,
+    /// Parts that were added to messages that had left.
+    pub late_parts: Vec<LatePart>,
+    /// Messages and parts that left and are other ones now: changed there, or given an end.
+    pub changed: usize,
+    /// Sessions of sub-agents that are new or went on.
+    pub children: usize,
+    /// The text of the last new assistant message: its text parts, joined with newlines. `None` without any.
+    pub reply: Option<String>,
+    /// The last new assistant message.
+    pub last_assistant: Option<LastAssistant>,
+    /// The newest `time.created` of what is new, in milliseconds since the epoch by home's clock.
+    pub newest_ms: Option<i64>,
+    /// Tool calls of the run that had no end; they are given one.
+    pub open_calls: usize,
+    /// Whether the ids of all rows can be told from home's by the undo's clock, so that a later trip may build upon what
+    /// the host has: with that clock, made [`crate::session::Clock::later`]. Else the host must get the session anew.
+    pub keeps_ids: bool,
+    /// What the file that came does not hold and so does not come home, in words.
+    pub not_carried: Vec<&'static str>,
+    /// The session's own record, for [`super::import_file`]: that of before the trip, where it is known.
+    pub record: Raw,
+}
+
+/// A part that was added to a message that had left.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LatePart {
+    /// The message's id.
+    pub message: String,
+    /// Its own id.
+    pub part: String,
+}
+
+/// How the agent's work ended. Texts are as they stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LastAssistant {
+    /// The message's id.
+    pub id: String,
+    /// The agent that worked.
+    pub agent: Option<String>,
+    /// The model's provider.
+    pub provider: Option<String>,
+    /// The model's id.
+    pub model: Option<String>,
+    /// What went wrong, if something did.
+    pub error: Option<String>,
+    /// Why the model stopped: `stop`, `tool-calls`, …
+    pub finish: Option<String>,
+    /// Whether it came to an end at all; not so when the run was killed.
+    pub completed: bool,
+}
+
+impl Homecoming {
+    pub(super) fn of(kind: BackKind, record: Raw) -> Self {
+        Self {
+            kind,
+            new_messages: Outline::default(),
+            late_parts: Vec::new(),
+            changed: 0,
+            children: 0,
+            reply: None,
+            last_assistant: None,
+            newest_ms: None,
+            open_calls: 0,
+            keeps_ids: true,
+            not_carried: Vec::new(),
+            record,
+        }
+    }
+
+    /// Keeps what a new message tells of how the work ended.
+    pub(super) fn note(&mut self, message: &Message<'_>) {
+        let info = &message.info;
+        if !info.is_assistant() {
+            return;
+        }
+        let said: Vec<String> = message.parts.iter().filter_map(|part| part.said()).collect();
+        self.reply = (!said.is_empty()).then(|| said.join("\n"));
+        self.last_assistant = Some(LastAssistant {
+            id: info.id.clone(),
+            agent: info.agent().map(str::to_owned),
+            provider: info.provider().map(str::to_owned),
+            model: info.model_id().map(str::to_owned),
+            error: info.error(),
+            finish: info.finish().map(str::to_owned),
+            completed: info.time.is_completed(),
+        });
+    }
+}

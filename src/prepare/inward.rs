@@ -1,0 +1,164 @@
+//! The words of the host in those of home: ids, times and paths of what came back.
+
+use super::arrivals::{Arrivals, Bounds, Had, HomeIds, Placing, Timing};
+use super::back::{Back, Section};
+use super::departure::{Departure, Standing};
+use super::edit::unsound;
+use super::error::HomeError;
+use super::paths::Paths;
+use super::terms::{Fields, Said, in_other_terms};
+use super::undo::Undo;
+use crate::session::message::Message;
+use crate::session::stamp::Kind;
+use crate::session::{Clock, Outline};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+/// Translates what came.
+pub(super) struct Inward<'a> {
+    clock: Option<Clock>,
+    paths: Option<&'a Paths>,
+    departure: &'a Departure,
+    bounds: Bounds,
+    ids: HomeIds,
+    /// The times of the messages of each session, in the order of the file.
+    timings: Vec<Vec<Timing>>,
+}
+
+impl<'a> Inward<'a> {
+    /// Settles which ids and times everything gets. `children` are the sub-agents' sessions that home has.
+    pub(super) fn new(
+        undo: &'a Undo,
+        departure: &'a Departure,
+        back: &Back,
+        standings: &[Standing],
+        children: &[(String, Outline)],
+        bounds: Bounds,
+    ) -> Self {
+        let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
+        let none = Outline::default();
+        for child in &back.children {
+            let had =
+                children.iter().find(|(id, _)| *id == child.session).map_or(&none, |(_, outline)| outline);
+            all.push(sub_agent(child, had, &bounds));
+        }
+        let (ids, timings) = HomeIds::new(all, &departure.home);
+        Self { clock: undo.clock, paths: undo.paths.as_ref(), departure, bounds, ids, timings }
+    }
+
+    /// The times of a message: of the session that came as the `section`th, the `at`th.
+    pub(super) fn timing(&self, section: usize, at: usize) -> Timing {
+        self.timings.get(section).and_then(|all| all.get(at)).copied().unwrap_or_else(|| self.known())
+    }
+
+    /// The times of a message that left.
+    pub(super) fn known(&self) -> Timing {
+        self.bounds.timing(0, self.bounds.ahead_ms)
+    }
+
+    /// Whether every new row has the id that the host knows it by.
+    pub(super) fn keeps_ids(&self) -> bool {
+        self.ids.is_identity()
+    }
+
+    pub(super) fn id<'i>(&'i self, there: &'i str) -> Option<&'i str> {
+        self.ids.get(there).or_else(|| self.departure.home_id(there))
+    }
+
+    /// A message.
+    pub(super) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
+        let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+        let there_ms = message.info.time.created_ms();
+        let same_ids = self.clock.is_none() && self.ids.is_identity();
+        if same_ids && self.paths.is_none() && timing.is_identity(there_ms) {
+            return Ok(Cow::Borrowed(text));
+        }
+        let fields = Fields {
+            id: &|id| self.id(id).map(str::to_owned),
+            time: &|said, ms| {
+                Some(match said {
+                    Said::Created => timing.created(ms),
+                    Said::Other => timing.home(ms),
+                })
+            },
+            path: &|style, text| self.paths.and_then(|paths| paths.homeward(style, text)),
+        };
+        Ok(Cow::Owned(in_other_terms(text, Some(&message), &fields)))
+    }
+
+    /// A sub-agent's own record.
+    pub(super) fn record(&self, text: &str) -> String {
+        let timing = self.known();
+        let fields = Fields {
+            id: &|id| self.id(id).map(str::to_owned),
+            time: &|_, ms| Some(timing.home(ms)),
+            path: &|_, _| None,
+        };
+        in_other_terms(text, None, &fields)
+    }
+}
+
+fn root(
+    undo: &Undo,
+    departure: &Departure,
+    root: &Section,
+    standings: &[Standing],
+    bounds: &Bounds,
+) -> Arrivals {
+    let home = &departure.home;
+    let newest = undo.departed.as_ref().and_then(|departed| departed.newest_ms);
+    let last = home.len().checked_sub(1).and_then(|last| home.get(last));
+    let mut placing = Placing::behind(bounds, newest, last.map(|message| message.id()));
+    for ((message, came), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
+        match standing {
+            Standing::Left(position) => {
+                let last_part = home.get(*position).and_then(|message| message.parts().last());
+                let last_there = departure.there.get(*position).and_then(|message| message.parts().last());
+                let late = message.parts().filter(|part| !departure.has(part));
+                placing.left(came.created_ms, &Had { id: "", last_part, last_there }, late);
+            }
+            Standing::New => placing.new_message(came.created_ms, message.id(), message.parts()),
+        }
+    }
+    placing.end()
+}
+
+/// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids, which stay
+/// whatever becomes of the times in them.
+fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> Arrivals {
+    let mut by_end: HashMap<&str, Option<&str>> = HashMap::new();
+    let mut messages = HashMap::new();
+    for message in home.iter() {
+        messages.insert(message.id(), message);
+        for id in std::iter::once(message.id()).chain(message.parts()) {
+            by_end.entry(end_of(id)).and_modify(|twice| *twice = None).or_insert(Some(id));
+        }
+    }
+    let mut ends = HashSet::new();
+    let mut twice = HashSet::new();
+    for id in section.outline.sorted() {
+        if !ends.insert(end_of(id)) {
+            twice.insert(end_of(id));
+        }
+    }
+    let same = |id: &str| {
+        let end = end_of(id);
+        by_end.get(end).copied().flatten().filter(|home| !twice.contains(end) && home.get(..3) == id.get(..3))
+    };
+    let mut placing = Placing::behind(bounds, None, None);
+    for (message, came) in section.outline.iter().zip(&section.messages) {
+        match same(message.id()).and_then(|id| messages.get(id)) {
+            Some(own) => {
+                let had = Had { id: own.id(), last_part: own.parts().last(), last_there: None };
+                placing.had(came.created_ms, message.id(), &had, message.parts(), &same);
+            }
+            None => placing.new_message(came.created_ms, message.id(), message.parts()),
+        }
+    }
+    placing.end()
+}
+
+fn end_of(id: &str) -> &str {
+    let kind = if id.starts_with("msg") { Kind::Message } else { Kind::Part };
+    kind.read(id).map_or(id, |(_, tail)| tail)
+}

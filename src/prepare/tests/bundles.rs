@@ -1,0 +1,336 @@
+//! Bundles that are not what a host should write, and trips that follow each other.
+
+use super::home::HERE;
+use super::world::{Database, Session, Trip, apply, outline, text};
+use super::{NOW_MS, spec, value};
+use crate::prepare::{Away, BackKind, HomeError, Homeward, Spec, Whole, beside};
+use crate::session::arbitrary::{
+    BEGIN_MS, Draft, FIXTURES, PartDraft, Release, SESSION, messages_of, random, session,
+};
+use crate::session::{Clock, CopySpec, ExportError};
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+
+const CHILD: &str = "ses_e07836e36ffethChildSession";
+const LATER: i64 = BEGIN_MS + 5_000_000;
+
+fn said(text: &str) -> Vec<Draft> {
+    let user = Draft::User { text: text.into(), agent: "plan".into(), model: "m2".into(), variant: None };
+    vec![user, Draft::Assistant { parts: vec![PartDraft::Text(format!("{text}!"), false)], ended: true }]
+}
+
+/// Two more messages at the end of a session.
+fn go_on(session: &mut Session, tail: &str, text: &str, ms: i64) {
+    let id = self::text(&session.info["id"]).to_owned();
+    session.messages.extend(messages_of(&id, tail, Release::New, &said(text), ms));
+}
+
+fn child(parent: &str, ms: i64) -> Session {
+    let info = json!({"id": CHILD, "parentID": parent, "slug": "x", "projectID": "p", "directory": "/srv/work here",
+        "title": "\u{1b}[2Jsub", "version": "1", "cost": 1, "time": {"created": ms, "updated": ms}});
+    let mut session = Session { info, messages: Vec::new(), todos: json!([]) };
+    go_on(&mut session, "childm7ZOVRlqZ", "sub", ms);
+    session
+}
+
+/// A fixture that was worked on, with a sub-agent.
+fn worked() -> (Trip, Database) {
+    let trip = Trip::start(FIXTURES[0].1, &spec(None));
+    let mut there = trip.imported.clone();
+    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
+    there.insert(CHILD.to_owned(), child(trip.id(), LATER));
+    (trip, there)
+}
+
+/// The sections of a bundle: headers and documents.
+fn sections(bundle: &str) -> Vec<(Value, Value)> {
+    let lines: Vec<&str> = bundle.lines().collect();
+    lines.chunks(2).map(|pair| (value(pair[0]), value(pair[1]))).collect()
+}
+
+fn written(sections: &[(Value, Value)]) -> String {
+    let mut bundle = String::new();
+    for (header, document) in sections {
+        let document = document.to_string();
+        let mut header = header.clone();
+        header["bytes"] = json!(document.len());
+        // The first field tells what it is.
+        let header = header.to_string();
+        assert!(header.starts_with("{\"bundle\":"));
+        bundle += &format!("{header}\n{document}\n");
+    }
+    bundle
+}
+
+#[test]
+fn what_is_sound_comes_home() {
+    let (trip, there) = worked();
+    let bundle = trip.bundle(&there);
+    assert_eq!(written(&sections(&bundle)), bundle);
+    let (came, arrival) = trip.back(&bundle, &HERE).unwrap();
+    assert_eq!((came.kind, came.children, came.new_messages.len()), (BackKind::Bundle, 1, 2));
+    assert_eq!((came.reply.as_deref(), came.keeps_ids), (Some("go on!"), true));
+    assert!(came.not_carried.is_empty() && !arrival.contains('\u{1b}'));
+    let last = came.last_assistant.unwrap();
+    assert_eq!((last.agent.as_deref(), last.completed), (Some("build"), true));
+}
+
+#[test]
+fn a_sub_agents_session_may_be_the_one_that_was_away() {
+    let (trip, there) = worked();
+    let mut sections = sections(&trip.bundle(&there));
+    sections[0].1["info"]["parentID"] = json!("ses_at_home");
+    assert_eq!(trip.back(&written(&sections), &HERE).unwrap().0.new_messages.len(), 2);
+}
+
+#[test]
+fn every_breach_is_refused() {
+    type Damage = fn(&mut Vec<(Value, Value)>);
+    let refused = |damage: Damage| {
+        let (trip, there) = worked();
+        let mut sections = sections(&trip.bundle(&there));
+        damage(&mut sections);
+        trip.back(&written(&sections), &HERE).unwrap_err()
+    };
+    let lost = refused(|all| all[0].0["known"]["parts"] = json!(5));
+    assert!(matches!(lost, HomeError::Lost { messages: 0, parts: 2 }), "{lost}");
+    let lost = refused(|all| all[0].0["known"]["messages"] = json!(0));
+    assert!(matches!(lost, HomeError::Lost { messages: 4, .. }), "{lost}");
+    let altered = refused(|all| all[0].0["known"]["digest"] = json!("00"));
+    assert!(matches!(altered, HomeError::Altered), "{altered}");
+    let other = refused(|all| drop(all.remove(0)));
+    assert!(matches!(other, HomeError::OtherSession { .. }), "{other}");
+    let other = refused(|all| all[0].1["info"]["id"] = json!("ses_other"));
+    assert!(matches!(other, HomeError::OtherSession { .. } | HomeError::Export(_)), "{other}");
+    let orphan = refused(|all| {
+        all[1].0["parent"] = json!("ses_nobody");
+        all[1].1["info"]["parentID"] = json!("ses_nobody");
+    });
+    assert!(matches!(orphan, HomeError::Orphan { .. }), "{orphan}");
+    let orphan = refused(|all| {
+        all[1].0["parent"] = Value::Null;
+        all[1].1["info"].as_object_mut().unwrap().remove("parentID");
+    });
+    assert!(matches!(orphan, HomeError::Orphan { .. }), "{orphan}");
+    let stray = refused(|all| all[1].0["parent"] = json!("ses_nobody"));
+    assert!(matches!(stray, HomeError::Export(ExportError::Stray { .. })), "{stray}");
+    let twice = refused(|all| all.push(all[1].clone()));
+    assert!(matches!(twice, HomeError::Export(ExportError::Duplicate { .. })), "{twice}");
+    let twice = refused(|all| {
+        let first = all[0].1["messages"][0].clone();
+        all[0].1["messages"].as_array_mut().unwrap().push(first);
+    });
+    assert!(matches!(twice, HomeError::Export(ExportError::Duplicate { .. })), "{twice}");
+    let taken = refused(|all| {
+        let id = value(FIXTURES[0].1)["messages"][0]["info"]["id"].clone();
+        all[1].1["messages"][0]["info"]["id"] = id.clone();
+        all[1].1["messages"][0]["parts"][0]["messageID"] = id;
+    });
+    assert!(matches!(taken, HomeError::Export(ExportError::Stray { .. })), "{taken}");
+    let order = refused(|all| {
+        let old = value(FIXTURES[0].1)["messages"][0].clone();
+        all[0].1["messages"].as_array_mut().unwrap().push(old);
+    });
+    assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
+    let order = refused(|all| {
+        for n in [1, 0] {
+            let old = value(FIXTURES[0].1)["messages"][n].clone();
+            all[0].1["messages"].as_array_mut().unwrap().insert(1 - n, old);
+        }
+    });
+    assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
+    let record = refused(|all| all[0].1["info"]["cost"] = json!("much"));
+    assert!(matches!(record, HomeError::Export(ExportError::NotAnExport { .. })), "{record}");
+    let todos = refused(|all| all[0].1["todos"] = json!([{"content": 1, "status": "", "priority": ""}]));
+    assert!(matches!(todos, HomeError::Export(ExportError::NotAnExport { .. })), "{todos}");
+    let empty = Trip::start(FIXTURES[0].1, &spec(None)).back("", &HERE).unwrap_err();
+    assert!(matches!(empty, HomeError::Export(ExportError::Cut { .. })), "{empty}");
+}
+
+#[test]
+fn every_cut_and_every_wrong_byte_is_survived() {
+    let (trip, there) = worked();
+    let bundle = trip.bundle(&there);
+    let end_of_first = bundle.match_indices("\n{\"bundle\"").next().unwrap().0 + 1;
+    for end in (0..bundle.len()).step_by(13).chain([end_of_first, bundle.len() - 1]) {
+        let result = trip.back(&bundle[..end], &HERE);
+        assert_eq!(result.is_ok(), end == end_of_first, "{end}");
+    }
+    let deep = bundle.replacen("\"todos\":[]", &format!("\"todos\":{}", "[".repeat(4000)), 1);
+    assert!(trip.back(&deep, &HERE).is_err());
+}
+
+#[test]
+fn a_message_that_left_open_comes_home_with_its_end() {
+    let (trip, there) = worked();
+    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    assert_eq!(came.changed, 2, "the call and its message");
+    let mut home = trip.home();
+    apply(&mut home, trip.id(), &arrival);
+    let message = &home[trip.id()].messages[3];
+    let error = "The session moved to the host pi while this tool was running; its result is not known.";
+    assert_eq!(message["parts"][1]["state"]["error"], error);
+    assert_eq!(message["info"]["time"]["completed"], NOW_MS);
+    assert_eq!(message["info"]["agent"], value(FIXTURES[0].1)["messages"][3]["info"]["agent"]);
+}
+
+/// A second trip of the same session to the same host, which has gone on with what it had.
+fn second(clock: Option<Clock>) {
+    let ahead = clock.map_or(0, |clock| clock.ahead_ms);
+    let trip = Trip::start(FIXTURES[0].1, &Spec { clock, ..spec(None) });
+    let mut there = trip.imported.clone();
+    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
+    there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
+    let mut home = trip.home();
+    let here = Homeward { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, grown: false, children: &[] };
+    let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    apply(&mut home, trip.id(), &arrival);
+    assert!(came.keeps_ids);
+
+    // The user goes on at home; only that is sent, and the host has the rest.
+    let later = NOW_MS + 3_600_000;
+    go_on(home.get_mut(trip.id()).unwrap(), "homeZm7ZOVRlqZ", "two", later - 60_000);
+    let root = &home[trip.id()];
+    let subset = root.messages[6..].iter().map(|message| text(&message["info"]["id"]).to_owned()).collect();
+    let clock = clock.map(|clock| clock.later(later));
+    let export = root.export().to_string();
+    let mut again = Trip::start(&export, &Spec { clock, now_ms: later, subset: Some(subset), ..spec(None) });
+    assert_eq!((again.prepared.messages, again.prepared.parts, again.prepared.home.len()), (2, 2, 8));
+    let sent = again.imported[again.id()].messages.clone();
+    assert_eq!(sent.len(), 2);
+    let mut imported = there.clone();
+    imported.get_mut(again.id()).unwrap().messages.extend(sent);
+    assert_eq!(again.prepared.copy, outline(&imported[again.id()]));
+    again.imported = imported.clone();
+
+    let mut there = imported;
+    go_on(there.get_mut(again.id()).unwrap(), "moreZm7ZOVRlqZ", "three", later + ahead + 1000);
+    go_on(there.get_mut(CHILD).unwrap(), "goonZm7ZOVRlqZ", "again", later + ahead + 1000);
+    there.get_mut(CHILD).unwrap().messages[0]["parts"][0]["time"] =
+        json!({"compacted": later + ahead + 2000});
+    there.get_mut(CHILD).unwrap().info["cost"] = json!(3);
+    let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
+    let here = Homeward { now_ms: later + 20_000, launched_ms: later, grown: false, children: &children };
+    let (came, arrival) = again.back(&again.bundle(&there), &here).unwrap();
+    let before = home.clone();
+    apply(&mut home, again.id(), &arrival);
+    assert_eq!((came.keeps_ids, came.not_carried.len()), (true, 0));
+    assert_eq!((home[again.id()].messages.len(), home[CHILD].messages.len()), (10, 4));
+    assert_eq!(home[again.id()].messages[..8], before[again.id()].messages[..]);
+    let mut first = before[CHILD].messages[0].clone();
+    first["parts"][0]["time"] = json!({"compacted": later + 2000});
+    assert_eq!((&home[CHILD].messages[0], &home[CHILD].messages[1]), (&first, &before[CHILD].messages[1]));
+    assert_eq!(home[CHILD].messages[2]["info"]["time"]["created"], later + 1000);
+    assert_eq!(home[CHILD].info["cost"], 3);
+    assert_eq!(home[again.id()].messages[8]["info"]["time"]["created"], later + 1000);
+
+    // A host that got the session anew tells of all that it has of sub-agents.
+    let mut all = again.imported.clone();
+    all.remove(CHILD);
+    again.imported = all;
+    let (came, arrival) = again.back(&again.bundle(&there), &here).unwrap();
+    let mut other = before.clone();
+    apply(&mut other, again.id(), &arrival);
+    assert_eq!((other, came.children), (home, 1));
+}
+
+#[test]
+fn a_second_trip_sends_only_what_is_new() {
+    second(None);
+    for ahead in [3000, -600_000, 86_400_000, 400_000_000] {
+        second(Clock::new(ahead, NOW_MS));
+    }
+}
+
+#[test]
+fn what_was_done_there_before_the_launch_comes_home() {
+    let (trip, mut there) = worked();
+    let launched = LATER + 1_000_000;
+    go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
+    let here = Homeward { now_ms: launched + 20_000, launched_ms: launched, grown: true, children: &[] };
+    let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    let mut home = trip.home();
+    apply(&mut home, trip.id(), &arrival);
+    assert!(came.keeps_ids);
+    assert_eq!(home[trip.id()].messages[4]["info"]["time"]["created"], LATER);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn a_session_beside_the_other_holds_both(draft in session(), moved_on: bool, fresh: bool, seed: u64) {
+        let trip = Trip::start(&draft.json(), &spec(None));
+        let mut there = trip.imported.clone();
+        go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
+        there.get_mut(trip.id()).unwrap().info["title"] = json!("new");
+        there.get_mut(trip.id()).unwrap().todos = json!([{"content": "c", "status": "s", "priority": "p"}]);
+        there.insert(CHILD.to_owned(), child(trip.id(), LATER));
+        let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        let mut expected = trip.home();
+        apply(&mut expected, trip.id(), &arrival);
+
+        let mut home = trip.home();
+        if moved_on {
+            go_on(home.get_mut(trip.id()).unwrap(), "homeZm7ZOVRlqZ", "meanwhile", LATER + 500);
+        }
+        let export = home[trip.id()].export().to_string();
+        let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+        let copy = CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
+        let mut random = random(seed);
+        let whole = if fresh { Whole::Copy(&copy, &mut random) } else { Whole::Itself };
+        let mut out = Vec::new();
+        let beside = beside(&away, export.as_bytes(), arrival.as_bytes(), &mut out, whole).unwrap();
+        let out = String::from_utf8(out).unwrap();
+        let id = if fresh { "ses_copy" } else { trip.id() };
+        let before = home.clone();
+        if !fresh {
+            home.remove(trip.id());
+        }
+        apply(&mut home, id, &out);
+        let (root, was) = (&home[id], &expected[trip.id()]);
+        prop_assert_eq!(beside.messages, was.messages.len());
+        prop_assert_eq!(&root.todos, &was.todos);
+        prop_assert_eq!(&home[CHILD].info["parentID"], id);
+        prop_assert_eq!(&home[CHILD].messages, &expected[CHILD].messages);
+        if fresh {
+            prop_assert_eq!(&home[trip.id()], &before[trip.id()]);
+            prop_assert_eq!(&root.info["title"], "copied");
+            let new = outline(root);
+            let old: Vec<&str> = outline_ids(was);
+            let ids: BTreeMap<&str, &str> = new.iter().flat_map(|m| std::iter::once(m.id()).chain(m.parts())).zip(old).collect();
+            let mut text = serde_json::to_string(&root.messages).unwrap().replace("ses_copy", trip.id());
+            for (new, old) in ids {
+                prop_assert!(new != old);
+                text = text.replace(new, old);
+            }
+            prop_assert_eq!(serde_json::from_str::<Vec<Value>>(&text).unwrap(), was.messages.clone());
+        } else {
+            prop_assert_eq!(root, was);
+        }
+    }
+}
+
+fn outline_ids(session: &Session) -> Vec<&str> {
+    session
+        .messages
+        .iter()
+        .flat_map(|message| {
+            let parts = message["parts"].as_array().unwrap().iter().map(|part| text(&part["id"]));
+            std::iter::once(text(&message["info"]["id"])).chain(parts)
+        })
+        .collect()
+}
+
+#[test]
+fn sub_agents_that_home_has_stay_where_they_are() {
+    let (trip, there) = worked();
+    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
+    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
+    let mut out = Vec::new();
+    let beside = beside(&away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, Whole::Itself).unwrap();
+    assert_eq!(beside.left_out, [CHILD]);
+    assert!(!String::from_utf8(out).unwrap().contains(CHILD) && SESSION != trip.id());
+}

@@ -1,0 +1,218 @@
+//! Work on a host, brought home in a bundle: home is what left, and the work.
+
+use super::home::{HERE, end_like};
+use super::world::{Database, Session, Trip, apply};
+use super::{has_open, spec};
+use crate::session::arbitrary::{BEGIN_MS, Draft, Release, call_id, drafts, messages_of, session};
+use proptest::prelude::*;
+use proptest::sample::Index;
+use serde_json::{Value, json};
+
+const CHILD: &str = "ses_e07836e36ffethChildSession";
+const GRANDCHILD: &str = "ses_e07836e36ffethGrandchild00";
+
+/// What a run does, beside what it is asked.
+#[derive(Debug, Clone)]
+pub(super) struct Work {
+    messages: Vec<Draft>,
+    /// Parts that are marked, as compaction does.
+    marked: Vec<Index>,
+    /// A message that gets one more part.
+    late: Option<Index>,
+    /// A message whose own record changes.
+    summed: Option<Index>,
+    title: Option<String>,
+    spent: Option<u32>,
+    permission: bool,
+    todos: Option<Vec<String>>,
+    child: Option<Vec<Draft>>,
+    grandchild: Option<Vec<Draft>>,
+}
+
+pub(super) fn work() -> impl Strategy<Value = Work> {
+    let rows = (
+        drafts(),
+        prop::collection::vec(any::<Index>(), 0..3),
+        prop::option::of(any::<Index>()),
+        prop::option::of(any::<Index>()),
+    );
+    let record = (
+        prop::option::of(".{0,9}"),
+        prop::option::of(any::<u32>()),
+        any::<bool>(),
+        prop::option::of(prop::collection::vec(".{0,5}", 0..3)),
+    );
+    let children = (prop::option::of(drafts()), prop::option::of(drafts()));
+    (rows, record, children).prop_map(|((messages, marked, late, summed), record, (child, grandchild))| {
+        let (title, spent, permission, todos) = record;
+        Work { messages, marked, late, summed, title, spent, permission, todos, child, grandchild }
+    })
+}
+
+impl Work {
+    /// Does it, from `now_ms` on by the host's clock.
+    pub(super) fn on(&self, imported: &Database, root: &str, now_ms: i64) -> Database {
+        let mut all = imported.clone();
+        let session = all.get_mut(root).unwrap();
+        let known = &mut session.messages;
+        if !known.is_empty() {
+            for index in &self.marked {
+                let length = known.len();
+                let parts = known[index.index(length)]["parts"].as_array_mut().unwrap();
+                if !parts.is_empty() {
+                    let length = parts.len();
+                    parts[index.index(length)]["time"]["compacted"] = json!(now_ms);
+                }
+            }
+            if let Some(index) = &self.late {
+                let length = known.len();
+                let info = known[index.index(length)]["info"].clone();
+                let part = json!({"id": format!("prt_{:012x}lateZm7ZOVRlqZ", (now_ms * 0x1000) as u64 & 0xffff_ffff_ffff),
+                    "sessionID": root, "messageID": info["id"], "type": "patch", "files": [], "hash": "4b82"});
+                known[index.index(length)]["parts"].as_array_mut().unwrap().push(part);
+            }
+            if let Some(index) = &self.summed {
+                let length = known.len();
+                known[index.index(length)]["info"]["summary"] =
+                    json!({"diffs": [{"file": "a", "additions": 1}]});
+            }
+        }
+        known.extend(messages_of(root, "rootZm7ZOVRlqZ", Release::New, &self.messages, now_ms));
+        let info = &mut session.info;
+        if let Some(title) = &self.title {
+            info["title"] = json!(title);
+        }
+        if let Some(spent) = self.spent {
+            info["cost"] = json!(f64::from(spent) / 8.0);
+            info["tokens"] =
+                json!({"input": spent, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": spent}});
+            info["summary"] = json!({"additions": spent, "deletions": 0, "files": 1});
+        }
+        if self.permission {
+            info["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "allow"}]);
+        }
+        if let Some(todos) = &self.todos {
+            let todo = |text: &String| json!({"content": text, "status": "pending", "priority": "high"});
+            session.todos = todos.iter().map(todo).collect();
+        }
+        for (id, parent, tail, drafts) in [
+            (CHILD, root, "childm7ZOVRlqZ", self.child.as_ref().filter(|child| !child.is_empty())),
+            (GRANDCHILD, CHILD, "grandm7ZOVRlqZ", self.grandchild.as_ref().filter(|child| !child.is_empty())),
+        ] {
+            let (Some(drafts), true) = (drafts, all.contains_key(parent)) else { continue };
+            let info = json!({"id": id, "parentID": parent, "slug": "x", "projectID": "global", "directory": "/srv/work here",
+                "path": "srv/work here", "title": "sub", "version": "1.18.33", "time": {"created": now_ms, "updated": now_ms}});
+            let messages = messages_of(id, tail, Release::New, drafts, now_ms);
+            let todos = json!([{"content": "c", "status": "completed", "priority": "low"}]);
+            all.insert(id.to_owned(), Session { info, messages, todos });
+        }
+        all
+    }
+}
+
+/// The session at home as it is to be: `there` is the host's database at the end, in the terms of home, and `home` what
+/// came of it here, which says how open calls ended.
+pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Database {
+    let before = trip.home();
+    let (old, root) = (&before[trip.id()], trip.id());
+    let mut all = there.clone();
+    for (id, session) in &mut all {
+        for message in &mut session.messages {
+            let came = home[id].messages.iter().find(|came| came["info"]["id"] == message["info"]["id"]);
+            end_like(message, came.expect("a message that did not come home"));
+        }
+        if id != root {
+            for key in ["directory", "path"] {
+                put(&mut session.info, key, old.info.get(key));
+            }
+            continue;
+        }
+        let now = std::mem::replace(&mut session.info, old.info.clone());
+        for key in ["title", "cost", "tokens", "summary", "permission"] {
+            if now.get(key) != trip.imported[root].info.get(key) {
+                put(&mut session.info, key, now.get(key));
+            }
+        }
+        // Of the messages that left, and of the last one that came, it is the one of before the trip.
+        let user = |message: &&Value| message["info"]["role"] == "user";
+        let last_before = old.messages.iter().rfind(user).map(|message| message["info"].clone());
+        let left =
+            |message: &&Value| old.messages.iter().any(|old| old["info"]["id"] == message["info"]["id"]);
+        let new = session.messages.iter().rfind(|message| user(message) && !left(message));
+        let new = new.map(|message| message["info"]["id"].clone());
+        for message in &mut session.messages {
+            let was = old.messages.iter().find(|old| old["info"]["id"] == message["info"]["id"]);
+            let own = was.map(|was| &was["info"]).filter(|info| info["role"] == "user");
+            let last = last_before.as_ref().filter(|_| Some(&message["info"]["id"]) == new.as_ref());
+            if let Some(own) = own.or(last) {
+                for key in ["agent", "model", "variant"] {
+                    put(&mut message["info"], key, own.get(key));
+                }
+            } else if Some(&message["info"]["id"]) == new.as_ref() {
+                let came = home[id]
+                    .messages
+                    .iter()
+                    .find(|came| came["info"]["id"] == message["info"]["id"])
+                    .unwrap();
+                let model =
+                    old.info.get("model").map_or(&message["info"]["model"]["modelID"], |model| &model["id"]);
+                assert_eq!(&came["info"]["model"]["modelID"], model);
+                message["info"] = came["info"].clone();
+            }
+        }
+    }
+    all
+}
+
+pub(super) fn put(object: &mut Value, key: &str, value: Option<&Value>) {
+    let object = object.as_object_mut().unwrap();
+    match value {
+        Some(value) => object.insert(key.to_owned(), value.clone()),
+        None => object.shift_remove(key),
+    };
+}
+
+const LATER: i64 = BEGIN_MS + 1_000_000;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn home_is_what_left_and_the_work(draft in session(), work in work(), call in prop::option::of(0..5_usize)) {
+        let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
+        let there = work.on(&trip.imported, trip.id(), LATER);
+        let bundle = trip.bundle(&there);
+        let (came, arrival) = trip.back(&bundle, &HERE).unwrap();
+        let mut home = trip.home();
+        apply(&mut home, trip.id(), &arrival);
+        let expected = expected(&trip, &there, &home);
+        for (id, session) in &expected {
+            prop_assert_eq!(&home[id].info, &session.info);
+            prop_assert_eq!(&home[id].todos, &session.todos);
+            for (came, expected) in home[id].messages.iter().zip(&session.messages) {
+                prop_assert_eq!(came, expected);
+            }
+            prop_assert_eq!(home[id].messages.len(), session.messages.len());
+        }
+        prop_assert_eq!(home.len(), expected.len());
+        prop_assert_eq!(came.children, expected.len() - 1);
+        prop_assert_eq!(came.new_messages.len(), work.messages.len());
+        // Once more, and onto what is home already: nothing changes.
+        prop_assert_eq!(&trip.back(&bundle, &HERE).unwrap().1, &arrival);
+        let once = home.clone();
+        apply(&mut home, trip.id(), &arrival);
+        prop_assert_eq!(home, once);
+    }
+
+    #[test]
+    fn without_work_only_open_calls_are_ended(draft in session(), call in prop::option::of(0..5_usize)) {
+        let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
+        let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+        let mut home = trip.home();
+        apply(&mut home, trip.id(), &arrival);
+        let open = trip.home()[trip.id()].messages.iter().any(has_open);
+        prop_assert_eq!(arrival.is_empty(), !open, "{}", arrival);
+        prop_assert!(!home[trip.id()].messages.iter().any(has_open));
+        prop_assert_eq!(came.changed == 0, !open);
+    }
+}

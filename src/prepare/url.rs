@@ -1,0 +1,49 @@
+//! The directory in a `file://` URL.
+
+use super::paths::joined;
+
+/// The URL with another directory, both as they stand in raw JSON; `None` where the URL is of another directory.
+///
+/// opencode encodes some paths as a URL must be and puts others in as they are. What was written in either way is
+/// written so again, as far as that can be seen.
+pub(super) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
+    let path = url.strip_prefix("file://")?;
+    if let Some(rest) = path.strip_prefix(from).filter(|rest| is_end(rest)) {
+        let to = if from == encoded(from) { encoded(to) } else { to.to_owned() };
+        return Some(format!("file://{}", joined(&to, rest)));
+    }
+    let rest = path.get(encoded_length(path, from)?..).filter(|rest| is_end(rest))?;
+    Some(format!("file://{}", joined(&encoded(to), rest)))
+}
+
+fn is_end(rest: &str) -> bool {
+    rest.is_empty() || rest.starts_with(['/', '?', '#'])
+}
+
+/// How much of an encoded path spells `from`.
+fn encoded_length(path: &str, from: &str) -> Option<usize> {
+    let path = path.as_bytes();
+    let mut at = 0;
+    for byte in from.bytes() {
+        let digits = path.get(at + 1..at + 3).and_then(|digits| std::str::from_utf8(digits).ok());
+        match (path.get(at)?, digits.and_then(|digits| u8::from_str_radix(digits, 16).ok())) {
+            (b'%', Some(code)) if code == byte => at += 3,
+            (plain, _) if *plain == byte && byte != b'%' => at += 1,
+            _ => return None,
+        }
+    }
+    Some(at)
+}
+
+/// A path as it stands in a URL, as JavaScript's `pathToFileURL` writes it.
+fn encoded(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for byte in path.bytes() {
+        if byte.is_ascii_alphanumeric() || b"-_.~/!$&'()*+,;=:@[]|".contains(&byte) {
+            out.push(char::from(byte));
+        } else {
+            out.push_str(&format!("%{byte:02X}"));
+        }
+    }
+    out
+}

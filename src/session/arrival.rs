@@ -1,0 +1,176 @@
+//! What comes home, as the file that the home step reads: changes to opencode's rows, one after the other.
+//!
+//! JSON values behind each other, a line each where what they carry is on one line itself. They come in an order in
+//! which they can be done: a session before its messages, a message before its parts.
+
+use super::error::ExportError;
+use super::reader::{LARGEST, parse};
+use super::splitter::Splitter;
+use serde::{Deserialize, Deserializer, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+
+/// One change. What it carries is raw JSON: it reaches the database as it was written.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase", deny_unknown_fields)]
+pub enum Op<'a> {
+    /// A session that is not there yet: a sub-agent's, or a copy.
+    #[serde(borrow)]
+    Session(NewSession<'a>),
+    /// Fields of a session's own record.
+    Patch(Patch<'a>),
+    /// A message, without its parts: inserted, or put in the place of the session's message with this id.
+    Message(NewMessage<'a>),
+    /// A part, as `opencode export` shapes it, likewise. It names its session and its message.
+    Part(&'a RawValue),
+    /// All todos of a session, in the place of those that it has.
+    Todos(Todos<'a>),
+}
+
+/// A session to be made.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewSession<'a> {
+    /// Its id.
+    #[serde(borrow)]
+    pub id: Cow<'a, str>,
+    /// The session whose sub-agent it is.
+    #[serde(default)]
+    pub parent: Option<Cow<'a, str>>,
+    /// Its own record, as `opencode export` shapes it. Directory and project are taken from the session that came home.
+    pub info: &'a RawValue,
+}
+
+/// What changes in a session's own record; a field of `None` stays as it is, JSON's `null` takes away what is there.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Patch<'a> {
+    /// The session's id.
+    #[serde(borrow)]
+    pub session: Cow<'a, str>,
+    /// `info.title`.
+    #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub title: Option<&'a RawValue>,
+    /// `info.cost`.
+    #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub cost: Option<&'a RawValue>,
+    /// `info.tokens`: `{input, output, reasoning, cache: {read, write}}`.
+    #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub tokens: Option<&'a RawValue>,
+    /// `info.summary`: `{additions, deletions, files, diffs}`.
+    #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub summary: Option<&'a RawValue>,
+    /// `info.permission`: `[{permission, pattern, action}]`.
+    #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
+    pub permission: Option<&'a RawValue>,
+}
+
+/// A message without its parts.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NewMessage<'a> {
+    /// `info` of the message, as `opencode export` shapes it.
+    #[serde(borrow)]
+    pub info: &'a RawValue,
+}
+
+/// The todos of a session.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Todos<'a> {
+    /// The session's id.
+    #[serde(borrow)]
+    pub session: Cow<'a, str>,
+    /// `[{content, status, priority}]`, in their order.
+    pub todos: &'a RawValue,
+}
+
+/// Keeps a `null` that stands there apart from nothing at all.
+fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
+    <&RawValue>::deserialize(deserializer).map(Some)
+}
+
+impl Op<'_> {
+    /// Writes it behind the others.
+    pub fn write(&self, mut output: impl Write) -> io::Result<()> {
+        serde_json::to_writer(&mut output, self)?;
+        output.write_all(b"\n")
+    }
+}
+
+/// Reads the changes one by one, with one of them in memory at a time.
+pub struct ArrivalReader<R> {
+    splitter: Splitter<R>,
+}
+
+impl<R: Read> ArrivalReader<R> {
+    /// From the beginning of the file.
+    pub fn new(input: R) -> Self {
+        Self { splitter: Splitter::new(input, LARGEST) }
+    }
+
+    /// The next change and the byte of the file that it begins at; `None` at the end of the file.
+    pub fn read(&mut self) -> Result<Option<(u64, Op<'_>)>, ExportError> {
+        if self.splitter.peek()?.is_none() {
+            return Ok(None);
+        }
+        let (offset, bytes) = self.splitter.value()?;
+        let (_, op) = parse(offset, bytes)?;
+        Ok(Some((offset, op)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read_all(text: &str) -> Result<String, ExportError> {
+        let mut reader = ArrivalReader::new(text.as_bytes());
+        let mut again = Vec::new();
+        while let Some((_, op)) = reader.read()? {
+            op.write(&mut again).unwrap();
+        }
+        Ok(String::from_utf8(again).unwrap())
+    }
+
+    const ALL: &str = concat!(
+        r#"{"session":{"id":"ses_2","parent":"ses_1","info":{"title":"\ud83d"}}}"#,
+        "\n",
+        r#"{"patch":{"session":"ses_1","title":"t","cost":1e400,"permission":null}}"#,
+        "\n",
+        r#"{"message":{"info":{"id":"msg_1", "n":  1.0}}}"#,
+        "\n",
+        r#"{"part":{"id":"prt_1"}}"#,
+        "\n",
+        r#"{"todos":{"session":"ses_1","todos":[]}}"#,
+        "\n",
+    );
+
+    #[test]
+    fn what_is_carried_keeps_its_bytes() {
+        assert_eq!(read_all(ALL).unwrap(), ALL);
+        let mut reader = ArrivalReader::new(ALL.as_bytes());
+        reader.read().unwrap();
+        let (offset, op) = reader.read().unwrap().unwrap();
+        let Op::Patch(patch) = op else { panic!("{op:?}") };
+        assert_eq!(offset as usize, ALL.find("{\"patch").unwrap());
+        assert_eq!(patch.permission.map(RawValue::get), Some("null"), "taken away");
+        assert!(patch.tokens.is_none(), "left alone");
+    }
+
+    #[test]
+    fn raw_values_of_several_lines_are_read() {
+        let text = "{\"part\":{\n  \"id\": \"prt_1\"\n}}\n";
+        assert_eq!(read_all(text).unwrap(), text);
+    }
+
+    #[test]
+    fn what_is_cut_or_unknown_is_refused() {
+        assert!(matches!(read_all(&ALL[..ALL.len() - 3]), Err(ExportError::Cut { .. })));
+        for bad in [r#"{"rows":{}}"#, r#"{"message":{"info":{},"more":1}}"#, r#"[1]"#, r#"{"part":}"#] {
+            assert!(read_all(bad).is_err(), "{bad}");
+        }
+        assert_eq!(read_all("").unwrap(), "");
+    }
+}

@@ -1,0 +1,267 @@
+//! A bundle: what came of a run, as the host writes it. Sections behind each other, the session's first, then its
+//! sub-agents'; each is a line of JSON that says whose it is and how long, and a session document of that many bytes.
+//!
+//! The document is that of an export with `todos` and `base` beside `info` and `messages`; of the messages only those
+//! that are new or changed, with those of their parts that are. docs/remote-layout.md has the format.
+
+use super::error::ExportError;
+use super::id::is_session_id;
+use super::outline::Outline;
+use super::reader::{ExportReader, parse};
+use serde::Deserialize;
+use sha2::{Digest, Sha256};
+use std::io::{Read, Seek, SeekFrom, Take};
+
+/// What a bundle begins with, and an export does not.
+const BEGINNING: &[u8] = b"{\"bundle\":";
+
+/// The newest format that is read.
+const FORMAT: u64 = 1;
+
+/// The longest line before a document, in bytes.
+const LONGEST: usize = 4096;
+
+/// Whose a section is.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Header {
+    bundle: u64,
+    /// The session's id.
+    pub(crate) session: String,
+    /// The session whose sub-agent it is.
+    #[serde(default)]
+    pub(crate) parent: Option<String>,
+    /// The document's length.
+    bytes: u64,
+    /// Those rows that home had when the run was launched and that are still there.
+    pub(crate) known: Known,
+}
+
+/// Rows, by their number and a digest.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub(crate) struct Known {
+    pub(crate) messages: u64,
+    pub(crate) parts: u64,
+    /// SHA-256 over the ids in their order, each and a line feed: a message's own, then its parts'. In hexadecimal.
+    pub(crate) digest: String,
+}
+
+impl Known {
+    /// What a host must say that has all of these.
+    pub(crate) fn of(outline: &Outline) -> Self {
+        let mut digest = Sha256::new();
+        for message in outline.iter() {
+            for id in std::iter::once(message.id()).chain(message.parts()) {
+                digest.update(id);
+                digest.update(b"\n");
+            }
+        }
+        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { messages: outline.len() as u64, parts: outline.part_count() as u64, digest }
+    }
+}
+
+/// Where a document stands in the file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Document {
+    at: u64,
+    bytes: u64,
+}
+
+impl Document {
+    /// Reads it, from its first byte to its last. Offsets are told in the whole file.
+    pub(crate) fn open<R: Read + Seek>(
+        self,
+        input: &mut R,
+    ) -> Result<ExportReader<Take<&mut R>>, ExportError> {
+        input.seek(SeekFrom::Start(self.at))?;
+        Ok(ExportReader::at(self.at, input.take(self.bytes)))
+    }
+
+    /// Where the section behind this one begins.
+    pub(crate) fn next<R: Read + Seek>(self, input: &mut R) -> Result<u64, ExportError> {
+        let end = self.at.checked_add(self.bytes).ok_or(ExportError::Cut { offset: self.at })?;
+        let mut byte = [0];
+        input.seek(SeekFrom::Start(end))?;
+        match (read_some(input, &mut byte)?, byte) {
+            (1, [b'\n']) => Ok(end + 1),
+            (1, _) => {
+                Err(ExportError::NotJson { offset: end, what: "a section is longer than it says".into() })
+            }
+            _ => Err(ExportError::Cut { offset: end }),
+        }
+    }
+}
+
+/// Whether this is a bundle; else it should be an export.
+pub(crate) fn is_bundle(input: &mut (impl Read + Seek)) -> Result<bool, ExportError> {
+    let mut bytes = [0; BEGINNING.len()];
+    input.seek(SeekFrom::Start(0))?;
+    let n = read_some(input, &mut bytes)?;
+    Ok(bytes.get(..n) == Some(BEGINNING))
+}
+
+/// The section that begins at this offset; `None` at the end of the file.
+pub(crate) fn section_at(
+    input: &mut (impl Read + Seek),
+    offset: u64,
+) -> Result<Option<(Header, Document)>, ExportError> {
+    let mut bytes = [0; LONGEST];
+    input.seek(SeekFrom::Start(offset))?;
+    let n = read_some(input, &mut bytes)?;
+    let held = bytes.get(..n).unwrap_or_default();
+    if held.is_empty() {
+        return Ok(None);
+    }
+    let Some(end) = memchr::memchr(b'\n', held) else {
+        return Err(match n {
+            LONGEST => ExportError::NotJson {
+                offset,
+                what: format!("the line of a section is over {LONGEST} bytes"),
+            },
+            _ => ExportError::Cut { offset: offset + n as u64 },
+        });
+    };
+    let line = held.get(..end).unwrap_or_default();
+    #[derive(Deserialize)]
+    struct Format {
+        bundle: u64,
+    }
+    let (_, Format { bundle: format }) = parse(offset, line)?;
+    if format > FORMAT {
+        return Err(ExportError::not_an_export(format!(
+            "it is a bundle of format {format}, and this kugetsu reads {FORMAT}"
+        )));
+    }
+    let (_, header) = parse::<Header>(offset, line)?;
+    if !is_session_id(&header.session) || header.parent.as_deref().is_some_and(|id| !is_session_id(id)) {
+        return Err(ExportError::not_an_export(format!(
+            "an id in the section at byte {offset} is not of opencode's shape"
+        )));
+    }
+    let document = Document { at: offset + end as u64 + 1, bytes: header.bytes };
+    Ok(Some((header, document)))
+}
+
+/// Fills `bytes`, or reads up to the end of the file.
+fn read_some(input: &mut impl Read, bytes: &mut [u8]) -> Result<usize, ExportError> {
+    let mut n = 0;
+    while let Some(rest) = bytes.get_mut(n..).filter(|rest| !rest.is_empty()) {
+        match input.read(rest) {
+            Ok(0) => break,
+            Ok(read) => n += read,
+            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(n)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::session::reader::Event;
+    use serde_json::json;
+    use std::io::Cursor;
+
+    fn header(session: &str, bytes: usize) -> String {
+        let known = json!({"messages": 0, "parts": 0, "digest": ""});
+        json!({"bundle": 1, "session": session, "parent": null, "bytes": bytes, "new": false, "known": known})
+            .to_string()
+    }
+
+    fn section(session: &str, document: &str) -> String {
+        format!("{}\n{document}\n", header(session, document.len()))
+    }
+
+    /// All ids of sessions, and the events of their documents by number.
+    fn read(text: &str) -> Result<Vec<(String, usize)>, ExportError> {
+        let mut input = Cursor::new(text);
+        let (mut at, mut all) = (0, Vec::new());
+        while let Some((header, document)) = section_at(&mut input, at)? {
+            let mut count = 0;
+            let mut reader = document.open(&mut input)?;
+            while let Some(event) = reader.next()? {
+                count += 1;
+                if let Event::Info(_, info) = event {
+                    assert_eq!(info.id, header.session);
+                }
+            }
+            at = document.next(&mut input)?;
+            all.push((header.session, count));
+        }
+        Ok(all)
+    }
+
+    const ONE: &str = r#"{"info":{"id":"ses_1"},"messages":[],"todos":[],"base":{}}"#;
+    const TWO: &str = r#"{"info":{"id":"ses_2"},"messages":[]}"#;
+
+    #[test]
+    fn sections_follow_each_other() {
+        let text = section("ses_1", ONE) + &section("ses_2", TWO);
+        assert!(is_bundle(&mut Cursor::new(&text)).unwrap());
+        assert!(!is_bundle(&mut Cursor::new(ONE)).unwrap() && !is_bundle(&mut Cursor::new("")).unwrap());
+        assert_eq!(read(&text).unwrap(), [("ses_1".into(), 3), ("ses_2".into(), 1)]);
+        assert_eq!(read("").unwrap(), []);
+    }
+
+    #[test]
+    fn every_cut_is_found() {
+        let text = section("ses_1", ONE) + &section("ses_2", TWO);
+        for end in 1..text.len() {
+            match read(&text[..end]) {
+                Err(ExportError::Cut { offset }) => assert!(offset <= end as u64),
+                Ok(sections) => assert_eq!((sections.len(), end), (1, section("ses_1", ONE).len())),
+                Err(other) => panic!("cut at {end}: {other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_section_is_as_long_as_it_says() {
+        for (bytes, behind) in [(ONE.len() - 1, ""), (ONE.len() + 1, ""), (ONE.len(), "x"), (0, "")] {
+            let text = format!("{}\n{ONE}{behind}\n{}", header("ses_1", bytes), section("ses_2", TWO));
+            assert!(read(&text).is_err(), "{bytes} {behind}");
+        }
+        let text = format!("{}\n{ONE}\n", header("ses_1", 0).replace(":0,", ":18446744073709551615,"));
+        assert!(matches!(read(&text), Err(ExportError::NotJson { .. } | ExportError::Cut { .. })));
+    }
+
+    #[test]
+    fn what_is_no_section_is_refused() {
+        let good = header("ses_1", ONE.len());
+        for bad in [
+            "x".to_owned(),
+            "{}".to_owned(),
+            "[".repeat(4000),
+            good.replace("ses_1", "../ses_1"),
+            good.replace("null", "\"pi\""),
+            good.replace("\"known\"", "\"unknown\""),
+            good.replace("\"bytes\":", "\"bytes\":-"),
+            good.replace("\"bundle\":1", "\"bundle\":2"),
+            " ".repeat(2 * LONGEST),
+        ] {
+            let error = read(&format!("{bad}\n{ONE}\n")).unwrap_err();
+            assert!(!matches!(error, ExportError::Cut { .. }), "{bad}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_offset_is_told_in_the_whole_file() {
+        let broken = ONE.replace("[]", "[!]");
+        let text = section("ses_1", &broken);
+        let error = read(&text).unwrap_err();
+        let at = text.find('!').unwrap() as u64;
+        assert!(matches!(error, ExportError::NotJson { offset, .. } if offset == at), "{error}");
+    }
+
+    #[test]
+    fn the_digest_is_over_ids_in_their_order() {
+        let mut outline = Outline::default();
+        outline.push("msg_a", ["prt_1", "prt_2"].into_iter()).unwrap();
+        outline.push("msg_b", std::iter::empty()).unwrap();
+        let known = Known::of(&outline);
+        assert_eq!((known.messages, known.parts), (2, 2));
+        // printf 'msg_a\nprt_1\nprt_2\nmsg_b\n' | sha256sum
+        assert_eq!(known.digest, "8ed499d200907ad984a376d9c5e59bada0c135afa693968bcea3f3d7b902ac35");
+    }
+}

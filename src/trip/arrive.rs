@@ -1,0 +1,270 @@
+//! What came back becomes what home has: it is checked against what left, and written into opencode's database in one
+//! step, or, where the session moved on here meanwhile, kept apart from it.
+
+use super::departed::{self, Departed};
+use super::{Tools, TripError, blocking};
+use crate::disk::{self, DiskError};
+use crate::dispatch::Dispatch;
+use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
+use crate::opencode::{Database, Fingerprint};
+use crate::prepare::{Away, Homecoming, Homeward, Undo, Whole, beside, homecoming, import_file};
+use crate::session::{CopySpec, Outline};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+
+/// The files of a homecoming, in the dispatch's directory.
+#[derive(Debug, Clone)]
+struct Files {
+    /// What came back, readable.
+    back: PathBuf,
+    /// The session as it left.
+    export: PathBuf,
+    /// What is to be changed at home.
+    arrival: PathBuf,
+    /// How all was before, for `undo`.
+    before: PathBuf,
+    /// For `opencode import`, where the schema is not known.
+    import: PathBuf,
+    /// What becomes a session of its own, where the session moved on here.
+    beside: PathBuf,
+}
+
+/// One homecoming.
+pub(super) struct Arriving {
+    files: Files,
+    host: String,
+    session: String,
+    title: String,
+    directory: PathBuf,
+    undo: Undo,
+    departed: Option<Departed>,
+    /// Since when anything of the trip can have been done, in milliseconds since the epoch.
+    launched_ms: i64,
+    /// The host had more of the session than home when it was sent there.
+    grown: bool,
+    /// When what came back had arrived; written down, since times of new messages depend on it.
+    arrived_ms: i64,
+}
+
+/// Where what came back is now.
+#[derive(Debug)]
+pub(super) enum Landing {
+    /// In the session.
+    Home(Applied),
+    /// In the session, as far as `opencode import` could bring it: why no more.
+    Imported(String),
+    /// Nowhere: the session moved on here.
+    MovedOn,
+}
+
+impl Arriving {
+    /// Of a dispatch whose back-file stands unpacked in `room`, where all that is made of it goes.
+    pub(super) fn new(
+        dispatch: &Dispatch,
+        room: &Path,
+        undo: Undo,
+        arrived_ms: i64,
+    ) -> Result<Self, TripError> {
+        let record = &dispatch.record;
+        Ok(Self {
+            files: Files {
+                back: room.join("back.json"),
+                export: dispatch.file("export.json"),
+                arrival: room.join("arrival"),
+                before: room.join("before"),
+                import: room.join("home.json"),
+                beside: room.join("beside"),
+            },
+            host: record.host.clone(),
+            session: record.session.clone(),
+            title: record.title.clone(),
+            directory: PathBuf::from(&record.plan.home_directory),
+            undo,
+            departed: Departed::read(&dispatch.file(departed::FILE))?,
+            launched_ms: record.created_ms,
+            grown: record.sent.as_ref().is_some_and(|sent| sent.grown),
+            arrived_ms,
+        })
+    }
+
+    /// The messages and parts that left, where that was written down.
+    pub(super) fn left(&self) -> Option<&Outline> {
+        self.departed.as_ref().map(|departed| &departed.outline)
+    }
+
+    /// Checks what came back against what left, and writes down what is to be changed at home.
+    ///
+    /// # Errors
+    /// [`TripError::Home`]: what came back is not what left and more. It is kept.
+    pub(super) async fn read(&self, tools: &Tools, left: Outline) -> Result<Homecoming, TripError> {
+        let children = Database::open(&tools.database)?.descendants(&self.session)?;
+        if !self.files.export.exists() {
+            // A trip that an earlier kugetsu began: the session has not moved on, or what came is kept apart from it.
+            tools.program.export(&self.session, &self.files.export).await?;
+        }
+        let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
+        let (now_ms, launched_ms, grown) = (self.arrived_ms, self.launched_ms, self.grown);
+        blocking(move || {
+            let back = open(&files.back)?;
+            let before = open(&files.export)?;
+            remove(&files.arrival)?;
+            let output = disk::create_new_private(&files.arrival)?;
+            let here = Homeward { now_ms, launched_ms, grown, children: &children };
+            homecoming(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
+                host,
+                source,
+                kept: files.back,
+            })
+        })
+        .await
+    }
+
+    /// Writes it into opencode's database: all of it, or nothing. The same again changes nothing. `left` messages left.
+    ///
+    /// # Errors
+    /// Whatever the error, the session here is as it was.
+    pub(super) async fn land(
+        &self,
+        tools: &Tools,
+        came: &Homecoming,
+        left: usize,
+    ) -> Result<Landing, TripError> {
+        let departed = match &self.departed {
+            Some(departed) => Some(departed.fingerprint.clone()),
+            None => match self.as_counted(tools, left)? {
+                Some(fingerprint) => Some(fingerprint),
+                None => return Ok(Landing::MovedOn),
+            },
+        };
+        let (files, database) = (self.files.clone(), tools.database.clone());
+        let (session, now_ms) = (self.session.clone(), self.arrived_ms);
+        let applied = tokio::task::spawn_blocking(move || {
+            let arrival = Arrival {
+                file: &files.arrival,
+                session: &session,
+                departed: departed.as_ref(),
+                before: &files.before,
+                now_ms,
+            };
+            arrival::apply(&database, &arrival)
+        });
+        let applied =
+            applied.await.map_err(|_| TripError::Broken("a worker thread ended before its work"))?;
+        match applied {
+            Ok(applied) => Ok(Landing::Home(applied)),
+            Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
+            Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
+            Err(error) if error.falls_back() => {
+                self.import(tools, came).await?;
+                Ok(Landing::Imported(error.to_string()))
+            }
+            Err(source) => Err(self.refused(source)),
+        }
+    }
+
+    /// Makes of what left and what was done there a session of its own, `copy`, with fresh ids; the session itself is not
+    /// touched. The same again changes nothing.
+    ///
+    /// # Errors
+    /// As for [`Arriving::land`].
+    pub(super) async fn apart(
+        &self,
+        tools: &Tools,
+        came: &Homecoming,
+        left: &Outline,
+        copy: &str,
+    ) -> Result<(), TripError> {
+        let database = Database::open(&tools.database)?;
+        if database.contains(copy)? {
+            return Ok(());
+        }
+        let children = database.descendants(&self.session)?;
+        let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
+        let (came, left, path) = (came.clone(), left.clone(), tools.database.clone());
+        let spec = CopySpec {
+            session: copy.to_owned(),
+            title: format!("{} (from {})", self.title, self.host),
+            directory: None,
+            now_ms: self.arrived_ms,
+        };
+        let session = self.session.clone();
+        let made = blocking(move || {
+            let mut random = || RandomState::new().hash_one(0);
+            let away = Away { left: &left, undo: &undo, came: &came, children: &children };
+            remove(&files.beside)?;
+            let output = disk::create_new_private(&files.beside)?;
+            let whole = Whole::Copy(&spec, &mut random);
+            let refused = |source| TripError::Home { host, source, kept: files.back };
+            beside(&away, open(&files.export)?, open(&files.arrival)?, output, whole).map_err(refused)?;
+            let arrival = Arrival {
+                file: &files.beside,
+                session: &session,
+                departed: None,
+                before: &files.before,
+                now_ms: spec.now_ms,
+            };
+            Ok(arrival::apply(&path, &arrival))
+        });
+        made.await?.map(|_| ()).map_err(|source| self.refused(source))
+    }
+
+    fn refused(&self, source: ArrivalError) -> TripError {
+        let kept = self.files.back.clone();
+        TripError::Arrival { host: self.host.clone(), source: Box::new(source), kept }
+    }
+
+    /// A trip of an earlier kugetsu wrote no fingerprint: its session did not move on if it holds as many messages as
+    /// left.
+    fn as_counted(&self, tools: &Tools, left: usize) -> Result<Option<Fingerprint>, TripError> {
+        let database = Database::open(&tools.database)?;
+        let unknown = || TripError::UnknownSession { session: self.session.clone() };
+        if database.session(&self.session)?.ok_or_else(unknown)?.messages != left as u64 {
+            return Ok(None);
+        }
+        Ok(database.fingerprint(&self.session)?)
+    }
+
+    /// What `opencode import` can bring home: new messages.
+    async fn import(&self, tools: &Tools, came: &Homecoming) -> Result<(), TripError> {
+        let (files, record, host) = (self.files.clone(), came.record.clone(), self.host.clone());
+        blocking(move || {
+            remove(&files.import)?;
+            let output = disk::create_new_private(&files.import)?;
+            import_file(open(&files.arrival)?, &record, output).map_err(|source| TripError::Home {
+                host,
+                source,
+                kept: files.back,
+            })
+        })
+        .await?;
+        tools.program.import(&self.files.import, &self.directory, &self.session).await?;
+        let missing = Database::open(&tools.database)?.missing(&self.session, &ids(&came.new_messages))?;
+        match missing.len() {
+            0 => Ok(()),
+            missing => Err(TripError::RowsMissing {
+                host: self.host.clone(),
+                missing,
+                kept: self.files.back.clone(),
+            }),
+        }
+    }
+}
+
+fn open(path: &Path) -> Result<File, TripError> {
+    File::open(path).map_err(|source| DiskError::at(path, source).into())
+}
+
+fn remove(path: &Path) -> Result<(), TripError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
+        _ => Ok(()),
+    }
+}
+
+fn ids(outline: &Outline) -> Vec<(String, Vec<String>)> {
+    outline
+        .iter()
+        .map(|message| (message.id().to_owned(), message.parts().map(str::to_owned).collect()))
+        .collect()
+}

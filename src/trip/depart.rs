@@ -1,0 +1,211 @@
+//! The way out: from a request, or a trip that stopped on the way, to a run on the host.
+
+use super::earlier::Swept;
+use super::local::{Local, export, local};
+use super::look::{Found, look};
+use super::plan::Request;
+use super::steps::Steps;
+use super::{MESSAGE, News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
+use crate::clock;
+use crate::disk::{self, DiskError};
+use crate::dispatch::{Plan, Record, State, Step, new_id};
+use crate::host;
+use crate::opencode::Database;
+use crate::text::plain;
+
+impl Request {
+    /// Sends the session and starts its run there; returns as soon as it runs.
+    ///
+    /// # Errors
+    /// By phase; nothing runs on the host unless the error says that this is not known.
+    pub async fn launch(&self, tools: &Tools) -> Result<Trip, TripError> {
+        let steps = Steps::unrecorded(tools);
+        steps.begin(Step::Resolve)?;
+        self.check_message()?;
+        let local = local(tools, &self.session)?;
+        let plan = self.plan(&local.own, &tools.user_home)?;
+        steps.done(Step::Resolve)?;
+
+        steps.begin(Step::Lock)?;
+        let lock = tools.lock(&self.session, &format!("remote {}", self.host.name))?;
+        tools.check_here(&self.session)?;
+        steps.done(Step::Lock)?;
+
+        steps.begin(Step::Record)?;
+        // Nobody else has the lock: a trip of this session that is neither away nor at its end was cut short.
+        let earlier = tools.store.of(&self.session)?;
+        let dispatch = tools.store.create_with(self.record(&local, plan), &[(MESSAGE, &self.message)])?;
+        let mut trip = Trip::new(dispatch, self.host.clone(), lock);
+        trip.earlier = earlier;
+        trip.is_new = true;
+        trip.launch_patience = Some(self.launch_patience);
+        tools.tell(News::Recorded(trip.record()));
+        steps.done(Step::Record)?;
+
+        trip.depart(tools).await?;
+        Ok(trip)
+    }
+
+    fn record(&self, local: &Local, plan: Plan) -> Record {
+        let now = clock::now_ms();
+        Record {
+            version: crate::dispatch::VERSION,
+            id: new_id(now),
+            session: self.session.clone(),
+            title: local.title.clone(),
+            issue: self.issue.clone(),
+            host: self.host.name.clone(),
+            mode: self.mode,
+            created_ms: now,
+            launched_ms: None,
+            arrived_ms: None,
+            apart: None,
+            ended_ms: None,
+            plan,
+            sent: None,
+            state: State::Planned,
+            doing: [].into(),
+            there: false,
+            let_go: false,
+            result: None,
+            outcome: None,
+            trouble: None,
+        }
+    }
+}
+
+impl Tools {
+    /// Refuses a session that is not here, or that something works on.
+    pub(super) fn check_here(&self, session: &str) -> Result<(), TripError> {
+        if let Some(away) = self.store.away(session)? {
+            return Err(TripError::away(&away.record));
+        }
+        let remains = crate::process::find(&crate::process::run_mark(session), None);
+        match remains.first() {
+            None => Ok(()),
+            Some(first) => {
+                let (command, pid) = (plain(&first.command), first.pid);
+                let by = format!("an earlier run here left {command} alive (process {pid})");
+                Err(TripError::Busy { session: session.to_owned(), by })
+            }
+        }
+    }
+}
+
+impl Trip {
+    /// Has the session leave and its run begin, from wherever that stopped. A trip whose run was launched is left
+    /// as it is.
+    pub(super) async fn go_on(&mut self, tools: &Tools) -> Result<(), TripError> {
+        if self.record().is_unlaunched() {
+            tools.check_here(&self.record().session)?;
+            return self.depart(tools).await;
+        }
+        if self.record().state == State::Uploaded { self.relaunch(tools).await } else { Ok(()) }
+    }
+
+    /// From the plan to the run. What an earlier attempt made is made again: the session may have gone on here since.
+    async fn depart(&mut self, tools: &Tools) -> Result<(), TripError> {
+        for name in UNDER_WAY {
+            self.dispatch.discard(name)?;
+        }
+        self.dispatch.record.sent = None;
+        self.dispatch.reach(State::Planned)?;
+        let path = self.dispatch.file(MESSAGE);
+        let message = match std::fs::read(&path) {
+            Ok(message) => message,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
+                return Err(TripError::NoMessage { dispatch: self.record().id.clone() });
+            }
+            Err(error) => return Err(DiskError::at(&path, error).into()),
+        };
+        match self.go(tools, &message).await {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                self.give_up(&error)?;
+                Err(error)
+            }
+        }
+    }
+
+    async fn go(&mut self, tools: &Tools, message: &[u8]) -> Result<(), TripError> {
+        let (plan, id) = (self.record().plan.clone(), self.record().id.clone());
+        let (session, into) = (self.record().session.clone(), self.dispatch.file("export.json"));
+        let owner = tools.owner()?;
+        // Taken before the export: whatever moves on here while that is made shows when the session comes home.
+        let unknown = || TripError::UnknownSession { session: session.clone() };
+        let fingerprint = Database::open(&tools.database)?.fingerprint(&session)?.ok_or_else(unknown)?;
+        // The host is looked at, and a directory made there, while opencode exports: on most machines neither waits
+        // for the other. Both are awaited, so that what was made there can be removed again.
+        let (exported, found) = {
+            let (steps, line) = (Steps::of(tools, &mut self.dispatch), &mut self.line);
+            let there = async {
+                let found = look(tools, &steps, line, &plan, &id).await?;
+                steps.note(|record| record.there = true);
+                steps.begin(Step::Open)?;
+                let open = host::open(&found.env, &id, &owner);
+                line.ask(tools, Step::Open, &open, PATIENCE).await?;
+                steps.done(Step::Open)?;
+                Ok::<_, TripError>(found)
+            };
+            tokio::join!(export(tools, &steps, &session, &into), there)
+        };
+        let found = found?;
+        let delivered = match (self.end_earlier(tools, &found.env).await, exported) {
+            (Err(error), _) | (Ok(()), Err(error)) => Err(error),
+            (Ok(()), Ok(scan)) => self.deliver(tools, &found, (scan, fingerprint), message).await,
+        };
+        match delivered {
+            Err(error @ TripError::LaunchUnknown { .. }) => Err(error),
+            Err(error) => self.withdraw(tools, &found, error).await,
+            Ok(()) => Ok(()),
+        }
+    }
+
+    /// Takes back what is on the host of a trip that did not come to a run.
+    async fn withdraw(&mut self, tools: &Tools, found: &Found, error: TripError) -> Result<(), TripError> {
+        let id = self.record().id.clone();
+        let swept = match error.heals() {
+            // The next trip to this host sweeps it.
+            true => Swept::Unknown,
+            false => self.line.sweep(tools, &found.env, &id, false).await,
+        };
+        match swept {
+            Swept::Removed => {
+                self.dispatch.record.there = false;
+                self.dispatch.record.doing.remove(&Step::Launch);
+                Err(error)
+            }
+            // A launch that failed may have started the runner all the same.
+            Swept::Launched | Swept::Unknown if self.record().is_away() => {
+                let host = self.line.host.name.clone();
+                Err(TripError::LaunchUnknown { host, dispatch: id, why: error.to_string() })
+            }
+            Swept::Launched | Swept::Unknown => Err(error),
+        }
+    }
+
+    /// Puts the record of a trip that did not come to a run into order. A new one of which nothing is on the host is
+    /// forgotten. One that was taken up can be taken up again.
+    fn give_up(&mut self, error: &TripError) -> Result<(), TripError> {
+        if self.record().is_away() {
+            return Ok(());
+        }
+        for name in UNDER_WAY {
+            self.dispatch.discard(name)?;
+        }
+        match (self.is_new, self.record().there) {
+            (false, _) => Ok(self.dispatch.reach(State::Planned)?),
+            (true, false) => Ok(self.dispatch.remove()?),
+            (true, true) => {
+                self.dispatch.record.ended_ms = Some(clock::now_ms());
+                let message = error.to_string();
+                Ok(self.dispatch.reach(State::Failed { step: error.step(), message })?)
+            }
+        }
+    }
+
+    /// Writes `bytes` into a private file of this dispatch, whole or not at all.
+    pub(super) fn keep(&self, name: &str, bytes: &[u8]) -> Result<(), TripError> {
+        Ok(disk::write_atomic(&self.dispatch.file(name), bytes)?)
+    }
+}

@@ -1,0 +1,66 @@
+//! A session is fetched: home at once where its run is over, or not at all.
+
+use super::{PATIENCE, Tools, Trip, TripError};
+use crate::dispatch::{State, Step};
+use crate::host::{self, HostEnv, Standing, Statuses};
+use std::time::Duration;
+
+/// How long a host that was reached may be out of reach in between.
+const OUTAGE: Duration = Duration::from_secs(120);
+
+impl Trip {
+    /// Brings the session home if its run is over, whatever became of that. A trip that was not launched yet is
+    /// launched, and its run goes on.
+    ///
+    /// # Errors
+    /// [`TripError::StillRunning`]; [`TripError::NotThere`]; as [`Trip::bring_home`]. The session here is as it was then.
+    pub async fn fetch_home(&mut self, tools: &Tools) -> Result<(), TripError> {
+        if self.record().state.is_end() {
+            return self.bring_home(tools).await;
+        }
+        // A host that cannot be reached now is said to be so; one that is lost on the way is waited for.
+        self.line.connect(tools).await?;
+        self.line.bear_each(Some(OUTAGE));
+        self.go_on(tools).await?;
+        if self.record().is_away() && self.record().state != State::Finished {
+            match self.standing(tools).await? {
+                Standing::Launching | Standing::Running => {
+                    return Err(TripError::StillRunning {
+                        host: self.line.host.name.clone(),
+                        dispatch: self.record().id.clone(),
+                    });
+                }
+                Standing::Gone => return Err(self.not_there()),
+                Standing::Ended | Standing::Dead => self.take_end(tools).await?,
+            }
+        }
+        self.bring_home(tools).await
+    }
+
+    /// Takes what a run that is over has left, and has it made where the runner could not any more.
+    async fn take_end(&mut self, tools: &Tools) -> Result<(), TripError> {
+        match self.follow_without_end(tools).await {
+            Err(TripError::Lost { .. }) => {
+                self.begin(tools, Step::Wait)?;
+                self.make_back(tools).await?;
+                self.reach(tools, Step::Wait, State::Finished)
+            }
+            followed => followed,
+        }
+    }
+
+    /// How the host says that the dispatch stands.
+    pub(super) async fn standing(&mut self, tools: &Tools) -> Result<Standing, TripError> {
+        let id = self.record().id.clone();
+        let script = host::status(&HostEnv::default(), &[&id]);
+        let answer = self.line.ask_until_answered(tools, Step::Wait, &script, PATIENCE).await?;
+        let host = self.line.host.name.clone();
+        let garbled = |source| TripError::Script { host, step: Step::Wait, source };
+        let statuses = Statuses::from_answer(&answer).map_err(garbled)?;
+        Ok(statuses.of(&id).map_or(Standing::Gone, |status| status.standing))
+    }
+
+    pub(super) fn not_there(&self) -> TripError {
+        TripError::NotThere { host: self.line.host.name.clone(), dispatch: self.record().id.clone() }
+    }
+}

@@ -1,0 +1,176 @@
+//! What hosts still keep of trips that ended.
+
+use super::earlier::Swept;
+use super::line::Line;
+use super::{PATIENCE, Tools, TripError};
+use crate::dispatch::{Dispatch, State, Step};
+use crate::host::{self, HostEnv, Kept, Standing};
+use crate::hosts::HostEntry;
+use std::collections::{BTreeMap, HashMap};
+use std::time::Duration;
+
+/// A host that does not answer by then counts as out of reach.
+const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// A host tells of so many at most: what it does not tell of then may be there.
+const MOST: usize = 1000;
+
+/// A dispatch of ours that is of no more use on its host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remains {
+    /// The host's name.
+    pub host: String,
+    /// The dispatch.
+    pub dispatch: String,
+    /// Why it is of no more use, and what it takes there.
+    pub why: String,
+    /// Its session came home, or was to be forgotten: the host may remove what was launched.
+    launched: bool,
+}
+
+/// What hosts keep, and which could not be asked.
+#[derive(Default)]
+pub struct LeftOnHosts {
+    /// Of no more use.
+    pub remains: Vec<Remains>,
+    /// Hosts that did not say, and why.
+    pub silent: Vec<(String, String)>,
+    /// Dispatches that are recorded as left there, and are not.
+    gone: Vec<String>,
+    lines: HashMap<String, Line>,
+}
+
+/// What is gone, and what is not, with the reason.
+pub type Removed = (Vec<Remains>, Vec<(Remains, &'static str)>);
+
+/// Asks the hosts of all trips that are recorded here what they keep of ours; nothing is changed. `host` finds a host by
+/// its name.
+///
+/// # Errors
+/// This home's own id cannot be read.
+pub async fn left_on_hosts(
+    tools: &Tools,
+    dispatches: &[Dispatch],
+    host: impl Fn(&str) -> Option<HostEntry>,
+) -> Result<LeftOnHosts, TripError> {
+    // Where it was never made, no host has anything of ours.
+    let Some(owner) = tools.known_owner()? else { return Ok(LeftOnHosts::default()) };
+    let mut asking = BTreeMap::new();
+    for dispatch in dispatches {
+        let name = &dispatch.record.host;
+        let Some(entry) = host(name).filter(|_| !asking.contains_key(name)) else { continue };
+        let tools = tools.clone();
+        let ask = async move {
+            let mut line = Line::new(entry);
+            let asked = tokio::time::timeout(ANSWERS_WITHIN, list(&tools, &mut line)).await;
+            match asked {
+                Ok(kept) => kept.map(|kept| (line, kept)).map_err(|error| error.to_string()),
+                Err(_) => Err(format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs())),
+            }
+        };
+        asking.insert(name.clone(), tokio::spawn(ask));
+    }
+    let mut found = LeftOnHosts::default();
+    let mut answers = Vec::new();
+    for (name, ask) in asking {
+        match ask.await.unwrap_or_else(|_| Err("asking it failed".to_owned())) {
+            Ok((line, kept)) => {
+                found.lines.insert(name.clone(), line);
+                answers.push((name, kept));
+            }
+            Err(why) => found.silent.push((name, why)),
+        }
+    }
+    // Read after the hosts have answered: whatever began meanwhile has its record by now.
+    let recorded = tools.store.each()?;
+    let all_known = recorded.iter().all(Result::is_ok);
+    let dispatches: Vec<Dispatch> = recorded.into_iter().flatten().collect();
+    for (name, kept) in answers {
+        found
+            .remains
+            .extend(kept.iter().filter_map(|kept| remains(&name, kept, &owner, (&dispatches, all_known))));
+        let records = dispatches.iter().map(|dispatch| &dispatch.record);
+        let gone = records.filter(|record| {
+            let is_over = record.host == name && record.there && record.state.is_end();
+            is_over && kept.len() < MOST && !kept.iter().any(|kept| kept.id == record.id)
+        });
+        found.gone.extend(gone.map(|record| record.id.clone()));
+    }
+    Ok(found)
+}
+
+async fn list(tools: &Tools, line: &mut Line) -> Result<Vec<Kept>, TripError> {
+    let answer = line.ask(tools, Step::Clean, &host::list(&HostEnv::default()), PATIENCE).await?;
+    let host = line.host.name.clone();
+    Kept::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
+}
+
+/// Whether it is ours and over. What nobody here remembers is left alone while its session may be on that host only.
+fn remains(
+    host: &str,
+    kept: &Kept,
+    owner: &str,
+    (dispatches, all_known): (&[Dispatch], bool),
+) -> Option<Remains> {
+    if matches!(kept.standing, Standing::Running) {
+        return None;
+    }
+    let record = dispatches.iter().map(|dispatch| &dispatch.record).find(|record| record.id == kept.id);
+    let (why, launched) = match record.map(|record| &record.state) {
+        // One of a kugetsu that wrote no owner yet is known by its record.
+        Some(_) if !(kept.owner == owner || kept.owner.is_empty()) => return None,
+        Some(State::Home { .. }) => ("its session is home", true),
+        Some(State::Failed { .. }) => ("it never began", false),
+        Some(State::Cancelled { launched: false }) => ("it was cancelled before it began", false),
+        Some(_) => return None,
+        // Never launched there, and no record that it ever could be.
+        None if all_known
+            && kept.owner == owner
+            && matches!(kept.standing, Standing::Launching | Standing::Gone) =>
+        {
+            ("nothing is known of it here, and it never began", false)
+        }
+        None => return None,
+    };
+    Some(Remains {
+        host: host.to_owned(),
+        dispatch: kept.id.clone(),
+        why: format!("{why}, {} KiB", kept.size_kib),
+        launched,
+    })
+}
+
+impl LeftOnHosts {
+    /// Removes what is of no more use.
+    ///
+    /// # Errors
+    /// A record here cannot be written.
+    pub async fn remove(&mut self, tools: &Tools) -> Result<Removed, TripError> {
+        let (mut removed, mut left) = (Vec::new(), Vec::new());
+        for id in std::mem::take(&mut self.gone) {
+            forget(tools, &id)?;
+        }
+        for remains in std::mem::take(&mut self.remains) {
+            let Some(line) = self.lines.get_mut(&remains.host) else { continue };
+            let swept = line.sweep(tools, &HostEnv::default(), &remains.dispatch, remains.launched).await;
+            match swept {
+                Swept::Removed => {
+                    forget(tools, &remains.dispatch)?;
+                    removed.push(remains);
+                }
+                Swept::Launched => left.push((remains, "it was launched after all")),
+                Swept::Unknown => left.push((remains, "the host did not say that it is gone")),
+            }
+        }
+        Ok((removed, left))
+    }
+}
+
+/// Writes down that nothing of an ended dispatch is on its host any more.
+fn forget(tools: &Tools, id: &str) -> Result<(), TripError> {
+    if let Some(mut dispatch) = tools.store.open(id)?.filter(|dispatch| dispatch.record.state.is_end()) {
+        dispatch.record.there = false;
+        dispatch.save()?;
+    }
+    Ok(())
+}

@@ -1,0 +1,210 @@
+//! The line to a host: a connection that is made when it is needed, and made again when it was lost.
+
+use super::link::Link;
+use super::look::refused;
+use super::{ANSWER, News, PATIENCE, Tools, TripError};
+use crate::dispatch::Step;
+use crate::host::Answer;
+use crate::hosts::HostEntry;
+use crate::transport::{Output, Script, Transport, TransportError};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::Instant;
+
+/// The first pause before a lost connection is tried again.
+const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The longest.
+const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a host may be out of reach.
+#[derive(Debug, Clone, Copy)]
+enum Patience {
+    /// Until then, which is so long after it was asked for.
+    Until(Instant, Duration),
+    /// So long each time.
+    Each(Duration),
+}
+
+/// The line to one host.
+pub(super) struct Line {
+    pub(super) host: HostEntry,
+    link: Option<Link>,
+    /// None: for ever.
+    patience: Option<Patience>,
+    /// Why there is no connection and since when, where one was lost or could not be made.
+    outage: Option<(String, Instant)>,
+}
+
+impl Line {
+    pub(super) fn new(host: HostEntry) -> Self {
+        Self { host, link: None, patience: None, outage: None }
+    }
+
+    /// Gives the host so long to be reached, from now on; `None`: for ever.
+    pub(super) fn bear_until(&mut self, after: Option<Duration>) {
+        self.patience = after.map(|after| Patience::Until(Instant::now() + after, after));
+    }
+
+    /// Gives the host so long each time that it is out of reach; `None`: for ever.
+    pub(super) fn bear_each(&mut self, outage: Option<Duration>) {
+        self.patience = outage.map(Patience::Each);
+    }
+
+    /// Whether a connection stands, as far as is known.
+    pub(super) fn is_connected(&self) -> bool {
+        self.link.is_some()
+    }
+
+    /// Why there is no connection, where one was lost or could not be made.
+    pub(super) fn trouble(&self) -> Option<String> {
+        self.outage.as_ref().map(|(why, _)| why.clone())
+    }
+
+    /// When the host is given up, and how long it will have been tried then.
+    fn deadline(&self) -> Option<(Instant, Duration)> {
+        Some(match self.patience? {
+            Patience::Until(deadline, after) => (deadline, after),
+            Patience::Each(outage) => {
+                let since = self.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+                (since + outage, outage)
+            }
+        })
+    }
+
+    /// Connects, where there is no connection.
+    pub(super) async fn connect(&mut self, tools: &Tools) -> Result<&mut Link, TripError> {
+        let link = match self.link.take() {
+            Some(link) => link,
+            None => self.made(tools).await?,
+        };
+        self.outage = None;
+        Ok(self.link.insert(link))
+    }
+
+    async fn made(&mut self, tools: &Tools) -> Result<Link, TripError> {
+        let (connector, entry) = (Arc::clone(&tools.connector), self.host.clone());
+        let connecting = tokio::task::spawn_blocking(move || connector.connect(&entry, PATIENCE));
+        let connected = match self.deadline() {
+            Some((deadline, after)) => match tokio::time::timeout_at(deadline, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => {
+                    let why = self.trouble().unwrap_or_else(|| "it does not answer".to_owned());
+                    return Err(TripError::OutOfReach { host: self.host.name.clone(), after, why });
+                }
+            },
+            None => connecting.await,
+        };
+        match connected {
+            Ok(Ok(transport)) => Ok(Link::new(transport)),
+            Ok(Err(source)) => {
+                Err(TripError::Connect { host: self.host.name.clone(), ssh: self.host.ssh(), source })
+            }
+            Err(_) => Err(TripError::Broken("a worker thread ended before its work")),
+        }
+    }
+
+    /// Runs `call` on the connection, which is made now if there is none.
+    pub(super) async fn call<T: Send + 'static>(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
+    ) -> Result<T, TripError> {
+        let result = self.connect(tools).await?.call(call).await;
+        if matches!(result, Err(TransportError::Lost { .. })) {
+            self.link = None;
+        }
+        result.map_err(|source| TripError::Transport { host: self.host.name.clone(), step, source })
+    }
+
+    /// As [`Line::call`], again over a new connection for as often as it is lost.
+    pub(super) async fn call_until_done<T: Send + 'static>(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
+    ) -> Result<T, TripError> {
+        let mut pauses = Pauses::default();
+        loop {
+            match self.call(tools, step, call.clone()).await {
+                Err(error) if error.heals() => pauses.pause(tools, self, &error).await?,
+                result => return result,
+            }
+        }
+    }
+
+    /// Runs a script and reads its answer.
+    pub(super) async fn ask(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        script: &Script,
+        patience: Duration,
+    ) -> Result<Answer, TripError> {
+        let script = script.clone();
+        let ran = self.call(tools, step, move |transport| transport.run(&script, ANSWER, patience)).await;
+        self.answer(step, ran?)
+    }
+
+    /// As [`Line::ask`], again over a new connection for as often as it is lost: for scripts that may be repeated.
+    pub(super) async fn ask_until_answered(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        script: &Script,
+        patience: Duration,
+    ) -> Result<Answer, TripError> {
+        let script = script.clone();
+        let run = move |transport: &mut dyn Transport| transport.run(&script, ANSWER, patience);
+        let ran = self.call_until_done(tools, step, run).await?;
+        self.answer(step, ran)
+    }
+
+    fn answer(&self, step: Step, output: Output) -> Result<Answer, TripError> {
+        let Output { status, stdout, stderr } = output;
+        Answer::parse(&stdout, status, &stderr).map_err(|source| refused(&self.host.name, step, source))
+    }
+}
+
+/// The pauses between attempts, which grow.
+pub(super) struct Pauses(Duration);
+
+impl Default for Pauses {
+    fn default() -> Self {
+        Self(FIRST_PAUSE)
+    }
+}
+
+impl Pauses {
+    /// The connection was of use: the next pause is a short one.
+    pub(super) fn reset(&mut self) {
+        self.0 = FIRST_PAUSE;
+    }
+
+    /// Says why, and waits for the next attempt.
+    ///
+    /// # Errors
+    /// [`TripError::OutOfReach`] once the line's time is over.
+    pub(super) async fn pause(
+        &mut self,
+        tools: &Tools,
+        line: &mut Line,
+        error: &TripError,
+    ) -> Result<(), TripError> {
+        let why = error.to_string();
+        let since = line.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+        line.outage = Some((why.clone(), since));
+        let mut pause = self.0;
+        if let Some((deadline, after)) = line.deadline() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(TripError::OutOfReach { host: line.host.name.clone(), after, why });
+            }
+            pause = pause.min(left);
+        }
+        tools.tell(News::Reconnecting { pause, why });
+        tokio::time::sleep(pause).await;
+        self.0 = (self.0 * 2).min(LONGEST_PAUSE);
+        Ok(())
+    }
+}

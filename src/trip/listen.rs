@@ -1,0 +1,140 @@
+//! The events of a run are heard again, or as they come, without taking part in the trip.
+
+use super::line::{Line, Pauses};
+use super::{EVENTS, PATIENCE, STDERR, Tools, TripError};
+use crate::dispatch::{Dispatch, State, Step};
+use crate::events::{Event, Lines};
+use crate::host::{self, Frame, Frames, HostEnv};
+use crate::hosts::HostEntry;
+use crate::transport::{Transport, TransportError};
+use std::ops::ControlFlow;
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Standard error beyond this is not fetched, in bytes.
+const LONGEST: u64 = 1 << 20;
+
+/// How the listening ended.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Heard {
+    /// What the run said on standard error, as far as it is known.
+    pub stderr: String,
+    /// The run goes on.
+    pub goes_on: bool,
+}
+
+/// What an event is handed to.
+pub type Hear = Arc<dyn Fn(&Event) + Send + Sync>;
+
+/// Hears the events of one dispatch: those that are kept here, then the host's. Nothing is written, here or there.
+pub struct Listener {
+    dispatch: Dispatch,
+    line: Line,
+    lines: Arc<Mutex<Lines>>,
+    /// What is kept here was heard.
+    begun: bool,
+}
+
+impl Listener {
+    /// From the first event on.
+    pub fn new(dispatch: Dispatch, host: HostEntry) -> Self {
+        Self { dispatch, line: Line::new(host), lines: Arc::default(), begun: false }
+    }
+
+    /// Hears what was not heard before. `follow`: until the run ends, over as many connections as it takes.
+    ///
+    /// # Errors
+    /// The host cannot be reached; what is kept here was heard by then.
+    pub async fn listen(&mut self, tools: &Tools, follow: bool, hear: &Hear) -> Result<Heard, TripError> {
+        let record = &self.dispatch.record;
+        if !self.begun {
+            let kept = std::fs::read(self.dispatch.file(EVENTS)).unwrap_or_default();
+            feed(&self.lines, &kept, hear.as_ref());
+            self.begun = true;
+        }
+        if !record.is_away() || matches!(record.state, State::Finished) {
+            let stderr = std::fs::read(self.dispatch.file(STDERR)).unwrap_or_default();
+            return Ok(Heard { stderr: String::from_utf8_lossy(&stderr).into_owned(), goes_on: false });
+        }
+        let mut pauses = Pauses::default();
+        let end = loop {
+            match watch(tools, &mut self.line, &record.id, follow, &self.lines, hear).await {
+                Err(error) if follow && error.heals() => pauses.pause(tools, &mut self.line, &error).await?,
+                end => break end?,
+            }
+        };
+        let goes_on = end.is_none();
+        Ok(match end {
+            Some(Frame::Ended(result)) => Heard { stderr: result.words, goes_on },
+            Some(Frame::Dead(words)) => Heard { stderr: words, goes_on },
+            _ => Heard { stderr: stderr(tools, &mut self.line, &record.id).await, goes_on },
+        })
+    }
+}
+
+fn feed(lines: &Mutex<Lines>, bytes: &[u8], hear: &(dyn Fn(&Event) + Send + Sync)) {
+    let events = lines.lock().unwrap_or_else(PoisonError::into_inner).feed(bytes);
+    events.iter().for_each(hear);
+}
+
+/// Hears what the host has; its last frame, or `None` where the run goes on and nobody wants to hear more.
+async fn watch(
+    tools: &Tools,
+    line: &mut Line,
+    id: &str,
+    follow: bool,
+    lines: &Arc<Mutex<Lines>>,
+    hear: &Hear,
+) -> Result<Option<Frame>, TripError> {
+    let taken = lines.lock().unwrap_or_else(PoisonError::into_inner).taken();
+    let script = host::watch(&HostEnv::default(), id, taken);
+    let host = line.host.name.clone();
+    let (lines, hear) = (Arc::clone(lines), Arc::clone(hear));
+    let listening = line.call(tools, Step::Wait, move |transport: &mut dyn Transport| {
+        let (mut frames, mut problem, mut enough) = (Frames::default(), None, false);
+        transport.stream(&script, PATIENCE, &mut |bytes| {
+            match frames.feed(bytes) {
+                Ok(complete) => {
+                    for frame in complete {
+                        match frame {
+                            Frame::Events(bytes) => feed(&lines, &bytes, hear.as_ref()),
+                            // Behind all the events that there were.
+                            Frame::Beat => enough |= !follow,
+                            _ => {}
+                        }
+                    }
+                }
+                Err(error) => problem = Some(error),
+            }
+            if enough || problem.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        })?;
+        Ok(match problem {
+            Some(problem) => Err(problem),
+            None if enough => Ok((true, None)),
+            None => frames.end().map(|end| (false, end)),
+        })
+    });
+    match listening.await?.map_err(|source| TripError::Watch { host: host.clone(), source })? {
+        (true, _) => Ok(None),
+        (false, Some(end)) => Ok(Some(end)),
+        (false, None) => Err(TripError::Transport {
+            host,
+            step: Step::Wait,
+            source: TransportError::Lost {
+                during: "listening".to_owned(),
+                detail: "the watch there ended".to_owned(),
+            },
+        }),
+    }
+}
+
+/// What a run that goes on has said on standard error so far; nothing where that cannot be had.
+async fn stderr(tools: &Tools, line: &mut Line, id: &str) -> String {
+    let remote = format!("{}/stderr", host::dispatch_directory(id));
+    let fetched = line.call(tools, Step::Wait, move |transport| {
+        let Ok(directory) = tempfile::tempdir() else { return Ok(Vec::new()) };
+        let local = directory.path().join("stderr");
+        transport.download(&remote, &local, LONGEST, &mut |_| ())?;
+        Ok(std::fs::read(&local).unwrap_or_default())
+    });
+    fetched.await.map(|bytes| String::from_utf8_lossy(&bytes).into_owned()).unwrap_or_default()
+}

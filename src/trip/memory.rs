@@ -1,0 +1,121 @@
+//! What a host is known to have of a session, remembered here from the last time it came home from there.
+
+use crate::disk;
+use crate::session::Clock;
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// The format of the file.
+const VERSION: u32 = 1;
+
+/// What a host has of a session: what home had when the session last came home from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Memory {
+    /// The session's messages then, from the first on.
+    pub(super) messages: usize,
+    /// What these messages and their parts looked like here; see [`crate::opencode::Database::stamp`].
+    pub(super) stamp: String,
+    /// The SHA-256 of the host's own list of them, in hexadecimal.
+    pub(super) known: String,
+    /// Ids and times there are others than here.
+    pub(super) translated: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: u32,
+    #[serde(flatten)]
+    memory: Memory,
+}
+
+fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
+    let safe = |name: &str| {
+        !name.starts_with('.')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    (safe(host) && safe(session))
+        .then(|| kugetsu_home.join("known").join(host).join(format!("{session}.json")))
+}
+
+/// What is remembered. What cannot be read is as good as forgotten: more is sent then.
+pub(super) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<Memory> {
+    let bytes = std::fs::read(path(kugetsu_home, host, session)?).ok()?;
+    let file: File = serde_json::from_slice(&bytes).ok()?;
+    (file.version == VERSION).then_some(file.memory)
+}
+
+/// Remembers. That it cannot costs only bytes of the next trip, so it is no error.
+pub(super) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: Memory) {
+    let Some(path) = path(kugetsu_home, host, session) else { return };
+    let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, memory }) else { return };
+    write(kugetsu_home, host, &path, &bytes);
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClockFile {
+    version: u32,
+    clock: Clock,
+}
+
+fn clock_path(kugetsu_home: &Path, host: &str) -> Option<PathBuf> {
+    path(kugetsu_home, host, "clock")
+}
+
+/// The host's clock as it was on the last trip there that had to translate.
+pub(super) fn recall_clock(kugetsu_home: &Path, host: &str) -> Option<Clock> {
+    let bytes = std::fs::read(clock_path(kugetsu_home, host)?).ok()?;
+    let file: ClockFile = serde_json::from_slice(&bytes).ok()?;
+    (file.version == VERSION).then_some(file.clock)
+}
+
+/// Remembers it. That it cannot costs at most that all of a session is sent again.
+pub(super) fn remember_clock(kugetsu_home: &Path, host: &str, clock: Clock) {
+    if let (Some(path), Ok(bytes)) =
+        (clock_path(kugetsu_home, host), serde_json::to_vec(&ClockFile { version: VERSION, clock }))
+    {
+        write(kugetsu_home, host, &path, &bytes);
+    }
+}
+
+fn write(kugetsu_home: &Path, host: &str, path: &Path, bytes: &[u8]) {
+    let directories = [kugetsu_home.join("known"), kugetsu_home.join("known").join(host)];
+    let made = directories.iter().try_for_each(|directory| disk::private_dir(directory));
+    let _ = made.and_then(|()| disk::write_atomic(path, bytes));
+}
+
+/// Forgets: what the host has is no longer what was remembered.
+pub(super) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
+    if let Some(path) = path(kugetsu_home, host, session) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_remembered_is_of_one_host_and_one_session() {
+        let home = tempfile::tempdir().unwrap();
+        let memory = Memory { messages: 3, stamp: "s".into(), known: "k".into(), translated: false };
+        remember(home.path(), "pi", "ses_1", memory.clone());
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
+        assert_eq!(recall(home.path(), "pi", "ses_2"), None);
+        assert_eq!(recall(home.path(), "beefy", "ses_1"), None);
+        remember(home.path(), "../pi", "ses_1", memory);
+        assert_eq!(recall(home.path(), "../pi", "ses_1"), None);
+        forget(home.path(), "pi", "ses_1");
+        assert_eq!(recall(home.path(), "pi", "ses_1"), None);
+    }
+
+    #[test]
+    fn what_a_newer_kugetsu_remembers_is_forgotten() {
+        let home = tempfile::tempdir().unwrap();
+        let path = path(home.path(), "pi", "ses_1").unwrap();
+        disk::private_dir(&home.path().join("known")).unwrap();
+        disk::private_dir(path.parent().unwrap()).unwrap();
+        let newer = br#"{"version":2,"messages":1,"stamp":"","known":"","translated":false}"#;
+        disk::write_atomic(&path, newer).unwrap();
+        assert_eq!(recall(home.path(), "pi", "ses_1"), None);
+    }
+}

@@ -1,0 +1,131 @@
+//! How much of a session is sent to a host that may have some of it already.
+
+use super::memory::Memory;
+use crate::host::{Held, Holds, Sending};
+
+/// What home knows of its own side.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Here<'a> {
+    /// What is remembered of that host, where home still has all of that unchanged.
+    pub(super) unchanged: Option<&'a Memory>,
+    /// The messages of the session.
+    pub(super) messages: usize,
+    /// Of the messages that the host has beyond what home is known to have, those that are here as well.
+    pub(super) shared: usize,
+    /// Ids and times are translated to the host's clock on this trip.
+    pub(super) translated: bool,
+}
+
+/// What to send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Decision {
+    /// Send this much; a delta leaves out that many messages, from the first on.
+    Send(Sending, usize),
+    /// Both sides went on with the session, each for itself: so many messages there are not here.
+    Apart(usize),
+}
+
+/// Decides what to send, from what the host has and what home knows of that.
+pub(super) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
+    let full = Decision::Send(Sending::Full, 0);
+    let replace = Decision::Send(Sending::Replace, 0);
+    let delta = here.unchanged.filter(|memory| !here.translated && !memory.translated);
+    let theirs = holds.ids.len().saturating_sub(here.shared);
+    match holds.held {
+        Held::None | Held::Unknown => full,
+        // What was added there and is here as well remained of a try that was given up.
+        Held::Same | Held::Grew if theirs == 0 => {
+            delta.map_or(replace, |memory| Decision::Send(Sending::Delta, memory.messages))
+        }
+        Held::Same | Held::Grew => onward(delta, here.messages, theirs),
+        // All that home is known to have is there, and some of it changed: that comes home, too.
+        Held::Other if holds.changed > 0 && holds.missing == 0 => onward(delta, here.messages, theirs),
+        Held::Other => match theirs {
+            // Remains of a try that was given up, or another machine's copy: all of it is here.
+            0 if here.translated => replace,
+            0 => full,
+            // Home has nothing that the host lacks.
+            _ if here.shared == here.messages && !here.translated => full,
+            more => Decision::Apart(more),
+        },
+    }
+}
+
+/// Somebody went on with the session there: that comes home with the run, where home itself stood still.
+fn onward(delta: Option<&Memory>, messages: usize, theirs: usize) -> Decision {
+    match delta {
+        Some(memory) if memory.messages == messages => Decision::Send(Sending::Delta, memory.messages),
+        _ => Decision::Apart(theirs),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory(translated: bool) -> Memory {
+        Memory { messages: 10, stamp: "s".into(), known: "k".into(), translated }
+    }
+
+    fn holds(held: Held, ids: usize) -> Holds {
+        Holds {
+            held,
+            messages: 10 + ids,
+            parts: 0,
+            changed: 0,
+            missing: 0,
+            ids: (0..ids).map(|n| format!("msg_{n}")).collect(),
+        }
+    }
+
+    fn here(unchanged: Option<&Memory>, messages: usize) -> Here<'_> {
+        Here { unchanged, messages, shared: 0, translated: false }
+    }
+
+    #[test]
+    fn only_what_is_new_goes_where_both_sides_know_what_they_have() {
+        let known = memory(false);
+        let same = holds(Held::Same, 0);
+        assert_eq!(decide(&same, here(Some(&known), 12)), Decision::Send(Sending::Delta, 10));
+        assert_eq!(decide(&same, here(None, 12)), Decision::Send(Sending::Replace, 0));
+        let translated = memory(true);
+        assert_eq!(decide(&same, here(Some(&translated), 12)), Decision::Send(Sending::Replace, 0));
+        let now = Here { translated: true, ..here(Some(&known), 12) };
+        assert_eq!(decide(&same, now), Decision::Send(Sending::Replace, 0));
+    }
+
+    #[test]
+    fn a_host_without_the_session_gets_all_of_it() {
+        for held in [Held::None, Held::Unknown] {
+            let known = memory(false);
+            assert_eq!(decide(&holds(held, 0), here(Some(&known), 12)), Decision::Send(Sending::Full, 0));
+        }
+    }
+
+    #[test]
+    fn what_was_added_there_is_kept_where_home_stood_still() {
+        let known = memory(false);
+        let grew = holds(Held::Grew, 3);
+        assert_eq!(decide(&grew, here(Some(&known), 10)), Decision::Send(Sending::Delta, 10));
+        assert_eq!(decide(&grew, here(Some(&known), 11)), Decision::Apart(3));
+        assert_eq!(decide(&grew, here(None, 10)), Decision::Apart(3));
+        let changed = Holds { changed: 1, ..holds(Held::Other, 2) };
+        assert_eq!(decide(&changed, here(Some(&known), 10)), Decision::Send(Sending::Delta, 10));
+        assert_eq!(decide(&changed, here(Some(&known), 11)), Decision::Apart(2));
+        let remains = Here { shared: 3, ..here(Some(&known), 13) };
+        assert_eq!(decide(&grew, remains), Decision::Send(Sending::Delta, 10));
+    }
+
+    #[test]
+    fn what_nobody_remembers_is_compared_by_its_messages() {
+        let other = holds(Held::Other, 4);
+        let of = |shared, messages, translated| {
+            decide(&other, Here { unchanged: None, messages, shared, translated })
+        };
+        assert_eq!(of(4, 9, false), Decision::Send(Sending::Full, 0), "remains of a try");
+        assert_eq!(of(4, 9, true), Decision::Send(Sending::Replace, 0));
+        assert_eq!(of(2, 2, false), Decision::Send(Sending::Full, 0), "the host is ahead");
+        assert_eq!(of(2, 3, false), Decision::Apart(2));
+        assert_eq!(of(2, 2, true), Decision::Apart(2));
+    }
+}

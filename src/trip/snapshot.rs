@@ -1,0 +1,84 @@
+//! What a host has of a session now becomes a session of its own here; the trip goes on as if nothing had been.
+
+use super::arrive::Arriving;
+use super::back::{download, limit, unpack};
+use super::line::Line;
+use super::{Tools, TripError, WORK_PATIENCE, blocking};
+use crate::clock;
+use crate::disk::{self, DiskError};
+use crate::dispatch::{Dispatch, Sent, Step};
+use crate::host::{self, HostEnv, Made};
+use crate::hosts::HostEntry;
+use crate::session::new_session_id;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+
+/// Everything of the snapshot until it is a session, in the dispatch's directory.
+const ROOM: &str = "snapshot";
+
+/// What became of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The session that it is.
+    pub session: String,
+    /// The last answer in it.
+    pub reply: Option<String>,
+}
+
+/// Copies what the host has of the dispatch's session now. Takes no lock: whoever follows the run goes on.
+///
+/// # Errors
+/// [`TripError::NotThere`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
+pub async fn snapshot(tools: &Tools, dispatch: &Dispatch, host: HostEntry) -> Result<Snapshot, TripError> {
+    let room = dispatch.file(ROOM);
+    clear(&room)?;
+    disk::private_dir(&room)?;
+    let taken = take(tools, dispatch, host, &room).await;
+    clear(&room)?;
+    taken
+}
+
+async fn take(
+    tools: &Tools,
+    dispatch: &Dispatch,
+    host: HostEntry,
+    room: &Path,
+) -> Result<Snapshot, TripError> {
+    let id = dispatch.record.id.clone();
+    let not_there = || TripError::NotThere { host: dispatch.record.host.clone(), dispatch: id.clone() };
+    let Sent { run, path, undo, .. } = dispatch.record.sent.clone().ok_or_else(not_there)?;
+    let env = HostEnv { path, variables: host.env.clone() };
+    let mut line = Line::new(host);
+    let back = host::back(&env, &run, true);
+    let answer = line.ask(tools, Step::Fetch, &back, WORK_PATIENCE).await.map_err(|error| match error {
+        TripError::Script { source, .. } if matches!(source.reason(), Some("gone" | "never")) => not_there(),
+        error => error,
+    })?;
+    let garbled =
+        |source| TripError::Script { host: dispatch.record.host.clone(), step: Step::Fetch, source };
+    let result = Made::from_answer(&answer).map_err(garbled)?.result;
+    let limit = limit(&dispatch.file("parcel"));
+    let (packed, plain) = (room.join("back"), room.join("back.json"));
+    let remote = format!("{}/snapshot", host::dispatch_directory(&id));
+    download(tools, &mut line, (remote, packed.clone()), &result, limit).await?;
+    let (name, gzip) = (dispatch.record.host.clone(), result.gzip);
+    blocking(move || unpack(&name, &packed, &plain, gzip, limit)).await?;
+
+    let arriving = Arriving::new(dispatch, room, undo, clock::now_ms())?;
+    let Some(left) = arriving.left().cloned() else {
+        return Err(TripError::Usage(format!(
+            "an earlier kugetsu sent the dispatch {id}, and did not write down what left: no copy can be made"
+        )));
+    };
+    let came = arriving.read(tools, left.clone()).await?;
+    let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
+    arriving.apart(tools, &came, &left, &session).await?;
+    Ok(Snapshot { session, reply: came.reply })
+}
+
+fn clear(room: &Path) -> Result<(), TripError> {
+    match std::fs::remove_dir_all(room) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(room, error).into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,57 @@
+//! How each step of a trip is told: first the record, then whoever watches.
+
+use super::{News, Tools, TripError};
+use crate::dispatch::{Dispatch, Moment, Record, State, Step};
+use std::cell::RefCell;
+
+/// Tells steps of one trip, several side by side where they go on so.
+pub(super) struct Steps<'t> {
+    tools: &'t Tools,
+    dispatch: Option<RefCell<&'t mut Dispatch>>,
+}
+
+impl<'t> Steps<'t> {
+    /// Of a trip that has no record.
+    pub(super) fn unrecorded(tools: &'t Tools) -> Self {
+        Self { tools, dispatch: None }
+    }
+
+    /// Of a trip with a record.
+    pub(super) fn of(tools: &'t Tools, dispatch: &'t mut Dispatch) -> Self {
+        Self { tools, dispatch: Some(RefCell::new(dispatch)) }
+    }
+
+    /// `step` is about to be done.
+    pub(super) fn begin(&self, step: Step) -> Result<(), TripError> {
+        self.mark(step, Moment::Before, None)
+    }
+
+    /// `step` is done.
+    pub(super) fn done(&self, step: Step) -> Result<(), TripError> {
+        self.mark(step, Moment::After, None)
+    }
+
+    /// `step` is done, and that is where it leads.
+    pub(super) fn reach(&self, step: Step, state: State) -> Result<(), TripError> {
+        self.mark(step, Moment::After, Some(state))
+    }
+
+    /// Changes the record; it is written with the next step.
+    pub(super) fn note(&self, change: impl FnOnce(&mut Record)) {
+        if let Some(dispatch) = &self.dispatch {
+            change(&mut dispatch.borrow_mut().record);
+        }
+    }
+
+    fn mark(&self, step: Step, moment: Moment, state: Option<State>) -> Result<(), TripError> {
+        if let Some(dispatch) = &self.dispatch {
+            let mut dispatch = dispatch.borrow_mut();
+            match moment {
+                Moment::Before => dispatch.begin(step)?,
+                Moment::After => dispatch.done(step, state)?,
+            }
+        }
+        self.tools.tell(News::Point { step, moment });
+        Ok(())
+    }
+}

@@ -1,0 +1,133 @@
+//! Second and later trips, and several hosts.
+
+use super::{World, new_rows};
+use crate::support::host::Host;
+use crate::support::opencode::Release;
+use crate::support::proxy::{Proxy, ProxyOptions};
+use serde_json::json;
+
+#[test]
+fn a_second_trip_sends_and_fetches_only_what_is_new() {
+    let mut world = World::new(Release::New, Release::New);
+    let proxy = Proxy::start(world.host.sshd.port(), ProxyOptions::default());
+    world.home.add_host_behind("pi", &world.host, &proxy, json!({}));
+    let session = world.home.machine.insert_big_session(&world.project, 900, 6 << 20);
+    let before = world.here(&session);
+    world.round_trip(&session, "[[say first]]", &[]);
+    let first = proxy.stats();
+    world
+        .home
+        .machine
+        .continue_session(&world.project, &session, "[[say one new message]]", &[])
+        .expect_success();
+    let between = world.here(&session);
+    assert!(new_rows(&before, &between) > 4);
+    world.round_trip(&session, "[[say second]]", &[]);
+    let all = proxy.stats();
+    let second = (all.up - first.up, all.down - first.down);
+    assert!(first.down * 4 < first.up, "what left does not come back: {first:?}");
+    // The benchmark tells of a session ten times as large: what every trip needs weighs more here.
+    assert!(second.0 * 5 < first.up && second.1 < 60_000, "first {first:?}, second {second:?}");
+    new_rows(&between, &world.here(&session));
+    let told = serde_json::to_string(world.model.prompts_of("pi").last().unwrap().messages()).unwrap();
+    assert!(told.contains("one new message") && told.contains("first"), "the model there knows all of it");
+}
+
+#[test]
+fn what_was_changed_at_home_reaches_the_host() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    world.round_trip(&session, "[[say first]]", &[]);
+    let database = world.home.machine.database();
+    // As an undo at home does: the last turn goes.
+    let gone: Vec<String> = {
+        let mut query = database
+            .prepare(
+                "SELECT id FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC LIMIT 2",
+            )
+            .unwrap();
+        query.query_map([&session], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    };
+    for id in &gone {
+        database.execute("DELETE FROM message WHERE id = ?", [id]).unwrap();
+    }
+    let before = world.here(&session);
+    world.round_trip(&session, "[[say second]]", &[]);
+    let after = world.here(&session);
+    new_rows(&before, &after);
+    assert!(gone.iter().all(|id| !after.contains_key(id)), "what was taken back at home stays so");
+    let told = serde_json::to_string(world.model.prompts_of("pi").last().unwrap().messages()).unwrap();
+    assert!(!told.contains("[[say first]]"), "{told}");
+}
+
+#[test]
+fn what_somebody_did_on_the_host_itself_comes_home() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    world.round_trip(&session, "[[say first]]", &[]);
+    let there = &world.host.machine;
+    let directory = there.home().join("projects/app");
+    there.continue_session(&directory, &session, "[[say typed on the pi itself]]", &[]).expect_success();
+    let before = world.here(&session);
+    world.round_trip(&session, "[[say second]]", &[]);
+    let after = world.here(&session);
+    new_rows(&before, &after);
+    let said: Vec<String> = world.messages(&session).iter().map(super::text_of).collect();
+    let at = |text: &str| said.iter().position(|said| said == text);
+    assert!(
+        at("first") < at("typed on the pi itself") && at("typed on the pi itself") < at("second"),
+        "{said:?}"
+    );
+    assert!(at("first").is_some());
+    world.goes_on_at_home(&session, "typed on the pi itself");
+}
+
+#[test]
+fn both_sides_that_went_on_are_kept_apart() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    world.round_trip(&session, "[[say first]]", &[]);
+    let there = &world.host.machine;
+    there
+        .continue_session(&there.home().join("projects/app"), &session, "[[say typed there]]", &[])
+        .expect_success();
+    world.goes_on_at_home(&session, "first");
+    let (here, beyond) = (world.here(&session), world.there(&session));
+    let asked = world.model.prompts_of("pi").len();
+    let refused = world.home.kugetsu(&["remote", "pi", &session, "go on", "--round-trip"]).expect_code(4);
+    assert!(refused.stderr.contains("--fork"), "{}", refused.stderr);
+    assert_eq!((world.here(&session), world.there(&session)), (here, beyond), "neither side is touched");
+    assert_eq!(world.model.prompts_of("pi").len(), asked);
+}
+
+#[test]
+fn from_host_to_host_with_home_in_between() {
+    let mut world = World::new(Release::New, Release::New);
+    let beefy = Host::start("beefy", Release::Old, &world.model);
+    world.home.add_host("beefy", &beefy, json!({}));
+    let session = world.session("[[say hello from home]]");
+    let before = world.here(&session);
+    world.round_trip(&session, "[[say done on the pi]]", &[]);
+    let go = |host: &str, message: &str, flags: &[&str]| {
+        let args = [&["remote", host, &session, message, "--json"][..], flags].concat();
+        world.home.kugetsu(&args).expect_success().json()
+    };
+    go("beefy", "[[say done on beefy]]", &["--round-trip"]);
+    let between = world.here(&session);
+    new_rows(&before, &between);
+    // One way to the pi, and from there straight to beefy.
+    go("pi", "[[say again on the pi]]", &[]);
+    crate::support::process::until(std::time::Duration::from_secs(60), || {
+        let told = world.home.kugetsu(&["status", &session, "--json"]).expect_success().json();
+        if told["state"] == "finished" { Ok(()) } else { Err(told.to_string()) }
+    });
+    go("beefy", "[[say again on beefy]]", &["--round-trip", "--via-home"]);
+    let after = world.here(&session);
+    new_rows(&between, &after);
+    let said: Vec<String> = world.messages(&session).iter().map(super::text_of).collect();
+    let order = ["done on the pi", "done on beefy", "again on the pi", "again on beefy"];
+    let at =
+        order.map(|text| said.iter().position(|said| said == text).unwrap_or_else(|| panic!("{said:?}")));
+    assert!(at.is_sorted(), "{said:?}");
+    world.goes_on_at_home(&session, "again on beefy");
+}

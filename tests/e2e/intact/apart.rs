@@ -1,0 +1,118 @@
+//! Histories that went apart, copies, and taking back.
+
+use super::{World, other_session, text_of};
+use crate::support::opencode::Release;
+use serde_json::json;
+use std::time::Duration;
+
+#[test]
+fn a_home_that_moved_on_and_what_came_back_are_two_sessions() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let before = world.messages(&session);
+    let trip =
+        world.home.kugetsu(&["remote", "pi", &session, "[[say done there]]", "--json"]).expect_success();
+    assert_eq!(trip.json()["holder"], "pi");
+    world
+        .home
+        .machine
+        .continue_session(&world.project, &session, "[[say meanwhile here]]", &[])
+        .expect_success();
+    let here = world.here(&session);
+    let apart = world.home.kugetsu(&["wait", &session]).expect_code(4);
+    assert!(apart.stderr.contains(&session), "{}", apart.stderr);
+    let copy = other_session(&apart, &session);
+    assert_eq!(world.here(&session), here, "the session here is as it was");
+    let texts = |id: &str| world.messages(id).iter().map(text_of).collect::<Vec<_>>();
+    let (mine, theirs) = (texts(&session), texts(&copy));
+    assert_eq!(mine[..before.len()], theirs[..before.len()], "both begin with what left");
+    assert_eq!(mine.last().unwrap(), "meanwhile here");
+    assert_eq!(theirs.last().unwrap(), "done there");
+    assert!(!theirs.contains(&"meanwhile here".to_owned()) && !mine.contains(&"done there".to_owned()));
+    let ids = |rows: super::Rows| rows.into_keys().collect::<std::collections::BTreeSet<_>>();
+    assert!(ids(world.here(&session)).is_disjoint(&ids(world.here(&copy))), "the copy has ids of its own");
+    let title = world.home.machine.export(&copy)["info"]["title"].as_str().unwrap().to_owned();
+    let old = world.home.machine.export(&session)["info"]["title"].as_str().unwrap().to_owned();
+    assert!(title.contains(&old) && title != old, "{title:?} after {old:?}");
+    // Both go on.
+    world.goes_on_at_home(&copy, "done there");
+    world.goes_on_at_home(&session, "meanwhile here");
+    // And the dispatch is over: nothing is away any more, and saying it again changes nothing.
+    let rows = (world.here(&session), world.here(&copy));
+    world.home.kugetsu(&["wait", &session]);
+    assert_eq!((world.here(&session), world.here(&copy)), rows);
+    world.round_trip(&session, "[[say once more]]", &[]);
+}
+
+#[test]
+fn a_fork_goes_and_comes_home_by_itself() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let rows = world.here(&session);
+    let args = ["remote", "pi", &session, "[[hold fork]]\n[[say done by the copy]]", "--fork", "--json"];
+    let report = world.home.kugetsu(&args).expect_success().json();
+    let copy = report["session"].as_str().unwrap().to_owned();
+    assert_ne!(copy, session);
+    world.model.wait_for_hold("fork", Duration::from_secs(60));
+    // The original is never away.
+    world.goes_on_at_home(&session, "hello from home");
+    world.model.release("fork");
+    let dispatch = report["dispatch"].as_str().unwrap();
+    let home = world.home.kugetsu(&["wait", dispatch, "--json"]).expect_success().json();
+    assert_eq!((&home["state"], &home["session"]), (&json!("home"), &json!(copy)));
+    let said: Vec<String> = world.messages(&copy).iter().map(text_of).collect();
+    assert_eq!(said.last().unwrap(), "Holding. done by the copy");
+    assert_eq!(said[1], "hello from home");
+    super::new_rows(&rows, &world.here(&session));
+    assert!(!world.here(&session).values().any(|row| row.contains("done by the copy")));
+}
+
+#[test]
+fn a_trip_is_taken_back_whole() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let open = world.home.machine.insert_unfinished_turn(&world.project, &session);
+    let before = world.here(&session);
+    let list = json!({ "todos": [{ "id": "1", "content": "x", "status": "pending", "priority": "low" }] });
+    let message = format!("[[tool todowrite {list}]]\n[[say done there]]");
+    let report = world.round_trip(&session, &message, &[]);
+    let dispatch = report["dispatch"].as_str().unwrap();
+    assert_ne!(world.here(&session), before);
+    world.home.kugetsu(&["undo", dispatch]).expect_success();
+    assert_eq!(world.here(&session), before, "{open:?}");
+    assert_eq!(super::todos(&world.home.machine.database(), &session), []);
+    world.goes_on_at_home(&session, "hello from home");
+    let late = world.home.kugetsu(&["undo", dispatch]);
+    assert!(late.code() == 0 || late.code() == 4, "{}", late.stderr);
+    world.round_trip(&session, "[[say and again]]", &[]);
+    world.goes_on_at_home(&session, "and again");
+}
+
+#[test]
+fn what_was_done_since_is_not_taken_back() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let report = world.round_trip(&session, "[[say done there]]", &[]);
+    world.goes_on_at_home(&session, "done there");
+    let rows = world.here(&session);
+    let refused = world.home.kugetsu(&["undo", report["dispatch"].as_str().unwrap()]).expect_code(4);
+    assert!(!refused.stderr.is_empty());
+    assert_eq!(world.here(&session), rows);
+}
+
+#[test]
+fn a_session_that_others_broke_is_found_and_mended() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    world.home.kugetsu(&["verify", &session]).expect_success();
+    let open = world.home.machine.insert_unfinished_turn(&world.project, &session);
+    let found = world.home.kugetsu(&["verify", &session]).expect_code(1);
+    assert!(found.stderr.contains("--repair") || found.stdout.contains("--repair"), "{}", found.stderr);
+    world.home.kugetsu(&["verify", &session, "--repair"]).expect_success();
+    let rows = world.here(&session);
+    for part in [&open.running, &open.pending] {
+        assert!(rows[part].contains("\"error\""), "{}", rows[part]);
+    }
+    world.home.kugetsu(&["verify", &session]).expect_success();
+    world.goes_on_at_home(&session, "hello from home");
+}

@@ -1,0 +1,128 @@
+//! Everything that a run can do to a session comes home.
+
+use super::{World, column, new_rows, todos};
+use crate::support::opencode::Release;
+use crate::tui::Terminal;
+use rusqlite::types::Value as Cell;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+const SOON: Duration = Duration::from_secs(60);
+
+/// The host writes todos, runs a sub-agent, gives the session another title, ends the call that left open, and
+/// works with another model.
+fn everything(here: Release, there: Release) {
+    let world = World::new(here, there);
+    let session = world.session("[[say hello from home]]");
+    // A title of its own: opencode would make one for a session that has none, at any time.
+    let database = world.home.machine.database();
+    database.execute("UPDATE session SET title = 'From home' WHERE id = ?", [&session]).unwrap();
+    let open = world.home.machine.insert_unfinished_turn(&world.project, &session);
+    let before = world.here(&session);
+    let settings = |name: &str| (here == Release::New).then(|| column(&database, &session, name));
+    let own = ["agent", "model"].map(settings);
+    let kept = ["directory", "project_id", "slug", "time_created"];
+    let home_row = kept.map(|name| column(&database, &session, name));
+
+    let task = json!({
+        "description": "Look around", "prompt": "[[say the sub-agent was here]]", "subagent_type": "general",
+    });
+    let list = json!({ "todos": [
+        { "id": "1", "content": "measure twice", "status": "completed", "priority": "high" },
+        { "id": "2", "content": "cut once", "status": "in_progress", "priority": "low" },
+    ]});
+    let message = format!(
+        "[[tool todowrite {list}]]\n[[tool task {task}]]\n[[bash echo hidden-there >made && cat made]]\n[[hold title]]\n[[say all of it]]"
+    );
+    let args = ["remote", "pi", &session, &message, "--round-trip", "--json", "--model", "fake/m2"];
+    let trip = world.home.spawn(&args);
+    world.model.wait_for_hold("title", SOON);
+    let there_database = world.host.machine.database();
+    let changed = there_database
+        .execute("UPDATE session SET title = 'Renamed on the pi' WHERE id = ?", [&session])
+        .unwrap();
+    assert_eq!(changed, 1);
+    world.model.release("title");
+    let trip = trip.wait(crate::support::process::PATIENCE).expect_success();
+    let report = trip.json();
+    assert_eq!(
+        (&report["state"], &report["reply"]),
+        (&json!("home"), &json!("Holding. all of it")),
+        "{report:#}"
+    );
+
+    // In the database.
+    let after = world.here(&session);
+    let mut expected = before.clone();
+    for id in [&open.message, &open.running, &open.pending] {
+        expected.remove(id);
+    }
+    let mut rest = after.clone();
+    rest.retain(|id, _| ![&open.message, &open.running, &open.pending].contains(&id));
+    assert!(new_rows(&expected, &rest) > 8);
+    for part in [&open.running, &open.pending] {
+        let data: Value = serde_json::from_str(after[part].split_once(' ').unwrap().1).unwrap();
+        assert_eq!(data["state"]["status"], "error", "an open call is settled at home, too: {data}");
+    }
+    let title = column(&database, &session, "title");
+    assert_eq!(title, Cell::Text("Renamed on the pi".into()), "{}", trip.stderr);
+    let expected = [("measure twice", "completed"), ("cut once", "in_progress")];
+    assert_eq!(todos(&database, &session), expected.map(|(a, b)| (a.to_owned(), b.to_owned())));
+    let child: String = database
+        .query_row("SELECT id FROM session WHERE parent_id = ?", [&session], |row| row.get(0))
+        .expect("the sub-agent's session is home");
+    let child_rows = world.here(&child);
+    assert_eq!(child_rows.keys().collect::<Vec<_>>(), world.there(&child).keys().collect::<Vec<_>>());
+    assert!(child_rows.values().any(|row| row.contains("the sub-agent was here")));
+    let named = after.values().any(|row| row.contains(&child));
+    assert!(named, "the call that made the sub-agent names its session");
+    assert_eq!(kept.map(|name| column(&database, &session, name)), home_row);
+    assert_eq!(["agent", "model"].map(settings), own, "agent and model as before");
+    let cost = |database| column(database, &session, "cost");
+    if here == Release::New && there == Release::New {
+        let (Cell::Real(here), Cell::Real(there)) = (cost(&database), cost(&there_database)) else {
+            panic!()
+        };
+        assert!(here == there && here > 0.0, "cost: {here} here, {there} there");
+    }
+    let directory = column(&database, &child, "directory");
+    assert_eq!(directory, Cell::Text(world.project.display().to_string()));
+
+    // In what opencode exports, and in what it goes on with.
+    let export = world.home.machine.export(&session);
+    assert_eq!(export["info"]["title"], "Renamed on the pi");
+    assert_eq!(world.home.machine.export(&child)["info"]["parentID"], session);
+    world.goes_on_at_home(&session, "hidden-there");
+    let last = world.model.prompts_of("home").pop().unwrap();
+    assert_eq!(last.model(), "m1", "the next prompt at home goes to the model of before");
+
+    // On the screen, with the bar at its side that shows title and todos.
+    let terminal = Terminal::start(&world.home, &world.project, &format!("opencode -s {session}"));
+    terminal.tmux(&["resize-window", "-x", "170", "-y", "50"]);
+    terminal.wait_for(&["back home", "Renamed on the pi", "cut once"]);
+}
+
+#[test]
+fn with_the_newest_release() {
+    everything(Release::New, Release::New);
+}
+
+#[test]
+fn with_the_middle_release() {
+    everything(Release::Mid, Release::Mid);
+}
+
+#[test]
+fn with_the_oldest_release() {
+    everything(Release::Old, Release::Old);
+}
+
+#[test]
+fn from_the_newest_to_the_oldest() {
+    everything(Release::New, Release::Old);
+}
+
+#[test]
+fn from_the_oldest_to_the_newest() {
+    everything(Release::Old, Release::New);
+}

@@ -1,0 +1,121 @@
+//! A host whose clock is off does the work all the same, and everything comes home in order.
+
+use super::{World, new_rows, text_of};
+use crate::support::opencode::Release;
+
+/// The variables that give every process of a host another clock.
+pub(super) fn faked(offset: &str) -> [(String, String); 3] {
+    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
+        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketime.so.1"))
+        .into_iter()
+        .find(|path| std::path::Path::new(path).exists())
+        .expect("libfaketime is missing: run scripts/prerequisites test, or apt-get install faketime");
+    [
+        ("LD_PRELOAD".to_owned(), library),
+        ("FAKETIME".to_owned(), offset.to_owned()),
+        // Waiting takes as long as ever.
+        ("FAKETIME_DONT_FAKE_MONOTONIC".to_owned(), "1".to_owned()),
+    ]
+}
+
+fn seconds_to_1970() -> String {
+    // A host without a battery clock, two minutes after it was switched on.
+    format!("-{}s", kugetsu::clock::now_ms() / 1000 - 120)
+}
+
+/// Two trips to a host whose clock is off by `offset`, with work at home in between.
+fn off_by(offset: &str, release: Release) {
+    let world = World::with_clock(release, release, Some(offset));
+    let session = world.session("[[say hello from home]]");
+    let before = world.here(&session);
+    world.round_trip(&session, "[[bash echo one]]\n[[say first trip]]", &[]);
+    let first = world.here(&session);
+    assert!(new_rows(&before, &first) > 4);
+    in_order(&world, &session);
+    world.goes_on_at_home(&session, "first trip");
+    let between = world.here(&session);
+    let trip = world.home.kugetsu(&["remote", "pi", &session, "[[say second trip]]", "--round-trip"]);
+    let trip = trip.expect_success();
+    assert_eq!(trip.stdout.trim(), "second trip");
+    let clock = trip.stderr.to_lowercase().contains("clock");
+    assert!(clock, "the user is told how far the clock is off:\n{}", trip.stderr);
+    assert!(new_rows(&between, &world.here(&session)) > 1);
+    in_order(&world, &session);
+    let asked = world.model.prompts_of("pi");
+    assert_eq!(asked.len(), 2, "each prompt was asked once");
+    let told = serde_json::to_string(asked[1].messages()).unwrap();
+    assert!(told.contains("first trip") && told.contains("back home"), "{told}");
+    world.goes_on_at_home(&session, "second trip");
+    let said: Vec<String> = world.messages(&session).iter().map(text_of).collect();
+    let answers: Vec<&str> = said.iter().skip(1).step_by(1).map(String::as_str).collect();
+    let at = |text: &str| answers.iter().position(|answer| *answer == text).unwrap_or(usize::MAX);
+    assert!(at("hello from home") < at("first trip") && at("first trip") < at("second trip"), "{said:?}");
+}
+
+/// Ids and times rise together, and nothing lies in the future.
+#[track_caller]
+fn in_order(world: &World, session: &str) {
+    let database = world.home.machine.database();
+    let mut query = database
+        .prepare("SELECT id, time_created FROM message WHERE session_id = ? ORDER BY time_created, id")
+        .unwrap();
+    let rows = query.query_map([session], |row| Ok((row.get(0)?, row.get(1)?))).unwrap();
+    let rows: Vec<(String, i64)> = rows.map(Result::unwrap).collect();
+    assert!(rows.is_sorted_by(|a, b| a.0 < b.0), "ids and times do not agree: {rows:?}");
+    let now = kugetsu::clock::now_ms();
+    assert!(rows.iter().all(|row| row.1 <= now), "a message lies in the future of {now}: {rows:?}");
+    let parts: i64 = database
+        .query_row(
+            "SELECT count(*) FROM part LEFT JOIN message ON message.id = part.message_id
+             WHERE part.session_id = ? AND message.id IS NULL",
+            [session],
+            |row| row.get(0),
+        )
+        .unwrap();
+    assert_eq!(parts, 0);
+}
+
+#[test]
+fn three_seconds_ahead() {
+    off_by("+3s", Release::New);
+}
+
+#[test]
+fn three_seconds_behind() {
+    off_by("-3s", Release::New);
+}
+
+#[test]
+fn ten_minutes_ahead() {
+    off_by("+600s", Release::Mid);
+}
+
+#[test]
+fn ten_minutes_behind() {
+    off_by("-600s", Release::Old);
+}
+
+#[test]
+fn a_day_ahead() {
+    off_by("+86400s", Release::Old);
+}
+
+#[test]
+fn a_day_behind() {
+    off_by("-86400s", Release::Mid);
+}
+
+#[test]
+fn in_1970_with_the_newest_release() {
+    off_by(&seconds_to_1970(), Release::New);
+}
+
+#[test]
+fn in_1970_with_the_middle_release() {
+    off_by(&seconds_to_1970(), Release::Mid);
+}
+
+#[test]
+fn in_1970_with_the_oldest_release() {
+    off_by(&seconds_to_1970(), Release::Old);
+}

@@ -1,0 +1,39 @@
+//! Absolute paths of the directory here are those of the directory there, while the session is there.
+
+use super::{World, new_rows};
+use crate::support::opencode::Release;
+use serde_json::Value;
+
+#[test]
+fn paths_lead_somewhere_on_either_side() {
+    let world = World::new(Release::New, Release::New);
+    let here = world.project.display().to_string();
+    let there = world.host.machine.home().join("projects/app").display().to_string();
+    let words = format!("my words name {here}/notes.txt");
+    let session =
+        world.session(&format!("{words}\n[[bash cat {here}/notes.txt; true]]\n[[say {here} was looked at]]"));
+    let before = world.here(&session);
+    world.round_trip(&session, &format!("[[bash echo new >{there}/made.txt]]\n[[say done]]"), &[]);
+
+    let request = world.model.prompts_of("pi").into_iter().next().unwrap();
+    let calls: Vec<&Value> =
+        request.messages().iter().filter(|message| message["tool_calls"].is_array()).collect();
+    let told = serde_json::to_string(&calls).unwrap();
+    assert!(told.contains(&format!("{there}/notes.txt")) && !told.contains(&here), "{told}");
+    let all = serde_json::to_string(request.messages()).unwrap();
+    assert!(all.contains(&words), "the user's own words are never changed");
+
+    let after = world.here(&session);
+    assert!(new_rows(&before, &after) > 4);
+    let new: Vec<&String> =
+        after.iter().filter(|(id, _)| !before.contains_key(*id)).map(|(_, row)| row).collect();
+    let call = new.iter().find(|row| row.contains("made.txt") && row.contains("\"callID\"")).unwrap();
+    assert!(call.contains(&format!("{here}/made.txt")), "{call}");
+    let cwd = new.iter().filter(|row| row.contains("\"cwd\"")).collect::<Vec<_>>();
+    assert!(!cwd.is_empty() && cwd.iter().all(|row| row.contains(&here)), "{cwd:?}");
+
+    let kept = world.session(&format!("[[bash cat {here}/notes.txt; true]]"));
+    world.round_trip(&kept, "[[say done]]", &["--keep-paths"]);
+    let told = serde_json::to_string(world.model.prompts_of("pi").last().unwrap().messages()).unwrap();
+    assert!(told.contains(&format!("{here}/notes.txt")), "{told}");
+}

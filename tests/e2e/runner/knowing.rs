@@ -1,0 +1,214 @@
+//! What a host has of a session, and sending only what it does not have.
+
+use super::real::{Real, Section, conversation, expect_bundle};
+use crate::support::opencode::Release;
+use kugetsu::host::{self, AnswerError, EndedBy, Held, Launch, Made, Sending};
+use serde_json::{Value, json};
+use std::fs;
+use std::os::unix::fs::symlink;
+
+const SESSION: &str = "ses_0123456789abABCDEFGHIJKLMN";
+
+/// A conversation of which only the messages from `first` on are in the file.
+fn tail(session: &Value, first: usize) -> String {
+    let messages = session["messages"].as_array().unwrap();
+    json!({ "info": session["info"], "messages": messages[first..] }).to_string()
+}
+
+fn known(section: &Section) -> (u64, u64) {
+    let count = |of: &str| section.header["known"][of].as_u64().unwrap();
+    (count("messages"), count("parts"))
+}
+
+fn a_second_trip_sends_what_is_new(release: Release) {
+    let real = Real::start(release);
+    assert_eq!(real.held(SESSION, ""), Held::None);
+    let run = real.run(1, SESSION);
+    let session = conversation(SESSION, &run.directory, 0, 3);
+    let prompt = "[[tool task {\"description\":\"sub\",\"prompt\":\"hello\",\"subagent_type\":\"general\"}]]";
+    let first = real.trip(&run, prompt, &session.to_string(), (Sending::Full, ""));
+    expect_bundle(&first);
+    // Until the session is home, nobody says that home has it.
+    assert_eq!(real.held(SESSION, &first.known), Held::Other);
+    real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
+    let there = real.holds(SESSION, &first.known);
+    assert_eq!((there.held, there.messages, there.ids.len()), (Held::Same, 9, 0), "{there:?}");
+    assert_eq!(real.held(SESSION, ""), Held::Other);
+    assert_eq!(real.held(SESSION, &"0".repeat(64)), Held::Other);
+    assert_eq!(real.held("ses_another", &first.known), Held::None);
+
+    // Home went on by two messages; nothing else is sent.
+    let run = real.run(2, SESSION);
+    let session = conversation(SESSION, &run.directory, 0, 4);
+    let delta = tail(&session, 6);
+    let second = real.trip(&run, "[[say more]]", &delta, (Sending::Delta, &first.known));
+    expect_bundle(&second);
+    let sections = real.sections(&run.id, "back");
+    // What the sub-agent did came home with the first trip.
+    let [root] = sections.as_slice() else { panic!("{sections:?}") };
+    let before =
+        real.value::<i64>(&format!("SELECT count(*) FROM message WHERE session_id = '{SESSION}'")) - 2;
+    assert_eq!(known(root).0, u64::try_from(before).unwrap());
+    let new: Vec<&str> = root.messages().into_iter().filter(|id| !root.parts(id).is_empty()).collect();
+    assert_eq!(new.len(), 2, "{new:?}");
+    real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
+    assert_eq!(real.held(SESSION, &second.known), Held::Same);
+    assert_eq!(real.held(SESSION, &first.known), Held::Other);
+
+    // Somebody goes on with it there.
+    let listing: String =
+        real.value(&format!("SELECT group_concat(id) FROM message WHERE session_id = '{SESSION}'"));
+    real.machine.continue_session(&real.directory, SESSION, "[[say by hand]]", &[]).expect_success();
+    let there = real.holds(SESSION, &second.known);
+    assert!(matches!(there.held, Held::Grew | Held::Other) && there.missing == 0, "{there:?}");
+    assert_eq!(there.ids.len(), 2, "{there:?}");
+    assert!(there.ids.iter().all(|id| !listing.contains(id.as_str())), "{there:?}");
+    // It comes home with the next trip, although that sends nothing.
+    let run = real.run(3, SESSION);
+    let third = real.trip(&run, "[[say still more]]", &tail(&session, 8), (Sending::Delta, &second.known));
+    expect_bundle(&third);
+    let root = &real.sections(&run.id, "back")[0];
+    assert!(there.ids.iter().all(|id| root.messages().contains(&id.as_str())), "{there:?} {root:?}");
+    assert!(root.text.contains("by hand") && root.text.contains("still more"));
+    assert!(!root.text.contains("text 3"));
+}
+
+#[test]
+fn a_second_trip_sends_what_is_new_to_the_new_release() {
+    a_second_trip_sends_what_is_new(Release::New);
+}
+
+#[test]
+fn a_second_trip_sends_what_is_new_to_the_mid_release() {
+    a_second_trip_sends_what_is_new(Release::Mid);
+}
+
+#[test]
+fn a_second_trip_sends_what_is_new_to_the_old_release() {
+    a_second_trip_sends_what_is_new(Release::Old);
+}
+
+#[test]
+fn rows_that_changed_or_went_are_seen_and_no_delta_is_built_on_them() {
+    let real = Real::start(Release::New);
+    let run = real.run(1, SESSION);
+    let session = conversation(SESSION, &run.directory, 0, 2);
+    let first = real.trip(&run, "[[say one]]", &session.to_string(), (Sending::Full, ""));
+    real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
+    let part = "prt_000000000002abcdefghijklmn";
+    real.change(&format!(
+        "UPDATE part SET data = '{{\"type\":\"text\",\"text\":\"by hand\"}}' WHERE id = '{part}'"
+    ));
+    let there = real.holds(SESSION, &first.known);
+    assert_eq!((there.held, there.changed, there.missing), (Held::Other, 1, 0));
+    // What changed there is not what home has: it comes home.
+    let run = real.run(2, SESSION);
+    let second = real.trip(&run, "[[say two]]", &tail(&session, 4), (Sending::Delta, &first.known));
+    let root = &real.sections(&run.id, "back")[0];
+    assert_eq!(root.parts("msg_000000000001abcdefghijklmn"), [part]);
+    real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
+
+    let refused = |n: usize, known: &str| {
+        let run = real.run(n, SESSION);
+        let sent = real.send(&run, "x", &tail(&session, 4));
+        let launch = Launch { sending: Sending::Delta, known: known.to_owned(), ..sent };
+        real.host.launch(&run, &launch).unwrap_err()
+    };
+    assert_eq!(refused(3, &first.known).reason(), Some("rows"));
+    real.change(&format!("DELETE FROM part WHERE id = '{part}'"));
+    let there = real.holds(SESSION, &second.known);
+    assert_eq!((there.held, there.changed, there.missing), (Held::Other, 0, 1));
+    let expected = AnswerError::Failed { reason: "rows".into(), detail: "missing 1".into() };
+    assert_eq!(refused(4, &second.known), expected);
+}
+
+fn another_in_its_place(release: Release) {
+    let real = Real::start(release);
+    let run = real.run(1, SESSION);
+    let other = conversation(SESSION, &run.directory, 100, 3);
+    let launch = real.send(&run, "[[tool todowrite {\"todos\":[{\"id\":\"1\",\"content\":\"a\",\"status\":\"pending\",\"priority\":\"low\"}]}]]", &other.to_string());
+    real.host.launch(&run, &launch).unwrap();
+    real.host.result(&run.id);
+    let run = real.run(2, SESSION);
+    let session = conversation(SESSION, &run.directory, 0, 2);
+    let launch = real.send(&run, "[[say instead]]", &session.to_string());
+    let launch = Launch { sending: Sending::Replace, ..launch };
+    real.host.launch(&run, &launch).unwrap();
+    expect_bundle(&real.host.result(&run.id));
+    let root = &real.sections(&run.id, "back")[0];
+    assert_eq!(known(root), (4, 8));
+    assert_eq!((&root.value["todos"], &root.value["base"]["todos"]), (&json!([]), &json!([])));
+    let count: i64 = real.value(&format!("SELECT count(*) FROM message WHERE session_id = '{SESSION}'"));
+    assert_eq!(count, 6, "{release:?}");
+    // A launch that is repeated after that removes nothing again.
+    assert!(real.host.dispatch(&run.id).join("cleared").exists());
+    assert!(real.host.launch(&run, &launch).unwrap().before);
+}
+
+#[test]
+fn another_session_comes_in_its_place() {
+    for release in Release::ALL {
+        another_in_its_place(release);
+    }
+}
+
+#[test]
+fn a_launch_that_was_cut_behind_its_list_keeps_what_was_before() {
+    let real = Real::start(Release::New);
+    let run = real.run(1, SESSION);
+    let mut session = conversation(SESSION, &run.directory, 0, 2);
+    let rules = json!([{ "permission": "bash", "pattern": "*", "action": "allow" }]);
+    session["info"]["permission"] = rules.clone();
+    let sent = real.send(&run, "[[say done]]", &session.to_string());
+    // The rows are listed and the rules are given, and then nothing can be written any more.
+    let ready = real.host.dispatch(&run.id).join("ready");
+    symlink("nowhere/ready", &ready).unwrap();
+    assert_eq!(real.host.launch(&run, &sent).unwrap_err().reason(), Some("room"));
+    let given: String = real.value(&format!("SELECT permission FROM session WHERE id = '{SESSION}'"));
+    assert!(given.contains("plan_exit"), "{given}");
+    fs::remove_file(&ready).unwrap();
+    real.host.launch(&run, &sent).unwrap();
+    real.host.result(&run.id);
+    let root = &real.sections(&run.id, "back")[0];
+    assert_eq!(
+        (&root.value["info"]["permission"], &root.value["base"]["info"]["permission"]),
+        (&rules, &rules)
+    );
+}
+
+#[test]
+fn a_long_session_with_one_new_message_costs_less_than_a_second_to_bring_back() {
+    let real = Real::start(Release::New);
+    let session = real.machine.insert_big_session(&real.directory, 9000, 60_000_000);
+    // A first trip with an empty file: all of it is new to home.
+    let run = real.run(1, &session);
+    let mut empty = conversation(&session, &run.directory, 0, 0);
+    empty["info"]["id"] = session.clone().into();
+    let first = real.trip(&run, "[[say one]]", &empty.to_string(), (Sending::Full, ""));
+    expect_bundle(&first);
+    let root = &real.sections(&run.id, "back")[0];
+    assert_eq!((known(root), root.messages().len()), ((0, 0), 9002));
+    real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
+    assert_eq!(real.held(&session, &first.known), Held::Same);
+    let run = real.run(2, &session);
+    let second = real.trip(&run, "[[say two]]", &empty.to_string(), (Sending::Delta, &first.known));
+    assert_eq!(second.ended_by, EndedBy::Done);
+    assert!(second.size < 10_000, "{second:?}");
+    // Of the processors' time, so that others on the machine do not count.
+    let times = real.host.home().join("times");
+    let script = format!("\"$@\"; times >'{}'", times.display());
+    let mut timed = real.host.clone();
+    timed.local.before = vec!["bash".into(), "-c".into(), script.into(), "bash".into()];
+    let answer = timed.ask(&host::back(&timed.env, &run, false)).unwrap();
+    assert_eq!(Made::from_answer(&answer).unwrap().result.size, second.size);
+    // A line of the shell's own, and one of what it waited for: user and system, as 0m0.123s.
+    let times = fs::read_to_string(times).unwrap();
+    let seconds = |time: &str| {
+        let (minutes, seconds) = time.strip_suffix('s').unwrap().split_once('m').unwrap();
+        minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+    };
+    let spent: f64 = times.lines().nth(1).unwrap().split(' ').map(seconds).sum();
+    assert!(spent < 1.0, "{times}");
+    let root = &real.sections(&run.id, "back")[0];
+    assert_eq!(known(root).0, 9002);
+}

@@ -311,7 +311,8 @@ impl Observer for Progress {
             }
             News::Event(event) => self.event(shown, event),
             News::Reconnecting { pause, why } => {
-                let line = format!("  {why}; trying again in {}", span(pause));
+                let soon = if pause.as_secs() == 0 { String::new() } else { format!(" in {}", span(pause)) };
+                let line = format!("  {why}; trying again{soon}");
                 self.print(shown, &truncate_str(&line, self.ui.columns(), "…"));
                 self.spin(shown, "reconnecting");
             }

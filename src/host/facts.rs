@@ -20,8 +20,8 @@ pub struct Facts {
     pub blocked: Option<String>,
     /// A directory of the way that we may not write to or enter.
     pub readonly: Option<String>,
-    /// Free bytes in the home directory's file system.
-    pub free: Option<u64>,
+    /// What is free where something will be written.
+    pub free: Free,
     /// Whether kugetsu's own directory there can be written.
     pub writable: bool,
     /// gzip is there.
@@ -34,6 +34,17 @@ pub struct Facts {
     pub clock_ms: Option<i64>,
     /// The clock could tell parts of a second.
     pub clock_exact: bool,
+}
+
+/// Bytes that are free on a host, as far as it tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Free {
+    /// In the file system of kugetsu's own directory.
+    pub kugetsu: Option<u64>,
+    /// In the file system of opencode's database.
+    pub database: Option<u64>,
+    /// Both are the same file system.
+    pub one_disk: bool,
 }
 
 impl Facts {
@@ -62,7 +73,11 @@ impl Facts {
             directory: path("directory")?.map_or_else(|| need("directory"), Ok)?,
             blocked: some("blocked"),
             readonly: some("readonly"),
-            free: some("free").and_then(|kib| kib.parse::<u64>().ok()).and_then(|kib| kib.checked_mul(1024)),
+            free: Free {
+                kugetsu: some("free").as_deref().and_then(bytes),
+                database: some("database_free").as_deref().and_then(bytes),
+                one_disk: answer.get("one_disk").is_some(),
+            },
             writable: answer.get("writable").is_some(),
             gzip: answer.get("gzip").is_some(),
             scp: answer.get("scp").is_some(),
@@ -71,6 +86,10 @@ impl Facts {
             clock_exact,
         })
     }
+}
+
+fn bytes(kib: &str) -> Option<u64> {
+    kib.parse::<u64>().ok()?.checked_mul(1024)
 }
 
 /// `date '+%s %N'` is seconds and nanoseconds with GNU and recent BusyBox, seconds and rubbish elsewhere.
@@ -153,7 +172,7 @@ mod tests {
             ("free", "10"),
         ];
         let facts = Facts::from_answer(&answer(&said)).unwrap();
-        assert_eq!((facts.opencode, facts.free, facts.writable), (None, Some(10240), false));
+        assert_eq!((facts.opencode, facts.free.kugetsu, facts.writable), (None, Some(10240), false));
         assert!(Facts::from_answer(&answer(&said[1..])).is_err());
     }
 

@@ -14,7 +14,7 @@ mod status;
 
 pub use answer::{Answer, AnswerError, Busy, Launched};
 pub use ending::{Cancel, Cancelled, Made};
-pub use facts::{Checked, Facts};
+pub use facts::{Checked, Facts, Free};
 pub use frames::{Frame, Frames, FramesError};
 pub use holds::{Held, Holds};
 pub use result::{EndedBy, Kind, RunResult};

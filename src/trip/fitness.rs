@@ -9,6 +9,8 @@ use crate::text::plain;
 
 /// Room for opencode's own database work beside the session, in bytes.
 const SPARE: u64 = 32 << 20;
+/// Room for a run's events, log and results, in bytes.
+const RECORDS: u64 = 1 << 20;
 
 fn unfit(host: &str, what: impl Into<String>, cure: impl Into<String>) -> TripError {
     TripError::Unfit { host: host.to_owned(), what: what.into(), cure: cure.into() }
@@ -81,21 +83,27 @@ fn check_clock(host: &str, facts: &Facts, now_ms: i64) -> Result<(), TripError> 
     }
 }
 
-/// Checks that a session of `bytes` has room there: the parcel, the file, the rows, and the back-file.
+/// Checks that a session of `bytes` has room there: the parcel and the file unpacked from it, or the back-file; and the
+/// rows, twice until the database has taken them over from its journal.
 pub(super) fn check_room(host: &HostEntry, facts: &Facts, bytes: u64) -> Result<(), TripError> {
-    let need = bytes.saturating_mul(4).saturating_add(SPARE);
-    match facts.free {
-        Some(free) if free < need => Err(unfit(
-            &host.name,
-            format!(
-                "no room: {} are free in the home directory there, and {} are needed",
-                mib(free),
-                mib(need)
-            ),
-            format!("make room there; see where it went: {} df -h", host.ssh()),
-        )),
-        _ => Ok(()),
+    let free = facts.free;
+    let ours = bytes.saturating_mul(2).saturating_add(RECORDS);
+    let rows = bytes.saturating_mul(2).saturating_add(SPARE);
+    let needs: &[_] = if free.one_disk {
+        &[(free.kugetsu, ours.saturating_add(rows), "~/.kugetsu and opencode's database")]
+    } else {
+        &[(free.kugetsu, ours, "~/.kugetsu"), (free.database, rows, "opencode's database")]
+    };
+    for (free, need, what) in needs {
+        if let Some(free) = free.filter(|free| free < need) {
+            return Err(unfit(
+                &host.name,
+                format!("no room: {} are free for {what} there, and {} are needed", mib(free), mib(*need)),
+                format!("make room there; see where it went: {} df -h", host.ssh()),
+            ));
+        }
     }
+    Ok(())
 }
 
 fn mib(bytes: u64) -> String {
@@ -155,6 +163,7 @@ fn known(host: &HostEntry, what: &str, name: &str, names: &[String], trouble: &s
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::host::Free;
 
     fn pi() -> HostEntry {
         HostEntry { name: "pi".into(), host: "pi".into(), ..HostEntry::default() }
@@ -171,7 +180,7 @@ mod tests {
             directory: "/home/pi/app".into(),
             blocked: None,
             readonly: None,
-            free: Some(1 << 30),
+            free: Free { kugetsu: Some(1 << 30), database: Some(1 << 30), one_disk: true },
             writable: true,
             gzip: true,
             scp: true,
@@ -210,10 +219,17 @@ mod tests {
 
     #[test]
     fn room_is_reckoned_with_all_that_will_be_written() {
-        let facts = Facts { free: Some(100 << 20), ..facts() };
-        assert!(check_room(&pi(), &facts, 16 << 20).is_ok());
-        assert!(check_room(&pi(), &facts, 20 << 20).unwrap_err().to_string().contains("no room"));
-        assert!(check_room(&pi(), &Facts { free: None, ..facts }, u64::MAX).is_ok());
+        let with =
+            |kugetsu, database, one_disk| Facts { free: Free { kugetsu, database, one_disk }, ..facts() };
+        let (small, large) = (Some(40 << 20), Some(100 << 20));
+        let refused = |facts: &Facts, bytes| check_room(&pi(), facts, bytes).unwrap_err().to_string();
+        assert!(check_room(&pi(), &with(large, large, true), 16 << 20).is_ok());
+        assert!(refused(&with(large, large, true), 20 << 20).contains("no room"));
+        assert!(check_room(&pi(), &with(large, large, false), 20 << 20).is_ok());
+        assert!(refused(&with(small, large, false), 20 << 20).contains("for ~/.kugetsu there"));
+        assert!(refused(&with(large, small, false), 10 << 20).contains("for opencode's database there"));
+        assert!(check_room(&pi(), &with(Some(5 << 20), large, false), 60 << 10).is_ok());
+        assert!(check_room(&pi(), &with(None, None, false), u64::MAX).is_ok());
     }
 
     #[test]

@@ -11,8 +11,8 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// The first pause before a lost connection is tried again.
-const FIRST_PAUSE: Duration = Duration::from_secs(1);
+/// The first pause before a lost connection is tried again. Most that are lost can be made again at once.
+const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 

@@ -233,6 +233,8 @@ fn an_open_tool_call_arrives_settled() {
     let session = world.session("[[say hello from home]]");
     let open = world.home.machine.insert_unfinished_turn(&world.project, &session);
     let rows = world.rows(&session);
+    let ids = [&open.message, &open.running, &open.pending];
+    let (unsettled, sound): (Vec<_>, Vec<_>) = rows.into_iter().partition(|(id, _)| ids.contains(&id));
     world.home.kugetsu(&["remote", "pi", &session, "[[say understood]]", "--round-trip"]).expect_success();
     let request = world.model.prompts_of("pi").pop().unwrap();
     let seen = serde_json::to_string(request.messages()).unwrap();
@@ -249,7 +251,12 @@ fn an_open_tool_call_arrives_settled() {
         !states.is_empty() && states.iter().all(|state| ["completed", "error"].contains(state)),
         "{states:?}"
     );
-    assert!(new_rows(&rows, &world.rows(&session)) > 0, "at home nothing of what left is touched: {open:?}");
+    let after = world.rows(&session);
+    assert!(new_rows(&sound, &after) > unsettled.len(), "nothing else of what left is touched: {open:?}");
+    for (id, row) in after.iter().filter(|(id, _)| ids.contains(&id)) {
+        let settled = if *id == open.message { "\"completed\":" } else { "\"status\":\"error\"" };
+        assert!(row.contains(settled), "{id} is settled at home, too: {row}");
+    }
 }
 
 #[test]

@@ -122,10 +122,11 @@ impl Proxy {
         self.line.lock().strand = Some(point);
     }
 
-    /// Forgets the points that were not reached.
+    /// Forgets the points that were not reached, and closes what is still open: in the end both sides learn of what died.
     pub fn mend(&self) {
         let mut state = self.line.lock();
         (state.cut, state.strand) = (None, None);
+        state.close_all();
     }
 
     /// Lets nothing through until [`Proxy::resume`].

@@ -119,8 +119,25 @@ else
 	say readonly "${base:-/}"
 fi
 
+# How df tells of the file system where $1 is, or will be.
+disk() {
+	at=$1
+	while [ ! -d "$at" ] && [ -n "$at" ]; do at=${at%/*}; done
+	df -Pk "${at:-/}" 2>/dev/null | sed -n '2,$p'
+}
 # The number before the percentage: a file system's name may hold spaces.
-say free "$(df -Pk "$HOME" 2>/dev/null | sed -n '2,$s/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p')"
+available() {
+	printf '%s\n' "$1" | sed -n 's/.* \([0-9][0-9]*\)  *[0-9][0-9]*% .*/\1/p'
+}
+user_home=$(value HOME)
+data=$(value XDG_DATA_HOME)
+data=${data:-$user_home/.local/share}/opencode
+our_disk=$(disk "$HOME/.kugetsu")
+its_disk=$(disk "$data")
+say free "$(available "$our_disk")"
+say database_free "$(available "$its_disk")"
+# By where it is mounted: its numbers may have changed between the two.
+[ "${our_disk##*% }" != "${its_disk##*% }" ] || say one_disk yes
 if [ -e "$HOME/.kugetsu" ]; then
 	[ -w "$HOME/.kugetsu" ] && say writable yes
 else
@@ -130,10 +147,8 @@ command -v gzip >/dev/null 2>&1 && say gzip yes
 command -v scp >/dev/null 2>&1 && say scp yes
 
 # What decides which version, agents and models there are: unchanged, it need not be asked again.
-user_home=$(value HOME)
 config=$(value XDG_CONFIG_HOME)
 cache=$(value XDG_CACHE_HOME)
-data=$(value XDG_DATA_HOME)
 config=${config:-$user_home/.config}/opencode
 fingerprint() {
 	[ -n "$found" ] && ls -lniL "$found"
@@ -147,7 +162,7 @@ fingerprint() {
 		above=${above%/*}
 	done
 	cksum "${cache:-$user_home/.cache}/opencode/models.json"
-	cksum "${data:-$user_home/.local/share}/opencode/auth.json"
+	cksum "$data/auth.json"
 	env | sed 's/=.*//' | sort
 	for name in $exports; do printf '%s=%s\n' "$name" "$(value "$name")"; done
 	printf '%s\n' "$OPENCODE_CONFIG_CONTENT" "$search"

@@ -5,11 +5,13 @@ use crate::support::opencode::Release;
 
 /// The variables that give every process of a host another clock.
 pub(super) fn faked(offset: &str) -> [(String, String); 3] {
-    let library = ["x86_64-linux-gnu", "aarch64-linux-gnu"]
-        .map(|machine| format!("/usr/lib/{machine}/faketime/libfaketime.so.1"))
-        .into_iter()
-        .find(|path| std::path::Path::new(path).exists())
-        .expect("libfaketime is missing: run scripts/prerequisites test, or apt-get install faketime");
+    let libraries = std::fs::read_dir("/usr/lib").unwrap().map(|entry| entry.unwrap().path());
+    let library = libraries
+        .map(|machine| machine.join("faketime/libfaketime.so.1"))
+        .find(|path| path.exists())
+        .expect("libfaketime is missing: run scripts/prerequisites, which installs it")
+        .display()
+        .to_string();
     [
         ("LD_PRELOAD".to_owned(), library),
         ("FAKETIME".to_owned(), offset.to_owned()),

@@ -5,6 +5,7 @@ mod again;
 mod apart;
 mod carried;
 mod clocks;
+mod compacted;
 mod paths;
 
 use crate::support::home::Home;

@@ -4,6 +4,7 @@ use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, Running};
+use crate::tui::Terminal;
 use kugetsu::dispatch::State;
 use serde_json::{Value, json};
 use std::fs;
@@ -134,6 +135,21 @@ fn zsh_completes_issues_and_says_which_they_are() {
     let line = Line::new();
     assert_eq!(line.zsh(&["kugetsu", "remote", "be"]), ["beefy"]);
     assert_eq!(line.zsh(&["kugetsu", "permit", "7"]), ["7:github.com/shoko/kugetsu#7"]);
+}
+
+#[test]
+fn zsh_completes_in_a_terminal() {
+    let line = Line::new();
+    let start = "autoload -U compinit && compinit -u && source <(kugetsu completions zsh); PS1='ready> '\n";
+    fs::write(line.home.machine.home().join(".zshrc"), start).unwrap();
+    let terminal = Terminal::start(&line.home, &line.app, "zsh -i");
+    terminal.wait_for(&["ready>"]);
+    terminal.tmux(&["send-keys", "-l", "kugetsu remote be"]);
+    terminal.tmux(&["send-keys", "Tab"]);
+    terminal.wait_for(&["kugetsu remote beefy "]);
+    terminal.tmux(&["send-keys", "-l", "shoko/kugetsu#1"]);
+    terminal.tmux(&["send-keys", "Tab"]);
+    terminal.wait_for(&["shoko/kugetsu#14"]);
 }
 
 #[test]

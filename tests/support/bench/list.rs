@@ -1,5 +1,6 @@
 //! What `kugetsu list` takes with many sessions, beside a shell that only reads their files.
 
+use crate::figures::{median, spread};
 use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
@@ -79,14 +80,4 @@ fn fill(home: &Home) {
 
 fn milliseconds(running: Running) -> f64 {
     running.wait(PATIENCE).expect_success().elapsed.as_secs_f64() * 1000.0
-}
-
-/// Sorts them, too.
-fn median(times: &mut [f64]) -> f64 {
-    times.sort_by(f64::total_cmp);
-    times[times.len() / 2]
-}
-
-fn spread(sorted: &[f64]) -> String {
-    format!("{:.0} ({:.0}–{:.0})", sorted[sorted.len() / 2], sorted[0], sorted[sorted.len() - 1])
 }

@@ -5,6 +5,7 @@
 //!     cargo bench --bench trip -- small        one session only: small, middle, large
 //!     cargo bench --bench trip -- list         no trip: `kugetsu list` with many sessions
 //!     cargo bench --bench trip -- again        a large session that has been there before, and what comes home of it
+//!     cargo bench --bench trip -- waits        the moments in which somebody waits for kugetsu and not for the agent
 //!
 //! Prints Markdown; docs/performance.md says what it means.
 
@@ -17,11 +18,13 @@
 )]
 
 mod again;
+mod figures;
 mod list;
 mod report;
 #[path = "../mod.rs"]
 mod support;
 mod trip;
+mod waits;
 mod world;
 
 use report::Series;
@@ -91,6 +94,10 @@ fn main() -> ExitCode {
                 again::measure(env!("CARGO_BIN_EXE_kugetsu"));
                 return ExitCode::SUCCESS;
             }
+            "waits" => {
+                waits::measure(env!("CARGO_BIN_EXE_kugetsu"));
+                return ExitCode::SUCCESS;
+            }
             // Cargo's own word to every bench.
             "--bench" => {}
             "--runs" => {
@@ -99,7 +106,7 @@ fn main() -> ExitCode {
             name if CASES.iter().any(|case| case.name == name) => wanted.push(argument),
             _ => {
                 eprintln!(
-                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list | again"
+                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list | again | waits"
                 );
                 return ExitCode::from(2);
             }

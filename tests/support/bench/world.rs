@@ -38,7 +38,8 @@ pub(crate) struct World {
     /// The host.
     pub(crate) host: Host,
     copies: usize,
-    _model: Model,
+    /// The model of both.
+    pub(crate) model: Model,
 }
 
 impl World {
@@ -57,15 +58,7 @@ impl World {
         let directory_there = host.machine.project("app");
         // A host on which opencode has been used: its first start makes the database.
         host.machine.new_session(&directory_there, "[[say ok]]");
-        Self {
-            lines,
-            project: home.machine.project("app"),
-            directory_there,
-            home,
-            host,
-            copies: 0,
-            _model: model,
-        }
+        Self { lines, project: home.machine.project("app"), directory_there, home, host, copies: 0, model }
     }
 
     /// A copy of `session` that nobody has sent yet.

@@ -153,7 +153,10 @@ impl From<TripError> for CliError {
             step: error.step().name(),
             message: error.to_string(),
             safe: error.safe(),
-            hint: error.hint().or_else(|| cure(&error).map(str::to_owned)),
+            hint: match &error {
+                TripError::Busy { session, by } => Some(way_out(session, by)),
+                _ => error.hint().or_else(|| cure(&error).map(str::to_owned)),
+            },
             ways: Vec::new(),
             retryable: error.retryable(),
         }
@@ -171,14 +174,24 @@ fn cure(error: &TripError) -> Option<&'static str> {
     }
 }
 
+/// What to do about a session that is in use. `by` says of whom.
+fn way_out(name: &str, by: &str) -> String {
+    let name = quoted(name);
+    let verb = by.strip_prefix("kugetsu ").and_then(|command| command.split(' ').next());
+    match verb {
+        Some("run") => format!("look at it: kugetsu logs {name} -f; end it: kugetsu stop {name}"),
+        Some("remote" | "wait" | "fetch") => {
+            format!("see how it stands: kugetsu status {name}; end its run there: kugetsu cancel {name}")
+        }
+        None if by.starts_with("an earlier run") => format!("end it: kugetsu stop {name}"),
+        _ => "the same again once that has ended".to_owned(),
+    }
+}
+
 impl From<WorkError> for CliError {
     fn from(error: WorkError) -> Self {
         let (exit, step, hint) = match &error {
-            WorkError::Busy { name, .. } => (
-                Exit::Refused,
-                "lock",
-                Some(format!("look at it: kugetsu logs '{name}' -f; end it: kugetsu stop '{name}'")),
-            ),
+            WorkError::Busy { name, by } => (Exit::Refused, "lock", Some(way_out(name, by))),
             WorkError::Away { dispatch, .. } => {
                 let hint = format!("wait for it and bring it home: kugetsu wait {dispatch}");
                 (Exit::Refused, "lock", Some(hint))

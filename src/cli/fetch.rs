@@ -48,6 +48,8 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
         return Ok(show(context, &found, taken));
     }
     let mut trip = Trip::resume(&tools, &record.id, host, "fetch")?;
+    // Another kugetsu may just have ended it.
+    over(trip.record())?;
     let fetched = interruptible(&progress, trip.fetch_home(&tools)).await;
     progress.clear();
     let fetched = fetched.ok_or_else(|| interrupted(context, &progress))?;

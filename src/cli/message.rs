@@ -1,7 +1,7 @@
 //! The message: an argument, or standard input.
 
 use super::error::CliError;
-use std::io::{IsTerminal as _, Read as _};
+use std::io::{BufRead as _, IsTerminal as _, Read as _};
 
 /// A message longer than this is a mistake, in bytes.
 const LONGEST: u64 = 16 << 20;
@@ -18,8 +18,16 @@ pub(super) fn read(argument: Option<&str>) -> Result<Vec<u8>, CliError> {
     }
 }
 
+/// As [`read`], where none is needed: nothing where none is given, and nothing is piped in.
+pub(super) fn read_if_given(argument: Option<&str>) -> Result<Option<Vec<u8>>, CliError> {
+    if argument.is_none() && (!is_piped() || std::io::stdin().lock().fill_buf().is_ok_and(<[u8]>::is_empty)) {
+        return Ok(None);
+    }
+    read(argument).map(Some)
+}
+
 /// Whether something is piped in, or a file is given, as standard input. `/dev/null` and a terminal are neither.
-pub(super) fn is_piped() -> bool {
+fn is_piped() -> bool {
     use std::os::unix::fs::FileTypeExt as _;
     let input = std::fs::metadata("/dev/stdin").map(|input| input.file_type());
     input.is_ok_and(|input| input.is_fifo() || input.is_file() || input.is_socket())

@@ -130,23 +130,28 @@ impl Ui {
     /// Prints text behind `lead`, broken at spaces; a word that is longer than a line, such as a path to copy,
     /// stays whole.
     pub(super) fn wrapped(&self, lead: &str, text: &str) {
-        let width = self.columns();
-        let mut line = lead.to_owned();
-        let mut empty = true;
-        for word in text.split(' ') {
-            let needed =
-                console::measure_text_width(&line) + console::measure_text_width(word) + usize::from(!empty);
-            if !empty && needed > width {
-                self.line(&line);
-                line = "  ".to_owned();
-                empty = true;
-            }
-            if !empty {
-                line.push(' ');
-            }
-            line.push_str(word);
-            empty = false;
-        }
-        self.line(&line);
+        wrap(lead, text, self.columns()).iter().for_each(|line| self.line(line));
     }
+}
+
+/// `text` behind `lead`, broken at spaces into lines of `width` columns; a word that is longer stays whole.
+pub(super) fn wrap(lead: &str, text: &str, width: usize) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut line = lead.to_owned();
+    let mut empty = true;
+    for word in text.split(' ') {
+        let needed =
+            console::measure_text_width(&line) + console::measure_text_width(word) + usize::from(!empty);
+        if !empty && needed > width {
+            lines.push(std::mem::replace(&mut line, "  ".to_owned()));
+            empty = true;
+        }
+        if !empty {
+            line.push(' ');
+        }
+        line.push_str(word);
+        empty = false;
+    }
+    lines.push(line);
+    lines
 }

@@ -1,6 +1,6 @@
 //! A trip, shown on standard error while it goes on.
 
-use super::output::Ui;
+use super::output::{Ui, wrap};
 use super::session::short as short_issue;
 use crate::clock;
 use crate::dispatch::{Moment, Record, Step};
@@ -316,7 +316,11 @@ impl Observer for Progress {
                 self.print(shown, &truncate_str(&line, self.ui.columns(), "…"));
                 self.spin(shown, "reconnecting");
             }
-            News::Warning(what) => self.print(shown, &format!("  {what}")),
+            News::Warning(what) => {
+                for line in wrap("  ", &what, self.ui.columns()) {
+                    self.print(shown, &line);
+                }
+            }
             News::Critical(critical) => {
                 self.critical.send_replace(critical);
             }

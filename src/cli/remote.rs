@@ -22,9 +22,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a connection that is lost at the launch is made again, where nobody waits for the run.
-const LAUNCH_PATIENCE: Duration = Duration::from_secs(30);
-
 /// Sends a session to a host and has a message worked on there
 #[derive(Args)]
 pub(super) struct RemoteArgs {
@@ -55,7 +52,7 @@ pub(super) struct RemoteArgs {
     /// Variant of the model
     #[arg(long)]
     variant: Option<String>,
-    /// How long to wait for the run, as 90s or 2h; the run itself goes on
+    /// How long to wait for the run, as 90s or 2h, and for a host that is out of reach; the run itself goes on
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     /// How long the run may take, as 90s or 2h: the host ends it then
@@ -142,11 +139,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         bare: arguments.bare,
         keep_paths: arguments.keep_paths,
         run_timeout: arguments.run_timeout,
-        launch_patience: if stays {
-            Some(arguments.timeout.unwrap_or(LAUNCH_PATIENCE))
-        } else {
-            arguments.timeout
-        },
+        patience: arguments.timeout,
     };
     // An issue's session that opencode lost is another matter than an id that was mistyped.
     let unknown = |error| match (unknown_host(error, &request.host, nearest.clone()), &request.issue) {

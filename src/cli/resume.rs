@@ -1,5 +1,6 @@
 //! `kugetsu resume`
 
+use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::message;
@@ -25,11 +26,15 @@ pub(super) struct ResumeArgs {
 
 pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit, CliError> {
     let bench = context.bench().await?;
-    let target = match &arguments.issue {
+    let found = match &arguments.issue {
         Some(issue) => session::resolve(context, issue)?,
         None => pick(context, &left(context, &bench.database)?)?,
     };
-    let target = Target::of(target);
+    let called = arguments.issue.as_deref().or(found.issue.as_deref()).unwrap_or(&found.session);
+    // The ways out that it names are those of `continue`.
+    let wanted = Wanted { found: &found, called, command: "kugetsu continue".to_owned(), to: None };
+    away::check(context, &wanted, false)?;
+    let target = Target::of(found);
     let files = RunFiles::new(&bench.kugetsu_home, &target.session);
     let words = match &arguments.message {
         Some(given) => message::read(Some(given))?,
@@ -56,7 +61,10 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
 
 /// Whether the session's run was cut short, or goes on (which is refused later, by its lock).
 fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Result<bool, CliError> {
-    let Some(name) = &target.file else { return Ok(true) };
+    let Some(name) = &target.file else {
+        // No file tells of it; its message is there until a run has come to its end.
+        return Ok(RunFiles::new(context.kugetsu_home(), &target.session).prompt().exists());
+    };
     let file = context.index().read(name).map_err(crate::work::WorkError::from)?;
     let recorded = file.and_then(|file| file.state);
     let exists = Database::open(database)?.session(&target.session)?.is_some();

@@ -30,8 +30,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
         away::check(context, &Wanted { found: &found, called: &arguments.issue, command, to: None }, false)?;
     }
     // What is wrong is found before anything is made: it should not leave a session behind.
-    let given = arguments.message.is_some() || message::is_piped();
-    let words = if given { Some(message::read(arguments.message.as_deref())?) } else { None };
+    let words = message::read_if_given(arguments.message.as_deref())?;
     let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
     let bench = context.bench().await?;
     let begun = match words {

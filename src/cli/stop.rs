@@ -4,7 +4,9 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
 use super::work::Target;
-use crate::work::{self, Stopped};
+use crate::text::quoted;
+use crate::trip::TripError;
+use crate::work::{self, Stopped, WorkError};
 use clap::Args;
 use serde::Serialize;
 
@@ -26,7 +28,10 @@ struct Document<'a> {
 pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, CliError> {
     let Target { name, session, file } = Target::of(session::resolve(context, &arguments.session)?);
     let bench = context.bench().await?;
-    let stopped = work::stop(&bench, &session, &name, file.as_deref())?;
+    let stopped = match work::stop(&bench, &session, &name, file.as_deref()) {
+        Err(WorkError::NothingRuns { .. }) => return Err(nothing_runs(context, &session, name)?),
+        stopped => stopped?,
+    };
     let ui = &context.ui;
     ui.note(&match stopped {
         Stopped::Run => format!("{} the run in {name} is ended, with all that it started", ui.good("✓")),
@@ -36,4 +41,14 @@ pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, 
         ui.document(&Document { session: &session, issue: file.is_some().then_some(&name), state: "idle" });
     }
     Ok(Exit::Done)
+}
+
+/// Nothing of it runs on this machine; on a host, maybe.
+fn nothing_runs(context: &Context, session: &str, name: String) -> Result<CliError, CliError> {
+    let Some(away) = context.store().away(session).map_err(TripError::from)? else {
+        return Ok(WorkError::NothingRuns { name }.into());
+    };
+    let hint = format!("end its run there: kugetsu cancel {}", quoted(&name));
+    let message = format!("{name} is on {}, and nothing of it runs here", away.record.host);
+    Ok(CliError { hint: Some(hint), ..CliError::new(Exit::Refused, "lock", message) })
 }

@@ -31,6 +31,8 @@ pub(super) async fn run(arguments: WaitArgs, context: &Context) -> Result<Exit, 
     let tools = context.tools(Arc::clone(&progress)).await?;
     let (host, _) = context.host(&record.host)?;
     let mut trip = Trip::resume(&tools, &record.id, host, "wait")?;
+    // Another kugetsu may just have ended it.
+    over(trip.record())?;
     let waited = interruptible(&progress, complete(&tools, &mut trip, arguments.timeout)).await;
     progress.clear();
     let waited = waited.ok_or_else(|| interrupted(context, &progress))?;

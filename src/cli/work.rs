@@ -12,7 +12,7 @@ use crate::index::timestamp;
 use crate::opencode::Database;
 use crate::process::{Found, RUN_MARK};
 use crate::session::{Model, Setting, Wish};
-use crate::text::plain;
+use crate::text::{plain, quoted};
 use crate::trip::{News, Observer as _};
 use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
 use clap::Args;
@@ -180,7 +180,7 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
             "interrupted: the run and all that it started were ended",
         );
         error.safe = Some("what was done until then is in the session".to_owned());
-        error.hint = Some(format!("go on: kugetsu continue '{}'", job.name));
+        error.hint = Some(format!("go on: kugetsu continue {} \"go on\"", quoted(&job.name)));
         return Err(error);
     }
     if let Some(trouble) = &done.trouble {
@@ -245,7 +245,11 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
     }
     let ui = &context.ui;
     ui.note(&format!("{} {} works on it without us", ui.good("✓"), job.name));
-    ui.note(&format!("  look at it: kugetsu logs '{}' -f", job.name));
+    ui.wrapped("  ", &format!("look at it: kugetsu logs {} -f", quoted(&job.name)));
+    if job.debug {
+        let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+        ui.note(&format!("  opencode's own log: {}", context.tilde(&files.stderr())));
+    }
     if ui.json {
         let run = Run { ok: None, exit: None, error: None };
         let issue = job.file.is_some().then_some(job.name.as_str());

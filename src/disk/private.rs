@@ -53,6 +53,14 @@ pub fn create_new_private(path: &Path) -> std::result::Result<File, DiskError> {
     open().map_err(|e| DiskError::at(path, e))
 }
 
+/// Removes a file; that there is none is as good.
+pub fn remove(path: &Path) -> std::result::Result<(), DiskError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(DiskError::at(path, error)),
+        _ => Ok(()),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -194,13 +194,7 @@ impl Dispatch {
 
     /// Removes a file of this dispatch that is no longer needed; that it is missing is no error.
     pub fn discard(&self, name: &str) -> Result<(), StoreError> {
-        let path = self.file(name);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(DiskError::at(&path, error).into())
-            }
-            _ => Ok(()),
-        }
+        Ok(disk::remove(&self.file(name))?)
     }
 }
 

@@ -109,6 +109,9 @@ pub struct Launch {
     /// Of a delta: SHA-256 (hex) of the host's list of what home has, by which it was made.
     #[serde(default)]
     pub known: String,
+    /// Messages and parts that the host had when that was decided, as `MESSAGES PARTS`; empty where nobody counted.
+    #[serde(default)]
+    pub held: String,
 }
 
 /// One run: what the runner needs.
@@ -170,6 +173,7 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             ("parts", &parts),
             ("sending", launch.sending.name()),
             ("known", &launch.known),
+            ("held", &launch.held),
         ],
     )
 }

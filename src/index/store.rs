@@ -306,11 +306,7 @@ impl Store {
     }
 
     fn remove_file(&self, file: &str) -> Result<(), IndexError> {
-        let path = self.path_of(file);
-        match std::fs::remove_file(&path) {
-            Err(error) if error.kind() != ErrorKind::NotFound => Err(DiskError::at(&path, error).into()),
-            _ => Ok(()),
-        }
+        Ok(disk::remove(&self.path_of(file))?)
     }
 
     fn index_path(&self) -> PathBuf {

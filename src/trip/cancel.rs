@@ -95,7 +95,12 @@ impl Trip {
         }
         match self.record().state {
             State::Cancelled { launched: false } => return Ok(Ended::Unlaunched),
-            State::Finished => return Ok(Ended::ByItself),
+            State::Finished => {
+                // What the run left at work, as a server.
+                let id = self.record().id.clone();
+                self.line.cancel(tools, &id).await?;
+                return Ok(Ended::ByItself);
+            }
             State::Home { .. } | State::Failed { .. } => {
                 return Err(TripError::Over {
                     dispatch: self.record().id.clone(),

@@ -83,6 +83,7 @@ impl Trip {
             parts: prepared.parts,
             sending: share.sending,
             known: share.known,
+            held: share.held,
         };
         let (undo, path) = (prepared.undo, found.env.path.clone());
         Ok((Sent { run, launch, undo, path, grown: share.grown }, prepared.newest_ms))
@@ -113,7 +114,7 @@ impl Trip {
         let total = std::fs::metadata(&local).map_err(|source| DiskError::at(&local, source))?.len();
         self.begin(tools, Step::Upload)?;
         let observer = Arc::clone(&tools.observer);
-        let sent = self.line.call(tools, Step::Upload, move |transport| {
+        let sent = self.line.call_once_reached(tools, Step::Upload, move |transport| {
             transport.upload(&local, &remote, &mut |done| observer.tell(News::Bytes { done, total }))
         });
         sent.await.map_err(|error| match error {

@@ -38,7 +38,7 @@ impl Request {
         let mut trip = Trip::new(dispatch, self.host.clone(), lock);
         trip.earlier = earlier;
         trip.is_new = true;
-        trip.launch_patience = Some(self.launch_patience);
+        trip.line.bear_each(self.patience);
         tools.tell(News::Recorded(trip.record()));
         steps.done(Step::Record)?;
 
@@ -143,7 +143,7 @@ impl Trip {
                 steps.note(|record| record.there = true);
                 steps.begin(Step::Open)?;
                 let open = host::open(&found.env, &id, &owner);
-                line.ask(tools, Step::Open, &open, PATIENCE).await?;
+                line.ask_once_reached(tools, Step::Open, &open, PATIENCE).await?;
                 steps.done(Step::Open)?;
                 Ok::<_, TripError>(found)
             };
@@ -164,7 +164,7 @@ impl Trip {
     /// Takes back what is on the host of a trip that did not come to a run.
     async fn withdraw(&mut self, tools: &Tools, found: &Found, error: TripError) -> Result<(), TripError> {
         let id = self.record().id.clone();
-        let swept = match error.heals() {
+        let swept = match error.heals() || matches!(error, TripError::OutOfReach { .. }) {
             // The next trip to this host sweeps it.
             true => Swept::Unknown,
             false => self.line.sweep(tools, &found.env, &id, false).await,

@@ -142,7 +142,7 @@ fn known(host: &HostEntry, what: &str, name: &str, names: &[String], trouble: &s
         return Ok(());
     }
     let nearest = nearest(name, names.iter().map(String::as_str));
-    let meant = nearest.map(|near| format!("; did you mean {near}?")).unwrap_or_default();
+    let meant = nearest.map(|near| format!("; did you mean {}?", plain(near))).unwrap_or_default();
     let command = if what == "agent" { "agent list" } else { "models" };
     if names.is_empty() {
         let words = if trouble.is_empty() { String::new() } else { format!(": {trouble}") };

@@ -16,9 +16,6 @@ impl Trip {
         self.begin(tools, Step::Launch)?;
         let script = host::launch(env, &run, &launch);
         let host = self.line.host.name.clone();
-        if let Some(patience) = self.launch_patience {
-            self.line.bear_each(patience);
-        }
         let answer = match self.line.ask_until_answered(tools, Step::Launch, &script, WORK_PATIENCE).await {
             Err(
                 error @ (TripError::Transport { .. }

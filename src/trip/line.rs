@@ -33,11 +33,13 @@ pub(super) struct Line {
     patience: Option<Patience>,
     /// Why there is no connection and since when, where one was lost or could not be made.
     outage: Option<(String, Instant)>,
+    /// The host has been reached.
+    reached: bool,
 }
 
 impl Line {
     pub(super) fn new(host: HostEntry) -> Self {
-        Self { host, link: None, patience: None, outage: None }
+        Self { host, link: None, patience: None, outage: None, reached: false }
     }
 
     /// Gives the host so long to be reached, from now on; `None`: for ever.
@@ -78,6 +80,7 @@ impl Line {
             None => self.made(tools).await?,
         };
         self.outage = None;
+        self.reached = true;
         Ok(self.link.insert(link))
     }
 
@@ -124,10 +127,30 @@ impl Line {
         step: Step,
         call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
     ) -> Result<T, TripError> {
+        self.repeat(tools, step, call, |_| true).await
+    }
+
+    /// As [`Line::call_until_done`]; a host that has never been reached is not tried again.
+    pub(super) async fn call_once_reached<T: Send + 'static>(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
+    ) -> Result<T, TripError> {
+        self.repeat(tools, step, call, |line| line.reached).await
+    }
+
+    async fn repeat<T: Send + 'static>(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
+        again: fn(&Self) -> bool,
+    ) -> Result<T, TripError> {
         let mut pauses = Pauses::default();
         loop {
             match self.call(tools, step, call.clone()).await {
-                Err(error) if error.heals() => pauses.pause(tools, self, &error).await?,
+                Err(error) if error.heals() && again(self) => pauses.pause(tools, self, &error).await?,
                 result => return result,
             }
         }
@@ -157,6 +180,20 @@ impl Line {
         let script = script.clone();
         let run = move |transport: &mut dyn Transport| transport.run(&script, ANSWER, patience);
         let ran = self.call_until_done(tools, step, run).await?;
+        self.answer(step, ran)
+    }
+
+    /// As [`Line::ask_until_answered`]; a host that has never been reached is not tried again.
+    pub(super) async fn ask_once_reached(
+        &mut self,
+        tools: &Tools,
+        step: Step,
+        script: &Script,
+        patience: Duration,
+    ) -> Result<Answer, TripError> {
+        let script = script.clone();
+        let run = move |transport: &mut dyn Transport| transport.run(&script, ANSWER, patience);
+        let ran = self.call_once_reached(tools, step, run).await?;
         self.answer(step, ran)
     }
 

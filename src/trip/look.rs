@@ -37,7 +37,7 @@ pub(super) async fn look(
     steps.begin(Step::Probe)?;
     let mut env = HostEnv { path: String::new(), variables: host.env.clone() };
     let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), &plan.directory);
-    let answer = line.ask(tools, Step::Probe, &probe, PATIENCE).await?;
+    let answer = line.ask_once_reached(tools, Step::Probe, &probe, PATIENCE).await?;
     let now = clock::now_ms();
     let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
     let facts = Facts::from_answer(&answer).map_err(garbled)?;
@@ -50,7 +50,7 @@ pub(super) async fn look(
         Some(checked) => checked,
         None => {
             let check = host::check(&env, id, &program, &facts.directory);
-            Checked::from_answer(&line.ask(tools, Step::Check, &check, 2 * PATIENCE).await?)
+            Checked::from_answer(&line.ask_once_reached(tools, Step::Check, &check, PATIENCE).await?)
         }
     };
     fitness::check_opencode(&host, &checked, &plan.setting)?;
@@ -77,7 +77,7 @@ pub(super) fn refused(host: &str, step: Step, source: AnswerError) -> TripError 
                 "make room there, then the same again",
             ),
             "hangs" => unfit(
-                format!("opencode there does not answer: {detail} was given up after 20 s"),
+                format!("opencode there does not answer: {detail} did not answer in time"),
                 "log in there and see what holds it up",
             ),
             "directory" => {

@@ -117,8 +117,6 @@ pub struct Trip {
     is_new: bool,
     /// Earlier trips of the session, as they stood when this one began.
     earlier: Vec<Dispatch>,
-    /// How long a connection that is lost at the launch is made again, where that is not for as long as is waited.
-    launch_patience: Option<Option<Duration>>,
     /// What left, where this process sent it itself.
     left: Option<Outline>,
     reply: Option<String>,
@@ -132,7 +130,6 @@ impl Trip {
             line: Line::new(host),
             is_new: false,
             earlier: Vec::new(),
-            launch_patience: None,
             left: None,
             reply: None,
             _lock: lock,

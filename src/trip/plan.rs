@@ -36,8 +36,8 @@ pub struct Request {
     pub keep_paths: bool,
     /// `--run-timeout`.
     pub run_timeout: Option<Duration>,
-    /// How long a connection that is lost at the launch is made again; `None`: for as long as it takes.
-    pub launch_patience: Option<Duration>,
+    /// How long the host may be out of reach at a time until its run has begun; `None`: for as long as it takes.
+    pub patience: Option<Duration>,
 }
 
 /// What of a session decides how it is run.
@@ -108,7 +108,7 @@ mod tests {
             bare: false,
             keep_paths: false,
             run_timeout: None,
-            launch_patience: None,
+            patience: None,
         }
     }
 

@@ -5,7 +5,7 @@ use super::memory::{self, Memory};
 use super::sending::{Decision, Here, decide};
 use super::{PATIENCE, Tools, TripError};
 use crate::dispatch::Step;
-use crate::host::{self, Holds, HostEnv, Sending};
+use crate::host::{self, Held, Holds, HostEnv, Sending};
 use crate::opencode::Database;
 use crate::prepare::messages_there;
 use crate::session::{Clock, Outline};
@@ -18,6 +18,8 @@ pub(super) struct Share {
     pub(super) subset: Option<HashSet<String>>,
     /// Of a delta, the checksum of the host's list of what home has.
     pub(super) known: String,
+    /// Messages and parts that the host has, as the launch compares them.
+    pub(super) held: String,
     /// The host has more of the session than home.
     pub(super) grown: bool,
 }
@@ -37,7 +39,7 @@ pub(super) async fn share(
     let memory = memory::recall(&tools.kugetsu_home, &host, session);
     let known = memory.as_ref().map(|memory| memory.known.as_str()).unwrap_or_default();
     let script = host::holds(env, program, session, known);
-    let answer = line.ask(tools, Step::Probe, &script, PATIENCE).await?;
+    let answer = line.ask_once_reached(tools, Step::Probe, &script, PATIENCE).await?;
     let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
     let holds = Holds::from_answer(&answer).map_err(garbled)?;
     let database = Database::open(&tools.database)?;
@@ -54,14 +56,19 @@ pub(super) async fn share(
     let grown = shared < holds.ids.len();
     let here =
         Here { unchanged: unchanged.as_ref(), messages: outline.len(), shared, translated: clock.is_some() };
+    let held = match holds.held {
+        Held::Unknown => String::new(),
+        _ => format!("{} {}", holds.messages, holds.parts),
+    };
     match decide(&holds, here) {
         Decision::Send(Sending::Delta, known) => Ok(Share {
             sending: Sending::Delta,
             subset: Some(outline.iter().skip(known).map(|message| message.id().to_owned()).collect()),
             known: unchanged.map(|Memory { known, .. }| known).unwrap_or_default(),
+            held,
             grown,
         }),
-        Decision::Send(sending, _) => Ok(Share { sending, subset: None, known: String::new(), grown }),
+        Decision::Send(sending, _) => Ok(Share { sending, subset: None, known: String::new(), held, grown }),
         Decision::Apart(messages) => Err(TripError::Apart { host, session: session.to_owned(), messages }),
     }
 }

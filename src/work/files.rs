@@ -1,7 +1,7 @@
 //! The files of a session's runs on this machine: `runs/<session>/`, 0700.
 
 use super::WorkError;
-use crate::disk::{self, DiskError};
+use crate::disk;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -44,12 +44,8 @@ impl RunFiles {
 
     /// A new empty file in the place of the last run's.
     pub(super) fn fresh(path: &Path) -> Result<File, WorkError> {
-        match std::fs::remove_file(path) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                Err(DiskError::at(path, error).into())
-            }
-            _ => Ok(disk::create_new_private(path)?),
-        }
+        disk::remove(path)?;
+        Ok(disk::create_new_private(path)?)
     }
 
     /// The last words of the run's standard error.

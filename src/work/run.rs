@@ -121,9 +121,12 @@ pub async fn run(
         end_all(&mark, None, super::guard::GRACE);
     }
     events.take(watcher)?;
-    // The work is done whether or not it can be written down.
-    if let Err(error) = note(bench, job, State::Idle) {
-        watcher.unrecorded(&error);
+    // The work is done whether or not it can be written down. The message is there while there is something to take up.
+    let forgotten = disk::remove(&files.prompt()).map_err(WorkError::from);
+    for recorded in [forgotten, note(bench, job, State::Idle)] {
+        if let Err(error) = recorded {
+            watcher.unrecorded(&error);
+        }
     }
     let Events { outcome, reply, .. } = events;
     let trouble = match stopped {

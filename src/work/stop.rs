@@ -1,8 +1,8 @@
 //! A run is ended cleanly, with everything that it started.
 
 use super::guard::GRACE;
-use super::{Bench, WorkError};
-use crate::disk::{Lock, session_lock};
+use super::{Bench, RunFiles, WorkError};
+use crate::disk::{self, Lock, session_lock};
 use crate::process::{Found, end_all, run_mark};
 use crate::work::State;
 use rustix::process::{Pid, Signal, kill_process};
@@ -60,6 +60,7 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
         survivors(end_all(&run_mark(session), None, GRACE))?;
         Stopped::Remains
     };
+    disk::remove(&RunFiles::new(&bench.kugetsu_home, session).prompt())?;
     if let Some(file) = file {
         bench
             .index

@@ -146,6 +146,7 @@ impl Recorder {
             parts: 4,
             sending: Sending::Full,
             known: String::new(),
+            held: String::new(),
         }
     }
 

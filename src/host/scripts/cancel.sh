@@ -17,7 +17,9 @@ if cd "$here" 2>/dev/null; then
 		found=ended
 	else
 		found=yes
-		words=$({ : >cancel; } 2>&1) || fail room "$words"
+		# Word for a runner that is about to begin. A disk that the run has filled has no room for it, and the run ends all the
+		# same.
+		true 2>/dev/null >cancel
 	fi
 fi
 

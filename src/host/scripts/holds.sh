@@ -6,6 +6,7 @@ case $session in
 '' | *[!A-Za-z0-9_-]*) fail id "$session" ;;
 esac
 here=$HOME/.kugetsu
+tell_life
 # Bun reads settings from where it is started: nowhere that is somebody else's.
 cd "$here" 2>/dev/null || cd / || fail home "$HOME"
 held=$(
@@ -24,5 +25,7 @@ say messages "${2:-0}"
 say parts "${3:-0}"
 say changed "${4:-0}"
 say missing "${5:-0}"
-[ $# -le 5 ] || shift 5
-[ "$1" = "${held%% *}" ] || say ids "$*"
+if [ $# -gt 5 ]; then
+	shift 5
+	say ids "$*"
+fi

@@ -1,7 +1,8 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
 # Imports the session and starts the runner, once. Header: id, session, program, directory, sum (of the parcel, as
 # cksum prints it), prompt_bytes, runner_bytes, packed (gzip or plain), messages, parts, sending (full, delta or
-# replace), known (of a delta, the checksum of the list that it goes by), and what the scripts before it need.
+# replace), known (of a delta, the checksum of the list that it goes by), held (messages and parts that were here when that
+# was decided; empty where nobody counted), and what the scripts before it need.
 
 here=$HOME/.kugetsu/dispatches/$id
 tell_life
@@ -51,7 +52,13 @@ if [ ! -e ready ]; then
 x" ] || fail moved "$(pwd -P)"
 
 	if [ "$sending" = replace ] && [ ! -e cleared ]; then
-		[ "$(bun clear_js 2>"$here/rows.err" | tail -n 1)" = cleared ] || fail clear "$(last_words "$here/rows.err")"
+		cleared=$(
+			cd "$here" || exit
+			KUGETSU_HELD=$held
+			export KUGETSU_HELD
+			bun clear_js 2>rows.err | tail -n 1
+		)
+		[ "$cleared" = cleared ] || fail clear "$(last_words "$here/rows.err")"
 		words=$({ : >"$here/cleared"; } 2>&1) || fail room "$words"
 	fi
 	as_user "$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"

@@ -121,7 +121,10 @@ fi
 
 # How df tells of the file system where $1 is, or will be.
 disk() {
-	at=$1
+	case $1 in
+	/*) at=$1 ;;
+	*) at=$PWD/$1 ;;
+	esac
 	while [ ! -d "$at" ] && [ -n "$at" ]; do at=${at%/*}; done
 	df -Pk "${at:-/}" 2>/dev/null | sed -n '2,$p'
 }

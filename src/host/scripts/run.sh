@@ -32,7 +32,8 @@ if [ "$run_timeout" -gt 0 ]; then
 		sleep "$run_timeout" &
 		wait "$!"
 		if [ ! -e run/ended ]; then
-			: >run/timeout
+			# No special built-in: where a full disk keeps this file out, the run is ended all the same.
+			true >run/timeout
 			end_marked "$id"
 		fi
 	) </dev/null >/dev/null 2>&1 &
@@ -64,7 +65,8 @@ ended_by='done'
 ended=$(date +%s)
 echo "$ended" >run/ended
 if [ -n "$watchdog" ]; then
-	kill "$watchdog"
+	# One that is ending the run knows what of it is left.
+	[ -e run/timeout ] || kill "$watchdog"
 	wait "$watchdog"
 fi 2>/dev/null
 # What a run that came to its end left at work may stay; of one that was cut, opencode itself may still be among it.

@@ -4,6 +4,7 @@ use crate::faults::scene::{KUGETSU, Scene, files};
 use crate::support::host::Host;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, PATIENCE, Running, clear_out, until};
+use crate::support::proxy::{Proxy, ProxyOptions};
 use kugetsu::dispatch::{Moment, Step};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -221,6 +222,10 @@ fn hosts_are_asked_side_by_side_how_trips_stand() {
         assert!(row["for_seconds"].is_u64() && row["tokens"] == 0, "{row}");
     }
     assert_eq!(rows[0]["activity"], "thinking");
+    // What is typed for work on this machine says where it is.
+    assert!(told(&scene.home.kugetsu(&["stop", &first]).expect_code(4)).contains("kugetsu cancel"));
+    let resumed = told(&scene.home.kugetsu(&["resume", &first]).expect_code(4));
+    assert!(resumed.contains("on pi") && resumed.contains("kugetsu wait"), "{resumed}");
     beefy.sshd.stop();
     let one = scene.json(0, &["status", &scene.session]);
     assert_eq!((&one["reachable"], &one["state"]), (&json!(false), &json!("launched")));
@@ -238,6 +243,25 @@ fn hosts_are_asked_side_by_side_how_trips_stand() {
     let rows = scene.json(0, &["status"]);
     assert_eq!(rows.as_array().unwrap().len(), 1, "what is home is no longer shown: {rows}");
     assert_eq!(scene.json(0, &["status", &first])["reply"], "done");
+}
+
+#[test]
+fn a_host_that_says_nothing_does_not_hold_up_the_others() {
+    let mut scene = Scene::alone();
+    let host = Host::start("pi", Release::New, &scene.model);
+    host.machine.stand_in();
+    let proxy = Proxy::start(host.sshd.port(), ProxyOptions::default());
+    scene.home.add_host_behind("pi", &host, &proxy, json!({}));
+    scene.host = Some(host);
+    scene.launch("[[hold it]]");
+    scene.begun(1);
+    proxy.stall();
+    let status = scene.home.kugetsu(&["status", "--json"]).expect_success();
+    let row = &status.json()[0];
+    assert_eq!((&row["reachable"], &row["activity"]), (&json!(false), &Value::Null));
+    assert!(status.elapsed < Duration::from_secs(15), "{:?}", status.elapsed);
+    let words = told(&scene.home.kugetsu(&["status"]).expect_success());
+    assert!(words.is_empty(), "{words}");
 }
 
 #[test]

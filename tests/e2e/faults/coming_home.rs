@@ -136,6 +136,38 @@ fn a_back_file_that_is_not_whole_or_of_something_else_is_refused() {
 }
 
 #[test]
+fn a_back_file_without_measure_is_refused_before_it_fills_anything() {
+    let ended = Ended::new();
+    let back = ended.back();
+    let (mut header, session) = unpack(&back);
+    // Two gigabytes of spaces, in packages of 16 MiB each.
+    let spaces = pack(&vec![b' '; 16 << 20]);
+    header["bytes"] = json!(2_u64 << 30);
+    let beginning = pack(format!("{header}\n").as_bytes());
+    ended.send_back(&[beginning, spaces.repeat(128)].concat());
+    ended.is_refused("verify", &["cannot be used"]);
+
+    let nested = |depth: usize| {
+        let mut deep = session.clone();
+        let part = &mut deep["messages"].as_array_mut().unwrap().last_mut().unwrap()["parts"][0];
+        part["metadata"] = json!("NESTED");
+        let text =
+            deep.to_string().replace("\"NESTED\"", &format!("{}{}", "[".repeat(depth), "]".repeat(depth)));
+        let mut header = header.clone();
+        header["bytes"] = json!(text.len());
+        pack(format!("{header}\n{text}\n").as_bytes())
+    };
+    for depth in [200, 1_000_000] {
+        ended.send_back(&nested(depth));
+        ended.is_refused("verify", &["cannot be used"]);
+    }
+
+    ended.send_back(&back);
+    ended.scene.wait(&ended.dispatch);
+    ended.scene.is_home();
+}
+
+#[test]
 fn what_a_host_writes_reaches_the_terminal_without_its_control_characters() {
     let ended = Ended::new();
     let (header, mut session) = unpack(&ended.back());

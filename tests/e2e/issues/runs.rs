@@ -257,9 +257,13 @@ fn what_came_to_its_end_is_not_done_once_more() {
     world.kugetsu(&["start", ISSUE, "first"]).expect_success();
     let refused = world.kugetsu(&["resume", ISSUE]).expect_code(4);
     assert!(refused.stderr.contains("kugetsu continue"), "{}", refused.stderr);
+    let bare = world.home.machine.insert_empty_session(&world.project, "no issue's");
+    world.kugetsu(&["continue", &bare, "second"]).expect_success();
+    let refused = world.kugetsu(&["resume", &bare]).expect_code(4);
+    assert!(refused.stderr.contains("was not left"), "{}", refused.stderr);
     let blank = world.kugetsu(&["start", "github.com/a/b#3", " "]).expect_code(2);
     assert!(blank.stderr.contains("empty"), "{}", blank.stderr);
-    assert_eq!(world.home.machine.asked(), ["first"]);
+    assert_eq!(world.home.machine.asked(), ["first", "second"]);
     let list = world.kugetsu(&["list", "--json"]).expect_success().json();
     assert!(
         list.as_array().unwrap().iter().all(|row| row["issue"] != "github.com/a/b#3"),

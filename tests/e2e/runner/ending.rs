@@ -264,3 +264,13 @@ fn where_environments_cannot_be_read_the_tree_is_taken_before_the_kill() {
     assert_eq!((cancelled.found, cancelled.left, marked(&host, &run.id)), (Cancel::Yes, 0, 0));
     assert_eq!(mac.status(&run.id).standing, Standing::Dead);
 }
+
+#[test]
+fn where_environments_cannot_be_read_a_run_ends_with_its_time_too() {
+    let host = Recorder::new(Sh::Dash);
+    let mac = without_proc(&host);
+    let run = Run { run_timeout: 1, ..mac.plain_run(&host.id(1)) };
+    begun(&mac, &run, STUBBORN);
+    assert_eq!(host.result(&run.id).ended_by, EndedBy::Timeout);
+    assert_eq!(marked(&host, &run.id), 0);
+}

@@ -132,7 +132,15 @@ fn another_in_its_place(release: Release) {
     let run = real.run(2, SESSION);
     let session = conversation(SESSION, &run.directory, 0, 2);
     let launch = real.send(&run, "[[say instead]]", &session.to_string());
-    let launch = Launch { sending: Sending::Replace, ..launch };
+    let count = || real.value::<i64>(&format!("SELECT count(*) FROM part WHERE session_id = '{SESSION}'"));
+    let (there, parts) = (real.holds(SESSION, ""), count());
+    // Somebody went on with it since it was looked at: what they did is nowhere else.
+    let since = format!("{} {}", there.messages - 1, there.parts);
+    let too_late = Launch { sending: Sending::Replace, held: since, ..launch.clone() };
+    assert_eq!(real.host.launch(&run, &too_late).unwrap_err().reason(), Some("clear"));
+    assert_eq!(count(), parts);
+    let held = format!("{} {}", there.messages, there.parts);
+    let launch = Launch { sending: Sending::Replace, held, ..launch };
     real.host.launch(&run, &launch).unwrap();
     expect_bundle(&real.host.result(&run.id));
     let root = &real.sections(&run.id, "back")[0];

@@ -57,6 +57,17 @@ fn the_probe_changes_nothing_and_knows_the_time() {
 }
 
 #[test]
+fn a_data_directory_that_is_no_path_from_the_root_is_looked_for_where_opencode_would() {
+    for sh in SHELLS {
+        let mut host = Recorder::new(sh);
+        for odd in ["~/oc", "data", ".", "../x"] {
+            host.env.variables.insert("XDG_DATA_HOME".into(), odd.into());
+            assert!(facts(&host, "", "~").free.database.is_some(), "{sh:?} {odd}");
+        }
+    }
+}
+
+#[test]
 fn opencode_is_found_wherever_it_is_usually_put() {
     for place in [".opencode/bin", ".local/bin", "bin", ".bun/bin", ".npm-global/bin"] {
         let host = Recorder::new(Sh::Dash);

@@ -1,5 +1,6 @@
 //! `kugetsu man`: the manual, made of the command line's own definition.
 
+mod guide;
 mod reference;
 mod sections;
 
@@ -18,7 +19,7 @@ use std::io;
 /// Read it: kugetsu man | man -l -. Keep it: kugetsu man > ~/.local/share/man/man1/kugetsu.1
 #[derive(Args)]
 pub(super) struct ManArgs {
-    /// The page of one verb
+    /// The page of one verb, or `task-discovery`: how an agent chooses what to work on
     verb: Option<String>,
     /// The whole manual in Markdown, as docs/cli.md has it
     #[arg(long, hide = true, conflicts_with = "verb")]
@@ -34,6 +35,7 @@ pub(super) fn run(arguments: ManArgs, context: &Context) -> Result<Exit, CliErro
     } else {
         let page = match &arguments.verb {
             None => page(&command),
+            Some(name) if name == "task-discovery" => Ok(guide::page(name, guide::TASK_DISCOVERY)),
             Some(verb) => verb_page(&command, verb)?,
         };
         let page = page.map_err(|error| CliError::failed("start", error.to_string()))?;
@@ -60,6 +62,7 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
         let about = verb.get_about().map(ToString::to_string).unwrap_or_default();
         item(&mut rest, verb.get_name(), &format!("{about} (kugetsu man {})", verb.get_name()));
     }
+    item(&mut rest, "task-discovery", "How an agent chooses what to work on (kugetsu man task-discovery)");
     for (title, items) in SECTIONS {
         rest.control("SH", [title.to_uppercase().as_str()]);
         for (term, text) in items {
@@ -73,7 +76,10 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
 fn verb_page(command: &Command, verb: &str) -> Result<io::Result<Vec<u8>>, CliError> {
     let found = verbs(command).find(|known| known.get_name() == verb).ok_or_else(|| {
         let names: Vec<&str> = verbs(command).map(Command::get_name).collect();
-        CliError::usage(format!("there is no verb {:?}", plain(verb)), format!("verbs: {}", names.join(", ")))
+        CliError::usage(
+            format!("there is no verb {:?}", plain(verb)),
+            format!("verbs: {}; and task-discovery", names.join(", ")),
+        )
     })?;
     let source = format!("kugetsu {}", command.get_version().unwrap_or_default());
     let man = Man::new(found.clone()).title(format!("kugetsu-{verb}")).source(source);

@@ -125,10 +125,9 @@ impl KnownHosts {
 pub(super) fn append(file: &Path, names: &Names, key: &[u8], hashed: bool) -> std::io::Result<()> {
     let kind = key_type(key).unwrap_or_default();
     let plain = format!("{} {kind} {}\n", names.exact, STANDARD.encode(key));
-    let line = if hashed { hash(&plain).unwrap_or(plain) } else { plain };
-    if let Some(dir) = file.parent() {
-        std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
-    }
+    let Some(dir) = file.parent() else { return Err(std::io::ErrorKind::NotFound.into()) };
+    std::fs::DirBuilder::new().recursive(true).mode(0o700).create(dir)?;
+    let line = if hashed { hash(&plain, dir).unwrap_or(plain) } else { plain };
     let mut out = std::fs::OpenOptions::new().read(true).append(true).create(true).mode(0o600).open(file)?;
     let mut last = [b'\n'];
     if out.metadata()?.len() > 0 {
@@ -140,8 +139,9 @@ pub(super) fn append(file: &Path, names: &Names, key: &[u8], hashed: bool) -> st
     out.sync_all()
 }
 
-fn hash(line: &str) -> Option<String> {
-    let dir = tempfile::tempdir().ok()?;
+/// In a directory of its own below `dir`, since ssh-keygen keeps what it replaces beside it.
+fn hash(line: &str, dir: &Path) -> Option<String> {
+    let dir = tempfile::tempdir_in(dir).ok()?;
     let path = dir.path().join("line");
     std::fs::File::create(&path).and_then(|mut f| f.write_all(line.as_bytes())).ok()?;
     let done = std::process::Command::new("ssh-keygen").arg("-H").arg("-f").arg(&path).output().ok()?;

@@ -130,8 +130,9 @@ async fn watch(
 /// What a run that goes on has said on standard error so far; nothing where that cannot be had.
 async fn stderr(tools: &Tools, line: &mut Line, id: &str) -> String {
     let remote = format!("{}/stderr", host::dispatch_directory(id));
+    let room = tools.kugetsu_home.join("dispatches").join(id);
     let fetched = line.call(tools, Step::Wait, move |transport| {
-        let Ok(directory) = tempfile::tempdir() else { return Ok(Vec::new()) };
+        let Ok(directory) = tempfile::tempdir_in(room) else { return Ok(Vec::new()) };
         let local = directory.path().join("stderr");
         transport.download(&remote, &local, LONGEST, &mut |_| ())?;
         Ok(std::fs::read(&local).unwrap_or_default())

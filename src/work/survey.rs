@@ -1,6 +1,7 @@
 //! All sessions of issues at a glance, and what is going on with each. What is found out is never written down.
 
 use super::{State, WorkError, state_of};
+use crate::disk::{Lock, session_lock};
 use crate::dispatch::{self, Dispatch};
 use crate::index::{self, Entry, Found, Index, Kind, SessionFile, moment};
 use crate::opencode::{Database, Listed};
@@ -178,6 +179,12 @@ impl Look<'_> {
             Some(host) => Cow::Owned(host.clone()),
             None => Cow::Borrowed(HERE),
         });
+        let away = row.holder.as_ref().is_some_and(|holder| holder != HERE);
+        // Its file knows nothing of the kugetsu that follows its run there, or brings it home.
+        if away && row.state == Some(State::Idle) && Lock::is_held(&session_lock(self.kugetsu_home, session))
+        {
+            row.state = Some(State::Used);
+        }
         let Some(listed) = listed else { return };
         row.created_ms = Some(listed.created_ms);
         // opencode knows of what was done in its own windows, kugetsu of what only just began.

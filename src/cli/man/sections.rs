@@ -4,7 +4,7 @@
 type Item = (&'static str, &'static str);
 
 /// Sections of the manual behind the verbs.
-pub(super) const SECTIONS: [(&str, &[Item]); 4] = [
+pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
     (
         "Session",
         &[
@@ -30,10 +30,50 @@ pub(super) const SECTIONS: [(&str, &[Item]); 4] = [
             ("3", "The host cannot be reached, or did not let us in; trying again may help."),
             (
                 "4",
-                "Refused, and nothing was changed: the session is running or away, the issue has none, or it would not be safe.",
+                "Refused, and what is here was not changed: the session is running or away, the issue has none, or it would not be safe. Also where both sides went on: what came back is a session of its own then, which is named.",
             ),
             ("5", "Everything went well but the agent's run."),
             ("130", "Interrupted; what is safe and how to go on is on standard error."),
+        ],
+    ),
+    (
+        "JSON",
+        &[
+            (
+                "error",
+                "Of every verb that fails: {\"error\": {kind, step, message, hint, retryable}}. kind is failed, usage, unreachable, refused or interrupted, as the exit status; step is the step of a trip, or a word for where it was; retryable says that the same again may help.",
+            ),
+            (
+                "remote, wait, fetch, status SESSION",
+                "dispatch, session, issue, host, mode (one-way, round-trip), state (planned, exported, uploaded, launched, running, finished, home, failed, cancelled, lost), holder (here, or a host), directory, agent, model, run {ok, exit, error}, new_messages, reply (the text of the last answer), started, finished (RFC 3339). What is not known is null, never left out. cancel has the same; fetch --snapshot adds snapshot, the copy's session.",
+            ),
+            (
+                "status",
+                "An array of these. To each are added reachable (null where its host needed not be asked), activity, for_seconds, tokens, stalled.",
+            ),
+            (
+                "list",
+                "An array of issue, type (base, forked), session, state (idle, used, left, invalid), holder, directory, created, last_activity, message.",
+            ),
+            (
+                "start, continue, resume",
+                "session, issue, state, run {ok, exit, error}, reply; with --detach, run is not known yet.",
+            ),
+            ("init, stop", "base; session, issue, state."),
+            ("logs", "session, issue, dispatch, lines."),
+            ("prune", "removed, items [{kind, what, why}], unreachable (hosts)."),
+            ("destroy", "issue, session, removed, session_removed."),
+            (
+                "verify",
+                "session, ok, running, sessions, messages, parts, problems [{kind, session, id, repaired}], before (a file for undo). kind is broken-message, broken-part, part-without-message, open-call, open-message, out-of-order or ahead.",
+            ),
+            ("undo", "session, dispatch, already, removed, restored, sessions, after (a file for undo)."),
+            ("permit", "The rules, in order: an array of permission, pattern, action."),
+            ("hosts", "An array of name, host, port, agent, model, variant, directory, source."),
+            (
+                "remote --dry-run",
+                "session, issue, title, host, mode, messages, bytes, directory, agent, model, variant, opencode, opencode_version, prompt.",
+            ),
         ],
     ),
     (
@@ -53,8 +93,16 @@ pub(super) const SECTIONS: [(&str, &[Item]); 4] = [
                 "Hosts, with comments and trailing commas. A hosts.json of the project, and one in its .opencode directory, add to it and override it by name.",
             ),
             ("~/.kugetsu/index.json, ~/.kugetsu/sessions/", "Which session is which issue's."),
-            ("~/.kugetsu/dispatches/", "Trips to hosts, as long as they are of use."),
-            ("~/.kugetsu/logs/", "What runs printed."),
+            (
+                "~/.kugetsu/dispatches/",
+                "Trips to hosts, with what undo and logs need of them, until prune --force removes those that are over.",
+            ),
+            (
+                "~/.kugetsu/logs/, ~/.kugetsu/runs/",
+                "What runs printed, and the files of each session's last run.",
+            ),
+            ("~/.kugetsu/known/", "What hosts are known to have of sessions."),
+            ("~/.kugetsu/repairs/", "How sessions were before verify --repair."),
         ],
     ),
 ];

@@ -55,7 +55,7 @@ fn the_manual_has_every_verb_and_is_sound_roff() {
         String::from_utf8(output.stdout).unwrap()
     };
     let read = typeset(&whole);
-    for title in ["VERBS", "SESSION", "EXIT STATUS", "ENVIRONMENT", "FILES"] {
+    for title in ["VERBS", "SESSION", "EXIT STATUS", "JSON", "ENVIRONMENT", "FILES"] {
         assert!(read.lines().any(|line| line == title), "{read}");
     }
     for verb in verbs {
@@ -63,4 +63,6 @@ fn the_manual_has_every_verb_and_is_sound_roff() {
         assert!(printed(&["man", verb]).contains(&format!("kugetsu\\-{verb}")), "{verb}");
     }
     typeset(&printed(&["man", "remote"]));
+    let guide = typeset(&printed(&["man", "task-discovery"]));
+    assert!(guide.contains("THE ORDER") && guide.contains("Work is never invented."), "{guide}");
 }

@@ -15,7 +15,7 @@ use std::sync::Arc;
 /// Brings a session home whose run on a host is over, without waiting
 ///
 /// A run that was cancelled, or cut short when the host went down, leaves what it did until then; that comes home. While the
-/// run goes on it is refused.
+/// run goes on it is refused. A trip that was cut short before its run began goes on to that first, as with `wait`.
 #[derive(Args)]
 pub(super) struct FetchArgs {
     /// A session, by any of its names ('#14', user/repo#14, ses_…), or a dispatch

@@ -52,8 +52,16 @@ fn steady(line: &str, home: &str) -> String {
     match line.split_once(" (process ") {
         Some((before, after)) => {
             let after = after.split_once(')').map_or("", |(_, after)| after);
-            let after = if after.starts_with(" for ") { " for N s" } else { after };
-            format!("{before} (process N){after}")
+            let after = match after.strip_prefix(" for ") {
+                Some(after) => {
+                    let words = after.split_inclusive(' ');
+                    let rest: String =
+                        words.skip_while(|word| word.starts_with(|c: char| c.is_ascii_digit())).collect();
+                    format!(" for N s {}", rest.trim_start())
+                }
+                None => after.to_owned(),
+            };
+            format!("{before} (process N){}", after.trim_end())
         }
         None => line,
     }

@@ -37,6 +37,8 @@ if (missing === 0) {
     base: { info: JSON.parse(info(row)), todos: JSON.parse(todos(database, session)) },
   };
   writeRows(path, head, lines);
+  // Somebody undid prompts here: the run would begin with deleting what home has.
+  database.query("UPDATE session SET revert = NULL WHERE id = ?").run(session);
   if (head.denied) transaction(database, () => setRules(database, denied(row.permission, head.rules)));
 }
 console.log("missing " + missing);

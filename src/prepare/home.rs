@@ -288,6 +288,17 @@ impl<W: Write> Home<'_, W> {
         Ok(left && came.root.outline.sorted().into_iter().all(known))
     }
 
+    /// What came, in the ids of home.
+    fn at_home(&self, came: &Outline) -> Result<Outline, HomeError> {
+        let id = |there| self.inward.id(there).unwrap_or(there);
+        let mut home = Outline::default();
+        for message in came.iter() {
+            let parts: Vec<&str> = message.parts().map(id).collect();
+            home.push(id(message.id()), parts.into_iter())?;
+        }
+        Ok(home)
+    }
+
     /// A sub-agent's session.
     fn child(
         &mut self,
@@ -310,9 +321,12 @@ impl<W: Write> Home<'_, W> {
             if let Some(patch) = counted.patch(&child.session) {
                 self.rows.patch(patch)?;
             }
-        } else if child.known.as_ref().is_some_and(|known| known.messages > 0) {
+        } else {
+            let outline = self.at_home(&child.outline)?;
+            self.came.sub_agents.push((child.session.clone(), outline));
             let lacking = "what sub-agents said earlier, in sessions that are not here any more";
-            if !self.came.not_carried.contains(&lacking) {
+            let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
+            if lacks && !self.came.not_carried.contains(&lacking) {
                 self.came.not_carried.push(lacking);
             }
         }

@@ -44,6 +44,75 @@ fn a_home_that_moved_on_and_what_came_back_are_two_sessions() {
     world.round_trip(&session, "[[say once more]]", &[]);
 }
 
+/// Has a sub-agent say something.
+fn task(said: &str) -> String {
+    let task = json!({
+        "description": "Look around", "prompt": format!("[[say {said}]]"), "subagent_type": "general",
+    });
+    format!("[[tool task {task}]]")
+}
+
+/// The sub-agents' sessions of a session.
+fn sub_agents(world: &World, session: &str) -> Vec<String> {
+    let database = world.home.machine.database();
+    let mut query = database.prepare("SELECT id FROM session WHERE parent_id = ?").unwrap();
+    query.query_map([session], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_copy_of_a_run_with_a_sub_agent_does_not_keep_it_from_coming_home() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(Release::New, release);
+        let session = world.session("[[say hello from home]]");
+        let message = format!("{}\n[[hold middle]]\n[[say all of it]]", task("the sub-agent was here"));
+        let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
+        world.model.wait_for_hold("middle", Duration::from_secs(60));
+        let dispatch = trip.json()["dispatch"].as_str().unwrap().to_owned();
+        let copies = [0, 1].map(|_| {
+            let taken = world.home.kugetsu(&["fetch", &dispatch, "--snapshot", "--json"]).expect_success();
+            taken.json()["snapshot"].as_str().unwrap().to_owned()
+        });
+        world.model.release("middle");
+        let home = world.home.kugetsu(&["wait", &dispatch, "--json"]).expect_success().json();
+        assert_eq!(
+            (&home["state"], &home["reply"]),
+            (&json!("home"), &json!("Holding. all of it")),
+            "{home:#}"
+        );
+        for id in [&session, &copies[0], &copies[1]] {
+            let [child] = sub_agents(&world, id).try_into().unwrap();
+            assert!(world.here(&child).values().any(|row| row.contains("the sub-agent was here")));
+            assert_eq!(world.home.machine.export(&child)["info"]["parentID"], **id);
+            let is_named =
+                world.here(id).values().any(|row| row.contains(&format!("\"sessionId\":\"{child}\"")));
+            assert!(is_named, "the call in {id} names its own sub-agent");
+        }
+        world.goes_on_at_home(&session, "all of it");
+        world.goes_on_at_home(&copies[0], "hello from home");
+    }
+}
+
+#[test]
+fn a_session_that_came_back_as_another_goes_there_again() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
+    world.home.kugetsu(&["remote", "pi", &session, &message]).expect_success();
+    let machine = &world.home.machine;
+    machine.continue_session(&world.project, &session, "[[say meanwhile here]]", &[]).expect_success();
+    let copy = other_session(&world.home.kugetsu(&["wait", &session]).expect_code(4), &session);
+    let rows = (world.here(&session), world.here(&copy));
+    let [child] = sub_agents(&world, &copy).try_into().unwrap();
+    let child_rows = world.here(&child);
+    world.round_trip(&session, "[[say once more]]", &[]);
+    super::new_rows(&rows.0, &world.here(&session));
+    assert_eq!((world.here(&copy), world.here(&child)), (rows.1, child_rows));
+    let said: Vec<String> = world.messages(&session).iter().map(text_of).collect();
+    assert!(!said.contains(&"done there".to_owned()) && said.contains(&"once more".to_owned()), "{said:?}");
+    world.round_trip(&copy, "[[say and the copy]]", &[]);
+    world.round_trip(&session, "[[say and again]]", &[]);
+}
+
 #[test]
 fn a_fork_goes_and_comes_home_by_itself() {
     let world = World::new(Release::New, Release::New);

@@ -242,6 +242,46 @@ fn a_second_trip_sends_only_what_is_new() {
     }
 }
 
+/// What comes home of a sub-agent that home has let go, and that the host still has from an earlier trip.
+fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> {
+    let trip = Trip::start(FIXTURES[0].1, &spec(None));
+    let mut there = trip.imported.clone();
+    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", here.launched_ms + 5000);
+    let grandchild = "ses_e07836e36ffethGrandchild00";
+    there.insert(CHILD.to_owned(), child(trip.id(), LATER));
+    let mut below = child(CHILD, LATER);
+    below.info["id"] = json!(grandchild);
+    below.messages.clear();
+    if goes_on {
+        go_on(&mut below, "belowm7ZOVRlqZ", "again", here.launched_ms + 6000);
+    }
+    there.insert(grandchild.to_owned(), below);
+    // Sent anew, the host knows only that the sessions were there.
+    let mut sections = sections(&trip.bundle(&there));
+    for (header, _) in &mut sections[1..] {
+        header["new"] = json!(false);
+    }
+    let (came, arrival) = trip.back(&written(&sections), here).unwrap();
+    let mut home = trip.home();
+    apply(&mut home, trip.id(), &arrival);
+    assert_eq!(home[trip.id()].messages.len(), 6);
+    assert_eq!((home.len() - 1, home.len() - 1), (came.children, came.sub_agents.len()));
+    home.remove(CHILD)
+}
+
+#[test]
+fn a_sub_agent_that_home_let_go_does_not_come_back() {
+    let launched_ms = LATER + 1_000_000;
+    let here = Homeward { now_ms: launched_ms + 20_000, launched_ms, grown: false, children: &[] };
+    assert_eq!(of_a_former_sub_agent(false, &here), None);
+    // Somebody worked there before the launch: it may be theirs.
+    let child = of_a_former_sub_agent(false, &Homeward { grown: true, ..here }).unwrap();
+    assert_eq!(child.messages[0]["info"]["time"]["created"], LATER);
+    // One that the run called upon again comes home, as old as it is.
+    let child = of_a_former_sub_agent(true, &here).unwrap();
+    assert_eq!(child.messages[0]["info"]["time"]["created"], LATER);
+}
+
 #[test]
 fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();

@@ -107,6 +107,7 @@ fn a_session_that_came_back_as_another_goes_there_again() {
     world.round_trip(&session, "[[say once more]]", &[]);
     super::new_rows(&rows.0, &world.here(&session));
     assert_eq!((world.here(&copy), world.here(&child)), (rows.1, child_rows));
+    assert!(sub_agents(&world, &session).is_empty(), "it is the copy's");
     let said: Vec<String> = world.messages(&session).iter().map(text_of).collect();
     assert!(!said.contains(&"done there".to_owned()) && said.contains(&"once more".to_owned()), "{said:?}");
     world.round_trip(&copy, "[[say and the copy]]", &[]);
@@ -155,6 +156,45 @@ fn a_trip_is_taken_back_whole() {
     assert!(late.code() == 0 || late.code() == 4, "{}", late.stderr);
     world.round_trip(&session, "[[say and again]]", &[]);
     world.goes_on_at_home(&session, "and again");
+}
+
+#[test]
+fn a_sub_agent_that_was_taken_back_stays_so() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
+    let report = world.round_trip(&session, &message, &[]);
+    assert_eq!(sub_agents(&world, &session).len(), 1);
+    world.home.kugetsu(&["undo", report["dispatch"].as_str().unwrap()]).expect_success();
+    assert!(sub_agents(&world, &session).is_empty());
+    // What was done within the difference that two clocks may have counts as done since.
+    std::thread::sleep(Duration::from_millis(2500));
+    let before = world.here(&session);
+    let message = format!("{}\n[[say second]]", task("and another one"));
+    world.round_trip(&session, &message, &[]);
+    super::new_rows(&before, &world.here(&session));
+    let [child] = sub_agents(&world, &session).try_into().unwrap();
+    assert!(world.here(&child).values().any(|row| row.contains("and another one")));
+}
+
+#[test]
+fn a_session_that_was_deleted_at_home_comes_home() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(release, Release::New);
+        let session = world.session("[[say hello from home]]");
+        let before = world.messages(&session);
+        let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
+        let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
+        let delete = "DELETE FROM session WHERE id = ?1";
+        assert_eq!(world.home.machine.database().execute(delete, [&session]).unwrap(), 1);
+        let dispatch = trip.json()["dispatch"].as_str().unwrap().to_owned();
+        let home = world.home.kugetsu(&["wait", &dispatch, "--json"]).expect_success();
+        assert_eq!(home.json()["state"], "home");
+        assert!(home.stderr.contains("deleted here"), "{}", home.stderr);
+        assert_eq!(world.messages(&session)[..before.len()], before);
+        assert_eq!(sub_agents(&world, &session).len(), 1);
+        world.goes_on_at_home(&session, "done there");
+    }
 }
 
 #[test]

@@ -274,6 +274,12 @@ impl Database {
         read().map_err(|e| at(&self.path, e))
     }
 
+    /// Whether prompts of a session were undone and not redone: at the next prompt opencode deletes every message from
+    /// there on.
+    pub fn is_undone(&self, session: &str) -> Result<bool, DatabaseError> {
+        is_undone(&self.connection, session).map_err(|e| at(&self.path, e))
+    }
+
     /// Whether it has this session.
     pub fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
         let ask = || self.connection.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]);
@@ -336,6 +342,14 @@ pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
 pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
     let mut names = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
     names.query_map([table], |row| row.get(0))?.collect()
+}
+
+/// As [`Database::is_undone`], within a transaction.
+pub(super) fn is_undone(connection: &Connection, session: &str) -> rusqlite::Result<bool> {
+    Ok(columns(connection, "session")?.contains("revert")
+        && connection
+            .prepare_cached("SELECT 1 FROM session WHERE id = ?1 AND revert IS NOT NULL")?
+            .exists([session])?)
 }
 
 fn last_user(message_id: String, data: &str) -> LastUser {

@@ -36,6 +36,8 @@ pub(super) struct Back {
 pub(super) struct Section {
     pub(super) session: String,
     pub(super) parent: Option<String>,
+    /// It was made there since the launch.
+    pub(super) is_new: bool,
     /// What a bundle says is still there of what left.
     pub(super) known: Option<Known>,
     /// Its own record, raw.
@@ -112,7 +114,8 @@ fn read_section(
     document: Document,
     is_child: bool,
 ) -> Result<Section, HomeError> {
-    let section = section(document.open(input)?, Some(header.known))?;
+    let mut section = section(document.open(input)?, Some(header.known))?;
+    section.is_new = header.new.unwrap_or(true);
     check_session(&header.session, &section.session)?;
     // The session itself may be somebody's sub-agent; its parent stayed at home.
     if is_child && section.parent != header.parent {
@@ -133,6 +136,7 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
     let mut section = Section {
         session: String::new(),
         parent: None,
+        is_new: false,
         known,
         record: String::new(),
         todos: None,

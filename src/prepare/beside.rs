@@ -9,7 +9,7 @@ use super::error::HomeError;
 use super::rows::Rows;
 use super::undo::Undo;
 use crate::session::raw::Object;
-use crate::session::{CopySpec, ExportError, IdMap, Outline, Renaming, record_of_copy};
+use crate::session::{CopySpec, ExportError, IdMap, Outline, Renaming, copied_session_id, record_of_copy};
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
@@ -25,6 +25,13 @@ pub struct Away<'a> {
     pub came: &'a Homecoming,
     /// The sub-agents' sessions that home has.
     pub children: &'a [(String, Outline)],
+}
+
+impl Away<'_> {
+    /// Whether home has this sub-agent's session.
+    fn has(&self, session: &str) -> bool {
+        self.children.iter().any(|(id, _)| *id == session)
+    }
 }
 
 /// As what a session comes home.
@@ -51,7 +58,8 @@ pub struct Beside {
 ///
 /// `before` is an export of the session at home: the one that left, or a later one, of which only what left counts.
 /// `arrival` is what [`super::homecoming`] wrote. A copy is nobody's sub-agent and grants nothing, as with
-/// [`crate::session::copy`]; the sub-agents of the run are its own.
+/// [`crate::session::copy`]. The sub-agents of the run are copied with it: by their own ids the session itself brings them
+/// home one day.
 ///
 /// # Errors
 /// Files that cannot be read or do not belong together; a `random` that is none; a failing `output`.
@@ -62,16 +70,24 @@ pub fn beside(
     output: impl Write,
     whole: Whole<'_>,
 ) -> Result<Beside, HomeError> {
-    let outline = all_of(away)?;
+    let mut outline = all_of(away)?;
+    let sub_agents = away.came.sub_agents.iter().filter(|(id, _)| !away.has(id));
     let (spec, random) = match whole {
         Whole::Itself => (None, None),
         Whole::Copy(spec, random) => (Some(spec), Some(random)),
     };
     let mut none = || 0;
     let random = random.unwrap_or(&mut none);
+    let mut others = Vec::new();
     let ids = match spec {
         None => IdMap::default(),
-        Some(spec) => IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?,
+        Some(spec) => {
+            for (id, of) in sub_agents {
+                of.iter().try_for_each(|message| outline.push(message.id(), message.parts()))?;
+                others.push((id.clone(), copied_session_id(id, spec.now_ms, random)));
+            }
+            IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?
+        }
     };
     let session = away.undo.session.as_str();
     let mut writer = Writer {
@@ -81,6 +97,7 @@ pub fn beside(
             from: session,
             to: spec.map_or(session, |spec| spec.session.as_str()),
             ids: &ids,
+            others: &others,
         },
         random,
         buffer: Vec::new(),
@@ -134,9 +151,13 @@ impl<W: Write> Writer<'_, W> {
         renamed.map(str::to_owned).map_err(|_| not_text())
     }
 
-    /// What a sub-agent's session holds; it keeps its own ids.
-    fn referring(&self, json: &str) -> Result<String, HomeError> {
-        self.renaming.referring(json).map_err(|_| not_text())
+    /// What a session is called in the copy.
+    fn session(&self, id: &str) -> String {
+        let other = || self.renaming.others.iter().find(|(old, _)| old == id);
+        match id == self.renaming.from {
+            true => self.renaming.to.to_owned(),
+            false => other().map_or_else(|| id.to_owned(), |(_, new)| new.clone()),
+        }
     }
 
     /// The session itself, with what changed in its record, and its todos.
@@ -159,6 +180,10 @@ impl<W: Write> Writer<'_, W> {
         }
         let mut record = self.renamed(&record)?;
         if let Some(spec) = self.spec {
+            let mut info = Object::parse(&record).map_err(unsound)?;
+            // What was undone when it left is not to take the work with it.
+            info.remove("revert");
+            record = serde_json::to_string(&info).map_err(unsound)?;
             record = record_of_copy(&record, spec, self.random).map_err(unsound)?;
         }
         let parent = Object::parse(&record).map_err(unsound)?.get("parentID").map(|raw| raw.get().to_owned());
@@ -212,7 +237,7 @@ impl<W: Write> Writer<'_, W> {
         let mut left_out: HashSet<String> = HashSet::new();
         while let Some(change) = changes.take()? {
             let session = change.session().to_owned();
-            if session != root && self.away.children.iter().any(|(id, _)| *id == session) {
+            if session != root && self.away.has(&session) {
                 if left_out.insert(session.clone()) {
                     self.done.left_out.push(session);
                 }
@@ -220,16 +245,26 @@ impl<W: Write> Writer<'_, W> {
             }
             match change {
                 Change::Session(id, parent, info) => {
-                    let info = self.referring(info.get())?;
-                    let parent = parent
-                        .map(|parent| if parent == root { self.renaming.to.to_owned() } else { parent });
-                    self.rows.session(&id, parent.as_deref(), &info)?;
+                    // Where the one that called it stays with the original, it belongs to the copy itself.
+                    let parent = parent.filter(|parent| !self.away.has(parent)).unwrap_or(root.clone());
+                    let (id, parent) = (self.session(&id), self.session(&parent));
+                    let info = self.renamed(info.get())?;
+                    let mut info = Object::parse(&info).map_err(unsound)?;
+                    info.set("parentID", &parent).map_err(unsound)?;
+                    let info = serde_json::to_string(&info).map_err(unsound)?;
+                    self.rows.session(&id, Some(&parent), &info)?;
                 }
                 Change::Message { info, .. } if session == root => self.message(info.get())?,
                 Change::Part { raw, .. } if session == root => self.part(raw.get())?,
-                Change::Message { info, .. } => self.rows.message(&self.referring(info.get())?)?,
-                Change::Part { raw, .. } => self.rows.part(&self.referring(raw.get())?)?,
-                Change::Todos(_, todos) => self.rows.todos(&session, todos.get())?,
+                Change::Message { info, .. } => {
+                    let info = self.renamed(info.get())?;
+                    self.rows.message(&info)?;
+                }
+                Change::Part { raw, .. } => {
+                    let part = self.renamed(raw.get())?;
+                    self.rows.part(&part)?;
+                }
+                Change::Todos(_, todos) => self.rows.todos(&self.session(&session), todos.get())?,
                 Change::Patch(..) => {}
             }
         }

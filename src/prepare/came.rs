@@ -32,6 +32,8 @@ pub struct Homecoming {
     pub changed: usize,
     /// Sessions of sub-agents that are new or went on.
     pub children: usize,
+    /// Of these, the ones that home does not have, with what came of them, in the ids of home.
+    pub sub_agents: Vec<(String, Outline)>,
     /// The text of the last new assistant message: its text parts, joined with newlines. `None` without any.
     pub reply: Option<String>,
     /// The last new assistant message.
@@ -85,6 +87,7 @@ impl Homecoming {
             late_parts: Vec::new(),
             changed: 0,
             children: 0,
+            sub_agents: Vec::new(),
             reply: None,
             last_assistant: None,
             newest_ms: None,

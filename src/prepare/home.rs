@@ -11,7 +11,7 @@ use super::inward::Inward;
 use super::merge::merge_message;
 use super::outward::Outward;
 use super::places::Places;
-use super::record::{Changed, changed_todos};
+use super::record::{Changed, changed_todos, uncounted};
 use super::rows::Rows;
 use super::setting::{put, put_back};
 use super::settle::{Ending, settled};
@@ -73,10 +73,13 @@ pub fn homecoming(
         rows: Rows::new(output),
         came: Homecoming::of(came.kind, former_record(undo, &came.root.record)?),
     };
-    home.record(&came)?;
+    home.record(&came, &standings, &mut back)?;
     home.root(&came.root, &standings, &mut back, Before::new(before, &undo.session))?;
+    let former = home.former(&came, earliest_ms.saturating_add(bounds.ahead_ms));
     for (section, child) in (1..).zip(&came.children) {
-        home.child(section, child, &mut back)?;
+        if !former.contains(child.session.as_str()) {
+            home.child(section, child, &mut back)?;
+        }
     }
     home.came.keeps_ids = home.keeps_ids(&came)?;
     home.rows.end()?;
@@ -95,7 +98,12 @@ struct Home<'h, W: Write> {
 
 impl<W: Write> Home<'_, W> {
     /// What changed in the session's own record and todos.
-    fn record(&mut self, came: &Back) -> Result<(), HomeError> {
+    fn record(
+        &mut self,
+        came: &Back,
+        standings: &[Standing],
+        back: &mut (impl Read + Seek),
+    ) -> Result<(), HomeError> {
         if came.kind == BackKind::Export {
             self.came.not_carried.extend([
                 "todos",
@@ -109,7 +117,22 @@ impl<W: Write> Home<'_, W> {
         let sent = departed.map(|departed| departed.info.get());
         let base = came.root.base.as_ref().map(|base| base.info.get()).or(sent);
         if let Some(base) = base {
-            let changed = Changed::of(&came.root.record, base, sent)?;
+            let mut changed = Changed::of(&came.root.record, base, sent)?;
+            let lacking =
+                sent.map(|sent| uncounted(&came.root.record, sent)).transpose()?.unwrap_or_default();
+            if let (Some(sent), false) = (sent, lacking.is_empty()) {
+                let mut spent = Vec::new();
+                for (message, _) in came
+                    .root
+                    .messages
+                    .iter()
+                    .zip(standings)
+                    .filter(|(_, standing)| **standing == Standing::New)
+                {
+                    spent.push(serde_json::from_str(&message.read(back)?).map_err(unsound)?);
+                }
+                changed.add_spent(sent, &lacking, &spent)?;
+            }
             if let Some(patch) = changed.patch(&self.undo.session) {
                 self.rows.patch(patch)?;
             }
@@ -288,6 +311,36 @@ impl<W: Write> Home<'_, W> {
         Ok(left && came.root.outline.sorted().into_iter().all(known))
     }
 
+    /// Sub-agents' sessions that home does not have, and in which nothing was done since `launched_ms` by the host's
+    /// clock. They are of earlier trips: home had them and let them go, or has them as those of a copy. A host that got
+    /// the session anew tells of them all the same, since it does not know what home has.
+    fn former<'b>(&self, came: &'b Back, launched_ms: i64) -> HashSet<&'b str> {
+        let mut former = HashSet::new();
+        let mut parents = HashSet::new();
+        for child in came.children.iter().rev() {
+            let is_here = self.here.children.iter().any(|(id, _)| *id == child.session);
+            let is_old = child.messages.iter().all(|message| message.created_ms < launched_ms);
+            let goes_on = parents.contains(child.session.as_str());
+            if !self.here.grown && !child.is_new && !is_here && is_old && !goes_on {
+                former.insert(child.session.as_str());
+            } else {
+                parents.extend(child.parent.as_deref());
+            }
+        }
+        former
+    }
+
+    /// What came, in the ids of home.
+    fn at_home(&self, came: &Outline) -> Result<Outline, HomeError> {
+        let id = |there| self.inward.id(there).unwrap_or(there);
+        let mut home = Outline::default();
+        for message in came.iter() {
+            let parts: Vec<&str> = message.parts().map(id).collect();
+            home.push(id(message.id()), parts.into_iter())?;
+        }
+        Ok(home)
+    }
+
     /// A sub-agent's session.
     fn child(
         &mut self,
@@ -310,9 +363,12 @@ impl<W: Write> Home<'_, W> {
             if let Some(patch) = counted.patch(&child.session) {
                 self.rows.patch(patch)?;
             }
-        } else if child.known.as_ref().is_some_and(|known| known.messages > 0) {
+        } else {
+            let outline = self.at_home(&child.outline)?;
+            self.came.sub_agents.push((child.session.clone(), outline));
             let lacking = "what sub-agents said earlier, in sessions that are not here any more";
-            if !self.came.not_carried.contains(&lacking) {
+            let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
+            if lacks && !self.came.not_carried.contains(&lacking) {
                 self.came.not_carried.push(lacking);
             }
         }

@@ -37,10 +37,12 @@ impl<'a> Inward<'a> {
     ) -> Self {
         let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
         let none = Outline::default();
+        // Such a session was there before the launch, and so may its messages have been.
+        let any_time = Bounds { earliest_ms: 0, ..bounds };
         for child in &back.children {
-            let had =
-                children.iter().find(|(id, _)| *id == child.session).map_or(&none, |(_, outline)| outline);
-            all.push(sub_agent(child, had, &bounds));
+            let had = children.iter().find(|(id, _)| *id == child.session).map(|(_, outline)| outline);
+            let bounds = if had.is_none() && !child.is_new { &any_time } else { &bounds };
+            all.push(sub_agent(child, had.unwrap_or(&none), bounds));
         }
         let (ids, timings) = HomeIds::new(all, &departure.home);
         Self { clock: undo.clock, paths: undo.paths.as_ref(), departure, bounds, ids, timings }

@@ -105,6 +105,8 @@ pub fn prepare(
                 });
                 let mut info = Object::parse(text).map_err(unsound)?;
                 undo.info = former_info(&info);
+                // Undone since the trip began: there it would cost what home still has.
+                info.remove("revert");
                 move_to(&mut info, &spec.directory).map_err(unsound)?;
                 set_on_info(&mut info, &spec.setting)?;
                 let info = serde_json::to_string(&info).map_err(unsound)?;

@@ -6,6 +6,7 @@ use super::undo::Departed;
 use crate::session::raw::Object;
 use crate::session::same::same;
 use crate::session::{ExportError, Patch};
+use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
@@ -52,6 +53,28 @@ impl Changed {
         Ok(Self(changed))
     }
 
+    /// Adds what new messages cost, where the host keeps no count of it and home does: opencode counts per session since 1.18.
+    pub(super) fn add_spent(
+        &mut self,
+        departed: &str,
+        keys: &[&'static str],
+        messages: &[Spent],
+    ) -> Result<(), ExportError> {
+        let departed = Object::parse(departed).map_err(unsound)?;
+        for &key in keys {
+            let Some(before) = present(&departed, key) else { continue };
+            let before: Value = serde_json::from_str(before).map_err(unsound)?;
+            let mut total = before.clone();
+            for Spent { info } in messages {
+                add(&mut total, if key == "cost" { &info.cost } else { &info.tokens });
+            }
+            if total != before {
+                self.0.push((key, RawValue::from_string(total.to_string()).map_err(unsound)?));
+            }
+        }
+        Ok(())
+    }
+
     /// Only what is counted.
     pub(super) fn counted(mut self) -> Self {
         self.0.retain(|(key, _)| COUNTERS.contains(key) || *key == "summary");
@@ -70,6 +93,27 @@ impl Changed {
             permission: get("permission"),
         })
     }
+}
+
+/// What a message cost.
+#[derive(Debug, Deserialize)]
+pub(super) struct Spent {
+    info: SpentInfo,
+}
+
+#[derive(Debug, Deserialize)]
+struct SpentInfo {
+    #[serde(default)]
+    cost: Value,
+    #[serde(default)]
+    tokens: Value,
+}
+
+/// The counters that `departed` has and `now` does not.
+pub(super) fn uncounted(now: &str, departed: &str) -> Result<Vec<&'static str>, ExportError> {
+    let (now, departed) = (Object::parse(now).map_err(unsound)?, Object::parse(departed).map_err(unsound)?);
+    let is_lacking = |key: &&str| present(&now, key).is_none() && present(&departed, key).is_some();
+    Ok(COUNTERS.into_iter().filter(is_lacking).collect())
 }
 
 /// The todos, if they changed.
@@ -93,6 +137,23 @@ fn advanced(departed: &str, base: &str, now: &str) -> Result<String, ExportError
     }
     let value = |json: &str| serde_json::from_str::<Value>(json).map_err(unsound);
     Ok(sum(&value(departed)?, &value(base)?, value(now)?).to_string())
+}
+
+/// Adds numbers to those that are there.
+fn add(total: &mut Value, more: &Value) {
+    match (total, more) {
+        (Value::Object(total), more) => {
+            total.iter_mut().for_each(|(key, total)| add(total, more.get(key).unwrap_or(&Value::Null)));
+        }
+        (Value::Number(total), Value::Number(more)) => {
+            let whole = || total.as_i64()?.checked_add(more.as_i64()?);
+            let any = || Number::from_f64(total.as_f64()? + more.as_f64()?);
+            if let Some(sum) = whole().map(Number::from).or_else(any) {
+                *total = sum;
+            }
+        }
+        _ => {}
+    }
 }
 
 fn sum(departed: &Value, base: &Value, now: Value) -> Value {
@@ -130,6 +191,29 @@ mod tests {
         let expected = [("title", r#""\ud83d""#), ("summary", r#"{"files":1}"#), ("permission", "null")];
         assert_eq!(changed(now, base, Some(base)), expected.map(|(key, json)| (key, json.to_owned())));
         assert!(Changed::of(r#"{"title":[]}"#, base, None).is_err());
+    }
+
+    #[test]
+    fn what_a_host_does_not_count_is_counted_by_the_messages() {
+        let here = r#"{"title":"a","cost":0.5,"tokens":{"input":10,"output":1,"reasoning":0,"cache":{"read":1,"write":0}}}"#;
+        let there = r#"{"title":"a"}"#;
+        assert_eq!(uncounted(here, here).unwrap(), Vec::<&str>::new());
+        assert_eq!(uncounted(here, there).unwrap(), Vec::<&str>::new(), "home counts nothing either");
+        let keys = uncounted(there, here).unwrap();
+        let spent = |json| serde_json::from_str::<Spent>(json).unwrap();
+        let messages = [
+            spent(r#"{"info":{"role":"user"},"parts":[]}"#),
+            spent(r#"{"info":{"cost":0.25,"tokens":{"total":9,"input":3,"output":4,"cache":{"read":2}}}}"#),
+            spent(r#"{"info":{"cost":"much","tokens":{"input":5}},"parts":[{"text":"\ud83d"}]}"#),
+        ];
+        let mut changed = Changed::of(there, there, Some(here)).unwrap();
+        changed.add_spent(here, &keys, &messages).unwrap();
+        let tokens = r#"{"input":18,"output":5,"reasoning":0,"cache":{"read":3,"write":0}}"#;
+        let found: Vec<_> = changed.0.iter().map(|(key, raw)| (*key, raw.get())).collect();
+        assert_eq!(found, [("cost", "0.75"), ("tokens", tokens)]);
+        let mut changed = Changed::default();
+        changed.add_spent(here, &keys, &messages[..1]).unwrap();
+        assert!(changed.patch("ses_1").is_none(), "nothing was spent");
     }
 
     #[test]

@@ -32,6 +32,9 @@ pub(crate) struct Header {
     pub(crate) parent: Option<String>,
     /// The document's length.
     bytes: u64,
+    /// Whether the session was made there since the launch.
+    #[serde(default)]
+    pub(crate) new: Option<bool>,
     /// Those rows that home had when the run was launched and that are still there.
     pub(crate) known: Known,
 }

@@ -58,7 +58,7 @@ pub fn copy(
     random: &mut dyn FnMut() -> u64,
 ) -> Result<IdMap, CopyError> {
     let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
-    let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids };
+    let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids, others: &[] };
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let mut buffer = Vec::new();
@@ -107,6 +107,8 @@ pub(crate) struct Renaming<'a> {
     /// The copy's id.
     pub(crate) to: &'a str,
     pub(crate) ids: &'a IdMap,
+    /// The sessions that are copied with it, and their copies' ids.
+    pub(crate) others: &'a [(String, String)],
 }
 
 impl Renaming<'_> {
@@ -122,20 +124,14 @@ impl Renaming<'_> {
             if id == self.from {
                 return Some(self.to.to_owned());
             }
+            if let Some((_, other)) = self.others.iter().find(|(old, _)| old == id) {
+                return Some(other.clone());
+            }
             // A tool's attachments have ids like parts, and are no rows.
             let attachment = |random| sibling(id, "prt_", random).filter(|_| key == "id");
             self.ids.get(id).map(str::to_owned).or_else(|| attachment(&mut *random))
         });
         std::str::from_utf8(buffer)
-    }
-
-    /// Raw JSON of another session, in which only references to the original are changed.
-    pub(crate) fn referring(&self, json: &str) -> Result<String, std::string::FromUtf8Error> {
-        let mut buffer = Vec::with_capacity(json.len());
-        remap(json, &mut buffer, |_, id| {
-            if id == self.from { Some(self.to.to_owned()) } else { self.ids.get(id).map(str::to_owned) }
-        });
-        String::from_utf8(buffer)
     }
 }
 

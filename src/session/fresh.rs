@@ -51,6 +51,11 @@ fn tail(random: &mut dyn FnMut() -> u64) -> String {
     tail
 }
 
+/// The id of a session that is a copy of this one: of the same time, where that has one.
+pub(crate) fn copied_session_id(id: &str, now_ms: i64, random: &mut dyn FnMut() -> u64) -> String {
+    sibling(id, "ses_", random).unwrap_or_else(|| new_session_id(now_ms, random))
+}
+
 /// The prefix and time part of an id of opencode's own shape.
 pub(super) fn own_head<'a>(id: &'a str, prefix: &str) -> Option<&'a str> {
     let rest = id.strip_prefix(prefix).filter(|_| id.len() == WHOLE)?;

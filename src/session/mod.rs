@@ -38,6 +38,7 @@ pub use copy::{CopyError, CopySpec, copy};
 pub(crate) use copy::{Renaming, record as record_of_copy};
 pub use empty::empty;
 pub use error::ExportError;
+pub(crate) use fresh::copied_session_id;
 pub use fresh::{IdMap, new_session_id};
 pub(crate) use id::following_part_id;
 pub use id::{is_message_id, is_part_id, is_session_id};

@@ -2,7 +2,7 @@
 //! step, or, where the session moved on here meanwhile, kept apart from it.
 
 use super::departed::{self, Departed};
-use super::{Tools, TripError, blocking};
+use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
@@ -28,6 +28,8 @@ struct Files {
     import: PathBuf,
     /// What becomes a session of its own, where the session moved on here.
     beside: PathBuf,
+    /// How it stood when it left.
+    departed: PathBuf,
 }
 
 /// One homecoming.
@@ -75,6 +77,7 @@ impl Arriving {
                 before: room.join("before"),
                 import: room.join("home.json"),
                 beside: room.join("beside"),
+                departed: dispatch.file(departed::FILE),
             },
             host: record.host.clone(),
             session: record.session.clone(),
@@ -137,6 +140,29 @@ impl Arriving {
                 None => return Ok(Landing::MovedOn),
             },
         };
+        let mut applied = self.apply(tools, departed).await?;
+        if let (Err(ArrivalError::Gone { .. }), Some(departed)) = (&applied, &self.departed)
+            && self.files.export.exists()
+        {
+            applied = self.apply(tools, Some(self.restore(tools, departed).await?)).await?;
+        }
+        match applied {
+            Ok(applied) => Ok(Landing::Home(applied)),
+            Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
+            Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
+            Err(error) if error.falls_back() => {
+                self.import(tools, came).await?;
+                Ok(Landing::Imported(error.to_string()))
+            }
+            Err(source) => Err(self.refused(source)),
+        }
+    }
+
+    async fn apply(
+        &self,
+        tools: &Tools,
+        departed: Option<Fingerprint>,
+    ) -> Result<Result<Applied, ArrivalError>, TripError> {
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let applied = tokio::task::spawn_blocking(move || {
@@ -149,18 +175,21 @@ impl Arriving {
             };
             arrival::apply(&database, &arrival)
         });
-        let applied =
-            applied.await.map_err(|_| TripError::Broken("a worker thread ended before its work"))?;
-        match applied {
-            Ok(applied) => Ok(Landing::Home(applied)),
-            Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
-            Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
-            Err(error) if error.falls_back() => {
-                self.import(tools, came).await?;
-                Ok(Landing::Imported(error.to_string()))
-            }
-            Err(source) => Err(self.refused(source)),
-        }
+        applied.await.map_err(|_| TripError::Broken("a worker thread ended before its work"))
+    }
+
+    /// Puts a session that was deleted here meanwhile back as it left, so that the work has somewhere to go; what it
+    /// looks like now.
+    async fn restore(&self, tools: &Tools, departed: &Departed) -> Result<Fingerprint, TripError> {
+        tools.program.import(&self.files.export, &self.directory, &self.session).await?;
+        let unknown = || TripError::UnknownSession { session: self.session.clone() };
+        let fingerprint = Database::open(&tools.database)?.fingerprint(&self.session)?.ok_or_else(unknown)?;
+        // Else a kill before the work is there would make it look like a session that has moved on.
+        let departed = Departed { fingerprint: fingerprint.clone(), outline: departed.outline.clone() };
+        departed.write(&self.files.departed)?;
+        tools
+            .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
+        Ok(fingerprint)
     }
 
     /// Makes of what left and what was done there a session of its own, `copy`, with fresh ids; the session itself is not

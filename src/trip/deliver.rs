@@ -52,11 +52,13 @@ impl Trip {
         fitness::check_room(&host, &found.facts, bytes)?;
         let session = self.record().session.clone();
         let there = (&found.env, found.program.as_str());
-        let share = share(tools, &mut self.line, there, (&session, &scan.outline), clock).await?;
-        let plan = &self.record().plan;
+        let plan = self.record().plan.clone();
         let run = self.run(found, tools.owner()?);
+        let paths = paths(&plan, &run.directory);
+        let terms = (clock, paths.as_ref());
+        let share = share(tools, &mut self.line, there, (&session, &scan.outline), terms).await?;
         let contents = Contents {
-            prompt: prompt::whole(&host, plan, &run.directory, message),
+            prompt: prompt::whole(&host, &plan, &run.directory, message),
             runner: host::run(&found.env, &run).text().as_bytes().to_vec(),
             spec: Spec {
                 directory: run.directory.clone(),
@@ -65,7 +67,7 @@ impl Trip {
                 now_ms: clock::now_ms(),
                 handoff_call: None,
                 clock,
-                paths: paths(plan, &run.directory),
+                paths,
                 todos: Database::open(&tools.database)?.todos(&session)?,
                 subset: share.subset,
             },

@@ -1,7 +1,7 @@
 //! The way out: from a request, or a trip that stopped on the way, to a run on the host.
 
 use super::earlier::Swept;
-use super::local::{Local, export, local};
+use super::local::{Local, check_undone, export, local};
 use super::look::{Found, look};
 use super::plan::Request;
 use super::steps::Steps;
@@ -133,7 +133,9 @@ impl Trip {
         let owner = tools.owner()?;
         // Taken before the export: whatever moves on here while that is made shows when the session comes home.
         let unknown = || TripError::UnknownSession { session: session.clone() };
-        let fingerprint = Database::open(&tools.database)?.fingerprint(&session)?.ok_or_else(unknown)?;
+        let database = Database::open(&tools.database)?;
+        check_undone(&database, &session)?;
+        let fingerprint = database.fingerprint(&session)?.ok_or_else(unknown)?;
         // The host is looked at, and a directory made there, while opencode exports: on most machines neither waits
         // for the other. Both are awaited, so that what was made there can be removed again.
         let (exported, found) = {

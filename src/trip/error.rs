@@ -74,6 +74,12 @@ pub enum TripError {
         /// Where that stands.
         state: &'static str,
     },
+    /// Prompts of the session are undone: the next one, here or there, makes opencode delete them for good.
+    #[error("the last words of session {session} are undone here")]
+    Undone {
+        /// The session.
+        session: String,
+    },
     /// The trip was cut short before its launch, and what it was to say is not kept.
     #[error("the message of the dispatch {dispatch} is not kept, so it cannot go on")]
     NoMessage {
@@ -340,6 +346,7 @@ impl TripError {
             Self::UnknownSession { .. }
             | Self::Busy { .. }
             | Self::Away { .. }
+            | Self::Undone { .. }
             | Self::RunsThere { .. }
             | Self::Over { .. }
             | Self::StillRunning { .. }
@@ -359,6 +366,7 @@ impl TripError {
             | Self::Message(_)
             | Self::Usage(_)
             | Self::UnknownDispatch(_)
+            | Self::Undone { .. }
             | Self::Database(_) => Step::Resolve,
             Self::Busy { .. } | Self::Away { .. } => Step::Lock,
             Self::NoMessage { .. } => Step::Record,
@@ -419,7 +427,9 @@ impl TripError {
             Self::Unfit { host, .. } | Self::Apart { host, .. } => {
                 Some(format!("nothing was started on {host}, and {here}"))
             }
-            Self::Export { .. } | Self::Prepare { .. } | Self::Program(_) => Some(here.to_owned()),
+            Self::Export { .. } | Self::Prepare { .. } | Self::Program(_) | Self::Undone { .. } => {
+                Some(here.to_owned())
+            }
             Self::Home { kept, .. } | Self::Arrival { kept, .. } | Self::RowsMissing { kept, .. } => {
                 Some(format!("{here}; what came back is kept in {}", kept.display()))
             }
@@ -435,6 +445,9 @@ impl TripError {
                 Some(format!("list the hosts: kugetsu hosts; or check that this works: ssh {name} true"))
             }
             Self::Away { dispatch, .. } => Some(format!("bring it home: kugetsu wait {dispatch}")),
+            Self::Undone { session } => Some(format!(
+                "take them back with /redo, or go on without them, in opencode -s {session}; then type it again"
+            )),
             Self::StillRunning { dispatch, .. } => Some(format!(
                 "wait for it and bring it home: kugetsu wait {dispatch}; end it: kugetsu cancel {dispatch}; look at a copy \
                  of what is there now: kugetsu fetch {dispatch} --snapshot"

@@ -10,7 +10,7 @@ use crate::dispatch::{Record, State, Step};
 use crate::host::{self, HostEnv, Kind, RunResult};
 use crate::opencode::Database;
 use crate::prepare::Homecoming;
-use crate::session::{Outline, Setting, new_session_id, scan};
+use crate::session::{Clock, Outline, Setting, new_session_id, scan};
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -54,12 +54,10 @@ impl Trip {
         tools.tell(News::Critical(true));
         let landed = self.land(tools, &arriving, &came, &left).await;
         tools.tell(News::Critical(false));
-        match landed? {
-            Some(landed) => {
-                self.note(tools, landed, &came);
-                remember_what_is_there(tools, self.record(), &result, left.len() + came.new_messages.len())?;
-            }
-            None => memory::forget(&tools.kugetsu_home, &self.record().host, &self.record().session),
+        let landed = landed?;
+        self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), left.len()))?;
+        if let Some(landed) = landed {
+            self.note(tools, landed, &came);
         }
         self.dispatch.record.ended_ms = Some(clock::now_ms());
         let new_messages = came.new_messages.len();
@@ -104,6 +102,37 @@ impl Trip {
             arriving.apart(tools, came, left, &copy).await?;
         }
         Ok(None)
+    }
+
+    /// Remembers what the host has now, so that the next trip there sends only what is new: of a session of which `left`
+    /// messages left, and that has landed here or, with nothing, beside the one that left.
+    fn remember_what_is_there(
+        &self,
+        tools: &Tools,
+        result: &RunResult,
+        came: &Homecoming,
+        (landed, left): (Option<&Landing>, usize),
+    ) -> Result<(), TripError> {
+        let Record { host, session, sent, .. } = self.record();
+        let known = result.known.clone();
+        let messages = left + came.new_messages.len();
+        let memory = match landed {
+            _ if result.kind != Kind::Bundle || known.is_empty() => None,
+            Some(landed) => {
+                let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
+                let translated = is_translated(clock, came.keeps_ids, landed);
+                let stamp = Database::open(&tools.database)?.stamp(session, messages)?;
+                let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
+                stamp.map(|stamp| Memory { messages, stamp, known, translated, paths })
+            }
+            // Another session here holds all of that: the next trip may put this one in its place.
+            None => Some(Memory { messages: 0, stamp: String::new(), known, translated: true, paths: None }),
+        };
+        match memory {
+            Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
+            None => memory::forget(&tools.kugetsu_home, host, session),
+        }
+        Ok(())
     }
 
     /// Says what of the session is not as it was on the host.
@@ -202,21 +231,22 @@ impl Trip {
     }
 }
 
-/// Remembers what the host has now, so that the next trip there sends only what is new.
-fn remember_what_is_there(
-    tools: &Tools,
-    record: &Record,
-    result: &RunResult,
-    messages: usize,
-) -> Result<(), TripError> {
-    let (home, host, session) = (&tools.kugetsu_home, &record.host, &record.session);
-    let translated = record.sent.as_ref().is_some_and(|sent| sent.undo.clock.is_some());
-    match Database::open(&tools.database)?.stamp(session, messages)? {
-        Some(stamp) if result.kind == Kind::Bundle && !result.known.is_empty() => {
-            let memory = Memory { messages, stamp, known: result.known.clone(), translated };
-            memory::remember(home, host, session, memory);
-        }
-        _ => memory::forget(home, host, session),
+/// Whether home knows rows by other ids than the host, or lacks some of them: nothing can be built upon those there.
+fn is_translated(clock: Option<Clock>, keeps_ids: bool, landed: &Landing) -> bool {
+    clock.is_some() || !keeps_ids || !matches!(landed, Landing::Home(_))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::opencode::arrival::Applied;
+
+    #[test]
+    fn only_what_both_sides_know_by_the_same_ids_is_built_upon() {
+        let home = Landing::Home(Applied::default());
+        assert!(!is_translated(None, true, &home));
+        assert!(is_translated(None, false, &home), "a row did not fit and got another id here");
+        assert!(is_translated(Clock::new(86_400_000, 1_795_170_000_000), true, &home));
+        assert!(is_translated(None, true, &Landing::Imported("why".to_owned())), "changes stayed behind");
     }
-    Ok(())
 }

@@ -26,6 +26,7 @@ pub(super) fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
     }
     let database = Database::open(&tools.database)?;
     let row = database.session(session)?.ok_or_else(unknown)?;
+    check_undone(&database, session)?;
     let setting = row.setting();
     Ok(Local {
         title: row.title,
@@ -33,6 +34,14 @@ pub(super) fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
         messages: row.messages,
         bytes: row.bytes,
     })
+}
+
+/// Refuses a session of which prompts are undone: what was to be kept of them is not for a trip to decide.
+pub(super) fn check_undone(database: &Database, session: &str) -> Result<(), TripError> {
+    match database.is_undone(session)? {
+        true => Err(TripError::Undone { session: session.to_owned() }),
+        false => Ok(()),
+    }
 }
 
 /// Has opencode export the session, and finds the file whole.

@@ -1,6 +1,7 @@
 //! What a host is known to have of a session, remembered here from the last time it came home from there.
 
 use crate::disk;
+use crate::prepare::Paths;
 use crate::session::Clock;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,17 @@ pub(super) struct Memory {
     pub(super) known: String,
     /// Ids and times there are others than here.
     pub(super) translated: bool,
+    /// The directories, where paths there are others than here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) paths: Option<Paths>,
+}
+
+impl Memory {
+    /// Whether home still has all of that unchanged, by this stamp, and paths are translated as then: rows there with
+    /// those of another directory would come home with them.
+    pub(super) fn holds(&self, stamp: Option<&str>, paths: Option<&Paths>) -> bool {
+        stamp == Some(&self.stamp) && paths == self.paths.as_ref()
+    }
 }
 
 #[derive(Serialize, Deserialize)]
@@ -97,7 +109,8 @@ mod tests {
     #[test]
     fn what_is_remembered_is_of_one_host_and_one_session() {
         let home = tempfile::tempdir().unwrap();
-        let memory = Memory { messages: 3, stamp: "s".into(), known: "k".into(), translated: false };
+        let memory =
+            Memory { messages: 3, stamp: "s".into(), known: "k".into(), translated: false, paths: None };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         assert_eq!(recall(home.path(), "pi", "ses_2"), None);
@@ -106,6 +119,40 @@ mod tests {
         assert_eq!(recall(home.path(), "../pi", "ses_1"), None);
         forget(home.path(), "pi", "ses_1");
         assert_eq!(recall(home.path(), "pi", "ses_1"), None);
+    }
+
+    #[test]
+    fn what_the_first_format_remembers_is_known_and_directories_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let memory = Memory {
+            messages: 1,
+            stamp: String::new(),
+            known: String::new(),
+            translated: false,
+            paths: Paths::new("/here", "/there"),
+        };
+        remember(home.path(), "pi", "ses_1", memory.clone());
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
+        let path = path(home.path(), "pi", "ses_1").unwrap();
+        let first = br#"{"version":1,"messages":1,"stamp":"","known":"","translated":false}"#;
+        disk::write_atomic(&path, first).unwrap();
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(Memory { paths: None, ..memory }));
+    }
+
+    #[test]
+    fn what_is_remembered_holds_for_the_same_rows_and_directories() {
+        let paths = Paths::new("/here", "/there");
+        let memory = Memory {
+            messages: 1,
+            stamp: "s".into(),
+            known: "k".into(),
+            translated: false,
+            paths: paths.clone(),
+        };
+        assert!(memory.holds(Some("s"), paths.as_ref()));
+        assert!(!memory.holds(Some("t"), paths.as_ref()) && !memory.holds(None, paths.as_ref()));
+        assert!(!memory.holds(Some("s"), Paths::new("/here", "/elsewhere").as_ref()));
+        assert!(!memory.holds(Some("s"), None), "--keep-paths");
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::host::{Held, Holds, Sending};
 /// What home knows of its own side.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Here<'a> {
-    /// What is remembered of that host, where home still has all of that unchanged.
+    /// What is remembered of that host, where home still has all of that unchanged, and paths are translated as then.
     pub(super) unchanged: Option<&'a Memory>,
     /// The messages of the session.
     pub(super) messages: usize,
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     fn memory(translated: bool) -> Memory {
-        Memory { messages: 10, stamp: "s".into(), known: "k".into(), translated }
+        Memory { messages: 10, stamp: "s".into(), known: "k".into(), translated, paths: None }
     }
 
     fn holds(held: Held, ids: usize) -> Holds {

@@ -7,7 +7,7 @@ use super::{PATIENCE, Tools, TripError};
 use crate::dispatch::Step;
 use crate::host::{self, Held, Holds, HostEnv, Sending};
 use crate::opencode::Database;
-use crate::prepare::messages_there;
+use crate::prepare::{Paths, messages_there};
 use crate::session::{Clock, Outline};
 use std::collections::HashSet;
 
@@ -33,7 +33,7 @@ pub(super) async fn share(
     line: &mut Line,
     (env, program): (&HostEnv, &str),
     (session, outline): (&str, &Outline),
-    clock: Option<Clock>,
+    (clock, paths): (Option<Clock>, Option<&Paths>),
 ) -> Result<Share, TripError> {
     let host = line.host.name.clone();
     let memory = memory::recall(&tools.kugetsu_home, &host, session);
@@ -46,7 +46,7 @@ pub(super) async fn share(
     let unchanged = match memory {
         Some(memory) => {
             let stamp = database.stamp(session, memory.messages)?;
-            Some(memory).filter(|memory| stamp.as_ref() == Some(&memory.stamp))
+            Some(memory).filter(|memory| memory.holds(stamp.as_deref(), paths))
         }
         None => None,
     };

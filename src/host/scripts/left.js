@@ -3,8 +3,9 @@
 // KUGETSU_SENDING, full, delta or replace; KUGETSU_KNOWN, the host's list of what home has; KUGETSU_SUM, its checksum as
 // home has it, or empty.
 const database = open({ readwrite: true });
+const file = JSON.parse(fs.readFileSync(env.KUGETSU_FILE, "utf8"));
 const sent = new Map();
-for (const message of JSON.parse(fs.readFileSync(env.KUGETSU_FILE, "utf8")).messages)
+for (const message of file.messages)
   sent.set(message.info.id, new Set(message.parts.map((part) => part.id)));
 const known = env.KUGETSU_SENDING === "delta" ? readRows(env.KUGETSU_KNOWN) : undefined;
 if (known && env.KUGETSU_SUM && known.sum !== env.KUGETSU_SUM) throw new Error("what home has is not what is listed here");
@@ -29,6 +30,10 @@ if (known) missing += known.m.size + known.p.size - found;
 
 if (missing === 0) {
   const path = join(here, "left");
+  // An import changes no session that is there: what home forbids since the last trip is to hold here, too.
+  const ruled = JSON.stringify(file.info.permission ?? null);
+  if (!fs.existsSync(path) && JSON.stringify(JSON.parse(record(database, session).permission)) !== ruled)
+    setRules(database, file.info.permission ? ruled : null);
   const row = record(database, session);
   const rules = JSON.parse(row.permission ?? "[]");
   // That of a launch that was cut behind this tells of the session as it was before the rules were added.
@@ -37,6 +42,8 @@ if (missing === 0) {
     base: { info: JSON.parse(info(row)), todos: JSON.parse(todos(database, session)) },
   };
   writeRows(path, head, lines);
+  // Somebody undid prompts here: the run would begin with deleting what home has.
+  database.query("UPDATE session SET revert = NULL WHERE id = ?").run(session);
   if (head.denied) transaction(database, () => setRules(database, denied(row.permission, head.rules)));
 }
 console.log("missing " + missing);

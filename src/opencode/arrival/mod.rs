@@ -10,7 +10,7 @@ mod order;
 mod record;
 mod rows;
 
-use super::database::DatabaseError;
+use super::database::{DatabaseError, is_undone};
 use super::fingerprint::{self, Fingerprint};
 use super::image::{self, End, ImageError};
 use super::schema::Schema;
@@ -69,7 +69,7 @@ pub struct Applied {
 /// everything was; [`apply`] tells when it is called again.)
 #[derive(Debug, thiserror::Error)]
 pub enum ArrivalError {
-    /// The session has other messages or parts than when it left.
+    /// The session has other messages or parts than when it left, or prompts of it were undone since.
     #[error("{session} has changed here since it left")]
     Diverged {
         /// Its id.
@@ -173,7 +173,9 @@ pub(super) fn apply_on(
             let End { inserted, updated, sessions, .. } = end;
             return Ok(Applied { already: true, inserted, updated, sessions, ..Applied::default() });
         }
-        if arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
+        // What comes behind prompts that were undone here would go with them at the next prompt.
+        let is_undone = arrival.departed.is_some() && is_undone(&transaction, arrival.session)?;
+        if is_undone || arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
             return Err(ArrivalError::Diverged { session: arrival.session.to_owned() }.into());
         }
         write(transaction, &schema, arrival, now)

@@ -30,10 +30,21 @@ fn stamp(ms: i64) -> u64 {
     ms.cast_unsigned().wrapping_mul(0x1000) & MASK
 }
 
+/// The whole number in a message's id, of which that has only the lower bits: the one nearest to the message's own time.
+/// A session may be older than the ids' last beginning.
+fn whole(message: &SeenMessage) -> Option<i128> {
+    let bits = number(&message.id)?;
+    Some(whole_stamp(message.created) + i128::from(distance(stamp(message.created), bits)))
+}
+
+fn whole_stamp(ms: i64) -> i128 {
+    i128::from(ms) * 0x1000
+}
+
 /// Whether a message is newer than the clock, by its time or by its id.
 fn is_ahead(message: &SeenMessage, now_ms: i64) -> bool {
     let limit = now_ms + SLACK_MS;
-    message.created > limit || number(&message.id).is_some_and(|id| distance(stamp(limit), id) > 0)
+    message.created > limit || whole(message).is_some_and(|id| id > whole_stamp(limit))
 }
 
 /// The messages that do not stand where they belong. An id of another make says nothing of its place.
@@ -44,8 +55,8 @@ pub(super) fn problems(messages: &[SeenMessage], now_ms: i64) -> Vec<(Kind, Stri
         if is_ahead(message, now_ms) {
             found.push((Kind::Ahead, message.id.clone()));
         }
-        let Some(own) = number(&message.id) else { continue };
-        if highest.is_some_and(|highest| distance(highest, own) < 0) {
+        let Some(own) = whole(message) else { continue };
+        if highest.is_some_and(|highest| own < highest) {
             found.push((Kind::OutOfOrder, message.id.clone()));
         } else {
             highest = Some(own);
@@ -79,18 +90,15 @@ pub(super) fn put_right(messages: &[SeenMessage], now_ms: i64) -> Vec<Moved> {
     let shift = (newest - now_ms).max(0);
     let (kept, rest) = messages.split_at(first);
     let mut time = kept.last().map_or(i64::MIN, |message| message.created);
-    let mut last = kept.iter().filter_map(|message| number(&message.id)).next_back();
+    let mut last = kept.iter().filter_map(whole).next_back();
     let mut moved = Vec::new();
     for message in rest {
         let wanted = if message.created > now_ms { message.created - shift } else { message.created };
         time = time.max(wanted);
-        let own = (stamp(time) + 1) & MASK;
-        let next = match last {
-            Some(last) if distance(last, own) <= 0 => (last + 1) & MASK,
-            _ => own,
-        };
+        let own = whole_stamp(time) + 1;
+        let next = last.map_or(own, |last| own.max(last + 1));
         last = Some(next);
-        let new = format!("msg_{next:012x}{}", tail(&message.id));
+        let new = format!("msg_{:012x}{}", next & i128::from(MASK), tail(&message.id));
         moved.push(Moved { old: message.id.clone(), new, former: message.created, created: time });
     }
     moved

@@ -157,3 +157,15 @@ fn what_is_not_opencodes_database_is_told_apart_and_left_alone() {
     let error = Database::open(&path).unwrap_err().to_string();
     assert!(error.ends_with("it has no table part"), "{error}");
 }
+
+#[test]
+fn a_session_whose_prompts_were_undone_is_known_by_its_row() {
+    for schema in [OLD, MID, NEW] {
+        let (_dir, path) = sample(schema);
+        let revert = r#"UPDATE session SET revert = '{"messageID":"msg_3"}' WHERE id = 'ses_1'"#;
+        Connection::open(&path).unwrap().execute_batch(revert).unwrap();
+        let database = Database::open(&path).unwrap();
+        let undone = ["ses_1", "ses_2", "ses_3"].map(|session| database.is_undone(session).unwrap());
+        assert_eq!(undone, [true, false, false]);
+    }
+}

@@ -64,6 +64,36 @@ fn a_sound_session_is_left_alone() {
     }
 }
 
+const DAY: i64 = 86_400_000;
+
+#[test]
+fn a_session_may_be_older_than_the_time_that_fits_into_ids() {
+    let world = World::new(NEW);
+    for days in [2000, 1300, 900, 700, 399, 300, 0] {
+        let ms = THEN - days * DAY;
+        world.message(AWAY, &id("msg", ms, "old"), ms, &user(ms));
+    }
+    assert_eq!(checked(&world).problems, []);
+}
+
+#[test]
+fn what_is_put_right_in_an_old_session_is_of_its_own_time() {
+    let world = World::new(NEW);
+    let ms = |n: i64| THEN - 600 * DAY + n * 1000;
+    let [one, late, two] = [(0, 0), (1, 9), (2, 2)].map(|(n, in_id)| {
+        let id = id("msg", ms(in_id), "old");
+        world.message(AWAY, &id, ms(n), &user(ms(n)));
+        id
+    });
+    assert_eq!(found(&checked(&world)), [(Kind::OutOfOrder, two.as_str(), false)]);
+    assert!(repaired(&world).changed);
+    assert_eq!(checked(&world).problems, []);
+    let ids = world.values("SELECT id FROM message WHERE session_id = 'ses_away' ORDER BY time_created, id");
+    let ids: Vec<&str> = ids.iter().map(|row| row[0].as_str().unwrap()).collect();
+    assert_eq!(ids[..2], [one, late.clone()]);
+    assert!(ids[2][..16] > late[..16] && ids[2][..10] == late[..10], "{ids:?}");
+}
+
 #[test]
 fn what_a_kill_left_open_gets_an_end() {
     for schema in SCHEMAS {

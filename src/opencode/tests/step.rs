@@ -194,6 +194,28 @@ fn a_session_that_changed_since_is_not_touched() {
 }
 
 #[test]
+fn nothing_comes_home_behind_what_was_undone_here() {
+    for schema in SCHEMAS {
+        let world = world(schema);
+        let departed = world.fingerprint(AWAY).unwrap();
+        let file = world.file(&everything());
+        let revert = |sql: &str| {
+            world.connection().execute(&format!("UPDATE session SET revert = {sql} WHERE id = ?1"), [AWAY])
+        };
+        revert(r#"'{"messageID":"msg_2"}'"#).unwrap();
+        let before = world.dump();
+        let diverged = world.apply_to(Some(&departed), &file);
+        assert!(matches!(diverged, Err(ArrivalError::Diverged { session }) if session == AWAY));
+        assert_eq!(world.dump(), before);
+        revert("NULL").unwrap();
+        world.apply_to(Some(&departed), &file).unwrap();
+        // What is undone once all is home is nobody's loss.
+        revert(r#"'{"messageID":"msg_2"}'"#).unwrap();
+        assert!(world.apply_to(Some(&departed), &file).unwrap().already);
+    }
+}
+
+#[test]
 fn fields_that_changed_here_meanwhile_stay() {
     let world = world(NEW);
     let departed = world.fingerprint(AWAY).unwrap();

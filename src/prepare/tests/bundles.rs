@@ -10,7 +10,6 @@ use crate::session::arbitrary::{
 use crate::session::{Clock, CopySpec, ExportError};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 
 const CHILD: &str = "ses_e07836e36ffethChildSession";
 const LATER: i64 = BEGIN_MS + 5_000_000;
@@ -243,6 +242,46 @@ fn a_second_trip_sends_only_what_is_new() {
     }
 }
 
+/// What comes home of a sub-agent that home has let go, and that the host still has from an earlier trip.
+fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> {
+    let trip = Trip::start(FIXTURES[0].1, &spec(None));
+    let mut there = trip.imported.clone();
+    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", here.launched_ms + 5000);
+    let grandchild = "ses_e07836e36ffethGrandchild00";
+    there.insert(CHILD.to_owned(), child(trip.id(), LATER));
+    let mut below = child(CHILD, LATER);
+    below.info["id"] = json!(grandchild);
+    below.messages.clear();
+    if goes_on {
+        go_on(&mut below, "belowm7ZOVRlqZ", "again", here.launched_ms + 6000);
+    }
+    there.insert(grandchild.to_owned(), below);
+    // Sent anew, the host knows only that the sessions were there.
+    let mut sections = sections(&trip.bundle(&there));
+    for (header, _) in &mut sections[1..] {
+        header["new"] = json!(false);
+    }
+    let (came, arrival) = trip.back(&written(&sections), here).unwrap();
+    let mut home = trip.home();
+    apply(&mut home, trip.id(), &arrival);
+    assert_eq!(home[trip.id()].messages.len(), 6);
+    assert_eq!((home.len() - 1, home.len() - 1), (came.children, came.sub_agents.len()));
+    home.remove(CHILD)
+}
+
+#[test]
+fn a_sub_agent_that_home_let_go_does_not_come_back() {
+    let launched_ms = LATER + 1_000_000;
+    let here = Homeward { now_ms: launched_ms + 20_000, launched_ms, grown: false, children: &[] };
+    assert_eq!(of_a_former_sub_agent(false, &here), None);
+    // Somebody worked there before the launch: it may be theirs.
+    let child = of_a_former_sub_agent(false, &Homeward { grown: true, ..here }).unwrap();
+    assert_eq!(child.messages[0]["info"]["time"]["created"], LATER);
+    // One that the run called upon again comes home, as old as it is.
+    let child = of_a_former_sub_agent(true, &here).unwrap();
+    assert_eq!(child.messages[0]["info"]["time"]["created"], LATER);
+}
+
 #[test]
 fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
@@ -292,24 +331,32 @@ proptest! {
         let (root, was) = (&home[id], &expected[trip.id()]);
         prop_assert_eq!(beside.messages, was.messages.len());
         prop_assert_eq!(&root.todos, &was.todos);
-        prop_assert_eq!(&home[CHILD].info["parentID"], id);
-        prop_assert_eq!(&home[CHILD].messages, &expected[CHILD].messages);
+        let (child, session) = home.iter().find(|(_, session)| session.info["parentID"] == id).unwrap();
         if fresh {
             prop_assert_eq!(&home[trip.id()], &before[trip.id()]);
             prop_assert_eq!(&root.info["title"], "copied");
-            let new = outline(root);
-            let old: Vec<&str> = outline_ids(was);
-            let ids: BTreeMap<&str, &str> = new.iter().flat_map(|m| std::iter::once(m.id()).chain(m.parts())).zip(old).collect();
-            let mut text = serde_json::to_string(&root.messages).unwrap().replace("ses_copy", trip.id());
-            for (new, old) in ids {
-                prop_assert!(new != old);
-                text = text.replace(new, old);
-            }
-            prop_assert_eq!(serde_json::from_str::<Vec<Value>>(&text).unwrap(), was.messages.clone());
+            let known = [("ses_copy", trip.id()), (child.as_str(), CHILD)];
+            prop_assert_eq!(in_ids_of(root, was, known), was.messages.clone());
+            prop_assert_eq!(in_ids_of(session, &expected[CHILD], known), expected[CHILD].messages.clone());
+            // So that the session itself can come home another day.
+            apply(&mut home, trip.id(), &arrival);
+            prop_assert_eq!(&home[CHILD], &expected[CHILD]);
         } else {
+            prop_assert_eq!((child.as_str(), session), (CHILD, &expected[CHILD]));
             prop_assert_eq!(root, was);
         }
     }
+}
+
+/// A copy's messages, with the ids of the original, all of which are other ones.
+fn in_ids_of(copy: &Session, original: &Session, sessions: [(&str, &str); 2]) -> Vec<Value> {
+    let ids = outline_ids(copy).into_iter().zip(outline_ids(original));
+    let text = serde_json::to_string(&copy.messages).unwrap();
+    let text = ids.chain(sessions).fold(text, |text, (new, old)| {
+        assert_ne!(new, old);
+        text.replace(new, old)
+    });
+    serde_json::from_str(&text).unwrap()
 }
 
 fn outline_ids(session: &Session) -> Vec<&str> {
@@ -321,6 +368,64 @@ fn outline_ids(session: &Session) -> Vec<&str> {
             std::iter::once(text(&message["info"]["id"])).chain(parts)
         })
         .collect()
+}
+
+/// Home, with what came back beside what left.
+fn with_a_copy(trip: &Trip, away: &Away<'_>, arrival: &str) -> Database {
+    let copy =
+        CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
+    let (mut out, mut random) = (Vec::new(), random(1));
+    let whole = Whole::Copy(&copy, &mut random);
+    beside(away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, whole).unwrap();
+    let mut home = trip.home();
+    apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
+    home
+}
+
+#[test]
+fn what_was_undone_when_it_left_is_not_so_in_the_copy() {
+    let mut export = value(FIXTURES[0].1);
+    export["info"]["revert"] = json!({"messageID": export["messages"][2]["info"]["id"]});
+    let trip = Trip::start(&export.to_string(), &spec(None));
+    let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+    let home = with_a_copy(&trip, &away, &arrival);
+    assert_eq!(home["ses_copy"].info.get("revert"), None);
+    assert_eq!(home[trip.id()].info, export["info"]);
+}
+
+#[test]
+fn a_call_in_a_copy_names_the_copy_of_its_sub_agent() {
+    let (trip, mut there) = worked();
+    let task =
+        json!({"status": "completed", "input": {"sessionID": CHILD}, "metadata": {"sessionId": CHILD}});
+    there.get_mut(trip.id()).unwrap().messages.last_mut().unwrap()["parts"][0]["state"] = task;
+    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+    let home = with_a_copy(&trip, &away, &arrival);
+    let (child, _) = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap();
+    let state = &home["ses_copy"].messages.last().unwrap()["parts"][0]["state"];
+    assert_eq!(state["metadata"]["sessionId"], **child);
+    assert_eq!(state["input"]["sessionID"], CHILD, "what the model said stays as it was said");
+}
+
+#[test]
+fn a_sub_agent_of_one_that_home_has_belongs_to_the_copy() {
+    let (trip, mut there) = worked();
+    let grandchild = "ses_e07836e36ffethGrandchild00";
+    let mut session = child(CHILD, LATER);
+    let text = serde_json::to_string(&session.messages).unwrap();
+    session.messages =
+        serde_json::from_str(&text.replace(CHILD, grandchild).replace("childm7", "grandm7")).unwrap();
+    session.info["id"] = json!(grandchild);
+    there.insert(grandchild.to_owned(), session);
+    let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
+    let here = Homeward { children: &children, ..HERE };
+    let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
+    let home = with_a_copy(&trip, &away, &arrival);
+    let copied = home.values().filter(|session| session.info["parentID"] == "ses_copy");
+    assert_eq!(copied.map(|session| session.messages.len()).collect::<Vec<_>>(), [2]);
 }
 
 #[test]

@@ -46,6 +46,15 @@ fn restored(mut session: Value, undo: &Undo) -> Value {
 }
 
 #[test]
+fn nothing_is_undone_in_the_copy() {
+    let mut session = value(FIXTURES[0].1);
+    session["info"]["revert"] = json!({"messageID": session["messages"][2]["info"]["id"]});
+    let (_, out, undo) = prepared(&session.to_string(), &spec(None));
+    assert_eq!(value(&out)["info"].get("revert"), None);
+    assert!(undo.departed.unwrap().info.get().contains("revert"), "home is as it was");
+}
+
+#[test]
 fn the_call_that_asked_is_completed() {
     for (name, json) in FIXTURES {
         let (left, out, undo) = prepared(json, &spec(Some("call_1")));

@@ -1,9 +1,11 @@
 //! Second and later trips, and several hosts.
 
-use super::{World, new_rows};
+use super::{World, column, new_rows};
 use crate::support::host::Host;
 use crate::support::opencode::Release;
+use crate::support::process::PATIENCE;
 use crate::support::proxy::{Proxy, ProxyOptions};
+use rusqlite::types::Value as Cell;
 use serde_json::json;
 
 #[test]
@@ -130,4 +132,38 @@ fn from_host_to_host_with_home_in_between() {
         order.map(|text| said.iter().position(|said| said == text).unwrap_or_else(|| panic!("{said:?}")));
     assert!(at.is_sorted(), "{said:?}");
     world.goes_on_at_home(&session, "again on beefy");
+}
+
+#[test]
+fn rules_that_were_set_at_home_hold_on_the_host() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(release, release);
+        let session = world.session("[[say hello from home]]");
+        world.round_trip(&session, "[[say first]]", &[]);
+        let rules = json!([{ "permission": "webfetch", "pattern": "*", "action": "deny" }]);
+        for (n, rules) in [Some(rules.to_string()), None].into_iter().enumerate() {
+            let set = "UPDATE session SET permission = ?2 WHERE id = ?1";
+            world.home.machine.database().execute(set, rusqlite::params![session, rules]).unwrap();
+            let name = format!("ruled-{n}");
+            let message = format!("[[hold {name}]]\n[[say done]]");
+            let trip = world.home.spawn(&["remote", "pi", &session, &message, "--round-trip", "--json"]);
+            world.model.wait_for_hold(&name, PATIENCE);
+            let there = || match column(&world.host.machine.database(), &session, "permission") {
+                Cell::Text(text) => Some(text),
+                _ => None,
+            };
+            let during: Vec<serde_json::Value> = serde_json::from_str(&there().unwrap()).unwrap();
+            assert_eq!(
+                during.iter().any(|rule| rule["permission"] == "webfetch"),
+                rules.is_some(),
+                "{during:?}"
+            );
+            assert!(during.iter().any(|rule| rule["permission"] == "question"), "{during:?}");
+            world.model.release(&name);
+            trip.wait(PATIENCE).expect_success();
+            assert_eq!(there(), rules, "the rules of the run are gone with it");
+            let here = column(&world.home.machine.database(), &session, "permission");
+            assert_eq!(here, rules.map_or(Cell::Null, Cell::Text));
+        }
+    }
 }

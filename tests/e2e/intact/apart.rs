@@ -44,6 +44,76 @@ fn a_home_that_moved_on_and_what_came_back_are_two_sessions() {
     world.round_trip(&session, "[[say once more]]", &[]);
 }
 
+/// Has a sub-agent say something.
+fn task(said: &str) -> String {
+    let task = json!({
+        "description": "Look around", "prompt": format!("[[say {said}]]"), "subagent_type": "general",
+    });
+    format!("[[tool task {task}]]")
+}
+
+/// The sub-agents' sessions of a session.
+fn sub_agents(world: &World, session: &str) -> Vec<String> {
+    let database = world.home.machine.database();
+    let mut query = database.prepare("SELECT id FROM session WHERE parent_id = ?").unwrap();
+    query.query_map([session], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+}
+
+#[test]
+fn a_copy_of_a_run_with_a_sub_agent_does_not_keep_it_from_coming_home() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(Release::New, release);
+        let session = world.session("[[say hello from home]]");
+        let message = format!("{}\n[[hold middle]]\n[[say all of it]]", task("the sub-agent was here"));
+        let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
+        world.model.wait_for_hold("middle", Duration::from_secs(60));
+        let dispatch = trip.json()["dispatch"].as_str().unwrap().to_owned();
+        let copies = [0, 1].map(|_| {
+            let taken = world.home.kugetsu(&["fetch", &dispatch, "--snapshot", "--json"]).expect_success();
+            taken.json()["snapshot"].as_str().unwrap().to_owned()
+        });
+        world.model.release("middle");
+        let home = world.home.kugetsu(&["wait", &dispatch, "--json"]).expect_success().json();
+        assert_eq!(
+            (&home["state"], &home["reply"]),
+            (&json!("home"), &json!("Holding. all of it")),
+            "{home:#}"
+        );
+        for id in [&session, &copies[0], &copies[1]] {
+            let [child] = sub_agents(&world, id).try_into().unwrap();
+            assert!(world.here(&child).values().any(|row| row.contains("the sub-agent was here")));
+            assert_eq!(world.home.machine.export(&child)["info"]["parentID"], **id);
+            let is_named =
+                world.here(id).values().any(|row| row.contains(&format!("\"sessionId\":\"{child}\"")));
+            assert!(is_named, "the call in {id} names its own sub-agent");
+        }
+        world.goes_on_at_home(&session, "all of it");
+        world.goes_on_at_home(&copies[0], "hello from home");
+    }
+}
+
+#[test]
+fn a_session_that_came_back_as_another_goes_there_again() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
+    world.home.kugetsu(&["remote", "pi", &session, &message]).expect_success();
+    let machine = &world.home.machine;
+    machine.continue_session(&world.project, &session, "[[say meanwhile here]]", &[]).expect_success();
+    let copy = other_session(&world.home.kugetsu(&["wait", &session]).expect_code(4), &session);
+    let rows = (world.here(&session), world.here(&copy));
+    let [child] = sub_agents(&world, &copy).try_into().unwrap();
+    let child_rows = world.here(&child);
+    world.round_trip(&session, "[[say once more]]", &[]);
+    super::new_rows(&rows.0, &world.here(&session));
+    assert_eq!((world.here(&copy), world.here(&child)), (rows.1, child_rows));
+    assert!(sub_agents(&world, &session).is_empty(), "it is the copy's");
+    let said: Vec<String> = world.messages(&session).iter().map(text_of).collect();
+    assert!(!said.contains(&"done there".to_owned()) && said.contains(&"once more".to_owned()), "{said:?}");
+    world.round_trip(&copy, "[[say and the copy]]", &[]);
+    world.round_trip(&session, "[[say and again]]", &[]);
+}
+
 #[test]
 fn a_fork_goes_and_comes_home_by_itself() {
     let world = World::new(Release::New, Release::New);
@@ -86,6 +156,45 @@ fn a_trip_is_taken_back_whole() {
     assert!(late.code() == 0 || late.code() == 4, "{}", late.stderr);
     world.round_trip(&session, "[[say and again]]", &[]);
     world.goes_on_at_home(&session, "and again");
+}
+
+#[test]
+fn a_sub_agent_that_was_taken_back_stays_so() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
+    let report = world.round_trip(&session, &message, &[]);
+    assert_eq!(sub_agents(&world, &session).len(), 1);
+    world.home.kugetsu(&["undo", report["dispatch"].as_str().unwrap()]).expect_success();
+    assert!(sub_agents(&world, &session).is_empty());
+    // What was done within the difference that two clocks may have counts as done since.
+    std::thread::sleep(Duration::from_millis(2500));
+    let before = world.here(&session);
+    let message = format!("{}\n[[say second]]", task("and another one"));
+    world.round_trip(&session, &message, &[]);
+    super::new_rows(&before, &world.here(&session));
+    let [child] = sub_agents(&world, &session).try_into().unwrap();
+    assert!(world.here(&child).values().any(|row| row.contains("and another one")));
+}
+
+#[test]
+fn a_session_that_was_deleted_at_home_comes_home() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(release, Release::New);
+        let session = world.session("[[say hello from home]]");
+        let before = world.messages(&session);
+        let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
+        let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
+        let delete = "DELETE FROM session WHERE id = ?1";
+        assert_eq!(world.home.machine.database().execute(delete, [&session]).unwrap(), 1);
+        let dispatch = trip.json()["dispatch"].as_str().unwrap().to_owned();
+        let home = world.home.kugetsu(&["wait", &dispatch, "--json"]).expect_success();
+        assert_eq!(home.json()["state"], "home");
+        assert!(home.stderr.contains("deleted here"), "{}", home.stderr);
+        assert_eq!(world.messages(&session)[..before.len()], before);
+        assert_eq!(sub_agents(&world, &session).len(), 1);
+        world.goes_on_at_home(&session, "done there");
+    }
 }
 
 #[test]

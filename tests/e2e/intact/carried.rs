@@ -21,6 +21,8 @@ fn everything(here: Release, there: Release) {
     let before = world.here(&session);
     let settings = |name: &str| (here == Release::New).then(|| column(&database, &session, name));
     let own = ["agent", "model"].map(settings);
+    let cost = |database| column(database, &session, "cost");
+    let spent = (here == Release::New).then(|| cost(&database));
     let kept = ["directory", "project_id", "slug", "time_created"];
     let home_row = kept.map(|name| column(&database, &session, name));
 
@@ -78,12 +80,17 @@ fn everything(here: Release, there: Release) {
     assert!(named, "the call that made the sub-agent names its session");
     assert_eq!(kept.map(|name| column(&database, &session, name)), home_row);
     assert_eq!(["agent", "model"].map(settings), own, "agent and model as before");
-    let cost = |database| column(database, &session, "cost");
     if here == Release::New && there == Release::New {
         let (Cell::Real(here), Cell::Real(there)) = (cost(&database), cost(&there_database)) else {
             panic!()
         };
         assert!(here == there && here > 0.0, "cost: {here} here, {there} there");
+    }
+    if let Some(Cell::Real(before)) = spent {
+        assert!(
+            matches!(cost(&database), Cell::Real(now) if now > before),
+            "what was done there cost something"
+        );
     }
     let directory = column(&database, &child, "directory");
     assert_eq!(directory, Cell::Text(world.project.display().to_string()));

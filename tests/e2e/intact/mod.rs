@@ -7,6 +7,7 @@ mod carried;
 mod clocks;
 mod compacted;
 mod paths;
+mod undone;
 
 use crate::support::home::Home;
 use crate::support::host::Host;

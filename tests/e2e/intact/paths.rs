@@ -2,6 +2,7 @@
 
 use super::{World, new_rows};
 use crate::support::opencode::Release;
+use crate::support::process::PATIENCE;
 use serde_json::Value;
 
 #[test]
@@ -36,4 +37,30 @@ fn paths_lead_somewhere_on_either_side() {
     world.round_trip(&kept, "[[say done]]", &["--keep-paths"]);
     let told = serde_json::to_string(world.model.prompts_of("pi").last().unwrap().messages()).unwrap();
     assert!(told.contains(&format!("{here}/notes.txt")), "{told}");
+}
+
+#[test]
+fn another_directory_there_changes_no_path_here() {
+    let world = World::new(Release::New, Release::New);
+    let here = world.project.display().to_string();
+    let session = world.session(&format!("[[bash cat {here}/notes.txt; true]]"));
+    world.round_trip(&session, "[[say first]]", &[]);
+    for (n, flags) in [&["--dir", "~/elsewhere"][..], &["--keep-paths"]].iter().enumerate() {
+        let name = format!("mark-{n}");
+        let message = format!("[[hold {name}]]\n[[say done]]");
+        let args = [&["remote", "pi", &session, &message, "--round-trip", "--json"][..], *flags].concat();
+        let trip = world.home.spawn(&args);
+        world.model.wait_for_hold(&name, PATIENCE);
+        // As a compaction does.
+        let mark = "UPDATE part SET data = json_set(data, '$.state.time.compacted', ?2), time_updated = ?2
+                    WHERE session_id = ?1 AND data ->> '$.type' = 'tool'";
+        let marked = world.host.machine.database().execute(mark, rusqlite::params![session, 5 + n]);
+        assert_eq!(marked.unwrap(), 1);
+        world.model.release(&name);
+        trip.wait(PATIENCE).expect_success();
+        let rows = world.here(&session);
+        let call = rows.values().find(|row| row.contains("\"callID\"")).unwrap();
+        assert!(call.contains(&format!("\"compacted\":{}", 5 + n)), "{call}");
+        assert!(call.contains(&format!("cat {here}/notes.txt")), "{call}");
+    }
 }

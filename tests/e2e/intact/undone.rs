@@ -1,0 +1,79 @@
+//! Prompts that were undone, as `/undo` in opencode's interface does it: the messages stay until the next prompt, which
+//! deletes all that stand behind.
+
+use super::{World, column, other_session, text_of};
+use crate::support::machine::Machine;
+use crate::support::opencode::Release;
+use rusqlite::types::Value as Cell;
+use serde_json::json;
+
+/// Undoes the last prompt.
+fn undo(machine: &Machine, session: &str) {
+    let database = machine.database();
+    let last: String = database
+        .query_row(
+            "SELECT id FROM message WHERE session_id = ? AND data ->> '$.role' = 'user' ORDER BY time_created DESC LIMIT 1",
+            [session],
+            |row| row.get(0),
+        )
+        .unwrap();
+    set(machine, session, Some(json!({ "messageID": last }).to_string()));
+}
+
+fn set(machine: &Machine, session: &str, revert: Option<String>) {
+    let update = "UPDATE session SET revert = ?2 WHERE id = ?1";
+    assert_eq!(machine.database().execute(update, rusqlite::params![session, revert]).unwrap(), 1);
+}
+
+#[test]
+fn a_session_is_not_sent_while_prompts_are_undone() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    for flags in [&["--round-trip"][..], &["--dry-run"]] {
+        undo(&world.home.machine, &session);
+        let rows = world.here(&session);
+        let args = [&["remote", "pi", &session, "[[say done there]]"][..], flags].concat();
+        let refused = world.home.kugetsu(&args).expect_code(4);
+        assert!(refused.stderr.contains("/redo") && refused.stderr.contains(&session), "{}", refused.stderr);
+        assert_eq!(world.here(&session), rows);
+        assert_eq!(world.model.prompts_of("pi").len(), 0, "nothing runs there");
+        set(&world.home.machine, &session, None);
+    }
+    let listed = world.home.kugetsu(&["status", "--json"]).expect_success();
+    assert!(!listed.stdout.contains(&session), "nothing is left of it: {}", listed.stdout);
+    world.round_trip(&session, "[[say done there]]", &[]);
+    world.goes_on_at_home(&session, "done there");
+}
+
+#[test]
+fn what_is_undone_at_home_meanwhile_does_not_take_the_work_with_it() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(release, Release::New);
+        let session = world.session("[[say hello from home]]");
+        world.home.kugetsu(&["remote", "pi", &session, "[[say done there]]"]).expect_success();
+        undo(&world.home.machine, &session);
+        let (rows, revert) =
+            (world.here(&session), column(&world.home.machine.database(), &session, "revert"));
+        let apart = world.home.kugetsu(&["wait", &session]).expect_code(4);
+        let copy = other_session(&apart, &session);
+        assert_eq!(world.here(&session), rows);
+        assert_eq!(column(&world.home.machine.database(), &session, "revert"), revert);
+        world.goes_on_at_home(&copy, "done there");
+        assert!(world.messages(&copy).iter().any(|message| text_of(message) == "done there"));
+    }
+}
+
+#[test]
+fn what_is_undone_on_the_host_is_home_all_the_same() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(Release::New, release);
+        let session = world.session("[[say hello from home]]");
+        world.round_trip(&session, "[[say first]]", &[]);
+        undo(&world.host.machine, &session);
+        let before = world.here(&session);
+        world.round_trip(&session, "[[say second]]", &[]);
+        super::new_rows(&before, &world.here(&session));
+        assert_eq!(column(&world.host.machine.database(), &session, "revert"), Cell::Null);
+        world.goes_on_at_home(&session, "first");
+    }
+}

@@ -1,7 +1,7 @@
 //! What comes back: fetched, made afresh where it is missing or not whole, and unpacked. Nothing on the host is removed.
 
 use super::follow::ended_by;
-use super::line::Line;
+use super::line::{Line, Unreached};
 use super::parcel::cksum;
 use super::{News, Tools, Trip, TripError, WORK_PATIENCE, blocking};
 use crate::disk::{self, DiskError};
@@ -48,7 +48,8 @@ impl Trip {
         let host = self.line.host.name.clone();
         let env = HostEnv { path, variables: self.line.host.env.clone() };
         let back = host::back(&env, &run, false);
-        let answer = self.line.ask_until_answered(tools, Step::Fetch, &back, WORK_PATIENCE).await;
+        let answer =
+            self.line.ask_again(tools, Step::Fetch, Unreached::TriedAgain, (&back, WORK_PATIENCE)).await;
         let answer = answer.map_err(|error| match error {
             TripError::Script { source, .. } => match source.reason() {
                 Some("running") => TripError::StillRunning { host: host.clone(), dispatch: run.id.clone() },
@@ -118,7 +119,7 @@ pub(super) async fn download(
         let _ = std::fs::remove_file(&into);
         transport.download(&remote, &into, total, &mut |done| observer.tell(News::Bytes { done, total }))
     };
-    match line.call_until_done(tools, Step::Fetch, download).await {
+    match line.call_again(tools, Step::Fetch, Unreached::TriedAgain, download).await {
         Err(TripError::Transport { source: TransportError::Refused { detail }, .. }) => {
             return Err(TripError::Cut { host, what: plain(&detail) });
         }

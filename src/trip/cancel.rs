@@ -1,6 +1,7 @@
 //! A trip is ended: nothing of its run is left on the host, or it never begins.
 
 use super::earlier::Swept;
+use super::line::Unreached;
 use super::{Report, Tools, Trip, TripError, UNDER_WAY, WORK_PATIENCE};
 use crate::clock;
 use crate::dispatch::{Dispatch, State, Step};
@@ -76,7 +77,8 @@ impl super::line::Line {
         self.bear_each(Some(OUTAGE));
         // The script waits for the runner, which writes down what the run came to.
         let script = host::cancel(&HostEnv::default(), id);
-        let answer = self.ask_until_answered(tools, Step::Wait, &script, WORK_PATIENCE).await?;
+        let answer =
+            self.ask_again(tools, Step::Wait, Unreached::TriedAgain, (&script, WORK_PATIENCE)).await?;
         let host = self.host.name.clone();
         let garbled = |source| TripError::Script { host: host.clone(), step: Step::Wait, source };
         let cancelled = host::Cancelled::from_answer(&answer).map_err(garbled)?;

@@ -1,6 +1,7 @@
 //! What is written on the host: the parcel is made and sent.
 
 use super::departed::{self, Departed};
+use super::line::Unreached;
 use super::look::{Found, refused};
 use super::memory;
 use super::parcel::{self, Contents};
@@ -116,7 +117,7 @@ impl Trip {
         let total = std::fs::metadata(&local).map_err(|source| DiskError::at(&local, source))?.len();
         self.begin(tools, Step::Upload)?;
         let observer = Arc::clone(&tools.observer);
-        let sent = self.line.call_once_reached(tools, Step::Upload, move |transport| {
+        let sent = self.line.call_again(tools, Step::Upload, Unreached::GivenUp, move |transport| {
             transport.upload(&local, &remote, &mut |done| observer.tell(News::Bytes { done, total }))
         });
         sent.await.map_err(|error| match error {

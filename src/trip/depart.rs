@@ -1,6 +1,7 @@
 //! The way out: from a request, or a trip that stopped on the way, to a run on the host.
 
 use super::earlier::Swept;
+use super::line::Unreached;
 use super::local::{Local, check_undone, export, local};
 use super::look::{Found, look};
 use super::plan::Request;
@@ -145,7 +146,7 @@ impl Trip {
                 steps.note(|record| record.there = true);
                 steps.begin(Step::Open)?;
                 let open = host::open(&found.env, &id, &owner);
-                line.ask_once_reached(tools, Step::Open, &open, PATIENCE).await?;
+                line.ask_again(tools, Step::Open, Unreached::GivenUp, (&open, PATIENCE)).await?;
                 steps.done(Step::Open)?;
                 Ok::<_, TripError>(found)
             };

@@ -1,5 +1,6 @@
 //! A session is fetched: home at once where its run is over, or not at all.
 
+use super::line::Unreached;
 use super::{PATIENCE, Tools, Trip, TripError};
 use crate::dispatch::{State, Step};
 use crate::host::{self, HostEnv, Standing, Statuses};
@@ -53,7 +54,8 @@ impl Trip {
     pub(super) async fn standing(&mut self, tools: &Tools) -> Result<Standing, TripError> {
         let id = self.record().id.clone();
         let script = host::status(&HostEnv::default(), &[&id]);
-        let answer = self.line.ask_until_answered(tools, Step::Wait, &script, PATIENCE).await?;
+        let answer =
+            self.line.ask_again(tools, Step::Wait, Unreached::TriedAgain, (&script, PATIENCE)).await?;
         let host = self.line.host.name.clone();
         let garbled = |source| TripError::Script { host, step: Step::Wait, source };
         let statuses = Statuses::from_answer(&answer).map_err(garbled)?;

@@ -2,6 +2,7 @@
 //! removed before that.
 
 use super::arrive::{Arriving, Landing};
+use super::line::Unreached;
 use super::memory::{self, Memory};
 use super::{News, PATIENCE, Tools, Trip, TripError, UNDER_WAY, blocking};
 use crate::clock;
@@ -216,7 +217,8 @@ impl Trip {
         tools.tell(News::Critical(false));
         if cleaned.as_ref().is_err_and(TripError::heals) {
             self.line.bear_each(Some(CLEAN_PATIENCE));
-            cleaned = self.line.ask_until_answered(tools, Step::Clean, &script, PATIENCE).await;
+            cleaned =
+                self.line.ask_again(tools, Step::Clean, Unreached::TriedAgain, (&script, PATIENCE)).await;
         }
         if let Err(error) = cleaned {
             let left = host::dispatch_directory(&self.record().id);

@@ -1,6 +1,7 @@
 //! The launch: the session is imported on the host, and its run started, once.
 
 use super::earlier::Swept;
+use super::line::Unreached;
 use super::{News, PATIENCE, Tools, Trip, TripError, WORK_PATIENCE};
 use crate::clock;
 use crate::dispatch::{Sent, State, Step};
@@ -16,7 +17,11 @@ impl Trip {
         self.begin(tools, Step::Launch)?;
         let script = host::launch(env, &run, &launch);
         let host = self.line.host.name.clone();
-        let answer = match self.line.ask_until_answered(tools, Step::Launch, &script, WORK_PATIENCE).await {
+        let answer = match self
+            .line
+            .ask_again(tools, Step::Launch, Unreached::TriedAgain, (&script, WORK_PATIENCE))
+            .await
+        {
             Err(
                 error @ (TripError::Transport { .. }
                 | TripError::Connect { .. }
@@ -48,7 +53,8 @@ impl Trip {
         let mut env = HostEnv { path: String::new(), variables: host.env.clone() };
         let directory = &self.record().plan.directory;
         let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), directory);
-        let answer = self.line.ask_until_answered(tools, Step::Probe, &probe, PATIENCE).await?;
+        let answer =
+            self.line.ask_again(tools, Step::Probe, Unreached::TriedAgain, (&probe, PATIENCE)).await?;
         let garbled = |source| TripError::Script { host: host.name.clone(), step: Step::Probe, source };
         let facts = Facts::from_answer(&answer).map_err(garbled)?;
         env.path = facts.path;

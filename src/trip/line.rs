@@ -25,6 +25,15 @@ enum Patience {
     Each(Duration),
 }
 
+/// What is done about a host that has not been reached once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Unreached {
+    /// It is tried again, as one that was lost is.
+    TriedAgain,
+    /// That is said: nothing has begun there.
+    GivenUp,
+}
+
 /// The line to one host.
 pub(super) struct Line {
     pub(super) host: HostEntry,
@@ -121,38 +130,23 @@ impl Line {
     }
 
     /// As [`Line::call`], again over a new connection for as often as it is lost.
-    pub(super) async fn call_until_done<T: Send + 'static>(
+    pub(super) async fn call_again<T: Send + 'static>(
         &mut self,
         tools: &Tools,
         step: Step,
+        unreached: Unreached,
         call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
-    ) -> Result<T, TripError> {
-        self.repeat(tools, step, call, |_| true).await
-    }
-
-    /// As [`Line::call_until_done`]; a host that has never been reached is not tried again.
-    pub(super) async fn call_once_reached<T: Send + 'static>(
-        &mut self,
-        tools: &Tools,
-        step: Step,
-        call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
-    ) -> Result<T, TripError> {
-        self.repeat(tools, step, call, |line| line.reached).await
-    }
-
-    async fn repeat<T: Send + 'static>(
-        &mut self,
-        tools: &Tools,
-        step: Step,
-        call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
-        again: fn(&Self) -> bool,
     ) -> Result<T, TripError> {
         let mut pauses = Pauses::default();
         loop {
-            match self.call(tools, step, call.clone()).await {
-                Err(error) if error.heals() && again(self) => pauses.pause(tools, self, &error).await?,
+            let error = match self.call(tools, step, call.clone()).await {
+                Err(error) if error.heals() => error,
                 result => return result,
+            };
+            if !self.reached && unreached == Unreached::GivenUp {
+                return Err(error);
             }
+            pauses.pause(tools, self, &error).await?;
         }
     }
 
@@ -170,30 +164,16 @@ impl Line {
     }
 
     /// As [`Line::ask`], again over a new connection for as often as it is lost: for scripts that may be repeated.
-    pub(super) async fn ask_until_answered(
+    pub(super) async fn ask_again(
         &mut self,
         tools: &Tools,
         step: Step,
-        script: &Script,
-        patience: Duration,
+        unreached: Unreached,
+        (script, patience): (&Script, Duration),
     ) -> Result<Answer, TripError> {
         let script = script.clone();
         let run = move |transport: &mut dyn Transport| transport.run(&script, ANSWER, patience);
-        let ran = self.call_until_done(tools, step, run).await?;
-        self.answer(step, ran)
-    }
-
-    /// As [`Line::ask_until_answered`]; a host that has never been reached is not tried again.
-    pub(super) async fn ask_once_reached(
-        &mut self,
-        tools: &Tools,
-        step: Step,
-        script: &Script,
-        patience: Duration,
-    ) -> Result<Answer, TripError> {
-        let script = script.clone();
-        let run = move |transport: &mut dyn Transport| transport.run(&script, ANSWER, patience);
-        let ran = self.call_once_reached(tools, step, run).await?;
+        let ran = self.call_again(tools, step, unreached, run).await?;
         self.answer(step, ran)
     }
 

@@ -1,6 +1,6 @@
 //! A host is looked at before anything is written there.
 
-use super::line::Line;
+use super::line::{Line, Unreached};
 use super::steps::Steps;
 use super::{News, PATIENCE, Tools, TripError, checked, fitness};
 use crate::clock;
@@ -37,7 +37,7 @@ pub(super) async fn look(
     steps.begin(Step::Probe)?;
     let mut env = HostEnv { path: String::new(), variables: host.env.clone() };
     let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), &plan.directory);
-    let answer = line.ask_once_reached(tools, Step::Probe, &probe, PATIENCE).await?;
+    let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&probe, PATIENCE)).await?;
     let now = clock::now_ms();
     let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
     let facts = Facts::from_answer(&answer).map_err(garbled)?;
@@ -50,7 +50,9 @@ pub(super) async fn look(
         Some(checked) => checked,
         None => {
             let check = host::check(&env, id, &program, &facts.directory);
-            Checked::from_answer(&line.ask_once_reached(tools, Step::Check, &check, PATIENCE).await?)
+            Checked::from_answer(
+                &line.ask_again(tools, Step::Check, Unreached::GivenUp, (&check, PATIENCE)).await?,
+            )
         }
     };
     fitness::check_opencode(&host, &checked, &plan.setting)?;

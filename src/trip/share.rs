@@ -1,6 +1,6 @@
 //! What of a session a host still needs, found out before anything is sent.
 
-use super::line::Line;
+use super::line::{Line, Unreached};
 use super::memory::{self, Memory};
 use super::sending::{Decision, Here, decide};
 use super::{PATIENCE, Tools, TripError};
@@ -39,7 +39,7 @@ pub(super) async fn share(
     let memory = memory::recall(&tools.kugetsu_home, &host, session);
     let known = memory.as_ref().map(|memory| memory.known.as_str()).unwrap_or_default();
     let script = host::holds(env, program, session, known);
-    let answer = line.ask_once_reached(tools, Step::Probe, &script, PATIENCE).await?;
+    let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&script, PATIENCE)).await?;
     let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
     let holds = Holds::from_answer(&answer).map_err(garbled)?;
     let database = Database::open(&tools.database)?;

@@ -23,7 +23,8 @@ pub(super) fn log_in(
     target: &Target,
     asker: &dyn Asker,
 ) -> Result<(), ConnectError> {
-    let mut attempt = Attempt { session, user: &settings.user, tried: Vec::new(), offered: Vec::new() };
+    let mut attempt =
+        Attempt { session, user: &settings.user, count: 0, tried: Vec::new(), offered: Vec::new() };
     let explicit = match &target.identity_file {
         Some(path) => Some(KeyFile::read(path).map_err(|detail| ConnectError::KeyUnreadable {
             name: target.name.clone(),
@@ -83,6 +84,8 @@ pub(super) fn log_in(
     let methods = match session.auth_methods(&settings.user) {
         Ok(methods) => methods.to_owned(),
         Err(_) if session.authenticated() => return Ok(()),
+        // A host hangs up on who has tried many keys. libssh2 takes a lost connection for a key that was not accepted.
+        Err(_) if attempt.count < 2 => return Err(ConnectError::Lost { name: target.name.clone() }),
         Err(_) => String::new(),
     };
     Err(ConnectError::Auth {
@@ -105,6 +108,8 @@ enum Stop {
 struct Attempt<'a> {
     session: &'a Session,
     user: &'a str,
+    /// Keys that were offered.
+    count: usize,
     tried: Vec<String>,
     offered: Vec<Vec<u8>>,
 }
@@ -122,6 +127,7 @@ impl Attempt<'_> {
             1 => "agent: 1 key".into(),
             n => format!("agent: {n} keys"),
         });
+        self.count += 1;
         settled(agent.userauth(self.user, key)).map(drop)
     }
 
@@ -135,6 +141,7 @@ impl Attempt<'_> {
         if !self.tried.contains(&name) {
             self.tried.push(name);
         }
+        self.count += 1;
         settled(self.session.userauth_pubkey_memory(self.user, None, private, passphrase))
     }
 

@@ -68,6 +68,12 @@ pub enum ConnectError {
         /// libssh2's words, and the software that answered where it is known.
         detail: String,
     },
+    /// The connection was lost before anybody was let in.
+    #[error("{name}: the connection was lost during the login")]
+    Lost {
+        /// The host.
+        name: String,
+    },
     /// The host's key is in no known_hosts file, and nobody vouched for it.
     #[error("{name}: its host key is not known: {key} (looked for in {})", file.display())]
     HostKeyUnknown {
@@ -169,7 +175,8 @@ impl ConnectError {
             | Self::TimedOut { .. }
             | Self::Unreachable { .. }
             | Self::Proxy { .. }
-            | Self::Handshake { .. } => true,
+            | Self::Handshake { .. }
+            | Self::Lost { .. } => true,
             Self::Config { .. }
             | Self::HostKeyUnknown { .. }
             | Self::HostKeyChanged { .. }
@@ -202,7 +209,8 @@ impl ConnectError {
             | Self::Unreachable { .. }
             | Self::Auth { .. }
             | Self::Proxy { .. }
-            | Self::Handshake { .. } => format!("see how far ssh itself gets: {ssh} -v true"),
+            | Self::Handshake { .. }
+            | Self::Lost { .. } => format!("see how far ssh itself gets: {ssh} -v true"),
             Self::Config { .. } | Self::HostKeyRevoked { .. } | Self::KnownHosts { .. } => return None,
         })
     }

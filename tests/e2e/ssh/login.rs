@@ -1,6 +1,7 @@
 //! Host keys, user keys, agents, ways through.
 
 use super::*;
+use crate::support::proxy::{After, Proxy, ProxyOptions};
 use crate::support::sshd::{keygen, keygen_locked};
 use std::process::{Child, Command, Stdio};
 
@@ -220,4 +221,27 @@ fn a_locked_key_is_asked_for_or_named() {
     let wrong = connect(&target, &Obliging::new("wrong"), PATIENCE).err().unwrap();
     assert!(matches!(wrong, ConnectError::Auth { .. }), "{wrong:?}");
     connect(&target, &Obliging::new("open sesame"), PATIENCE).unwrap();
+}
+
+#[test]
+fn a_connection_that_is_lost_before_the_login_is_worth_another_try() {
+    let lab = Lab::new();
+    let proxy = Proxy::start(lab.sshd.port(), ProxyOptions::default());
+    let mut target = lab.bare_target();
+    target.port = Some(proxy.port());
+    target.identity_file = Some(lab.sshd.user_key());
+    append(&lab.known_hosts(), &format!("[127.0.0.1]:{} {}\n", proxy.port(), lab.sshd.host_key("ed25519")));
+    let before = proxy.stats();
+    connect(&target, &NoAsker, PATIENCE).unwrap();
+    let whole = proxy.stats().down - before.down;
+    let mut lost = 0;
+    for bytes in (1..whole).step_by(67) {
+        proxy.cut_after(After::Down(proxy.stats().down + bytes));
+        if let Err(error) = connect(&target, &NoAsker, PATIENCE) {
+            assert!(error.retryable(), "after {bytes} of {whole} bytes: {error}");
+            lost += 1;
+        }
+        proxy.mend();
+    }
+    assert!(lost > 20, "{lost}");
 }

@@ -68,8 +68,7 @@ fn of_ten_one_way_trips_at_once_one_is_made() {
         assert!(one.stderr.contains("in use") || away, "{}", one.stderr);
     }
     world.model.release("all");
-    let dispatch = hinted(&went.stderr).unwrap();
-    world.kugetsu(&["wait", dispatch]).expect_success();
+    world.kugetsu(&hinted(&went.stderr).unwrap()).expect_success();
     assert_eq!(world.records(&errand.session).len(), 1);
     world.is_over(&errand);
 }

@@ -77,7 +77,7 @@ impl World {
             // A host that was never reached is not tried again unasked.
             assert!(error["retryable"] == true && error["step"] == "connect", "{error:#}");
             command = match error["hint"].as_str().and_then(hinted) {
-                Some(dispatch) => ["wait", dispatch, "--json"].map(str::to_owned).to_vec(),
+                Some(home) => [home, vec!["--json".to_owned()]].concat(),
                 None => again.clone(),
             };
         }

@@ -261,10 +261,14 @@ fn described(pids: &[u32]) -> String {
     pids.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
-/// The dispatch that a hint says to wait for.
-fn hinted(words: &str) -> Option<&str> {
-    let rest = words.rsplit_once("kugetsu wait ")?.1;
-    rest.split(|c: char| !(c.is_ascii_alphanumeric() || c == '-')).next()
+/// The command that a hint names by which the session comes home.
+fn hinted(words: &str) -> Option<Vec<String>> {
+    let of = |verb: &str| {
+        let rest = words.rsplit_once(&format!("kugetsu {verb} "))?.1;
+        let what = rest.split(|c: char| !(c.is_ascii_alphanumeric() || "-_".contains(c))).next()?;
+        Some(vec![verb.to_owned(), what.to_owned()])
+    };
+    of("wait").or_else(|| of("fetch"))
 }
 
 /// All of it is to be shown, not a sample.

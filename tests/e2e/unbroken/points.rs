@@ -104,9 +104,9 @@ impl World {
     fn type_until_done(&self, command: &[String]) {
         let ended = self.kugetsu(command);
         if ended.code() == 4 {
-            let dispatch =
-                hinted(&ended.stderr).unwrap_or_else(|| panic!("no way out is told:\n{}", ended.stderr));
-            self.kugetsu(&wait(dispatch)).expect_success();
+            let home = hinted(&ended.stderr);
+            let home = home.unwrap_or_else(|| panic!("no way out is told:\n{}", ended.stderr));
+            self.kugetsu(&home).expect_success();
         } else {
             ended.expect_success();
         }

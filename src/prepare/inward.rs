@@ -37,11 +37,13 @@ impl<'a> Inward<'a> {
     ) -> Self {
         let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
         let none = Outline::default();
-        // Such a session was there before the launch, and so may its messages have been.
+        // Of a session that was there before the launch a host tells all where it got this one anew, or where home let it
+        // go: its messages may be older than the launch.
         let any_time = Bounds { earliest_ms: 0, ..bounds };
         for child in &back.children {
             let had = children.iter().find(|(id, _)| *id == child.session).map(|(_, outline)| outline);
-            let bounds = if had.is_none() && !child.is_new { &any_time } else { &bounds };
+            let is_whole = child.known.as_ref().is_none_or(|known| known.messages == 0);
+            let bounds = if !child.is_new && (is_whole || had.is_none()) { &any_time } else { &bounds };
             all.push(sub_agent(child, had.unwrap_or(&none), bounds));
         }
         let (ids, timings) = HomeIds::new(all, &departure.home);

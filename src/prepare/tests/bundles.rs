@@ -228,10 +228,21 @@ fn second(clock: Option<Clock>) {
     let mut all = again.imported.clone();
     all.remove(CHILD);
     again.imported = all;
-    let (came, arrival) = again.back(&again.bundle(&there), &here).unwrap();
-    let mut other = before.clone();
+    let mut sections = sections(&again.bundle(&there));
+    for new in [true, false] {
+        sections[1].0["new"] = json!(new);
+        let (came, arrival) = again.back(&written(&sections), &here).unwrap();
+        let mut other = before.clone();
+        apply(&mut other, again.id(), &arrival);
+        assert_eq!((&other, came.children), (&home, 1));
+    }
+
+    // And it is as old as it is.
+    let late = Homeward { launched_ms: later + 3_600_000, now_ms: later + 3_700_000, ..here };
+    let (_, arrival) = again.back(&written(&sections), &late).unwrap();
+    let mut other = before;
     apply(&mut other, again.id(), &arrival);
-    assert_eq!((other, came.children), (home, 1));
+    assert_eq!(other[CHILD].messages[2]["info"]["time"]["created"], later + 1000);
 }
 
 #[test]

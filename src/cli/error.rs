@@ -233,6 +233,7 @@ impl From<WorkError> for CliError {
             WorkError::Program(ProgramError::Disk(error)) => error.into(),
             WorkError::Permission(error) => error.into(),
             WorkError::Database(error) => error.into(),
+            WorkError::Undone { session } => TripError::Undone { session }.into(),
             _ => Self { hint, ..Self::new(exit, step, message) },
         }
     }

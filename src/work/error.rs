@@ -59,6 +59,12 @@ pub enum WorkError {
         /// Its id.
         session: String,
     },
+    /// A prompt of the session is undone: opencode deletes from there on at the next one, and a copy cannot say where.
+    #[error("the last words of session {session} are undone here")]
+    Undone {
+        /// The session.
+        session: String,
+    },
     /// opencode takes another agent silently where it does not know one.
     #[error("opencode has no agent {name}")]
     UnknownAgent {

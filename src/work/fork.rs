@@ -12,10 +12,14 @@ use std::path::Path;
 /// original, which is only read: somebody may work on it, here or elsewhere.
 ///
 /// # Errors
-/// [`WorkError::SessionLost`]; a copy that could not be made is removed again.
+/// [`WorkError::SessionLost`], [`WorkError::Undone`]; a copy that could not be made is removed again.
 pub async fn fork(bench: &Bench, session: &str, name: &str) -> Result<String, WorkError> {
     let lost = || WorkError::SessionLost { name: name.to_owned(), session: session.to_owned() };
-    let row = Database::open(&bench.database)?.session(session)?.ok_or_else(lost)?;
+    let database = Database::open(&bench.database)?;
+    let row = database.session(session)?.ok_or_else(lost)?;
+    if database.is_undone(session)? {
+        return Err(WorkError::Undone { session: session.to_owned() });
+    }
     let directory = Path::new(&row.directory);
     if !directory.is_dir() {
         return Err(WorkError::NoDirectory { path: directory.to_owned() });

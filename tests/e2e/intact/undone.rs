@@ -26,6 +26,20 @@ fn set(machine: &Machine, session: &str, revert: Option<String>) {
 }
 
 #[test]
+fn no_copy_is_made_of_what_is_undone() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    undo(&world.home.machine, &session);
+    let sessions = || -> i64 {
+        world.home.machine.database().query_row("SELECT count(*) FROM session", [], |row| row.get(0)).unwrap()
+    };
+    let before = sessions();
+    let refused = world.home.kugetsu(&["remote", "pi", &session, "go on", "--fork"]).expect_code(4);
+    assert!(refused.stderr.contains("/redo"), "{}", refused.stderr);
+    assert_eq!(sessions(), before);
+}
+
+#[test]
 fn a_session_is_not_sent_while_prompts_are_undone() {
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");

@@ -211,8 +211,8 @@ impl Store {
     ) -> Vec<Entry<'i, T>> {
         let issues: Vec<(&str, &str)> = issues.collect();
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // Twice as many as there are cores: opening a file is mostly waiting.
-        let threads = (2 * cores).min(THREADS).min(issues.len() / SHARE).max(1);
+        // More of them than cores wait for each other in the kernel, which keeps one table of open files for all.
+        let threads = cores.min(THREADS).min(issues.len() / SHARE).max(1);
         let share = issues.len().div_ceil(threads).max(1);
         let sessions = Directory::open(self.sessions());
         let read = |share: &[(&'i str, &'i str)]| -> Vec<Entry<'i, T>> {

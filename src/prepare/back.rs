@@ -38,6 +38,8 @@ pub(super) struct Section {
     pub(super) parent: Option<String>,
     /// It was made there since the launch.
     pub(super) is_new: bool,
+    /// It is as it was at the launch, and home was not known to have it then.
+    pub(super) is_same: bool,
     /// What a bundle says is still there of what left.
     pub(super) known: Option<Known>,
     /// Its own record, raw.
@@ -116,6 +118,7 @@ fn read_section(
 ) -> Result<Section, HomeError> {
     let mut section = section(document.open(input)?, Some(header.known))?;
     section.is_new = header.new.unwrap_or(true);
+    section.is_same = header.same;
     check_session(&header.session, &section.session)?;
     // The session itself may be somebody's sub-agent; its parent stayed at home.
     if is_child && section.parent != header.parent {
@@ -137,6 +140,7 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
         session: String::new(),
         parent: None,
         is_new: false,
+        is_same: false,
         known,
         record: String::new(),
         todos: None,

@@ -75,7 +75,7 @@ pub fn homecoming(
     };
     home.record(&came, &standings, &mut back)?;
     home.root(&came.root, &standings, &mut back, Before::new(before, &undo.session))?;
-    let former = home.former(&came, earliest_ms.saturating_add(bounds.ahead_ms));
+    let former = home.former(&came);
     for (section, child) in (1..).zip(&came.children) {
         if !former.contains(child.session.as_str()) {
             home.child(section, child, &mut back)?;
@@ -311,17 +311,16 @@ impl<W: Write> Home<'_, W> {
         Ok(left && came.root.outline.sorted().into_iter().all(known))
     }
 
-    /// Sub-agents' sessions that home does not have, and in which nothing was done since `launched_ms` by the host's
-    /// clock. They are of earlier trips: home had them and let them go, or has them as those of a copy. A host that got
-    /// the session anew tells of them all the same, since it does not know what home has.
-    fn former<'b>(&self, came: &'b Back, launched_ms: i64) -> HashSet<&'b str> {
+    /// Sub-agents' sessions that home does not have, and in which nothing was done since the launch. They are of earlier
+    /// trips: home had them and let them go, or has them as those of a copy. A host that got the session anew tells of
+    /// them all the same, since it does not know what home has.
+    fn former<'b>(&self, came: &'b Back) -> HashSet<&'b str> {
         let mut former = HashSet::new();
         let mut parents = HashSet::new();
         for child in came.children.iter().rev() {
             let is_here = self.here.children.iter().any(|(id, _)| *id == child.session);
-            let is_old = child.messages.iter().all(|message| message.created_ms < launched_ms);
             let goes_on = parents.contains(child.session.as_str());
-            if !self.here.grown && !child.is_new && !is_here && is_old && !goes_on {
+            if !self.here.grown && child.is_same && !is_here && !goes_on {
                 former.insert(child.session.as_str());
             } else {
                 parents.extend(child.parent.as_deref());

@@ -35,6 +35,9 @@ pub(crate) struct Header {
     /// Whether the session was made there since the launch.
     #[serde(default)]
     pub(crate) new: Option<bool>,
+    /// Whether it is as it was at the launch, and home was not known to have it then.
+    #[serde(default)]
+    pub(crate) same: bool,
     /// Those rows that home had when the run was launched and that are still there.
     pub(crate) known: Known,
 }

@@ -31,6 +31,7 @@ function survey(database, lines) {
       lines.push("s " + id + " " + sum);
       found.new = !left.s.has(id);
       found.skip = found.messages.length === 0 && left.s.get(id) === sum;
+      found.same = left.s.get(id) === "-" + wholeHash(database, id);
     }
     return found;
   });
@@ -132,7 +133,9 @@ async function write(database, sessions) {
     let bytes = 0;
     for (const piece of pieces(database, found)) bytes += Buffer.byteLength(piece);
     const parent = found.root ? null : record(database, found.id).parent_id;
-    const header = { bundle: 1, session: found.id, parent, bytes, new: found.new ?? false, known: found.known };
+    const header = {
+      bundle: 1, session: found.id, parent, bytes, new: found.new ?? false, same: found.same ?? false, known: found.known,
+    };
     const section = (function* () {
       yield JSON.stringify(header) + "\n";
       yield* pieces(database, found);

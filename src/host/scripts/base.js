@@ -129,8 +129,15 @@ function sessionHash(database, id) {
   return hash(info({ ...record(database, id), time_updated: null }) + todos(database, id));
 }
 
-// A file of rows: a first line of JSON, then `s ID HASH`, `m ID HASH` and `p ID HASH`. A hash of `-`: the session is
-// there, and home is not known to have it.
+// What tells whether anything at all changed in it, its messages included.
+function wholeHash(database, id) {
+  const digest = createHash("sha256").update(sessionHash(database, id));
+  walk(database, id, (kind, row, data) => digest.update(`\n${kind} ${row} ${hash(data)}`));
+  return digest.digest("hex");
+}
+
+// A file of rows: a first line of JSON, then `s ID HASH`, `m ID HASH` and `p ID HASH`. A hash that begins with `-`: the
+// session is there, and home is not known to have it; what follows is its whole hash.
 function readRows(path) {
   const text = fs.readFileSync(path, "utf8");
   const lines = text.split("\n");

@@ -15,7 +15,7 @@ const arrived = new Set();
 let missing = record(database, session) ? 0 : 1;
 let found = 0;
 for (const id of family(database)) {
-  if (id !== session) lines.push("s " + id + " " + (known?.s.get(id) ?? "-"));
+  if (id !== session) lines.push("s " + id + " " + (known?.s.get(id) ?? "-" + wholeHash(database, id)));
   walk(database, id, (kind, row, data, message) => {
     const old = known?.[kind].get(row);
     const came = id === session && (kind === "m" ? sent.has(row) : sent.get(message)?.has(row));

@@ -271,6 +271,7 @@ fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> 
     let mut sections = sections(&trip.bundle(&there));
     for (header, _) in &mut sections[1..] {
         header["new"] = json!(false);
+        header["same"] = json!(header["session"] == CHILD || !goes_on);
     }
     let (came, arrival) = trip.back(&written(&sections), here).unwrap();
     let mut home = trip.home();

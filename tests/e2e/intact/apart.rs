@@ -167,8 +167,6 @@ fn a_sub_agent_that_was_taken_back_stays_so() {
     assert_eq!(sub_agents(&world, &session).len(), 1);
     world.home.kugetsu(&["undo", report["dispatch"].as_str().unwrap()]).expect_success();
     assert!(sub_agents(&world, &session).is_empty());
-    // What was done within the difference that two clocks may have counts as done since.
-    std::thread::sleep(Duration::from_millis(2500));
     let before = world.here(&session);
     let message = format!("{}\n[[say second]]", task("and another one"));
     world.round_trip(&session, &message, &[]);

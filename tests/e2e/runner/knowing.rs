@@ -126,12 +126,15 @@ fn another_in_its_place(release: Release) {
     let real = Real::start(release);
     let run = real.run(1, SESSION);
     let other = conversation(SESSION, &run.directory, 100, 3);
-    let launch = real.send(&run, "[[tool todowrite {\"todos\":[{\"id\":\"1\",\"content\":\"a\",\"status\":\"pending\",\"priority\":\"low\"}]}]]", &other.to_string());
+    let todo = json!({ "id": "1", "content": "a", "status": "pending", "priority": "low" });
+    let task = json!({ "description": "sub", "prompt": "hello", "subagent_type": "general" });
+    let prompt = format!("[[tool todowrite {}]]\n[[tool task {task}]]", json!({ "todos": [todo] }));
+    let launch = real.send(&run, &prompt, &other.to_string());
     real.host.launch(&run, &launch).unwrap();
     real.host.result(&run.id);
     let run = real.run(2, SESSION);
     let session = conversation(SESSION, &run.directory, 0, 2);
-    let launch = real.send(&run, "[[say instead]]", &session.to_string());
+    let launch = real.send(&run, "[[hold middle]]\n[[say instead]]", &session.to_string());
     let count = || real.value::<i64>(&format!("SELECT count(*) FROM part WHERE session_id = '{SESSION}'"));
     let (there, parts) = (real.holds(SESSION, ""), count());
     // Somebody went on with it since it was looked at: what they did is nowhere else.
@@ -142,9 +145,19 @@ fn another_in_its_place(release: Release) {
     let held = format!("{} {}", there.messages, there.parts);
     let launch = Launch { sending: Sending::Replace, held, ..launch };
     real.host.launch(&run, &launch).unwrap();
+    real.wait_for_hold(&run.id, "middle");
+    let is_touched = release == Release::Mid;
+    if is_touched {
+        let title = format!("UPDATE session SET title = 'by hand' WHERE parent_id = '{SESSION}'");
+        real.change(&title);
+    }
+    real.model.release("middle");
     expect_bundle(&real.host.result(&run.id));
-    let root = &real.sections(&run.id, "back")[0];
-    assert_eq!(known(root), (4, 8));
+    let sections = real.sections(&run.id, "back");
+    // Home does not know of the former one's sub-agent: it is told, and whether anything was done in it since.
+    let [root, former] = sections.as_slice() else { panic!("{sections:?}") };
+    assert_eq!((&former.header["new"], &former.header["same"]), (&json!(false), &json!(!is_touched)));
+    assert_eq!((known(root), &root.header["same"]), ((4, 8), &json!(false)));
     assert_eq!((&root.value["todos"], &root.value["base"]["todos"]), (&json!([]), &json!([])));
     let count: i64 = real.value(&format!("SELECT count(*) FROM message WHERE session_id = '{SESSION}'"));
     assert_eq!(count, 6, "{release:?}");

@@ -3,6 +3,7 @@
 use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::interrupt::told_to_stop;
 use super::work::{Target, WorkArgs, work};
 use super::{message, session};
 use clap::Args;
@@ -31,7 +32,7 @@ pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Ex
     let bench = context.bench().await?;
     let target = if arguments.fork {
         let original = Target::of(found);
-        let session = crate::work::fork(&bench, &original.session, &original.name).await?;
+        let session = crate::work::fork(&bench, &original.session, &original.name, told_to_stop()).await?;
         context.ui.note(&format!("{} a copy of {}: {session}", context.ui.good("✓"), original.name));
         Target { name: session.clone(), session, file: None }
     } else {

@@ -199,6 +199,13 @@ impl From<WorkError> for CliError {
             WorkError::Started { issue } => {
                 (Exit::Refused, "resolve", Some(format!("go on with it: kugetsu continue '{issue}' \"…\"")))
             }
+            WorkError::Interrupted { left } => {
+                let hint = match left {
+                    Some(session) => format!("remove what there is of it: opencode session delete {session}"),
+                    None => "nothing of it is left; type it again".to_owned(),
+                };
+                (Exit::Interrupted, "interrupted", Some(hint))
+            }
             WorkError::NoBase => (Exit::Refused, "resolve", Some("make one: kugetsu init".to_owned())),
             WorkError::BaseLost { .. } => {
                 (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
@@ -226,6 +233,7 @@ impl From<WorkError> for CliError {
             _ => (Exit::Failed, "run", None),
         };
         let message = error.to_string();
+        let retryable = exit == Exit::Interrupted;
         match error {
             WorkError::Index(error) => error.into(),
             WorkError::Store(error) => TripError::Store(error).into(),
@@ -234,7 +242,7 @@ impl From<WorkError> for CliError {
             WorkError::Permission(error) => error.into(),
             WorkError::Database(error) => error.into(),
             WorkError::Undone { session } => TripError::Undone { session }.into(),
-            _ => Self { hint, ..Self::new(exit, step, message) },
+            _ => Self { hint, retryable, ..Self::new(exit, step, message) },
         }
     }
 }

@@ -2,12 +2,14 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::interrupt::told_to_stop;
 use crate::clock;
 use crate::disk::{DiskError, Lock, private_dir};
 use crate::index::{Kind, SessionFile};
 use crate::opencode::{Database, Program};
 use crate::session::{empty, is_session_id, new_session_id};
 use crate::text::plain;
+use crate::work::WorkError;
 use clap::Args;
 use serde::Serialize;
 use std::hash::{BuildHasher as _, RandomState};
@@ -138,7 +140,16 @@ async fn made_empty(
     let mut file = file.map_err(|source| at(&cache, source))?;
     file.write_all(&document).map_err(|source| at(file.path(), source))?;
     let path = PathBuf::from(file.path());
-    program.import(&path, directory, &session).await?;
+    tokio::select! {
+        biased;
+        imported = program.import(&path, directory, &session) => imported?,
+        () = told_to_stop() => {
+            // opencode imports row by row, so a part of it may be there.
+            let deleted = program.delete(&session).await;
+            let is_there = deleted.is_err() && database.is_file() && Database::open(database)?.contains(&session)?;
+            return Err(WorkError::Interrupted { left: is_there.then_some(session) }.into());
+        }
+    }
     if Database::open(database)?.contains(&session)? {
         return Ok(session);
     }

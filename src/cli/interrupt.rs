@@ -10,18 +10,8 @@ use tokio::signal::unix::{SignalKind, signal};
 pub(super) async fn interruptible<T>(progress: &Progress, work: impl Future<Output = T>) -> Option<T> {
     let before = terminal();
     let mut work = std::pin::pin!(work);
-    // Listened to from before the work begins. Where a signal cannot be waited for, it ends the process as it always
-    // did.
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let interrupted = async {
-        let (Ok(mut int), Ok(mut term)) = signals else {
-            return std::future::pending().await;
-        };
-        tokio::select! {
-            _ = int.recv() => (),
-            _ = term.recv() => (),
-        }
-    };
+    // Listened to from before the work begins.
+    let interrupted = told_to_stop();
     let ended = tokio::select! {
         biased;
         result = &mut work => Some(result),
@@ -45,6 +35,19 @@ pub(super) async fn interruptible<T>(progress: &Progress, work: impl Future<Outp
         }
     }
     ended
+}
+
+/// Ctrl-C, and what means the same; heard from the moment of this call. Where a signal cannot be waited for, it ends the
+/// process as it always did.
+pub(super) fn told_to_stop() -> impl Future<Output = ()> {
+    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
+    async move {
+        let (Ok(mut int), Ok(mut term)) = signals else { return std::future::pending().await };
+        tokio::select! {
+            _ = int.recv() => (),
+            _ = term.recv() => (),
+        }
+    }
 }
 
 fn terminal() -> Option<Termios> {

@@ -4,7 +4,7 @@ use super::away::{self, Wanted};
 use super::conclude::{conclude, interrupted, to_be_taken_up};
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::interrupt::interruptible;
+use super::interrupt::{interruptible, told_to_stop};
 use super::progress::Progress;
 use super::session::{self, Resolved};
 use super::{dry, message};
@@ -177,7 +177,7 @@ async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
     let issue = session::issue(context, text)?;
     let bench = context.bench().await?;
     let directory = super::work::directory(context, Path::new("."))?;
-    let (session, file) = crate::work::make(&bench, &issue, &directory).await?;
+    let (session, file) = crate::work::make(&bench, &issue, &directory, told_to_stop()).await?;
     context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
 }
@@ -186,7 +186,7 @@ async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
 async fn fork(context: &Context, original: &Resolved) -> Result<Resolved, CliError> {
     let bench = context.bench().await?;
     let name = original.issue.as_deref().unwrap_or(&original.session);
-    let session = crate::work::fork(&bench, &original.session, name).await?;
+    let session = crate::work::fork(&bench, &original.session, name, told_to_stop()).await?;
     context.ui.note(&format!("{} a copy of {name}: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: None, file: None })
 }

@@ -3,6 +3,7 @@
 use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::interrupt::told_to_stop;
 use super::work::{Target, WorkArgs, directory, setting, work_with};
 use super::{message, session};
 use crate::opencode::Database;
@@ -37,7 +38,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
         Some(words) => Some((words, known_setting(&bench, &directory, &arguments.work).await?)),
         None => None,
     };
-    let (session, file) = local::make(&bench, &issue, &directory).await?;
+    let (session, file) = local::make(&bench, &issue, &directory, told_to_stop()).await?;
     let name = issue.to_string();
     context.ui.note(&format!("{} {name} has a session: {session}", context.ui.good("✓")));
     let target = Target { name, session, file: Some(file) };

@@ -2,6 +2,7 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::interrupt::told_to_stop;
 use super::lines::lines;
 use super::progress::Progress;
 use super::session::Resolved;
@@ -18,12 +19,10 @@ use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
-use std::future::Future;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::{Arc, Mutex, PoisonError};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// The hidden verb by which kugetsu goes on without a terminal.
 pub(super) const DETACHED: &str = "__detached";
@@ -299,18 +298,6 @@ pub(super) async fn guard(arguments: GuardArgs) -> Result<Exit, CliError> {
     match work::guard(arguments.parent, &mark, &arguments.program).await {
         Ok(status) => Ok(Exit::Passed(status.map_or(143, work::exit))),
         Err(error) => Err(CliError::failed("run", format!("opencode could not be started: {error}"))),
-    }
-}
-
-/// Ctrl-C, and what means the same; heard from the moment of this call.
-fn told_to_stop() -> impl Future<Output = ()> {
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    async move {
-        let (Ok(mut int), Ok(mut term)) = signals else { return std::future::pending().await };
-        tokio::select! {
-            _ = int.recv() => (),
-            _ = term.recv() => (),
-        }
     }
 }
 

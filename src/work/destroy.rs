@@ -75,7 +75,7 @@ pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Resul
 }
 
 /// Removes a session from opencode; true if it was there.
-async fn delete(bench: &Bench, session: &str) -> Result<bool, WorkError> {
+pub(super) async fn delete(bench: &Bench, session: &str) -> Result<bool, WorkError> {
     let is_there = || Database::open(&bench.database)?.contains(session);
     if !is_there()? {
         return Ok(false);

@@ -36,6 +36,12 @@ pub enum WorkError {
         /// The issue.
         issue: String,
     },
+    /// The user broke it off before the session was made.
+    #[error("interrupted before the session was made")]
+    Interrupted {
+        /// What opencode has of it still.
+        left: Option<String>,
+    },
     /// There is no base session.
     #[error("there is no base session to begin from")]
     NoBase,

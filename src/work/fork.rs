@@ -1,19 +1,24 @@
 //! A session is copied, to be worked on apart from its original.
 
-use super::make::copied;
-use super::{Bench, RunFiles, WorkError};
-use crate::clock;
+use super::copying::{Copying, copied};
+use super::{Bench, WorkError};
 use crate::opencode::Database;
-use crate::session::new_session_id;
-use std::hash::{BuildHasher, RandomState};
+use std::future::Future;
 use std::path::Path;
 
 /// Makes a copy of `session` with ids of its own, in the same directory; its id. `name` is what the user calls the
-/// original, which is only read: somebody may work on it, here or elsewhere.
+/// original, which is only read: somebody may work on it, here or elsewhere. When `stop` comes before it is whole, it is
+/// not made.
 ///
 /// # Errors
-/// [`WorkError::SessionLost`], [`WorkError::Undone`]; a copy that could not be made is removed again.
-pub async fn fork(bench: &Bench, session: &str, name: &str) -> Result<String, WorkError> {
+/// [`WorkError::SessionLost`], [`WorkError::Undone`], [`WorkError::Interrupted`]; a copy that could not be made is
+/// removed again.
+pub async fn fork(
+    bench: &Bench,
+    session: &str,
+    name: &str,
+    stop: impl Future<Output = ()>,
+) -> Result<String, WorkError> {
     let lost = || WorkError::SessionLost { name: name.to_owned(), session: session.to_owned() };
     let database = Database::open(&bench.database)?;
     let row = database.session(session)?.ok_or_else(lost)?;
@@ -24,20 +29,10 @@ pub async fn fork(bench: &Bench, session: &str, name: &str) -> Result<String, Wo
     if !directory.is_dir() {
         return Err(WorkError::NoDirectory { path: directory.to_owned() });
     }
-    let copy = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
-    let files = RunFiles::new(&bench.kugetsu_home, &copy);
-    files.make()?;
-    let made = copied(bench, session, &copy, &title(&row.title), directory, files.directory()).await;
-    for file in ["base.json", "copy.json"] {
-        // What is left of them is of no use to anybody.
-        let _ = std::fs::remove_file(files.directory().join(file));
-    }
-    let _ = std::fs::remove_dir(files.directory());
-    if made.is_err() {
-        // opencode imports row by row, so a part of it may be there.
-        let _ = bench.program.delete(&copy).await;
-    }
-    made.map(|()| copy)
+    let (title, command) = (title(&row.title), format!("fork {name}"));
+    let copying = Copying { original: session, title: &title, directory, command: &command };
+    let (copy, _held) = copied(bench, &copying, stop).await?;
+    Ok(copy)
 }
 
 /// The title of a copy, as opencode's own forks have them.

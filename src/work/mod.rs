@@ -1,6 +1,7 @@
 //! Work on this machine: an issue's session is made from the base, a message is worked on in it, a run is stopped,
 //! and what became of runs is found out. One run at a time: opencode has no lock, so each run holds one of ours.
 
+mod copying;
 mod destroy;
 mod error;
 mod files;

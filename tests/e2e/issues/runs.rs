@@ -9,17 +9,17 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 const KUGETSU: &str = env!("CARGO_BIN_EXE_kugetsu");
-const ISSUE: &str = "github.com/shoko/kugetsu#14";
+pub(super) const ISSUE: &str = "github.com/shoko/kugetsu#14";
 
-struct World {
-    model: Model,
-    home: Home,
-    project: PathBuf,
+pub(super) struct World {
+    pub(super) model: Model,
+    pub(super) home: Home,
+    pub(super) project: PathBuf,
 }
 
 impl World {
     /// With the stand-in for opencode.
-    fn quick() -> Self {
+    pub(super) fn quick() -> Self {
         let world = Self::empty(Release::New);
         world.home.machine.stand_in();
         world.kugetsu(&["init"]).expect_success();
@@ -27,7 +27,7 @@ impl World {
     }
 
     /// With the real opencode.
-    fn real(release: Release) -> Self {
+    pub(super) fn real(release: Release) -> Self {
         let world = Self::empty(release);
         world.kugetsu(&["init"]).expect_success();
         world
@@ -40,17 +40,17 @@ impl World {
         Self { model, home, project }
     }
 
-    fn kugetsu(&self, arguments: &[&str]) -> Finished {
+    pub(super) fn kugetsu(&self, arguments: &[&str]) -> Finished {
         self.home.spawn_in(&self.project, None, arguments).wait(Duration::from_secs(120))
     }
 
     /// What `list` says of the issue.
-    fn listed(&self, issue: &str) -> Value {
+    pub(super) fn listed(&self, issue: &str) -> Value {
         let list = self.kugetsu(&["list", "--json"]).expect_success().json();
         list.as_array().unwrap().iter().find(|row| row["issue"] == issue).unwrap().clone()
     }
 
-    fn nothing_runs(&self) {
+    pub(super) fn nothing_runs(&self) {
         until(Duration::from_secs(20), || match self.home.machine.processes() {
             left if left.is_empty() => Ok(()),
             left => Err(format!("{left:?} run")),

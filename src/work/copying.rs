@@ -1,0 +1,90 @@
+//! A session is copied in opencode, with ids of its own: whole, or not at all. Needs no model and no terminal.
+
+use super::destroy::delete;
+use super::held::Held;
+use super::{Bench, RunFiles, WorkError};
+use crate::clock;
+use crate::disk::{DiskError, Lock, session_lock};
+use crate::opencode::Database;
+use crate::session::{CopySpec, copy, new_session_id, scan};
+use std::fs::File;
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+
+/// What is to be copied.
+pub(super) struct Copying<'a> {
+    /// The session's id.
+    pub(super) original: &'a str,
+    /// The copy's title.
+    pub(super) title: &'a str,
+    /// Where the copy works, absolute.
+    pub(super) directory: &'a Path,
+    /// What others are told meanwhile.
+    pub(super) command: &'a str,
+}
+
+/// Copies a session; the copy's id, and its lock: nobody else knows of it until it is dropped.
+///
+/// # Errors
+/// [`WorkError::Interrupted`] where `stop` came first. Nothing of the copy is left then, or after any other error.
+pub(super) async fn copied(
+    bench: &Bench,
+    copying: &Copying<'_>,
+    stop: impl Future<Output = ()>,
+) -> Result<(String, Held), WorkError> {
+    let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
+    // Held before there is anything of it: what no issue has and nobody holds is what `prune` takes away.
+    let held =
+        Held::take(&bench.kugetsu_home, &session, copying.command)?.ok_or_else(|| WorkError::Busy {
+            name: session.clone(),
+            by: Lock::held_by(&session_lock(&bench.kugetsu_home, &session)),
+        })?;
+    let files = RunFiles::new(&bench.kugetsu_home, &session);
+    files.make()?;
+    let made = tokio::select! {
+        biased;
+        made = import(bench, copying, &session, files.directory()) => made,
+        () = stop => Err(WorkError::Interrupted { left: None }),
+    };
+    for file in ["base.json", "copy.json"] {
+        // What is left of them is of no use to anybody.
+        let _ = std::fs::remove_file(files.directory().join(file));
+    }
+    let _ = std::fs::remove_dir(files.directory());
+    let Err(error) = made else { return Ok((session, held)) };
+    // opencode imports row by row, so a part of it may be there.
+    let deleted = delete(bench, &session).await;
+    Err(match error {
+        WorkError::Interrupted { .. } => WorkError::Interrupted { left: deleted.is_err().then_some(session) },
+        error => error,
+    })
+}
+
+async fn import(bench: &Bench, copying: &Copying<'_>, session: &str, room: &Path) -> Result<(), WorkError> {
+    let (export, import) = (room.join("base.json"), room.join("copy.json"));
+    bench.program.export(copying.original, &export).await?;
+    let open = || File::open(&export).map_err(|source| DiskError::at(&export, source));
+    let scan = scan(open()?)?;
+    let spec = CopySpec {
+        session: session.to_owned(),
+        title: copying.title.to_owned(),
+        directory: Some(copying.directory.display().to_string()),
+        now_ms: clock::now_ms(),
+    };
+    let mut random = || RandomState::new().hash_one(0);
+    let ids = copy(open()?, RunFiles::fresh(&import)?, &scan, &spec, &mut random)?;
+    bench.program.import(&import, copying.directory, session).await?;
+    let fresh = |id: &str| ids.get(id).unwrap_or(id).to_owned();
+    let wanted: Vec<(String, Vec<String>)> = scan
+        .outline
+        .iter()
+        .map(|message| (fresh(message.id()), message.parts().map(fresh).collect()))
+        .collect();
+    let database = Database::open(&bench.database)?;
+    let missing = database.missing(session, &wanted)?.len();
+    match database.session(session)? {
+        Some(_) if missing == 0 => Ok(()),
+        _ => Err(WorkError::RowsMissing(missing)),
+    }
+}

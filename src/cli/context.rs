@@ -89,6 +89,11 @@ impl Context {
         Ok((self.host_among(&hosts, name), nearest))
     }
 
+    /// Finds out, by its name alone, whether there is such a host.
+    pub(super) fn look_up(&self, host: &HostEntry) -> Result<(), ConnectError> {
+        ssh::look_up(&Target::new(host, &self.user_home, None))
+    }
+
     /// The sessions of issues.
     pub(super) fn index(&self) -> index::Store {
         index::Store::new(&self.kugetsu_home)

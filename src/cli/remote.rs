@@ -103,8 +103,12 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     let (host, nearest) = context.host(&arguments.host)?;
     // Read before anything is made: bad words should not leave a session behind.
     let message = message::read(arguments.message.as_deref())?;
+    if arguments.start || (arguments.fork && !arguments.dry_run) {
+        // Nor should a mistyped host.
+        known_host(context, &host, nearest.as_deref())?;
+    }
     let mut resolved = match arguments.start {
-        true => start(context, session).await?,
+        true => start(context, session, &host.name).await?,
         false => session::resolve(context, session)?,
     };
     let mode = match arguments.mode {
@@ -120,8 +124,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         if arguments.via_home && !arguments.dry_run {
             bring_home(context, &tools, &progress, &resolved.session, &host.name).await?;
         }
-        let (command, to) = (format!("kugetsu remote {}", quoted(&host.name)), Some(host.name.as_str()));
-        let wanted = Wanted { found: &resolved, called: session, command, to };
+        let wanted = wanted(&resolved, session, &host.name);
         away::check(context, &wanted, arguments.force && !arguments.dry_run)?;
     }
     let stays = mode == Mode::OneWay || arguments.detach;
@@ -172,14 +175,47 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 
-/// Makes the session of an issue, to be worked on elsewhere.
-async fn start(context: &Context, text: &str) -> Result<Resolved, CliError> {
+/// What is wanted here of a session, `called` so by the user.
+fn wanted<'a>(found: &'a Resolved, called: &'a str, host: &'a str) -> Wanted<'a> {
+    Wanted { found, called, command: format!("kugetsu remote {}", quoted(host)), to: Some(host) }
+}
+
+/// The session of an issue, to be worked on elsewhere: a new one, or one that was told nothing yet, as an attempt that
+/// did not get to its host leaves it.
+async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, CliError> {
     let issue = session::issue(context, text)?;
+    if let Ok(found) = session::resolve(context, text) {
+        if is_fresh(context, &found)? {
+            return Ok(found);
+        }
+        away::check(context, &wanted(&found, text, host), false)?;
+    }
     let bench = context.bench().await?;
     let directory = super::work::directory(context, Path::new("."))?;
-    let (session, file) = crate::work::make(&bench, &issue, &directory, told_to_stop()).await?;
+    let made = crate::work::make(&bench, &issue, &directory, told_to_stop()).await;
+    let (session, file) = made.map_err(|error| {
+        let (started, called) = (matches!(error, WorkError::Started { .. }), quoted(text));
+        let mut error = CliError::from(error);
+        if started {
+            error.hint = None;
+            error.ways = vec![
+                ("send it there", format!("kugetsu remote {} {called} \"…\"", quoted(host))),
+                ("go on with it here", format!("kugetsu continue {called} \"…\"")),
+            ];
+        }
+        error
+    })?;
     context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
+}
+
+/// Whether nothing was said in an issue's session since it was made, here or on a host.
+fn is_fresh(context: &Context, found: &Resolved) -> Result<bool, CliError> {
+    let Some(name) = &found.file else { return Ok(false) };
+    let is_fresh = context.index().read(name)?.is_some_and(|file| file.is_fresh());
+    let trips = context.store().of(&found.session).map_err(TripError::from)?;
+    // Where it is not known whether a run began, nobody has written the message down.
+    Ok(is_fresh && trips.iter().all(|trip| trip.record.launched_ms.is_none()))
 }
 
 /// Makes the copy that goes in the session's place.
@@ -233,7 +269,21 @@ pub(super) async fn complete(
     trip.bring_home(tools).await
 }
 
-/// A name that neither hosts.json nor ssh know is more likely mistyped than unreachable.
+/// Refuses a name that neither hosts.json nor ssh know: it is more likely mistyped than unreachable.
+fn known_host(context: &Context, host: &HostEntry, nearest: Option<&str>) -> Result<(), TripError> {
+    match host.source {
+        Some(_) => Ok(()),
+        None => match context.look_up(host) {
+            Err(ConnectError::Resolve { .. }) => {
+                Err(TripError::UnknownHost { name: host.name.clone(), nearest: nearest.map(str::to_owned) })
+            }
+            // Whatever else is wrong is told where it is connected to.
+            _ => Ok(()),
+        },
+    }
+}
+
+/// As [`known_host`], where it was tried.
 fn unknown_host(error: TripError, host: &HostEntry, nearest: Option<String>) -> TripError {
     match error {
         TripError::Connect { source: ConnectError::Resolve { .. }, .. } if host.source.is_none() => {

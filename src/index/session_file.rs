@@ -133,6 +133,12 @@ impl SessionFile {
         }
     }
 
+    /// Whether kugetsu made it, and has given it no message since.
+    pub fn is_fresh(&self) -> bool {
+        // The script says neither where a session works nor what it was told.
+        self.directory.is_some() && self.message.is_none()
+    }
+
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         SessionFile::glance(bytes).map(SessionFile::owned)
     }
@@ -173,6 +179,17 @@ mod tests {
         assert_eq!(timestamp(-5), "1970-01-01T00:00:00Z");
         assert_eq!(moment("2026-11-20T10:24:35Z"), Some(1_795_170_275_000));
         assert_eq!(moment("Mon Mar 30 12:07:40 CEST 2026"), None);
+    }
+
+    #[test]
+    fn what_was_made_and_told_nothing_is_fresh() {
+        let script = br#"{"type": "forked", "opencode_session_id": "ses_a", "state": "idle"}"#;
+        let Ok(mut file) = SessionFile::parse(script) else { panic!() };
+        assert!(!file.is_fresh());
+        file.directory = Some("/srv".into());
+        assert!(file.is_fresh());
+        file.message = Some("hello".into());
+        assert!(!file.is_fresh());
     }
 
     #[test]

@@ -71,6 +71,19 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
     Ok(Connection::new(session, polled, proxy))
 }
 
+/// Finds out whether there is such a host by its name alone; nothing is connected to.
+///
+/// # Errors
+/// [`ConnectError::Config`], [`ConnectError::Resolve`].
+pub fn look_up(target: &Target) -> Result<(), ConnectError> {
+    let settings = config::resolve(target)?;
+    match settings.way {
+        config::Way::Direct => wire::addresses(&settings, target).map(drop),
+        // The name may mean something to the proxy only.
+        config::Way::Command(_) | config::Way::Jump(_) => Ok(()),
+    }
+}
+
 /// A host that is known by one type of key must show that one, whatever libssh2 likes best.
 fn prefer_known_types(session: &Session, known: &[&str]) {
     let Ok(supported) = session.supported_algs(MethodType::HostKey) else { return };

@@ -6,7 +6,7 @@ use super::target::Target;
 use crate::transport::ConnectError;
 use ssh2::Session;
 use std::io::ErrorKind;
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::{Duration, Instant};
 
@@ -39,17 +39,22 @@ pub(super) fn attach(
     }
 }
 
+/// What the host's name stands for.
+pub(super) fn addresses(settings: &Settings, target: &Target) -> Result<Vec<SocketAddr>, ConnectError> {
+    let found = (settings.host.as_str(), settings.port).to_socket_addrs();
+    found.map(Iterator::collect).map_err(|e| unresolved(settings, target, e.to_string()))
+}
+
+fn unresolved(settings: &Settings, target: &Target, detail: String) -> ConnectError {
+    ConnectError::Resolve { name: target.name.clone(), address: settings.host.clone(), detail }
+}
+
 /// The first of the host's addresses that takes the connection; all of them share `patience`.
 fn dial(settings: &Settings, target: &Target, patience: Duration) -> Result<TcpStream, ConnectError> {
     let name = || target.name.clone();
-    let resolve =
-        |detail: String| ConnectError::Resolve { name: name(), address: settings.host.clone(), detail };
-    let addresses: Vec<_> = (settings.host.as_str(), settings.port)
-        .to_socket_addrs()
-        .map_err(|e| resolve(e.to_string()))?
-        .collect();
+    let addresses = addresses(settings, target)?;
     let deadline = Instant::now() + patience;
-    let mut worst = resolve("the name has no address".into());
+    let mut worst = unresolved(settings, target, "the name has no address".into());
     for (tried, address) in addresses.iter().enumerate() {
         let left = deadline.saturating_duration_since(Instant::now());
         let share = left / u32::try_from(addresses.len() - tried).unwrap_or(1);

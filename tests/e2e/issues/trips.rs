@@ -55,3 +55,45 @@ fn an_issue_is_started_on_a_host_and_is_told_to_be_there() {
         kugetsu(&["remote", "pi", "shoko/kugetsu#14", "[[say once more]]", "--round-trip"]).expect_success();
     assert_eq!(round.stdout.trim(), "once more");
 }
+
+#[test]
+fn an_attempt_that_did_not_get_to_its_host_is_made_again_by_the_same_words() {
+    let model = Model::start();
+    let mut home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
+    let mut host = Host::start("pi", Release::New, &model);
+    home.add_host("pi", &host, json!({}));
+    home.machine.stand_in();
+    host.machine.stand_in();
+    let project = home.machine.project("app");
+    let kugetsu =
+        |arguments: &[&str]| home.spawn_in(&project, None, arguments).wait(Duration::from_secs(120));
+    kugetsu(&["init"]).expect_success();
+    let sessions = || -> i64 {
+        let count = "SELECT count(*) FROM session";
+        home.machine.database().query_row(count, [], |row| row.get(0)).unwrap()
+    };
+    let (issue, before) = ("github.com/shoko/kugetsu#14", sessions());
+    let start = ["remote", "pi", issue, "[[say done there]]", "--start"];
+
+    let mistyped = kugetsu(&["remote", "pii", issue, "hello", "--start"]).expect_code(2);
+    assert!(mistyped.stderr.contains("pii") && mistyped.stderr.contains("pi"), "{}", mistyped.stderr);
+    let base = kugetsu(&["list", "--json"]).expect_success().json()[0]["session"].clone();
+    kugetsu(&["remote", "pii", base.as_str().unwrap(), "hello", "--fork"]).expect_code(2);
+    assert_eq!(sessions(), before, "nothing was made");
+
+    host.sshd.stop();
+    kugetsu(&start).expect_code(3);
+    kugetsu(&start).expect_code(3);
+    assert_eq!(sessions(), before + 1, "the same session is used");
+    host.sshd.restart();
+    kugetsu(&start).expect_success();
+    let away = kugetsu(&start).expect_code(4);
+    assert!(away.stderr.contains("kugetsu wait"), "{}", away.stderr);
+    kugetsu(&["wait", issue]).expect_success();
+    let started = kugetsu(&start).expect_code(4);
+    for way in [format!("kugetsu remote pi '{issue}'"), format!("kugetsu continue '{issue}'")] {
+        assert!(started.stderr.contains(&way), "{}", started.stderr);
+    }
+    assert_eq!((host.machine.asked().len(), home.machine.asked().len()), (1, 0));
+    assert_eq!(sessions(), before + 1);
+}

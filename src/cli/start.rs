@@ -4,10 +4,11 @@ use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
-use super::work::{Target, WorkArgs, directory, setting, work_with};
+use super::work::{Target, WorkArgs, directory, setting, tell_idle, work_with};
 use super::{message, session};
 use crate::opencode::Database;
 use crate::session::Setting;
+use crate::text::quoted;
 use crate::work::{self as local, Bench};
 use clap::Args;
 use std::path::Path;
@@ -32,6 +33,12 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
     }
     // What is wrong is found before anything is made: it should not leave a session behind.
     let words = message::read_if_given(arguments.message.as_deref())?;
+    if let (None, Some(flag)) = (&words, arguments.work.about_a_run()) {
+        return Err(CliError::usage(
+            format!("without a message nothing is run, and {flag} is about a run"),
+            format!("add the message: kugetsu start {} \"…\"", quoted(&arguments.issue)),
+        ));
+    }
     let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
     let bench = context.bench().await?;
     let begun = match words {
@@ -46,7 +53,10 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
         Some((words, setting)) => {
             work_with(context, &bench, target, words, arguments.work, directory, setting).await
         }
-        None => Ok(Exit::Done),
+        None => {
+            tell_idle(context, &target);
+            Ok(Exit::Done)
+        }
     }
 }
 

@@ -50,6 +50,20 @@ pub(super) struct WorkArgs {
     variant: Option<String>,
 }
 
+impl WorkArgs {
+    /// A flag that says nothing where nothing is run.
+    pub(super) fn about_a_run(&self) -> Option<&'static str> {
+        let flags = [
+            (self.agent.is_some(), "--agent"),
+            (self.model.is_some(), "--model"),
+            (self.variant.is_some(), "--variant"),
+            (self.detach, "--detach"),
+            (self.debug, "--debug"),
+        ];
+        flags.into_iter().find_map(|(given, flag)| given.then_some(flag))
+    }
+}
+
 /// Which session, as it is in the index.
 pub(super) struct Target {
     pub(super) name: String,
@@ -73,11 +87,20 @@ struct Document<'a> {
     reply: Option<&'a str>,
 }
 
-#[derive(Serialize)]
+#[derive(Serialize, Default)]
 struct Run<'a> {
     ok: Option<bool>,
     exit: Option<i32>,
     error: Option<&'a str>,
+}
+
+/// Tells a script of a session in which nothing was run.
+pub(super) fn tell_idle(context: &Context, target: &Target) {
+    if context.ui.json {
+        let issue = target.file.is_some().then_some(target.name.as_str());
+        let (state, run) = ("idle", Run::default());
+        context.ui.document(&Document { session: &target.session, issue, state, run, reply: None });
+    }
 }
 
 /// Works on `message` in a session, here or detached.
@@ -250,7 +273,7 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
         ui.note(&format!("  opencode's own log: {}", context.tilde(&files.stderr())));
     }
     if ui.json {
-        let run = Run { ok: None, exit: None, error: None };
+        let run = Run::default();
         let issue = job.file.is_some().then_some(job.name.as_str());
         ui.document(&Document { session: &job.session, issue, state: "used", run, reply: None });
     }

@@ -359,6 +359,27 @@ fn what_cannot_be_run_is_refused_before_anything_is_made() {
     world.kugetsu(&["start", ISSUE, "hello", "--agent", "plan"]).expect_success();
 }
 
+#[test]
+fn a_session_is_made_without_a_message() {
+    let world = World::quick();
+    for flags in [
+        &["--agent", "plan"][..],
+        &["--model", "fake/m1"],
+        &["--variant", "high"],
+        &["--detach"],
+        &["--debug"],
+    ] {
+        let refused = world.kugetsu(&[&["start", ISSUE], flags].concat()).expect_code(2);
+        assert!(refused.stderr.contains(flags[0]), "{}", refused.stderr);
+    }
+    let made = world.kugetsu(&["start", ISSUE, "--json"]).expect_success().json();
+    let session = world.listed(ISSUE)["session"].clone();
+    let run = json!({"ok": null, "exit": null, "error": null});
+    let expected = json!({"session": session, "issue": ISSUE, "state": "idle", "run": run, "reply": null});
+    assert_eq!(made, expected);
+    assert_eq!(world.home.machine.asked(), [""; 0]);
+}
+
 /// Neither the session's own rules nor those of its agent let a run wait for an answer that nobody gives.
 fn a_question_hangs_no_run(release: Release) {
     let world = World::real(release);

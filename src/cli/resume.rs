@@ -8,9 +8,10 @@ use super::session::{self, Resolved};
 use super::work::{Target, WorkArgs, work};
 use crate::index::Found;
 use crate::opencode::Database;
-use crate::work::{RunFiles, State, state_of};
+use crate::work::{RunFiles, State, state_of, unfinished};
 use clap::Args;
 use console::Term;
+use std::collections::HashSet;
 use std::io::IsTerminal as _;
 
 /// Takes up a session whose run was cut short
@@ -77,13 +78,21 @@ fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, 
     let store = context.index();
     let index = store.index().map_err(crate::work::WorkError::from)?;
     let database = Database::open(database)?;
-    let mut left = Vec::new();
+    let (mut left, mut of_issues) = (Vec::new(), HashSet::new());
     for entry in store.entries(index.issues()) {
         let Found::Session(file) = entry.found else { continue };
         let exists = database.session(&file.session)?.is_some();
         if state_of(context.kugetsu_home(), &file.session, file.state.as_deref(), exists) == State::Left {
             let (issue, name) = (entry.issue.to_owned(), entry.file.to_owned());
-            left.push(Resolved { session: file.session, issue: Some(issue), file: Some(name) });
+            left.push(Resolved { session: file.session.clone(), issue: Some(issue), file: Some(name) });
+        }
+        of_issues.insert(file.session);
+    }
+    // Of other sessions only the message tells, which is there until a run has come to its end.
+    for session in unfinished(context.kugetsu_home())?.into_iter().filter(|one| !of_issues.contains(one)) {
+        let (used, exists) = (Some(State::Used.name()), database.session(&session)?.is_some());
+        if state_of(context.kugetsu_home(), &session, used, exists) == State::Left {
+            left.push(Resolved { session, issue: None, file: None });
         }
     }
     Ok(left)
@@ -91,7 +100,7 @@ fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, 
 
 /// Lets the user choose one.
 fn pick(context: &Context, left: &[Resolved]) -> Result<Resolved, CliError> {
-    let names = || left.iter().filter_map(|one| one.issue.as_deref());
+    let names = || left.iter().map(|one| one.issue.as_deref().unwrap_or(&one.session));
     if left.is_empty() {
         return Err(CliError::new(Exit::Refused, "resolve", "no session was left in the middle of its work"));
     }

@@ -1,8 +1,8 @@
 //! kugetsu forgets a session.
 
 use super::held::Held;
-use super::{Bench, WorkError};
-use crate::disk::{Lock, session_lock};
+use super::{Bench, RunFiles, WorkError};
+use crate::disk::{self, Lock, session_lock};
 use crate::opencode::{Database, ProgramError};
 
 /// What is to be forgotten.
@@ -69,6 +69,10 @@ pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Resul
     match &doomed.issue {
         Some(issue) => bench.index.remove("destroy", issue).map(drop)?,
         None => bench.index.remove_base("destroy")?,
+    }
+    if let Some(session) = &doomed.session {
+        // Forgotten, it is not taken up any more.
+        disk::remove(&RunFiles::new(&bench.kugetsu_home, session).prompt())?;
     }
     drop(held);
     Ok(removed)

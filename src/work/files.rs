@@ -2,6 +2,7 @@
 
 use super::WorkError;
 use crate::disk;
+use crate::session::is_session_id;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
@@ -56,4 +57,27 @@ impl RunFiles {
         let mut lines = text.lines().rev().map(crate::text::plain).filter(|line| !line.is_empty());
         lines.next().unwrap_or_default()
     }
+}
+
+/// The sessions whose message is still there, sorted: a run of theirs goes on, or was cut short.
+///
+/// # Errors
+/// The directory of the runs cannot be read.
+pub fn unfinished(kugetsu_home: &Path) -> Result<Vec<String>, WorkError> {
+    let mut sessions = names(&kugetsu_home.join("runs"))?;
+    sessions.retain(|name| is_session_id(name) && RunFiles::new(kugetsu_home, name).prompt().is_file());
+    Ok(sessions)
+}
+
+/// Names in a directory of ours, sorted; none if there is no such directory.
+pub(super) fn names(directory: &Path) -> Result<Vec<String>, WorkError> {
+    let entries = match std::fs::read_dir(directory) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) => return Err(disk::DiskError::at(directory, error).into()),
+    };
+    let mut names: Vec<String> =
+        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    names.sort_unstable();
+    Ok(names)
 }

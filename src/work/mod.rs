@@ -18,7 +18,7 @@ mod survey;
 
 pub use destroy::{Doomed, check_free, destroy};
 pub use error::WorkError;
-pub use files::RunFiles;
+pub use files::{RunFiles, unfinished};
 pub use fork::fork;
 pub use guard::guard;
 pub use log::{LogReader, log_path};

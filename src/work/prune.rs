@@ -1,6 +1,7 @@
 //! What is of no more use: looked for, shown, and removed. The base, what cannot be read, and what is away or running are
 //! never among it.
 
+use super::files::{names, unfinished};
 use super::held::Held;
 use super::{RunFiles, WorkError};
 use crate::disk::{DiskError, Lock, session_lock};
@@ -92,11 +93,14 @@ pub fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError
     let mut found = Finding::new(kugetsu_home, dispatch::Store::new(kugetsu_home).each()?);
     let entries = store.entries(index.issues());
     // Without issues opencode need not be asked, nor have ever been there.
-    let sessions = match entries.is_empty() {
+    let unfinished = unfinished(kugetsu_home)?;
+    let sessions = match entries.is_empty() && unfinished.is_empty() {
         true => Default::default(),
         false => Database::open(database)?.sessions()?,
     };
     found.tracked.extend(index.base().map(str::to_owned));
+    // Nothing else has the message by which a session that is no issue's is taken up.
+    found.tracked.extend(unfinished.into_iter().filter(|session| sessions.contains_key(session.as_str())));
     if let Err(error) = store.base(&index) {
         found.unreadable(error.into());
     }
@@ -134,7 +138,7 @@ struct Finding<'h> {
     kugetsu_home: &'h Path,
     items: Vec<Item>,
     troubles: Vec<WorkError>,
-    /// Sessions of issues, of the base, and of trips that are not at their end.
+    /// Sessions of issues, of the base, of trips that are not at their end, and of runs that can be taken up.
     tracked: BTreeSet<String>,
     /// Sessions that a host holds.
     away: HashSet<String>,
@@ -340,19 +344,6 @@ fn remove(kugetsu_home: &Path, item: &Item) -> Result<bool, WorkError> {
             Ok(true)
         }
     }
-}
-
-/// Names in a directory of ours, sorted; none if there is no such directory.
-fn names(directory: &Path) -> Result<Vec<String>, WorkError> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(DiskError::at(directory, error).into()),
-    };
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    Ok(names)
 }
 
 fn gone(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), WorkError> {

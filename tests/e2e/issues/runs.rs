@@ -163,6 +163,31 @@ fn what_is_taken_up_is_the_message_of_before() {
 }
 
 #[test]
+fn what_no_issue_has_is_taken_up_after_a_prune() {
+    let world = World::quick();
+    let bare = world.home.machine.insert_empty_session(&world.project, "no issue's");
+    let message = "[[hold work]] precious";
+    let run = world.home.spawn_in(&world.project, None, &["continue", &bare, message]);
+    until(Duration::from_secs(20), || match world.home.machine.asked().len() {
+        1 => Ok(()),
+        n => Err(format!("{n} were asked")),
+    });
+    let running = world.kugetsu(&["resume"]).expect_code(4);
+    assert!(running.stderr.contains("no session was left"), "{}", running.stderr);
+    run.signal("KILL");
+    run.wait(Duration::from_secs(20));
+    world.nothing_runs();
+    world.kugetsu(&["prune", "--force"]).expect_success();
+    let offered = world.kugetsu(&["resume"]).expect_code(2);
+    assert!(offered.stderr.contains(&format!("kugetsu resume '{bare}'")), "{}", offered.stderr);
+    world.home.machine.release_run("work");
+    world.kugetsu(&["resume", &bare]).expect_success();
+    assert_eq!(world.home.machine.asked(), [message, message]);
+    let over = world.kugetsu(&["prune", "--force", "--json"]).expect_success().json();
+    assert!(over["items"].as_array().unwrap().iter().any(|item| item["kind"] == "run"), "{over:#}");
+}
+
+#[test]
 fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
     let world = World::empty(Release::New);
     world.home.machine.stand_in();

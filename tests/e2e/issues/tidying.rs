@@ -180,7 +180,10 @@ fn on_a_terminal_the_question_is_answered() {
 #[test]
 fn kugetsu_forgets_and_opencode_keeps() {
     let kept = Kept::new();
+    let prompt = format!("runs/{USED}/prompt");
+    kept.put(&prompt, "go on");
     let done = kept.kugetsu(&["destroy", USED_ISSUE, "-y"]).expect_success();
+    assert!(!kept.has(&prompt), "it is not taken up any more");
     assert!(done.stderr.contains(&format!("opencode keeps {USED}")), "{}", done.stderr);
     assert!(!kept.has(USED_FILE) && kept.has(IDLE_FILE) && kept.opencode_has(USED));
     let done =

@@ -19,7 +19,7 @@ use std::io::IsTerminal as _;
 pub(super) struct ResumeArgs {
     /// The issue; without one, those that were left are offered
     issue: Option<String>,
-    /// What to do instead of what was being done; `-` reads it from standard input
+    /// What to do instead of what was being done; `-`, or nothing with something piped in, reads it from standard input
     message: Option<String>,
     #[command(flatten)]
     work: WorkArgs,
@@ -37,8 +37,8 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
     away::check(context, &wanted, false)?;
     let target = Target::of(found);
     let files = RunFiles::new(&bench.kugetsu_home, &target.session);
-    let words = match &arguments.message {
-        Some(given) => message::read(Some(given))?,
+    let words = match message::read_if_given(arguments.message.as_deref())? {
+        Some(words) => words,
         // What came to its end is not done once more.
         None if !is_left(context, &bench.database, &target)? => {
             return Err(CliError {

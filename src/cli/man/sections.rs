@@ -57,7 +57,7 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
             ),
             (
                 "start, continue, resume",
-                "session, issue, state, run {ok, exit, error}, reply; with --detach, run is not known yet.",
+                "session, issue, state, run {ok, exit, error}, reply; with --detach, or without a message, nothing is known of run.",
             ),
             ("init, stop", "base; session, issue, state."),
             ("logs", "session, issue, dispatch, lines."),

@@ -183,6 +183,9 @@ fn what_no_issue_has_is_taken_up_after_a_prune() {
     world.home.machine.release_run("work");
     world.kugetsu(&["resume", &bare]).expect_success();
     assert_eq!(world.home.machine.asked(), [message, message]);
+    let piped = world.home.spawn_in(&world.project, Some(b"something else"), &["resume", &bare]);
+    piped.wait(Duration::from_secs(120)).expect_success();
+    assert_eq!(world.home.machine.asked().last().unwrap(), "something else");
     let over = world.kugetsu(&["prune", "--force", "--json"]).expect_success().json();
     assert!(over["items"].as_array().unwrap().iter().any(|item| item["kind"] == "run"), "{over:#}");
 }

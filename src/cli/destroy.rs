@@ -62,17 +62,15 @@ pub(super) async fn run(arguments: DestroyArgs, context: &Context) -> Result<Exi
 }
 
 fn of_issue(context: &Context, text: &str) -> Result<Doomed, CliError> {
-    let issue = session::issue(context, text)?;
-    let store = context.index();
-    let index = store.index()?;
-    let Some((known, file)) = index.find(&issue) else {
+    let (issue, file) = session::listed(context, text)?;
+    let Some(file) = file else {
         return Err(CliError {
             hint: Some("see what there is: kugetsu list".to_owned()),
             ..CliError::new(Exit::Refused, "resolve", format!("{issue} has no session"))
         });
     };
-    let session = store.read(file)?.map(|file| file.session);
-    Ok(Doomed { issue: Some(known.to_owned()), session })
+    let session = context.index().read(&file)?.map(|file| file.session);
+    Ok(Doomed { issue: Some(issue), session })
 }
 
 fn of_base(context: &Context) -> Result<Doomed, CliError> {

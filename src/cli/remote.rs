@@ -189,24 +189,27 @@ async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, Cl
             return Ok(found);
         }
         away::check(context, &wanted(&found, text, host), false)?;
+        return Err(started(found.issue.unwrap_or(found.session), text, host));
     }
     let bench = context.bench().await?;
     let directory = super::work::directory(context, Path::new("."))?;
     let made = crate::work::make(&bench, &issue, &directory, told_to_stop()).await;
-    let (session, file) = made.map_err(|error| {
-        let (started, called) = (matches!(error, WorkError::Started { .. }), quoted(text));
-        let mut error = CliError::from(error);
-        if started {
-            error.hint = None;
-            error.ways = vec![
-                ("send it there", format!("kugetsu remote {} {called} \"…\"", quoted(host))),
-                ("go on with it here", format!("kugetsu continue {called} \"…\"")),
-            ];
-        }
-        error
+    let (session, file) = made.map_err(|error| match error {
+        WorkError::Started { issue } => started(issue, text, host),
+        error => error.into(),
     })?;
     context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
+}
+
+/// Refuses an issue whose session is at work already; the ways out go on with that.
+fn started(issue: String, called: &str, host: &str) -> CliError {
+    let (called, host) = (quoted(called), quoted(host));
+    let ways = vec![
+        ("send it there", format!("kugetsu remote {host} {called} \"…\"")),
+        ("go on with it here", format!("kugetsu continue {called} \"…\"")),
+    ];
+    CliError { hint: None, ways, ..WorkError::Started { issue }.into() }
 }
 
 /// Whether nothing was said in an issue's session since it was made, here or on a host.

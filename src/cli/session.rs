@@ -26,34 +26,46 @@ pub(super) struct Resolved {
 ///
 /// An issue without a session is refused and no wrong usage: the same words are right once it was started.
 pub(super) fn resolve(context: &Context, text: &str) -> Result<Resolved, CliError> {
-    let argument = parse(text)?;
-    if let Argument::Session(id) = argument {
+    if let Ok(Argument::Session(id)) = text.parse() {
         return Ok(of_session(context, id));
     }
     let store = context.index();
-    let index = store.index()?;
-    let issue = complete(context, argument, &index)?;
-    let Some((known, file)) = index.find(&issue) else {
+    let (issue, file) = listed(context, text)?;
+    let Some(file) = file else {
         return Err(CliError {
             hint: Some(format!("make one: kugetsu start {}", quoted(text))),
             ..CliError::new(Exit::Refused, STEP, format!("{issue} has no session yet"))
         });
     };
-    match store.read(file)? {
-        Some(found) => Ok(Resolved {
-            session: found.session,
-            issue: Some(known.to_owned()),
-            file: Some(file.to_owned()),
-        }),
+    match store.read(&file)? {
+        Some(found) => Ok(Resolved { session: found.session, issue: Some(issue), file: Some(file) }),
         None => Err(CliError {
             hint: Some(format!("forget it, and start anew: kugetsu destroy {}", quoted(text))),
             ..CliError::new(
                 Exit::Refused,
                 STEP,
-                format!("the file of {known} is gone: {}", store.path_of(file).display()),
+                format!("the file of {issue} is gone: {}", store.path_of(&file).display()),
             )
         }),
     }
+}
+
+/// The issue that `text` means, as the index spells it, and its file; without one where it has no session. What stands
+/// in the index just so is meant, whether or not we would write it like that.
+pub(super) fn listed(context: &Context, text: &str) -> Result<(String, Option<String>), CliError> {
+    let owned = |(issue, file): (&str, &str)| (issue.to_owned(), Some(file.to_owned()));
+    let index = match text.parse() {
+        Ok(Argument::Session(id)) => {
+            let Resolved { issue, file, .. } = of_session(context, id);
+            return Ok((issue.ok_or_else(|| no_issue(text))?, file));
+        }
+        _ => context.index().index()?,
+    };
+    if let Some(spelled) = index.spelled(text) {
+        return Ok(owned(spelled));
+    }
+    let issue = complete(context, parse(text)?, &index)?;
+    Ok(index.find(&issue).map_or_else(|| (issue.to_string(), None), owned))
 }
 
 /// The issue that `text` means, whether it has a session or not.
@@ -61,15 +73,14 @@ pub(super) fn issue(context: &Context, text: &str) -> Result<IssueRef, CliError>
     let argument = parse(text)?;
     if let Argument::Session(id) = argument {
         let issue = of_session(context, id).issue.and_then(|issue| issue.parse().ok());
-        return issue.ok_or_else(|| {
-            let wrong = RemoteError::CURE;
-            CliError::usage(
-                format!("{} is no issue's session", plain(text)),
-                format!("name the issue: {wrong}"),
-            )
-        });
+        return issue.ok_or_else(|| no_issue(text));
     }
     complete(context, argument, &context.index().index()?)
+}
+
+fn no_issue(text: &str) -> CliError {
+    let wrong = RemoteError::CURE;
+    CliError::usage(format!("{} is no issue's session", plain(text)), format!("name the issue: {wrong}"))
 }
 
 fn parse(text: &str) -> Result<Argument, CliError> {

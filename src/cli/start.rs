@@ -9,7 +9,7 @@ use super::{message, session};
 use crate::opencode::Database;
 use crate::session::Setting;
 use crate::text::quoted;
-use crate::work::{self as local, Bench};
+use crate::work::{self as local, Bench, WorkError};
 use clap::Args;
 use std::path::Path;
 
@@ -26,10 +26,11 @@ pub(super) struct StartArgs {
 
 pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit, CliError> {
     let issue = session::issue(context, &arguments.issue)?;
-    // One that has a session is refused later; where that is says more.
     if let Ok(found) = session::resolve(context, &arguments.issue) {
+        // Where it is says more than that it was started.
         let command = "kugetsu continue".to_owned();
         away::check(context, &Wanted { found: &found, called: &arguments.issue, command, to: None }, false)?;
+        return Err(WorkError::Started { issue: found.issue.unwrap_or(found.session) }.into());
     }
     // What is wrong is found before anything is made: it should not leave a session behind.
     let words = message::read_if_given(arguments.message.as_deref())?;

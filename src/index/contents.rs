@@ -32,14 +32,29 @@ impl Index {
     /// The issue as it is spelled in the index, and its file.
     ///
     /// Forges do not mind how letters are written, so where nothing is spelled like it, the first that differs in that
-    /// alone is it.
+    /// alone is it, or else the only one that means it, such as one with a port.
     pub fn find(&self, issue: &IssueRef) -> Option<(&str, &str)> {
         let wanted = issue.to_string();
-        let exact = self.fields.get("issues").and_then(|issues| issues.as_object()?.get_key_value(&wanted));
-        match exact {
-            Some((issue, file)) => Some((issue, file.as_str().unwrap_or_default())),
-            None => self.issues().find(|(known, _)| known.eq_ignore_ascii_case(&wanted)),
+        match self.spelled(&wanted) {
+            Some(exact) => Some(exact),
+            None => {
+                let same = self.issues().find(|(known, _)| known.eq_ignore_ascii_case(&wanted));
+                same.or_else(|| self.meaning(&wanted))
+            }
         }
+    }
+
+    /// The only issue whose spelling, which may be older than our rules, means `wanted`.
+    fn meaning(&self, wanted: &str) -> Option<(&str, &str)> {
+        let means = |known: IssueRef| known.to_string().eq_ignore_ascii_case(wanted);
+        let mut all = self.issues().filter(|(known, _)| known.parse().is_ok_and(means));
+        all.next().filter(|_| all.next().is_none())
+    }
+
+    /// The issue that is spelled just like `text`, and its file.
+    pub fn spelled(&self, text: &str) -> Option<(&str, &str)> {
+        let (issue, file) = self.fields.get("issues")?.as_object()?.get_key_value(text)?;
+        Some((issue, file.as_str().unwrap_or_default()))
     }
 
     /// A name for the file of `issue`: the script's own, or with `#2`, `#3`, … before `.json` where another issue has it
@@ -140,6 +155,22 @@ mod tests {
         assert_eq!(index.find(&issue("shoko/kugetsu", 14)), entry);
         assert_eq!(index.find(&issue("Shoko/Kugetsu", 14)), entry, "forges do not mind");
         assert_eq!(index.find(&issue("shoko/kugetsu", 1)), None);
+    }
+
+    #[test]
+    fn what_is_spelled_in_another_way_is_found_if_it_is_the_only_one() {
+        let mut index = Index::default();
+        let wanted = IssueRef::new("localhost", "a/b", 1).unwrap();
+        index.insert("localhost:3000/a/b#1", "x.json");
+        index.insert("no address", "y.json");
+        assert_eq!(index.find(&wanted), Some(("localhost:3000/a/b#1", "x.json")));
+        assert_eq!(index.spelled("no address"), Some(("no address", "y.json")));
+        assert_eq!(index.spelled("localhost/a/b#1"), None);
+        index.insert("localhost:8080/A/b#1", "z.json");
+        assert_eq!(index.find(&wanted), None, "either may be meant");
+        assert_eq!(index.spelled("localhost:8080/A/b#1"), Some(("localhost:8080/A/b#1", "z.json")));
+        index.insert("localhost/a/b#1", "w.json");
+        assert_eq!(index.find(&wanted), Some(("localhost/a/b#1", "w.json")));
     }
 
     #[test]

@@ -206,6 +206,29 @@ fn kugetsu_forgets_and_opencode_keeps() {
 }
 
 #[test]
+fn what_is_listed_can_be_called_as_it_is_listed() {
+    let kept = Kept::new();
+    let odd = "localhost:3000/a/b#1";
+    for issue in [odd, "of old"] {
+        let index = fs::read_to_string(kept.home.state().join("index.json")).unwrap();
+        let entry = format!("\"{issue}\": \"git.example.org-group-sub-tool-3.json\"");
+        kept.put("index.json", &index.replace("\"issues\": {", &format!("\"issues\": {{{entry}, ")));
+        kept.kugetsu(&["continue", issue, "hello"]).expect_success();
+    }
+    // However its address is written, it has a session, and gets no second one.
+    for called in [odd, "localhost/a/b#1", "http://localhost:3000/a/b/issues/1"] {
+        kept.kugetsu(&["stop", called]).expect_code(4);
+        let started = kept.kugetsu(&["start", called, "hello"]).expect_code(4);
+        assert!(started.stderr.contains("was started already"), "{}", started.stderr);
+    }
+    assert_eq!(kept.home.machine.asked().len(), 2);
+    kept.kugetsu(&["destroy", "of old", "-y"]).expect_success();
+    kept.kugetsu(&["destroy", odd, "-y"]).expect_success();
+    let index: Value = serde_json::from_slice(&kept.files()["index.json"]).unwrap();
+    assert!(index["issues"].get(odd).is_none() && index["issues"].get("of old").is_none(), "{index:#}");
+}
+
+#[test]
 fn what_is_running_or_away_is_not_destroyed() {
     let kept = Kept::new();
     let run = kept.hold(USED);

@@ -31,7 +31,7 @@ pub enum DiskError {
         source: Error,
     },
     /// A symbolic link stands where a directory of ours belongs: someone else may choose where it leads.
-    #[error("{} is a symbolic link; a directory of the user's own must stand there", path.display())]
+    #[error("{} is a symbolic link, and not one of the user's own to a directory", path.display())]
     Symlink {
         /// The link.
         path: PathBuf,

@@ -10,17 +10,20 @@ use super::DiskError;
 /// Makes sure that `path` is a directory of this user with mode 0700.
 ///
 /// Missing parents are created with the same mode; existing ones are left as they are. A directory that
-/// exists with a wider mode is narrowed. A symbolic link and a directory of someone else are refused.
+/// exists with a wider mode is narrowed. A directory of someone else is refused, and so is a symbolic link, unless
+/// this user made it and it leads to a directory of theirs.
 pub fn private_dir(path: &Path) -> std::result::Result<(), DiskError> {
     create_with_parents(path)?;
-    let found = fs::symlink_metadata(path).map_err(|e| DiskError::at(path, e))?;
+    let user = rustix::process::geteuid().as_raw();
+    let mut found = fs::symlink_metadata(path).map_err(|e| DiskError::at(path, e))?;
     if found.is_symlink() {
-        return Err(DiskError::Symlink { path: path.to_owned() });
+        let there = fs::metadata(path).ok().filter(|there| there.is_dir() && found.uid() == user);
+        found = there.ok_or_else(|| DiskError::Symlink { path: path.to_owned() })?;
     }
     if !found.is_dir() {
         return Err(DiskError::NotADirectory { path: path.to_owned() });
     }
-    if found.uid() != rustix::process::geteuid().as_raw() {
+    if found.uid() != user {
         return Err(DiskError::Foreign { path: path.to_owned(), owner: found.uid() });
     }
     if found.mode() & 0o777 != 0o700 {
@@ -64,7 +67,7 @@ pub fn remove(path: &Path) -> std::result::Result<(), DiskError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::{chown, symlink};
+    use std::os::unix::fs::{chown, lchown, symlink};
 
     fn mode(path: &Path) -> u32 {
         fs::metadata(path).unwrap().mode() & 0o777
@@ -94,13 +97,26 @@ mod tests {
     }
 
     #[test]
-    fn links_files_and_foreign_directories_are_refused() {
+    fn a_link_of_the_users_own_is_followed() {
+        let home = tempfile::tempdir().unwrap();
+        let (link, there) = (home.path().join("link"), home.path().join("there"));
+        symlink("there", &link).unwrap();
+        assert!(matches!(private_dir(&link), Err(DiskError::Symlink { .. })), "it leads nowhere");
+        fs::write(&there, "").unwrap();
+        assert!(matches!(private_dir(&link), Err(DiskError::Symlink { .. })), "it leads to a file");
+        fs::remove_file(&there).unwrap();
+        fs::create_dir(&there).unwrap();
+        fs::set_permissions(&there, Permissions::from_mode(0o755)).unwrap();
+        private_dir(&link.join("below")).unwrap();
+        private_dir(&link).unwrap();
+        assert_eq!(mode(&there), 0o700);
+        assert!(fs::symlink_metadata(&link).unwrap().is_symlink());
+    }
+
+    #[test]
+    fn files_and_what_is_anothers_are_refused() {
         let home = tempfile::tempdir().unwrap();
         let (link, file) = (home.path().join("link"), home.path().join("file"));
-        symlink(home.path(), &link).unwrap();
-        assert!(matches!(private_dir(&link), Err(DiskError::Symlink { .. })));
-        symlink(home.path().join("nowhere"), home.path().join("dangling")).unwrap();
-        assert!(matches!(private_dir(&home.path().join("dangling")), Err(DiskError::Symlink { .. })));
         create_new_private(&file).unwrap();
         assert!(matches!(private_dir(&file), Err(DiskError::NotADirectory { .. })));
         assert!(private_dir(&file.join("below")).is_err());
@@ -115,6 +131,14 @@ mod tests {
             "/".into()
         };
         assert!(matches!(private_dir(&foreign), Err(DiskError::Foreign { .. })));
+        symlink(&foreign, &link).unwrap();
+        assert!(matches!(private_dir(&link), Err(DiskError::Foreign { .. })));
+        if rustix::process::geteuid().is_root() {
+            let theirs = home.path().join("theirs");
+            symlink(home.path(), &theirs).unwrap();
+            lchown(&theirs, Some(65534), None).unwrap();
+            assert!(matches!(private_dir(&theirs), Err(DiskError::Symlink { .. })));
+        }
     }
 
     #[test]

@@ -209,6 +209,10 @@ fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
     let before = file("forked", json!(ISSUE), &session);
     std::fs::write(&path, before.to_string()).unwrap();
     std::fs::write(state.join("sessions/base.json"), file("base", Value::Null, &base).to_string()).unwrap();
+    // It may have been put on another disk.
+    let elsewhere = world.home.machine.home().join("elsewhere");
+    std::fs::rename(&state, &elsewhere).unwrap();
+    std::os::unix::fs::symlink(&elsewhere, &state).unwrap();
 
     assert_eq!(world.listed(ISSUE)["state"], "idle");
     world.kugetsu(&["continue", ISSUE, "go on"]).expect_success();

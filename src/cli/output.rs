@@ -65,10 +65,10 @@ impl Ui {
         self.style().bold().apply_to(text).to_string()
     }
 
-    /// One line for the user, on standard error; not in quiet mode.
-    pub(super) fn note(&self, line: &str) {
+    /// A sentence for the user, on standard error, broken at spaces; not in quiet mode.
+    pub(super) fn note(&self, text: &str) {
         if !self.quiet {
-            self.line(line);
+            self.wrapped("", text);
         }
     }
 
@@ -134,12 +134,14 @@ impl Ui {
     }
 }
 
-/// `text` behind `lead`, broken at spaces into lines of `width` columns; a word that is longer stays whole.
+/// `text` behind `lead`, broken at spaces into lines of `width` columns; a word that is longer stays whole. Spaces that
+/// `text` begins with are a part of the lead.
 pub(super) fn wrap(lead: &str, text: &str, width: usize) -> Vec<String> {
+    let words = text.trim_start_matches(' ');
     let mut lines = Vec::new();
-    let mut line = lead.to_owned();
+    let mut line = format!("{lead}{:1$}", "", text.len() - words.len());
     let mut empty = true;
-    for word in text.split(' ') {
+    for word in words.split(' ') {
         let needed =
             console::measure_text_width(&line) + console::measure_text_width(word) + usize::from(!empty);
         if !empty && needed > width {
@@ -154,4 +156,21 @@ pub(super) fn wrap(lead: &str, text: &str, width: usize) -> Vec<String> {
     }
     lines.push(line);
     lines
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_are_broken_at_spaces() {
+        assert_eq!(wrap("", "", 10), [""]);
+        assert_eq!(wrap("✓ ", "ten columns are few", 10), ["✓ ten", "  columns", "  are few"]);
+        assert_eq!(wrap("", "  two  by two", 9), ["  two  by", "  two"]);
+        assert_eq!(
+            wrap("", "  /a/path/to/copy", 10),
+            ["  /a/path/to/copy"],
+            "whole, and no empty line before it"
+        );
+    }
 }

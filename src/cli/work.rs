@@ -206,7 +206,8 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
         return Err(error);
     }
     if let Some(trouble) = &done.trouble {
-        ui.line(&format!("{} the run did not do its work: {}", ui.bad("✗"), plain(trouble)));
+        let text = format!("the run did not do its work: {}", plain(trouble));
+        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
     }
     if ui.json {
         let ok = Some(done.trouble.is_none());

@@ -4,6 +4,7 @@ use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, until};
+use crate::tui::Terminal;
 use serde_json::{Value, json};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -410,6 +411,31 @@ fn a_session_is_made_without_a_message() {
     let expected = json!({"session": session, "issue": ISSUE, "state": "idle", "run": run, "reply": null});
     assert_eq!(made, expected);
     assert_eq!(world.home.machine.asked(), [""; 0]);
+}
+
+#[test]
+fn what_is_said_fits_forty_columns() {
+    let world = World::quick();
+    world.kugetsu(&["start", "github.com/shoko/kugetsu#1", "hello"]).expect_success();
+    let run = |verb: &str| format!("'{KUGETSU}' {verb}");
+    let lines = [
+        run(&format!("start '{ISSUE}' '[[hold work]]' --detach")),
+        run(&format!("stop '{ISSUE}'")),
+        run(&format!("permit '{ISSUE}' question ask --action deny")),
+        run("continue 'github.com/shoko/kugetsu#1' '[[nothing]]'"),
+        run(&format!("permit '{ISSUE}' exit '*'")),
+        run(&format!("destroy '{ISSUE}' -y")),
+    ];
+    let line = format!("stty cols 40; {}; echo at the end; exec sleep 600", lines.join("; "));
+    let terminal = Terminal::start(&world.home, &world.project, &line);
+    let screen = terminal.wait_for(&["at the end"]);
+    let words = screen.split_whitespace().collect::<Vec<_>>().join(" ");
+    for said in ["has a session", "is ended", "did not do its work", "did you mean", "has forgotten"] {
+        assert!(words.contains(said), "{said}: {screen}");
+    }
+    for line in screen.lines() {
+        assert!(console::measure_text_width(line) <= 40, "{line}\n{screen}");
+    }
 }
 
 /// Neither the session's own rules nor those of its agent let a run wait for an answer that nobody gives.

@@ -35,7 +35,7 @@ mod verify;
 mod wait;
 mod work;
 
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 use context::Context;
 use error::{CliError, Exit};
 use output::Ui;
@@ -112,7 +112,8 @@ pub fn main() -> ExitCode {
         return exit.into();
     }
     let json = arguments.iter().any(|argument| argument == "--json");
-    let cli = match Cli::try_parse_from(&arguments) {
+    let parsed = Cli::command().color(colour(&arguments)).try_get_matches_from(&arguments);
+    let cli = match parsed.and_then(|matches| Cli::from_arg_matches(&matches)) {
         Ok(cli) => cli,
         Err(error) if error.use_stderr() && json => {
             let ui = Ui::new(&Global { json, ..Global::default() });
@@ -169,13 +170,37 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// What colour is wanted where the arguments may not even be understood.
+fn colour(arguments: &[OsString]) -> ColorChoice {
+    let words = arguments.iter().map_while(|word| word.to_str().filter(|word| *word != "--"));
+    let mut after = false;
+    let wanted = words.filter_map(|word| {
+        let value = word.strip_prefix("--color=").or(after.then_some(word));
+        after = word == "--color";
+        value
+    });
+    match wanted.last() {
+        Some("always") => ColorChoice::Always,
+        Some("never") => ColorChoice::Never,
+        _ => ColorChoice::Auto,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use clap::CommandFactory as _;
 
     #[test]
     fn the_command_line_is_sound() {
         Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_wish_for_colour_is_heard_in_any_command_line() {
+        let wanted = |line: &str| colour(&line.split(' ').map(OsString::from).collect::<Vec<_>>());
+        assert_eq!(wanted("kugetsu --color never bogus"), ColorChoice::Never);
+        assert_eq!(wanted("kugetsu bogus --color=always"), ColorChoice::Always);
+        assert_eq!(wanted("kugetsu bogus --color"), ColorChoice::Auto);
+        assert_eq!(wanted("kugetsu start -- --color never"), ColorChoice::Auto);
     }
 }

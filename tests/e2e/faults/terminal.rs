@@ -171,5 +171,10 @@ fn colours_are_for_those_who_want_them() {
     assert!(!piped.contains('\u{1b}') && piped.contains("ses_unknown"), "{piped:?}");
     let forced = scene.home.kugetsu(&["remote", "pi", "ses_unknown", "x", "--color", "always"]);
     assert!(coloured(&forced.stderr), "{:?}", forced.stderr);
+    // What is not understood is told likewise.
+    assert!(shown("\"$KUGETSU\" bogus").contains('\u{1b}'));
+    let plain = shown("\"$KUGETSU\" --color never bogus");
+    assert!(!plain.contains('\u{1b}') && plain.contains("bogus"), "{plain:?}");
+    assert!(scene.home.kugetsu(&["bogus", "--color=always"]).expect_code(2).stderr.contains('\u{1b}'));
     assert_eq!(files(&scene.home.state().join("dispatches")), Vec::<String>::new());
 }

@@ -10,6 +10,7 @@ use crate::trip::{Kind, TripError};
 use crate::work::WorkError;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde::Serialize;
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 /// Exit statuses; promised to scripts.
@@ -46,7 +47,7 @@ impl From<Exit> for ExitCode {
 pub(super) struct CliError {
     pub(super) exit: Exit,
     /// Where it happened: a step of a trip, or the verb's own word.
-    pub(super) step: &'static str,
+    pub(super) step: Cow<'static, str>,
     /// What happened, in one sentence.
     pub(super) message: String,
     /// What is safe now.
@@ -73,10 +74,10 @@ struct Body<'a> {
 }
 
 impl CliError {
-    pub(super) fn new(exit: Exit, step: &'static str, message: impl Into<String>) -> Self {
+    pub(super) fn new(exit: Exit, step: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
             exit,
-            step,
+            step: step.into(),
             message: message.into(),
             safe: None,
             hint: None,
@@ -150,7 +151,7 @@ impl From<TripError> for CliError {
         };
         Self {
             exit,
-            step: error.step().name(),
+            step: error.step().name().into(),
             message: error.to_string(),
             safe: error.safe(),
             hint: match &error {

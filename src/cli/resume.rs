@@ -51,10 +51,11 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
             });
         }
         None => std::fs::read(files.prompt()).map_err(|_| {
-            CliError::usage(
-                format!("nothing was being done in {} that could be taken up", target.name),
-                format!("say what to do: kugetsu continue '{}' \"…\"", target.name),
-            )
+            let message = format!("nothing was being done in {} that could be taken up", target.name);
+            CliError {
+                hint: Some(format!("say what to do: kugetsu continue '{}' \"…\"", target.name)),
+                ..CliError::new(Exit::Refused, "resolve", message)
+            }
         })?,
     };
     work(context, &bench, target, words, arguments.work).await

@@ -231,8 +231,11 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
 #[derive(Serialize, Deserialize)]
 struct Refusal {
     refused: bool,
+    step: String,
     message: String,
+    safe: Option<String>,
     hint: Option<String>,
+    retryable: bool,
 }
 
 /// Starts a run that this terminal has nothing to do with any more.
@@ -260,9 +263,9 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
     }
     match serde_json::from_str::<Refusal>(&line) {
         _ if line == "began\n" => {}
-        Ok(Refusal { refused, message, hint }) => {
+        Ok(Refusal { refused, step, message, safe, hint, retryable }) => {
             let exit = if refused { Exit::Refused } else { Exit::Failed };
-            return Err(CliError { hint, ..CliError::new(exit, "run", message) });
+            return Err(CliError { safe, hint, retryable, ..CliError::new(exit, step, message) });
         }
         Err(_) => return Err(CliError::failed("run", "the run ended before it had begun")),
     }
@@ -288,8 +291,9 @@ pub(super) struct DetachedArgs {}
 pub(super) async fn detached(_: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
     let done = begun(context).await;
     if let Err(error) = &done {
-        let refused = error.exit == Exit::Refused;
-        let refusal = Refusal { refused, message: error.message.clone(), hint: error.hint.clone() };
+        let CliError { exit, step, message, safe, hint, retryable, .. } = error.clone();
+        let refused = exit == Exit::Refused;
+        let refusal = Refusal { refused, step: step.into_owned(), message, safe, hint, retryable };
         let line = serde_json::to_string(&refusal).unwrap_or_default();
         // Nobody may be listening any more.
         let _ = writeln!(std::io::stdout().lock(), "{line}");

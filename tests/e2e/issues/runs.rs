@@ -274,8 +274,16 @@ fn stop_leaves_nothing_of_a_run() {
 fn a_detached_run_ends_by_itself_and_is_refused_while_another_goes_on() {
     let world = World::quick();
     world.kugetsu(&["start", ISSUE, "[[hold work]]", "--detach"]).expect_success();
-    let refused = world.kugetsu(&["continue", ISSUE, "too", "--detach"]).expect_code(4);
-    assert!(refused.stderr.contains("in use"), "{}", refused.stderr);
+    let refused = |how: &[&str]| {
+        let refused = world.kugetsu(&[&["continue", ISSUE, "too", "--json"], how].concat()).expect_code(4);
+        let mut error = refused.json()["error"].clone();
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("in use"), "{message}");
+        // It says for how long.
+        error.as_object_mut().unwrap().remove("message");
+        error
+    };
+    assert_eq!(refused(&["--detach"]), refused(&[]));
     world.home.machine.release_run("work");
     until(Duration::from_secs(30), || match world.listed(ISSUE)["state"].as_str() {
         Some("idle") => Ok(()),

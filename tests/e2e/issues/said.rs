@@ -103,6 +103,7 @@ fn what_the_issue_verbs_say() {
             &["continue", "ses_none", "hello"],
             &["continue", "shoko/kugetsu#14"],
             &["resume", IDLE_ISSUE],
+            &["resume", USED_ISSUE],
             &["resume"],
             &["stop", USED_ISSUE],
             &["logs", USED_ISSUE],

@@ -23,7 +23,7 @@ impl IssueRef {
     /// Issue `number` of the repository `path` (`user/repo`, or `group/…/repo`) at the host `instance`.
     ///
     /// The host's name is brought into small letters and loses its port: the same forge has one port for
-    /// browsers and another for git, and one issue has one session.
+    /// browsers and another for git, and one issue has one session. The large forges lose their `www.`, too.
     ///
     /// # Errors
     /// What could not stand in a reference or in a file's name.
@@ -94,7 +94,12 @@ fn checked_instance(text: &str) -> Result<String, RefError> {
     if !host.split('.').all(sound) {
         return Err(wrong());
     }
-    Ok(host.to_ascii_lowercase())
+    let host = host.to_ascii_lowercase();
+    // Names that lead to the same forge, and that browsers still have in old links.
+    Ok(match host.strip_prefix("www.") {
+        Some(forge @ ("github.com" | "gitlab.com")) => forge.to_owned(),
+        _ => host,
+    })
 }
 
 /// Whether `path` is `user/repo`, or `group/…/repo`, in characters that forges allow there.
@@ -155,6 +160,8 @@ mod tests {
     fn an_address_has_one_spelling_of_its_host() {
         assert_eq!(new("GitHub.com", "Shoko/kugetsu").unwrap(), "github.com/Shoko/kugetsu#14");
         assert_eq!(new("git.example.org:3000", "a/b/c").unwrap(), "git.example.org/a/b/c#14");
+        assert_eq!(new("www.GitHub.com", "a/b").unwrap(), "github.com/a/b#14");
+        assert_eq!(new("www.example.org", "a/b").unwrap(), "www.example.org/a/b#14");
         assert_eq!(new("localhost:", "~a/b").unwrap(), "localhost/~a/b#14");
         for bad in
             ["", ".", "..", "a..b", "-x.org", "a b", "a/b", "é.org", "x:99999", "x:y", "[::1]", "a\\b", "x\n"]

@@ -14,6 +14,7 @@ use tokio::process::Command;
 use super::child::{self, Ended};
 use super::{Version, version_cache};
 use crate::disk::{DiskError, create_new_private, is_full};
+use crate::session::is_session_id;
 
 /// How much of a short answer (a version, a path, an import's report) is read, in bytes.
 const SHORT_ANSWER: u64 = 64 * 1024;
@@ -196,6 +197,7 @@ impl Program {
     /// file is gone. That the program says it went well proves nothing: the caller has to parse the file.
     pub async fn export(&self, session: &str, into: &Path) -> Result<Exported, ProgramError> {
         let unknown = || ProgramError::UnknownSession { id: child::last_line(session) };
+        // Anything else could be taken for a flag.
         if !is_session_id(session) {
             return Err(unknown());
         }
@@ -325,12 +327,6 @@ fn expected_database(from: Surroundings<'_>) -> Option<PathBuf> {
         Some(named) if named.is_absolute() => Some(named),
         named => Some(data?.join(named.unwrap_or_else(|| "opencode.db".into()))),
     }
-}
-
-/// Anything else could be taken for a flag, and names no session anyway.
-fn is_session_id(text: &str) -> bool {
-    text.strip_prefix("ses_")
-        .is_some_and(|rest| !rest.is_empty() && rest.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 fn is_executable(path: &Path) -> bool {

@@ -119,6 +119,9 @@ async fn an_export_is_a_private_file_and_stdin_is_empty() {
     assert_eq!(exported, Exported { bytes: bytes.len() as u64, last_line: String::new() });
     assert_eq!(fs::metadata(&into).unwrap().permissions().mode() & 0o777, 0o600);
     // What stands there is never overwritten.
+    // Other makers of ids use more than letters and digits.
+    let other = fake.program().export("ses_a-b_c", &fake.path("other.json")).await;
+    assert!(other.is_ok(), "{other:?}");
     let again = fake.program().export("ses_1aB", &into).await;
     assert!(matches!(again, Err(ProgramError::Disk(DiskError::Other { .. }))));
     assert_eq!(fs::read(&into).unwrap(), bytes);

@@ -8,6 +8,7 @@ use crate::opencode::arrival::ArrivalError;
 use crate::opencode::{DatabaseError, ProgramError};
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
+use crate::text::quoted;
 use crate::transport::ConnectError;
 use crate::transport::TransportError;
 use std::path::PathBuf;
@@ -472,12 +473,24 @@ impl TripError {
             }
             Self::NoMessage { .. } => Some("type the command that began it again".to_owned()),
             Self::RunsThere { .. } => Some("type it again once that has ended".to_owned()),
-            Self::Store(StoreError::Damaged { path, .. }) => Some(format!(
-                "nothing was written over it; move it away to go on: mv {0} {0}.bad",
-                path.display()
-            )),
+            Self::Store(StoreError::Damaged { path, .. }) => {
+                let path = quoted(&path.display().to_string());
+                Some(format!("nothing was written over it; move it away to go on: mv {path} {path}.bad"))
+            }
             Self::Store(StoreError::Newer { .. }) => Some("use that newer kugetsu".to_owned()),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_is_one_word_to_the_shell() {
+        let damaged = StoreError::Damaged { path: "/my home/dispatch.json".into(), reason: "cut".into() };
+        let hint = TripError::from(damaged).hint().unwrap();
+        assert!(hint.ends_with("mv '/my home/dispatch.json' '/my home/dispatch.json'.bad"), "{hint}");
     }
 }

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 
 /// Characters that one line of an error takes at most.
 const LONGEST: usize = 400;
+/// Characters that are kept of somebody's last words: fewer, so that what is said before them does not push their end out.
+const LAST_WORDS: usize = 300;
 
 /// `text` fit for one line of a terminal: escape sequences are left out, white space and control characters become single spaces, marks that
 /// turn the direction of writing are left out, and it is bounded.
@@ -11,22 +13,35 @@ pub fn plain(text: &str) -> String {
     as_plain(text).into_owned()
 }
 
+/// The last words of a program, made [`plain`]: where they are too long, their end is kept, since it names the cause.
+pub fn plain_end(text: &str) -> String {
+    let line = one_line(text);
+    match line.char_indices().nth_back(LAST_WORDS - 1) {
+        Some((from, _)) if from > 0 => format!("…{}", line.get(from..).unwrap_or_default()),
+        _ => line,
+    }
+}
+
 /// [`plain`], which leaves most texts as they are.
 pub fn as_plain(text: &str) -> Cow<'_, str> {
-    let turning =
-        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
     if text.len() <= LONGEST && is_plain_ascii(text.as_bytes()) {
         return Cow::Borrowed(text);
     }
-    let text = console::strip_ansi_codes(text);
-    let spaced: String =
-        text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
-    let mut line = spaced.split_whitespace().collect::<Vec<_>>().join(" ");
+    let mut line = one_line(text);
     if let Some((end, _)) = line.char_indices().nth(LONGEST) {
         line.truncate(end);
         line.push('…');
     }
     Cow::Owned(line)
+}
+
+fn one_line(text: &str) -> String {
+    let turning =
+        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let text = console::strip_ansi_codes(text);
+    let spaced: String =
+        text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
+    spaced.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 /// Whether [`plain`] would leave it as it is.
@@ -109,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn of_last_words_the_end_is_kept() {
+        let log = "INFO  doing this and that\n".repeat(80);
+        let words = plain_end(&format!("{log}\x1b[31mError: Model not found\n"));
+        assert!(words.starts_with('…') && words.ends_with("that Error: Model not found"), "{words}");
+        assert_eq!(plain_end("no\n"), "no");
+        // Behind a few words more, it is still the end that one line shows.
+        assert!(plain(&format!("it did nothing (exit status 1): {words}")).ends_with("not found"));
+    }
+
+    #[test]
     fn durations_are_short() {
         let span = |s| span(std::time::Duration::from_secs(s));
         assert_eq!([span(9), span(64), span(3725), span(200_000)], ["9 s", "1 m 04 s", "1 h 02 m", "2 d"]);
@@ -119,6 +144,8 @@ mod tests {
         fn plain_text_is_one_bounded_line(text: String) {
             let plain = plain(&text);
             prop_assert!(!plain.chars().any(char::is_control) && plain.chars().count() <= LONGEST + 1);
+            let end = plain_end(&text);
+            prop_assert!(!end.chars().any(char::is_control) && end.chars().count() <= LAST_WORDS + 1);
         }
 
         #[test]

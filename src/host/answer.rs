@@ -1,6 +1,6 @@
 //! What scripts answer: `key hexvalue` lines.
 
-use crate::text::plain;
+use crate::text::{plain, plain_end};
 use std::collections::HashMap;
 
 /// Why an answer cannot be used.
@@ -11,7 +11,7 @@ pub enum AnswerError {
     Failed {
         /// One of the words that the scripts give to `fail`.
         reason: String,
-        /// The words of what failed, control characters stripped.
+        /// The last words of what failed, control characters stripped.
         detail: String,
     },
     /// Not the answer of one of our scripts.
@@ -95,11 +95,11 @@ impl Answer {
             }
         }
         if let Some(reason) = facts.remove("failed") {
-            let detail = plain(facts.get("detail").map_or("", String::as_str));
+            let detail = plain_end(facts.get("detail").map_or("", String::as_str));
             return Err(AnswerError::Failed { reason, detail });
         }
         if status != 0 || facts.is_empty() {
-            let words = plain(&String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }));
+            let words = plain_end(&String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }));
             return Err(AnswerError::Garbled(format!("exit status {status}, {words:?}")));
         }
         Ok(Self(facts))
@@ -179,6 +179,17 @@ mod tests {
     fn a_failure_carries_its_words_without_control_characters() {
         let error = Answer::parse(b"failed 726f6f6d\ndetail 1b5b326a0a6e6f\n", 1, b"").unwrap_err();
         assert_eq!(error, AnswerError::Failed { reason: "room".into(), detail: "no".into() });
+    }
+
+    #[test]
+    fn of_a_long_failure_the_end_is_told() {
+        let noise = "6e6f69736520".repeat(300);
+        let said = format!("failed 696d706f7274\ndetail {noise}4572726f723a206e6f206d6f64656c\n");
+        let error = Answer::parse(said.as_bytes(), 1, b"").unwrap_err().to_string();
+        assert!(error.ends_with("noise Error: no model"), "{error}");
+        let stderr = "login noise\n".repeat(90) + "sh: od: not found\n";
+        let error = Answer::parse(b"", 127, stderr.as_bytes()).unwrap_err().to_string();
+        assert!(error.contains("sh: od: not found"), "{error}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What the probe and the check found out about a host.
 
 use super::answer::{Answer, AnswerError};
-use crate::text::plain;
+use crate::text::{plain, plain_end};
 
 /// A host as it was when it was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -130,7 +130,7 @@ impl Checked {
             version: plain(answer.get("version").unwrap_or_default()),
             agents,
             models: lines("models"),
-            trouble: plain(&trouble),
+            trouble: plain_end(&trouble),
         }
     }
 }

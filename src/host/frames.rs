@@ -2,7 +2,7 @@
 
 use super::answer::AnswerError;
 use super::result::RunResult;
-use crate::text::plain;
+use crate::text::{plain, plain_end};
 
 /// One thing that the watch said.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl Frames {
         match self.last {
             None => Ok(None),
             Some(Last::Gone) => Ok(Some(Frame::Gone)),
-            Some(Last::Dead) => Ok(Some(Frame::Dead(plain(&text)))),
+            Some(Last::Dead) => Ok(Some(Frame::Dead(plain_end(&text)))),
             Some(Last::Result) if !RunResult::is_whole(&text) => Ok(None),
             Some(Last::Result) => Ok(Some(Frame::Ended(RunResult::parse(&text)?))),
         }
@@ -144,6 +144,9 @@ mod tests {
     fn the_last_words_of_a_dead_run_are_harmless() {
         let (_, _, last) = all(b"dead\n\x1b[2Jout of\nmemory\n", 4);
         assert_eq!(last, Some(Frame::Dead("out of memory".into())));
+        let stream = format!("dead\n{}no space is left on its disk\n", "INFO noise\n".repeat(180));
+        let Some(Frame::Dead(words)) = all(stream.as_bytes(), 64).2 else { panic!() };
+        assert!(words.ends_with("noise no space is left on its disk"), "{words}");
     }
 
     #[test]

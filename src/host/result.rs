@@ -1,7 +1,7 @@
 //! The runner's `result` file: how a run ended, and what stands beside it.
 
 use super::answer::{AnswerError, hex_text};
-use crate::text::plain;
+use crate::text::{plain, plain_end};
 
 /// What a back-file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
@@ -84,7 +84,7 @@ impl RunResult {
                 "sum" => result.sum = plain(value),
                 "started" => result.started = value.parse().unwrap_or_default(),
                 "ended" => result.ended = value.parse().unwrap_or_default(),
-                "words" => result.words = hex_text(value).map(|words| plain(&words)).unwrap_or_default(),
+                "words" => result.words = hex_text(value).as_deref().map(plain_end).unwrap_or_default(),
                 "kind" => {
                     result.kind = match value {
                         "export" => Kind::Export,
@@ -137,6 +137,14 @@ mod tests {
             (result.kind, result.ended_by, result.settled, result.known),
             (Kind::Bundle, EndedBy::Timeout, 2, known)
         );
+    }
+
+    #[test]
+    fn the_last_of_a_runs_words_is_kept() {
+        let noise = "20".repeat(3) + &"6e6f69736520".repeat(300);
+        let result =
+            RunResult::parse(&format!("format 2\nwords {noise}4572726f723a206e6f206d6f64656c0a\nend\n"));
+        assert!(result.unwrap().words.ends_with("noise Error: no model"));
     }
 
     #[test]

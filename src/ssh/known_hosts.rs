@@ -38,7 +38,8 @@ struct Entry {
 #[derive(Debug, Clone)]
 pub(super) struct Names {
     exact: String,
-    /// The name without its port: ssh accepts what is known by it, and nothing is concluded from another key.
+    /// The name without its port: where no key is known by the exact one, ssh accepts what is known by this, and nothing is
+    /// concluded from another key. (Behind another port may be another machine.)
     loose: Option<String>,
 }
 
@@ -88,15 +89,21 @@ impl KnownHosts {
         }
     }
 
-    /// The types of the keys that are known for a host, in the order of the files.
+    /// The types of the keys that are known for a host, in the order of the files: by its exact name, if there are any.
     pub(super) fn key_types(&self, names: &Names) -> Vec<&str> {
         let mut types = Vec::new();
         for name in [Some(&names.exact), names.loose.as_ref()].into_iter().flatten() {
-            for entry in self.entries.iter().filter(|e| !e.revoked && is_for(&e.hosts, name)) {
-                types.extend(key_type(&entry.key).filter(|kind| !types.contains(kind)));
+            if types.is_empty() {
+                for entry in self.known_as(name) {
+                    types.extend(key_type(&entry.key).filter(|kind| !types.contains(kind)));
+                }
             }
         }
         types
+    }
+
+    fn known_as<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Entry> {
+        self.entries.iter().filter(move |e| !e.revoked && is_for(&e.hosts, name))
     }
 
     /// What the files say about `key` for the host.
@@ -109,13 +116,17 @@ impl KnownHosts {
         {
             return Verdict::Revoked { file: &entry.file, line: entry.line };
         }
-        let mut live = self.entries.iter().filter(|e| !e.revoked);
-        if live.clone().any(|e| e.key == key && all().any(|name| is_for(&e.hosts, name))) {
+        let mut exact = self.known_as(&names.exact).peekable();
+        let first = exact.peek().copied();
+        if exact.any(|e| e.key == key) {
             return Verdict::Known;
         }
         // The types that are known were preferred in the handshake: another type instead is a change too.
-        match live.find(|e| is_for(&e.hosts, &names.exact)) {
+        match first {
             Some(e) => Verdict::Changed { file: &e.file, line: e.line, known_as: names.exact.clone() },
+            None if names.loose.iter().any(|name| self.known_as(name).any(|e| e.key == key)) => {
+                Verdict::Known
+            }
             None => Verdict::Unknown,
         }
     }
@@ -252,6 +263,14 @@ mod tests {
     }
 
     #[test]
+    fn the_plain_name_vouches_for_nobody_where_the_port_has_a_key_of_its_own() {
+        let all = known(&(line("gate", ED, 1) + &line("[gate]:2222", ED, 2)));
+        let judge = |fill| all.judge(&Names::new("gate", 2222, None), &blob(ED, fill));
+        assert!(matches!(judge(1), Verdict::Changed { line: 2, .. }));
+        assert_eq!(judge(2), Verdict::Known);
+    }
+
+    #[test]
     fn an_alias_stands_for_the_host_whatever_its_port() {
         let all = known(&line("vault", ED, 1));
         assert_eq!(all.judge(&Names::new("10.0.0.1", 2222, Some("vault")), &blob(ED, 1)), Verdict::Known);
@@ -283,7 +302,8 @@ mod tests {
         let all = KnownHosts::load([&file]);
         assert_eq!(all.judge(&Names::new("pi", 2222, None), &blob(ED, 1)), Verdict::Known);
         assert_eq!(all.judge(&Names::new("pi", 2223, None), &blob(ED, 1)), Verdict::Unknown);
-        assert_eq!(all.key_types(&Names::new("pi", 2222, None)), [ED, "ssh-rsa"]);
+        assert_eq!(all.key_types(&Names::new("pi", 2222, None)), [ED]);
+        assert_eq!(all.key_types(&Names::new("pi", 2223, None)), ["ssh-rsa"]);
     }
 
     proptest! {

@@ -36,12 +36,16 @@ pub fn as_plain(text: &str) -> Cow<'_, str> {
 }
 
 fn one_line(text: &str) -> String {
-    let turning =
-        |c: &char| matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{200e}' | '\u{200f}');
+    let turning = |c: &char| turns(*c) || matches!(c, '\u{200e}' | '\u{200f}');
     let text = console::strip_ansi_codes(text);
     let spaced: String =
         text.chars().filter(|c| !turning(c)).map(|c| if c.is_control() { ' ' } else { c }).collect();
     spaced.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// Whether `c` turns the direction of all that follows.
+fn turns(c: char) -> bool {
+    matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
 /// Whether [`plain`] would leave it as it is.
@@ -75,9 +79,10 @@ pub fn wrong_with_message(message: &[u8]) -> Option<&'static str> {
     }
 }
 
-/// `text` with its lines kept and every other control character left out, as an answer is shown.
+/// `text` with its lines kept and every other control character left out, as an answer is shown; so are marks that turn
+/// the direction of writing for more than a word.
 pub fn harmless(text: &str) -> Cow<'_, str> {
-    let harms = |c: char| c.is_control() && !matches!(c, '\n' | '\t');
+    let harms = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
     // The same for the bytes of ASCII, which is quicker seen.
     let quick = |byte| matches!(byte, b' '..=b'~' | b'\n' | b'\t');
     if all(text.as_bytes(), quick) || !text.contains(harms) {
@@ -85,6 +90,20 @@ pub fn harmless(text: &str) -> Cow<'_, str> {
     } else {
         Cow::Owned(text.replace(harms, ""))
     }
+}
+
+/// JSON whose strings hold nothing that a terminal acts upon: such characters become escapes, which stand for the same.
+pub fn harmless_json(json: &str) -> Cow<'_, str> {
+    let harms = |c: char| matches!(c, '\u{7f}'..='\u{9f}') || turns(c);
+    let quick = |byte| matches!(byte, b' '..=b'~' | b'\n');
+    if all(json.as_bytes(), quick) || !json.contains(harms) {
+        return Cow::Borrowed(json);
+    }
+    let mut safe = String::with_capacity(json.len() + 64);
+    for c in json.chars() {
+        if harms(c) { safe.push_str(&format!("\\u{:04x}", u32::from(c))) } else { safe.push(c) }
+    }
+    Cow::Owned(safe)
 }
 
 /// A duration in at most two units.
@@ -121,6 +140,17 @@ mod tests {
             ["a", "a b", "a b", "a", "", ""]
         );
         assert_eq!(harmless("a\n\x1b]0;title\x07b\tc"), "a\n]0;titleb\tc");
+        assert_eq!(harmless("\u{202e}evil\u{2066}.\u{200f}"), "evil.\u{200f}");
+    }
+
+    #[test]
+    fn json_says_the_same_and_reaches_no_terminal() {
+        for text in ["\u{9b}2J", "a\u{7f}b", "\u{202e}é", "\u{1b}[2J"] {
+            let json = serde_json::to_string_pretty(&[text, "日本"]).unwrap();
+            let safe = harmless_json(&json);
+            assert!(!safe.contains(|c: char| (c.is_control() && c != '\n') || turns(c)), "{safe}");
+            assert_eq!(serde_json::from_str::<[String; 2]>(&safe).unwrap(), [text, "日本"]);
+        }
     }
 
     #[test]

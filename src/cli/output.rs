@@ -94,7 +94,7 @@ impl Ui {
     pub(super) fn document(&self, document: &impl Serialize) {
         if let Ok(text) = serde_json::to_string_pretty(document) {
             let mut out = std::io::stdout().lock();
-            let _ = writeln!(out, "{text}");
+            let _ = writeln!(out, "{}", crate::text::harmless_json(&text));
         }
     }
 

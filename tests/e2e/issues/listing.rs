@@ -112,13 +112,29 @@ fn an_empty_home_says_how_to_begin() {
     assert!(!kept.home.state().exists(), "looking makes nothing");
 }
 
+/// Puts the message of the last run into its file.
+fn say(kept: &Kept, message: &str) {
+    let file = kept.home.state().join("sessions/github.com-shoko-kugetsu-14.json");
+    let mut session: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
+    session["message"] = message.into();
+    std::fs::write(&file, session.to_string()).unwrap();
+}
+
+#[test]
+fn json_says_what_stands_there_and_a_terminal_takes_nothing_of_it_for_itself() {
+    let kept = Kept::new();
+    let message = "\u{9b}2Jé\u{7f}\u{202e}\u{1b}[2J";
+    say(&kept, message);
+    let listed = kept.kugetsu(&["list", "--json"]).expect_success();
+    crate::faults::scene::harmless(&listed.stdout);
+    assert!(!listed.stdout.contains('\u{202e}') && listed.stdout.contains('é'), "{}", listed.stdout);
+    assert_eq!(listed.json()[0]["message"], message);
+}
+
 #[test]
 fn forty_columns_are_enough() {
     let kept = Kept::new();
-    let file = kept.home.state().join("sessions/github.com-shoko-kugetsu-14.json");
-    let mut session: Value = serde_json::from_slice(&std::fs::read(&file).unwrap()).unwrap();
-    session["message"] = "ログインを直して、それからテストを全部走らせてください".into();
-    std::fs::write(&file, session.to_string()).unwrap();
+    say(&kept, "ログインを直して、それからテストを全部走らせてください");
     kept.dispatch(1, IDLE, State::Finished);
     let machine = &kept.home.machine;
     let program = env!("CARGO_BIN_EXE_kugetsu");

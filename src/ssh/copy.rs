@@ -31,7 +31,7 @@ pub(super) fn upload(
     let file = File::open(local).map_err(local_fault)?;
     let size = file.metadata().map_err(local_fault)?.len();
     let during = format!("sending {name}");
-    let mut scp = Scp::start(connection, &format!("scp -t {remote}"), &during)?;
+    let mut scp = Scp::start(connection, &format!("scp -t {}", at_home(remote)), &during)?;
     scp.write(format!("C0600 {size} {name}\n").as_bytes())?;
     scp.acknowledged()?;
     // No data before it agreed to this file: what nobody takes would be read as commands.
@@ -64,7 +64,7 @@ pub(super) fn download(
 ) -> Result<u64, TransportError> {
     let local_fault = |source| TransportError::Local { path: local.to_owned(), source };
     let during = format!("fetching {}", file_name(remote)?);
-    let mut scp = Scp::start(connection, &format!("scp -f {remote}"), &during)?;
+    let mut scp = Scp::start(connection, &format!("scp -f {}", at_home(remote)), &during)?;
     // Ready, and the file it announces is welcome: said at once, it saves a round trip. One that is too large is
     // given up with its channel, whose window bounds what comes by then.
     scp.write(&[0, 0])?;
@@ -103,6 +103,11 @@ fn file_name(remote: &str) -> Result<&str, TransportError> {
         });
     }
     Ok(name)
+}
+
+/// Where the scripts look for it, for any login shell: one whose start-up file changed the directory has the same `HOME`.
+fn at_home(remote: &str) -> String {
+    if remote.starts_with('/') { remote.to_owned() } else { format!("\"$HOME/{remote}\"") }
 }
 
 /// A file that is gone again unless it is kept.
@@ -233,7 +238,7 @@ impl<'a> Scp<'a> {
             Ok(status) => format!("scp ended with {status} while {}: {}", self.during, plain_bytes(&words)),
             Err(e) => return self.connection.fault(self.during, &e),
         };
-        TransportError::Refused { detail }
+        TransportError::NoScp { detail }
     }
 }
 
@@ -246,7 +251,7 @@ impl Drop for Scp<'_> {
 }
 
 fn garbled(line: &[u8]) -> TransportError {
-    TransportError::Refused {
+    TransportError::NoScp {
         detail: format!(
             "the host's login shell prints text of its own where scp should speak: {}",
             plain_bytes(line)

@@ -13,10 +13,16 @@ pub enum TransportError {
         /// The transport's own words, control characters stripped.
         detail: String,
     },
-    /// The host answered and said no (no such file, no space, no permission, no scp).
+    /// The host answered and said no (no such file, no space, no permission).
     #[error("{detail}")]
     Refused {
         /// The host's own words, control characters stripped.
+        detail: String,
+    },
+    /// No file can be copied to or from the host: it has no scp, or its login shell talks in between.
+    #[error("{detail}")]
+    NoScp {
+        /// What it said instead, control characters stripped.
         detail: String,
     },
     /// More came than the caller allowed.

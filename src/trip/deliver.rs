@@ -2,7 +2,7 @@
 
 use super::departed::{self, Departed};
 use super::line::Unreached;
-use super::look::{Found, refused};
+use super::look::Found;
 use super::memory;
 use super::parcel::{self, Contents};
 use super::share::share;
@@ -10,7 +10,7 @@ use super::{News, Tools, Trip, TripError, blocking, fitness, prompt};
 use crate::clock;
 use crate::disk::DiskError;
 use crate::dispatch::{Plan, Sent, State, Step};
-use crate::host::{self, AnswerError, Launch, Run};
+use crate::host::{self, Launch, Run};
 use crate::opencode::{self, Database, Fingerprint};
 use crate::prepare::{Paths, Spec};
 use crate::session::{Clock, SAME_CLOCK_MS, Scan};
@@ -111,7 +111,7 @@ impl Trip {
     }
 
     async fn upload(&mut self, tools: &Tools) -> Result<(), TripError> {
-        let host = self.line.host.name.clone();
+        let (host, ssh) = (self.line.host.name.clone(), self.line.host.ssh());
         let local = self.dispatch.file("parcel");
         let remote = format!("{}/parcel", host::dispatch_directory(&self.record().id));
         let total = std::fs::metadata(&local).map_err(|source| DiskError::at(&local, source))?.len();
@@ -120,12 +120,19 @@ impl Trip {
         let sent = self.line.call_again(tools, Step::Upload, Unreached::GivenUp, move |transport| {
             transport.upload(&local, &remote, &mut |done| observer.tell(News::Bytes { done, total }))
         });
-        sent.await.map_err(|error| match error {
-            TripError::Transport { source: TransportError::Refused { detail }, .. } => {
-                let source = AnswerError::Failed { reason: "room".to_owned(), detail };
-                refused(&host, Step::Upload, source)
-            }
-            error => error,
+        sent.await.map_err(|error| {
+            let (what, cure) = match error {
+                TripError::Transport { source: TransportError::Refused { detail }, .. } => (
+                    format!("what was sent cannot be kept there: {detail}"),
+                    "make room there, or mend what may be written in ~/.kugetsu, then the same again"
+                        .to_owned(),
+                ),
+                TripError::Transport { source: TransportError::NoScp { detail }, .. } => {
+                    (detail, format!("have this print nothing: {ssh} scp -f .profile </dev/null"))
+                }
+                error => return error,
+            };
+            TripError::Unfit { host, what, cure }
         })?;
         self.reach(tools, Step::Upload, State::Uploaded)?;
         tools.tell(News::Sent { bytes: total });

@@ -124,3 +124,10 @@ fn refused(result: Result<impl Sized, TransportError>) -> String {
         other => panic!("{other:?}"),
     }
 }
+
+fn without_scp(result: Result<impl Sized, TransportError>) -> String {
+    match result.err().expect("a refusal") {
+        TransportError::NoScp { detail } => detail,
+        other => panic!("{other:?}"),
+    }
+}

@@ -1,6 +1,8 @@
 //! A host that cannot be reached, does not let us in, or cannot do the work: nothing is started there.
 
 use super::scene::{Scene, files};
+use crate::support::host::Host;
+use crate::support::opencode::Release;
 use crate::support::proxy::{After, Proxy, ProxyOptions};
 use crate::support::sshd::keygen;
 use serde_json::json;
@@ -195,19 +197,31 @@ fn a_disk_that_fills_up_there_leaves_nothing_behind() {
         .home
         .machine
         .install_script("small", "#!/bin/sh\ntrap '' XFSZ\nulimit -f 64\nexec /bin/sh \"$@\"\n");
-    let host = crate::support::host::Host::start_with(
-        "pi",
-        crate::support::opencode::Release::New,
-        &scene.model,
-        |options| options.login_shell = shell,
-    );
+    let host = Host::start_with("pi", Release::New, &scene.model, |options| options.login_shell = shell);
     host.machine.stand_in();
     scene.home.add_host("pi", &host, json!({}));
     scene.host = Some(host);
     let fault = scene.fault(&scene.remote(&["go on"]));
-    fault.is(4, "refused", "probe").says(&["pi: no room", "make room there"]);
+    fault.is(4, "refused", "probe").says(&["pi: what was sent cannot be kept there", "make room there"]);
     assert_eq!(files(&scene.host().machine.home().join(".kugetsu")), Vec::<String>::new());
     assert_eq!(files(&scene.home.state().join("dispatches")), Vec::<String>::new());
+}
+
+#[test]
+fn a_login_shell_that_talks_where_scp_should_is_not_taken_for_a_full_disk() {
+    let mut scene = Scene::alone();
+    let host = Host::start_with("pi", Release::New, &scene.model, |options| {
+        options.login_shell = "/usr/bin/fish".into();
+    });
+    host.machine.stand_in();
+    let start_up = host.machine.home().join(".config/fish/config.fish");
+    fs::create_dir_all(start_up.parent().unwrap()).unwrap();
+    fs::write(start_up, "echo Welcome\n").unwrap();
+    scene.home.add_host("pi", &host, json!({}));
+    scene.host = Some(host);
+    let fault = scene.fault(&scene.remote(&["go on"]));
+    fault.is(4, "refused", "probe").says(&["pi: ", "text of its own", "Welcome", "scp -f .profile"]);
+    scene.is_unscathed();
 }
 
 #[test]

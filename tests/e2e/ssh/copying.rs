@@ -41,6 +41,38 @@ fn five_megabytes_go_there_and_back_unchanged() {
 }
 
 #[test]
+fn a_login_shell_that_goes_elsewhere_does_not_take_the_file_along() {
+    let start_ups = [
+        ("dash", ""),
+        ("bash", ".bashrc"),
+        ("zsh", ".zshenv"),
+        ("fish", ".config/fish/config.fish"),
+        ("tcsh", ".tcshrc"),
+    ];
+    for (shell, start_up) in start_ups {
+        let host = tempfile::Builder::new().prefix("a home ").tempdir().unwrap();
+        let lab = Lab::with(|o| {
+            o.home = host.path().to_owned();
+            o.login_shell = format!("/usr/bin/{shell}").into();
+            // By this, bash knows that sshd has started it, and reads its file.
+            o.env.push(("SSH_CLIENT".into(), "127.0.0.1 1 1".into()));
+            o.env.push(("SHLVL".into(), "0".into()));
+        });
+        if !start_up.is_empty() {
+            append(&host.path().join(start_up), "mkdir -p elsewhere\ncd elsewhere\n");
+        }
+        let mut pi = lab.connect();
+        let (there, back) = (lab.home.path().join("there"), lab.home.path().join("back"));
+        std::fs::write(&there, "x").unwrap();
+        std::fs::create_dir(host.path().join("in")).unwrap();
+        pi.upload(&there, "in/file", &mut |_| {}).unwrap();
+        assert_eq!(std::fs::read(host.path().join("in/file")).unwrap(), b"x", "{shell}");
+        assert_eq!(pi.download("in/file", &back, 1, &mut |_| {}).unwrap(), 1, "{shell}");
+        assert_eq!(host.path().join("elsewhere").exists(), !start_up.is_empty(), "{shell}");
+    }
+}
+
+#[test]
 fn an_empty_file_travels_too() {
     let lab = Lab::new();
     let mut pi = lab.connect();
@@ -112,9 +144,9 @@ fn a_host_without_scp_is_told_apart() {
         let mut pi = lab.connect();
         let local = lab.home.path().join("local");
         std::fs::write(&local, "x").unwrap();
-        let detail = refused(pi.upload(&local, "file", &mut |_| {}));
+        let detail = without_scp(pi.upload(&local, "file", &mut |_| {}));
         assert!(detail.contains("there is no scp"), "{shell}: {detail}");
-        let detail = refused(pi.download("file", &lab.home.path().join("new"), 10, &mut |_| {}));
+        let detail = without_scp(pi.download("file", &lab.home.path().join("new"), 10, &mut |_| {}));
         assert!(detail.contains("there is no scp"), "{shell}: {detail}");
     }
 }
@@ -127,6 +159,6 @@ fn a_login_shell_that_talks_is_told_apart() {
     let mut pi = lab.connect();
     let local = lab.home.path().join("local");
     std::fs::write(&local, "x").unwrap();
-    let detail = refused(pi.upload(&local, "file", &mut |_| {}));
+    let detail = without_scp(pi.upload(&local, "file", &mut |_| {}));
     assert!(detail.contains("Welcome"), "{detail}");
 }

@@ -25,6 +25,8 @@ pub(super) struct Settings {
     /// Files with known keys; the first of the user's is where new ones go.
     pub user_known_hosts: Vec<PathBuf>,
     pub global_known_hosts: Vec<PathBuf>,
+    /// Files with keys that are to be refused.
+    pub revoked_host_keys: Vec<PathBuf>,
     /// The name under which the host's key is known.
     pub host_key_alias: Option<String>,
     /// `StrictHostKeyChecking yes`: nobody is asked about an unknown key. (`no` is not honoured.)
@@ -203,6 +205,7 @@ fn parse(answer: &str, target: &Target, passwd: Option<&Path>) -> Result<Setting
         way,
         user_known_hosts: files("userknownhostsfile"),
         global_known_hosts: files("globalknownhostsfile"),
+        revoked_host_keys: files("revokedhostkeys"),
         host_key_alias: set("hostkeyalias").map(str::to_owned),
         never_ask: yes("stricthostkeychecking"),
         hash_known_hosts: yes("hashknownhosts"),
@@ -295,7 +298,7 @@ mod tests {
         let answer = "host pi\nuser me\nhostname 10.0.0.9\nport 2222\nidentitiesonly yes\nhashknownhosts yes\n\
             stricthostkeychecking true\nidentityfile ~/a b/%h\nidentityfile /k/%r%%\nproxycommand nc %h %p\n\
             userknownhostsfile /root/.ssh/known_hosts /a b/kh\nglobalknownhostsfile /etc/ssh/ssh_known_hosts\n\
-            hostkeyalias vault\nconnecttimeout 7\nproxyusefdpass no\n";
+            hostkeyalias vault\nrevokedhostkeys ~/.ssh/revoked\nconnecttimeout 7\nproxyusefdpass no\n";
         let got = parse(answer, &target("pi"), Some(Path::new("/root"))).unwrap();
         let expected = Settings {
             host: "10.0.0.9".into(),
@@ -307,6 +310,7 @@ mod tests {
             way: Way::Command("nc 10.0.0.9 2222".into()),
             user_known_hosts: vec!["/h/.ssh/known_hosts".into(), "/a b/kh".into()],
             global_known_hosts: vec!["/etc/ssh/ssh_known_hosts".into()],
+            revoked_host_keys: vec!["/h/.ssh/revoked".into()],
             host_key_alias: Some("vault".into()),
             never_ask: true,
             hash_known_hosts: true,

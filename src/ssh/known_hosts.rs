@@ -89,6 +89,27 @@ impl KnownHosts {
         }
     }
 
+    /// Reads a file of `RevokedHostKeys`: plain public keys, refused for every host. What cannot be understood of it is an
+    /// error, as it is for ssh, since it may say which keys are not to be trusted.
+    pub(super) fn revoke(&mut self, file: &Path) -> Result<(), String> {
+        let fault = |why: &str| format!("its RevokedHostKeys {} cannot be used: {why}", file.display());
+        let text = std::fs::read(file).map_err(|e| fault(&e.to_string()))?;
+        if text.starts_with(b"SSHKRL\n\0") {
+            return Err(fault("only a list of public keys is understood, not a KRL"));
+        }
+        for (index, line) in String::from_utf8_lossy(&text).lines().enumerate() {
+            let line = line.trim_start();
+            if line.is_empty() || line.starts_with('#') {
+                continue;
+            }
+            let key = line.split_ascii_whitespace().nth(1).and_then(|key| STANDARD.decode(key).ok());
+            let key = key.ok_or_else(|| fault(&format!("line {} is no public key", index + 1)))?;
+            let (file, line) = (file.to_owned(), index + 1);
+            self.entries.push(Entry { revoked: true, hosts: "*".to_owned(), key, file, line });
+        }
+        Ok(())
+    }
+
     /// The types of the keys that are known for a host, in the order of the files: by its exact name, if there are any.
     pub(super) fn key_types(&self, names: &Names) -> Vec<&str> {
         let mut types = Vec::new();
@@ -283,6 +304,23 @@ mod tests {
             all.judge(&Names::new("pi", 22, None), &blob(ED, 1)),
             Verdict::Revoked { file: Path::new("kh"), line: 2 }
         );
+    }
+
+    #[test]
+    fn a_list_of_revoked_keys_holds_for_every_host_and_is_never_half_read() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("revoked");
+        let key = line("", ED, 1);
+        let mut all = known(&line("pi", ED, 1));
+        assert!(all.revoke(&file).unwrap_err().contains("cannot be used"));
+        for bad in ["SSHKRL\n\0\0\0\0\u{1}", "nonsense", "ssh-ed25519 !!"] {
+            std::fs::File::create(&file).unwrap().write_all(format!("{bad}\n").as_bytes()).unwrap();
+            assert!(all.revoke(&file).is_err(), "{bad}");
+        }
+        std::fs::File::create(&file).unwrap().write_all(format!("# stolen\n\n{key}").as_bytes()).unwrap();
+        all.revoke(&file).unwrap();
+        let verdict = all.judge(&Names::new("pi", 22, None), &blob(ED, 1));
+        assert_eq!(verdict, Verdict::Revoked { file: &file, line: 3 });
     }
 
     #[test]

@@ -43,7 +43,10 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
     let mut session = Session::new().map_err(|e| handshake_fault(e.to_string()))?;
     session.set_timeout(connection::millis(patience));
 
-    let known = KnownHosts::load(settings.user_known_hosts.iter().chain(&settings.global_known_hosts));
+    let mut known = KnownHosts::load(settings.user_known_hosts.iter().chain(&settings.global_known_hosts));
+    for file in &settings.revoked_host_keys {
+        known.revoke(file).map_err(|detail| ConnectError::Config { name: target.name.clone(), detail })?;
+    }
     let names = Names::new(&settings.host, settings.port, settings.host_key_alias.as_deref());
     prefer_known_types(&session, &known.key_types(&names));
 

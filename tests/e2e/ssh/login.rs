@@ -102,6 +102,15 @@ fn a_changed_host_key_is_refused_whoever_is_asked() {
     std::fs::write(&known_hosts, format!("@revoked * {}\n", lab.sshd.host_key("ed25519"))).unwrap();
     append(&known_hosts, &lab.known_line("ed25519"));
     assert!(matches!(lab.fails(), ConnectError::HostKeyRevoked { line: 1, .. }));
+    // The same by ssh's configuration, which refuses all where the list cannot be read.
+    std::fs::write(&known_hosts, lab.known_line("ed25519")).unwrap();
+    append(&lab.ssh_dir().join("config"), "Host *\n  RevokedHostKeys ~/.ssh/revoked\n");
+    assert!(matches!(lab.fails(), ConnectError::Config { detail, .. } if detail.contains("RevokedHostKeys")));
+    let revoked = lab.ssh_dir().join("revoked");
+    std::fs::write(&revoked, other.sshd.host_key("ed25519")).unwrap();
+    lab.connect();
+    std::fs::write(&revoked, format!("\n{}\n", lab.sshd.host_key("ed25519"))).unwrap();
+    assert!(matches!(lab.fails(), ConnectError::HostKeyRevoked { line: 2, .. }));
 }
 
 #[test]

@@ -23,8 +23,14 @@ pub(super) fn log_in(
     target: &Target,
     asker: &dyn Asker,
 ) -> Result<(), ConnectError> {
-    let mut attempt =
-        Attempt { session, user: &settings.user, count: 0, tried: Vec::new(), offered: Vec::new() };
+    let mut attempt = Attempt {
+        session,
+        user: &settings.user,
+        count: 0,
+        tried: Vec::new(),
+        offered: Vec::new(),
+        locked: None,
+    };
     let explicit = match &target.identity_file {
         Some(path) => Some(KeyFile::read(path).map_err(|detail| ConnectError::KeyUnreadable {
             name: target.name.clone(),
@@ -71,7 +77,7 @@ pub(super) fn log_in(
         for file in explicit.iter().chain(&files).filter(|file| file.locked) {
             attempt.locked_file(file, asker)?;
         }
-        Err(Stop::OutOfKeys)
+        Err(attempt.locked.take().map_or(Stop::OutOfKeys, Stop::Locked))
     })();
     drop(agent);
 
@@ -112,6 +118,8 @@ struct Attempt<'a> {
     count: usize,
     tried: Vec<String>,
     offered: Vec<Vec<u8>>,
+    /// The first key whose passphrase nobody told.
+    locked: Option<PathBuf>,
 }
 
 impl Attempt<'_> {
@@ -151,7 +159,9 @@ impl Attempt<'_> {
         }
         for _ in 0..PASSPHRASES {
             let Some(passphrase) = asker.passphrase(&file.path) else {
-                return Err(Stop::Locked(file.path.clone()));
+                // Another key may do.
+                self.locked.get_or_insert_with(|| file.path.clone());
+                return Ok(());
             };
             self.file(file, Some(&passphrase))?;
         }

@@ -232,6 +232,38 @@ fn a_locked_key_is_asked_for_or_named() {
     connect(&target, &Obliging::new("open sesame"), PATIENCE).unwrap();
 }
 
+/// Knows the passphrase of one key.
+struct Forgetful<'a>(&'a Path);
+
+impl Asker for Forgetful<'_> {
+    fn trust_host_key(&self, _: &HostKeyQuestion) -> bool {
+        false
+    }
+
+    fn passphrase(&self, key: &Path) -> Option<String> {
+        (key == self.0).then(|| "open sesame".to_owned())
+    }
+}
+
+#[test]
+fn a_passphrase_that_is_not_told_leaves_the_other_keys() {
+    let lab = Lab::new();
+    let [first, second] = ["first", "second"].map(|name| lab.home.path().join(name));
+    for key in [&first, &second] {
+        keygen_locked("ed25519", key, "open sesame");
+    }
+    append(&lab.sshd.authorized_keys(), &std::fs::read_to_string(second.with_extension("pub")).unwrap());
+    let mut target = lab.bare_target();
+    append(&lab.known_hosts(), &lab.known_line("ed25519"));
+    append(&lab.ssh_dir().join("config"), &format!("IdentityFile {}\n", second.display()));
+    target.identity_file = Some(first.clone());
+    connect(&target, &Forgetful(&second), PATIENCE).unwrap();
+    // Where no other does, it may have been that one.
+    std::fs::write(lab.sshd.authorized_keys(), "").unwrap();
+    let error = connect(&target, &Forgetful(&second), PATIENCE).err().unwrap();
+    assert!(matches!(&error, ConnectError::KeyLocked { path, .. } if *path == first), "{error:?}");
+}
+
 #[test]
 fn a_connection_that_is_lost_before_the_login_is_worth_another_try() {
     let lab = Lab::new();

@@ -15,6 +15,8 @@ const PASSPHRASES: usize = 3;
 /// refusal (-18), no signature (-19), a method (-33) or an algorithm (-51) that is not supported, an agent that is
 /// out of order (-42), a passphrase (-48).
 const KEY_FAULTS: [i32; 7] = [-16, -18, -19, -33, -42, -48, -51];
+/// How many keys a host takes before it hangs up (OpenSSH's MaxAuthTries, where nobody set it).
+const MOST_KEYS: usize = 6;
 
 /// Logs in, or says what was tried.
 pub(super) fn log_in(
@@ -81,17 +83,19 @@ pub(super) fn log_in(
     })();
     drop(agent);
 
-    let cut = match outcome {
+    let closed = match outcome {
         Ok(()) | Err(Stop::LoggedIn) => return Ok(()),
         Err(Stop::Locked(path)) => return Err(ConnectError::KeyLocked { name: target.name.clone(), path }),
-        Err(Stop::OutOfKeys) => "",
-        Err(Stop::Cut) => "; it closed the connection after these",
+        Err(Stop::OutOfKeys) => false,
+        Err(Stop::Cut) => true,
     };
     let methods = match session.auth_methods(&settings.user) {
         Ok(methods) => methods.to_owned(),
         Err(_) if session.authenticated() => return Ok(()),
-        // A host hangs up on who has tried many keys. libssh2 takes a lost connection for a key that was not accepted.
-        Err(_) if attempt.count < 2 => return Err(ConnectError::Lost { name: target.name.clone() }),
+        // A host hangs up on who has tried many keys. Before that, the line was cut.
+        Err(_) if attempt.count < MOST_KEYS => {
+            return Err(ConnectError::Lost { name: target.name.clone(), tried: attempt.tried });
+        }
         Err(_) => String::new(),
     };
     Err(ConnectError::Auth {
@@ -99,7 +103,8 @@ pub(super) fn log_in(
         user: settings.user.clone(),
         tried: attempt.tried,
         methods: crate::text::plain_bytes(methods.as_bytes()),
-        detail: format!("{cut}{unreadable}"),
+        closed,
+        detail: unreadable,
     })
 }
 
@@ -173,6 +178,8 @@ fn settled(result: Result<(), ssh2::Error>) -> Result<bool, Stop> {
     match result {
         Ok(()) => Err(Stop::LoggedIn),
         Err(e) => match e.code() {
+            // No answer came: libssh2 takes a lost connection for a key that has no signature.
+            ErrorCode::Session(-19) if e.message().starts_with("Waiting for ") => Err(Stop::Cut),
             ErrorCode::Session(code) if KEY_FAULTS.contains(&code) => Ok(false),
             _ => Err(Stop::Cut),
         },

@@ -69,10 +69,15 @@ pub enum ConnectError {
         detail: String,
     },
     /// The connection was lost before anybody was let in.
-    #[error("{name}: the connection was lost during the login")]
+    #[error(
+        "{name}: the connection was lost during the login{}",
+        if tried.len() > 1 { format!(", after these keys: {}", tried.join(", ")) } else { String::new() }
+    )]
     Lost {
         /// The host.
         name: String,
+        /// What was offered by then, as in [`ConnectError::Auth`].
+        tried: Vec<String>,
     },
     /// The host's key is in no known_hosts file, and nobody vouched for it.
     #[error("{name}: its host key is not known: {key} (looked for in {})", file.display())]
@@ -130,9 +135,10 @@ pub enum ConnectError {
     },
     /// No key that we have opens it.
     #[error(
-        "{name}: {user} is not let in (offered: {}; the host accepts: {}{detail})",
+        "{name}: {user} is not let in (offered: {}; the host accepts: {}{}{detail})",
         if tried.is_empty() { "no key was found".into() } else { tried.join(", ") },
-        if methods.is_empty() { "unknown" } else { methods.as_str() }
+        if methods.is_empty() { "unknown" } else { methods.as_str() },
+        if *closed { "; it closed the connection after these" } else { "" }
     )]
     Auth {
         /// The host.
@@ -143,6 +149,8 @@ pub enum ConnectError {
         tried: Vec<String>,
         /// The methods that the host names, comma-separated; empty if it did not say.
         methods: String,
+        /// It hung up, as hosts do on who has tried many keys.
+        closed: bool,
         /// Further words, beginning with `; `, or nothing.
         detail: String,
     },

@@ -6,7 +6,7 @@ use super::{ANSWER, News, PATIENCE, Tools, TripError};
 use crate::dispatch::Step;
 use crate::host::Answer;
 use crate::hosts::HostEntry;
-use crate::transport::{Output, Script, Transport, TransportError};
+use crate::transport::{ConnectError, Output, Script, Transport, TransportError};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -109,6 +109,13 @@ impl Line {
         match connected {
             Ok(Ok(transport)) => Ok(Link::new(transport)),
             Ok(Err(source)) => {
+                // Who was let in before was cut off, not sent away.
+                let source = match source {
+                    ConnectError::Auth { name, tried, closed: true, .. } if self.reached => {
+                        ConnectError::Lost { name, tried }
+                    }
+                    source => source,
+                };
                 Err(TripError::Connect { host: self.host.name.clone(), ssh: self.host.ssh(), source })
             }
             Err(_) => Err(TripError::Broken("a worker thread ended before its work")),

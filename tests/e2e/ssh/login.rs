@@ -264,6 +264,24 @@ fn a_passphrase_that_is_not_told_leaves_the_other_keys() {
     assert!(matches!(&error, ConnectError::KeyLocked { path, .. } if *path == first), "{error:?}");
 }
 
+/// Through a line that can be cut, with whatever keys `~/.ssh` holds besides the right one.
+fn cut_off_in_each_place(lab: &Lab, target: &Target, proxy: &Proxy) -> usize {
+    append(&lab.known_hosts(), &format!("[127.0.0.1]:{} {}\n", proxy.port(), lab.sshd.host_key("ed25519")));
+    let before = proxy.stats();
+    connect(target, &NoAsker, PATIENCE).unwrap();
+    let whole = proxy.stats().down - before.down;
+    let mut lost = 0;
+    for bytes in (1..whole).step_by(67) {
+        proxy.cut_after(After::Down(proxy.stats().down + bytes));
+        if let Err(error) = connect(target, &NoAsker, PATIENCE) {
+            assert!(error.retryable(), "after {bytes} of {whole} bytes: {error}");
+            lost += 1;
+        }
+        proxy.mend();
+    }
+    lost
+}
+
 #[test]
 fn a_connection_that_is_lost_before_the_login_is_worth_another_try() {
     let lab = Lab::new();
@@ -271,18 +289,45 @@ fn a_connection_that_is_lost_before_the_login_is_worth_another_try() {
     let mut target = lab.bare_target();
     target.port = Some(proxy.port());
     target.identity_file = Some(lab.sshd.user_key());
-    append(&lab.known_hosts(), &format!("[127.0.0.1]:{} {}\n", proxy.port(), lab.sshd.host_key("ed25519")));
-    let before = proxy.stats();
-    connect(&target, &NoAsker, PATIENCE).unwrap();
-    let whole = proxy.stats().down - before.down;
-    let mut lost = 0;
-    for bytes in (1..whole).step_by(67) {
-        proxy.cut_after(After::Down(proxy.stats().down + bytes));
-        if let Err(error) = connect(&target, &NoAsker, PATIENCE) {
-            assert!(error.retryable(), "after {bytes} of {whole} bytes: {error}");
-            lost += 1;
-        }
-        proxy.mend();
-    }
+    let lost = cut_off_in_each_place(&lab, &target, &proxy);
     assert!(lost > 20, "{lost}");
+}
+
+#[test]
+fn so_is_one_of_who_has_other_keys_than_the_right_one() {
+    let lab = Lab::new();
+    let proxy = Proxy::start(lab.sshd.port(), ProxyOptions::default());
+    let agent = Agent::start(lab.home.path());
+    let stranger = lab.home.path().join("stranger");
+    keygen("ed25519", &stranger);
+    agent.add(&stranger);
+    agent.add(&lab.sshd.user_key());
+    let mut target = lab.bare_target();
+    target.port = Some(proxy.port());
+    target.agent_socket = Some(agent.socket.clone());
+    append(&lab.known_hosts(), "");
+    keygen("ed25519", &lab.ssh_dir().join("id_ed25519"));
+    keygen("rsa", &lab.ssh_dir().join("id_rsa"));
+    let lost = cut_off_in_each_place(&lab, &target, &proxy);
+    assert!(lost > 20, "{lost}");
+}
+
+#[test]
+fn a_host_that_hangs_up_on_many_keys_is_said_to() {
+    let lab = Lab::with(|o| o.config.push("MaxAuthTries 6".into()));
+    let agent = Agent::start(lab.home.path());
+    for n in 0..6 {
+        let stranger = lab.home.path().join(format!("stranger{n}"));
+        keygen("ed25519", &stranger);
+        agent.add(&stranger);
+    }
+    let mut target = lab.bare_target();
+    append(&lab.known_hosts(), &lab.known_line("ed25519"));
+    target.agent_socket = Some(agent.socket.clone());
+    match failure(&target) {
+        ConnectError::Auth { tried, closed, .. } => {
+            assert_eq!((tried.as_slice(), closed), (["agent: 6 keys".to_owned()].as_slice(), true));
+        }
+        other => panic!("{other:?}"),
+    }
 }

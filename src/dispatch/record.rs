@@ -112,6 +112,9 @@ pub struct Record {
     /// The host may still have a directory of it.
     #[serde(default)]
     pub there: bool,
+    /// Which account of the host that is; empty where the host did not say, or an earlier kugetsu opened it.
+    #[serde(default)]
+    pub account: String,
     /// The user went on with the session here although the host holds it: nobody waits for it any more.
     #[serde(default)]
     pub let_go: bool,

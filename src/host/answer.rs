@@ -64,6 +64,7 @@ pub struct Busy {
 fn sentence(reason: &str) -> String {
     match reason {
         "home" => "the home directory cannot be entered: ",
+        "elsewhere" => "this is not where the dispatch was sent to, or the home directory is not there yet: ",
         "gone" => "the dispatch's directory is gone: ",
         "parcel" => "what arrived is not what was sent: ",
         "import" => "opencode there could not import the session: ",
@@ -144,6 +145,12 @@ pub(super) fn hex_text(hex: &str) -> Option<String> {
     Some(String::from_utf8_lossy(&bytes?).into_owned())
 }
 
+/// Which account of which host answered to [`super::open`]: a random id that is kept there. Empty where it has none.
+pub fn account(answer: &Answer) -> String {
+    let is_id = |id: &&str| id.bytes().all(|b| b.is_ascii_hexdigit());
+    answer.get("account").map(str::trim_end).filter(is_id).unwrap_or_default().to_owned()
+}
+
 /// Who runs: boot, process and its start, as the host wrote them.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Launched {
@@ -196,6 +203,17 @@ mod tests {
     fn what_is_no_answer_is_named() {
         let error = Answer::parse(b"", 127, b"sh: not found").unwrap_err().to_string();
         assert!(error.contains("127") && error.contains("sh: not found"), "{error}");
+    }
+
+    #[test]
+    fn an_account_is_known_by_what_can_be_an_id() {
+        let said = |hex: &str| {
+            account(&Answer::parse(format!("opened 796573\naccount {hex}\n").as_bytes(), 0, b"").unwrap())
+        };
+        assert_eq!(
+            (said("39666136").as_str(), said("1b5b326a").as_str(), said("").as_str()),
+            ("9fa6", "", "")
+        );
     }
 
     #[test]

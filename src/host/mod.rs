@@ -12,7 +12,7 @@ mod result;
 mod scripts;
 mod status;
 
-pub use answer::{Answer, AnswerError, Busy, Launched};
+pub use answer::{Answer, AnswerError, Busy, Launched, account};
 pub use ending::{Cancel, Cancelled, Made};
 pub use facts::{Checked, Facts, Free};
 pub use frames::{Frame, Frames, FramesError};

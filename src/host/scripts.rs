@@ -27,6 +27,8 @@ pub struct HostEnv {
     pub path: String,
     /// From the host's entry; names are `[A-Za-z_][A-Za-z0-9_]*`, which hosts.json checks.
     pub variables: BTreeMap<String, String>,
+    /// Which account it is, as [`super::account`] has it; empty where nobody knows it.
+    pub account: String,
 }
 
 impl HostEnv {
@@ -37,6 +39,7 @@ impl HostEnv {
             self.variables.iter().map(|(name, value)| (format!("kenv_{name}"), value.as_str())).collect();
         let mut all: Vec<(&str, &[u8])> =
             vec![("exports", exports.as_bytes()), ("path", self.path.as_bytes())];
+        all.push(("account", self.account.as_bytes()));
         all.extend(variables.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
         all.extend(parameters.iter().map(|(name, value)| (*name, value.as_bytes())));
         Script::new(body, &all)
@@ -53,7 +56,7 @@ pub fn check(env: &HostEnv, id: &str, program: &str, directory: &str) -> Script 
     env.script(shell!("prelude", "check"), &[("id", id), ("program", program), ("directory", directory)])
 }
 
-/// Makes the dispatch's directory; `owner` is the home that it belongs to.
+/// Makes the dispatch's directory; `owner` is the home that it belongs to. Answers with [`super::account`].
 pub fn open(env: &HostEnv, id: &str, owner: &str) -> Script {
     env.script(shell!("prelude", "open"), &[("id", id), ("owner", owner)])
 }
@@ -158,7 +161,7 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             javascript!("base"),
             javascript!("clear"),
             javascript!("left"),
-            shell!("prelude", "processes", "session", "bun", "launch")
+            shell!("prelude", "account", "processes", "session", "bun", "launch")
         ),
         &[
             ("id", &run.id),
@@ -208,7 +211,10 @@ pub fn watch(env: &HostEnv, id: &str, offset: u64) -> Script {
 
 /// Removes the dispatch from the host; refuses one that was launched unless `launched`.
 pub fn clean(env: &HostEnv, id: &str, launched: bool) -> Script {
-    env.script(shell!("prelude", "clean"), &[("id", id), ("launched", if launched { "yes" } else { "no" })])
+    env.script(
+        shell!("prelude", "account", "clean"),
+        &[("id", id), ("launched", if launched { "yes" } else { "no" })],
+    )
 }
 
 /// Ends a run and all that it started, or sees to it that it never begins. See [`super::Cancelled`].

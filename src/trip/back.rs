@@ -46,7 +46,7 @@ impl Trip {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
         let host = self.line.host.name.clone();
-        let env = HostEnv { path, variables: self.line.host.env.clone() };
+        let env = HostEnv { path, variables: self.line.host.env.clone(), ..HostEnv::default() };
         let back = host::back(&env, &run, false);
         let answer =
             self.line.ask_again(tools, Step::Fetch, Unreached::TriedAgain, (&back, WORK_PATIENCE)).await;

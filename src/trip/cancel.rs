@@ -142,7 +142,8 @@ impl Trip {
         if self.record().there {
             let id = self.record().id.clone();
             // What stays there costs only room: nobody launches it any more.
-            if let Swept::Removed = self.line.sweep(tools, &HostEnv::default(), &id, false).await {
+            let env = HostEnv { account: self.record().account.clone(), ..HostEnv::default() };
+            if let Swept::Removed = self.line.sweep(tools, &env, &id, false).await {
                 self.dispatch.record.there = false;
                 self.dispatch.save()?;
             }

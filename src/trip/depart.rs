@@ -67,6 +67,7 @@ impl Request {
             state: State::Planned,
             doing: [].into(),
             there: false,
+            account: String::new(),
             let_go: false,
             result: None,
             outcome: None,
@@ -142,11 +143,13 @@ impl Trip {
         let (exported, found) = {
             let (steps, line) = (Steps::of(tools, &mut self.dispatch), &mut self.line);
             let there = async {
-                let found = look(tools, &steps, line, &plan, &id).await?;
+                let mut found = look(tools, &steps, line, &plan, &id).await?;
                 steps.note(|record| record.there = true);
                 steps.begin(Step::Open)?;
                 let open = host::open(&found.env, &id, &owner);
-                line.ask_again(tools, Step::Open, Unreached::GivenUp, (&open, PATIENCE)).await?;
+                let opened = line.ask_again(tools, Step::Open, Unreached::GivenUp, (&open, PATIENCE)).await?;
+                found.env.account = host::account(&opened);
+                steps.note(|record| record.account.clone_from(&found.env.account));
                 steps.done(Step::Open)?;
                 Ok::<_, TripError>(found)
             };

@@ -21,7 +21,7 @@ pub(super) enum Swept {
 }
 
 impl Line {
-    /// Removes a dispatch from the host; one that was launched only if `launched` says so.
+    /// Removes a dispatch from the host and account of `env`; one that was launched only if `launched` says so.
     pub(super) async fn sweep(&mut self, tools: &Tools, env: &HostEnv, id: &str, launched: bool) -> Swept {
         match self.ask(tools, Step::Clean, &host::clean(env, id, launched), PATIENCE).await {
             Ok(_) => Swept::Removed,
@@ -50,7 +50,8 @@ impl Trip {
             }
             if old.record.host == self.line.host.name {
                 let home = matches!(old.record.state, State::Home { .. });
-                match self.line.sweep(tools, env, &old.record.id, home).await {
+                let env = HostEnv { account: old.record.account.clone(), ..env.clone() };
+                match self.line.sweep(tools, &env, &old.record.id, home).await {
                     Swept::Removed => old.record.there = false,
                     Swept::Unknown => {}
                     Swept::Launched => {

@@ -50,7 +50,8 @@ impl Trip {
     /// Starts a run whose launch was cut short: whether it took place is known only there.
     pub(super) async fn relaunch(&mut self, tools: &Tools) -> Result<(), TripError> {
         let host = self.line.host.clone();
-        let mut env = HostEnv { path: String::new(), variables: host.env.clone() };
+        let account = self.record().account.clone();
+        let mut env = HostEnv { path: String::new(), variables: host.env.clone(), account };
         let directory = &self.record().plan.directory;
         let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), directory);
         let answer =

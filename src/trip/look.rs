@@ -35,7 +35,7 @@ pub(super) async fn look(
     tools.tell(News::Connected);
 
     steps.begin(Step::Probe)?;
-    let mut env = HostEnv { path: String::new(), variables: host.env.clone() };
+    let mut env = HostEnv { variables: host.env.clone(), ..HostEnv::default() };
     let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), &plan.directory);
     let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&probe, PATIENCE)).await?;
     let now = clock::now_ms();

@@ -47,7 +47,7 @@ async fn take(
     let id = dispatch.record.id.clone();
     let not_there = || TripError::NotThere { host: dispatch.record.host.clone(), dispatch: id.clone() };
     let Sent { run, path, undo, .. } = dispatch.record.sent.clone().ok_or_else(not_there)?;
-    let env = HostEnv { path, variables: host.env.clone() };
+    let env = HostEnv { path, variables: host.env.clone(), ..HostEnv::default() };
     let mut line = Line::new(host);
     let back = host::back(&env, &run, true);
     let answer = line.ask(tools, Step::Fetch, &back, WORK_PATIENCE).await.map_err(|error| match error {

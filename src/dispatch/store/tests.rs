@@ -36,6 +36,7 @@ fn record(session: &str, state: State) -> Record {
         state,
         doing: [].into(),
         there: false,
+        account: String::new(),
         let_go: false,
         result: None,
         outcome: None,

@@ -1,5 +1,6 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
-# Removes a dispatch that came home or was never launched. Header: id, launched (yes or no), and what prelude.sh needs.
+# Removes a dispatch that came home or was never launched. Header: id, launched (yes or no), and what the scripts before it
+# need.
 
 case $id in
 '' | *[!a-z0-9-]*) fail id "$id" ;;
@@ -28,6 +29,9 @@ if cd "$here" 2>/dev/null; then
 		;;
 	esac
 	cd "$HOME" || fail home "$HOME"
+else
+	# Only here does a dispatch that is not there count as removed.
+	expect_account
 fi
 # Under another name at once, then at leisure: a launch or a runner that comes late finds nothing.
 if [ -e "$here" ] || [ -h "$here" ]; then

@@ -6,7 +6,10 @@
 
 here=$HOME/.kugetsu/dispatches/$id
 tell_life
-cd "$here" 2>/dev/null || fail gone "$here"
+cd "$here" 2>/dev/null || {
+	expect_account
+	fail gone "$here"
+}
 
 report() {
 	identity=$(cat run/identity)

@@ -6,8 +6,9 @@ use crate::support::model::Model;
 use crate::support::opencode::Release;
 use serde_json::json;
 
-#[test]
-fn a_launch_that_dies_once_the_run_has_begun_is_never_repeated() {
+/// A home, a host, a session, and a message whose run began there without anybody being told: as if the system had killed
+/// the launching shell the moment the runner was there.
+fn begun_unheard(message: &str) -> (Model, Home, Host, String) {
     let model = Model::start();
     let mut home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
     let host = Host::start("pi", Release::New, &model);
@@ -16,20 +17,51 @@ fn a_launch_that_dies_once_the_run_has_begun_is_never_repeated() {
     home.add_host("pi", &host, json!({}));
     let project = home.machine.project("app");
     let session = home.machine.insert_empty_session(&project, "a session");
-    // As if the system had killed the launching shell the moment the runner was there.
     host.machine.install_script(
         "setsid",
         "#!/bin/sh\nPATH=/usr/bin:/bin setsid \"$@\" &\nwhile [ ! -e run/identity ]; do sleep 0.01; done\nkill -9 $PPID\n",
     );
     std::fs::write(host.machine.home().join(".profile"), "PATH=$HOME/bin:$PATH\n").unwrap();
-    let message = "once, [[hold work]] please";
     let first = home.kugetsu(&["remote", "pi", &session, message]).expect_code(3);
     assert!(first.stderr.contains("not known") && first.stderr.contains("kugetsu wait"), "{}", first.stderr);
+    (model, home, host, session)
+}
+
+#[test]
+fn a_launch_that_dies_once_the_run_has_begun_is_never_repeated() {
+    let message = "once, [[hold work]] please";
+    let (_model, home, host, session) = begun_unheard(message);
     let second = home.kugetsu(&["remote", "pi", &session, message]).expect_code(4);
     assert!(second.stderr.contains("is on pi"), "{}", second.stderr);
     host.machine.release_run("work");
     home.kugetsu(&["wait", &session]).expect_success();
     let asked = host.machine.asked();
     assert!(asked.len() == 1 && asked[0].ends_with(message), "{asked:?}");
+    assert_eq!(home.machine.export(&session)["messages"].as_array().unwrap().len(), 2);
+}
+
+#[test]
+fn a_run_is_not_taken_for_one_that_never_began_where_its_directory_is_out_of_sight() {
+    let message = "once, [[hold work]] please";
+    let (_model, home, host, session) = begun_unheard(message);
+    let (there, away) = (host.machine.home().join(".kugetsu"), host.machine.home().join("away"));
+    // The home directory is not mounted yet; then the name leads to another account.
+    std::fs::rename(&there, &away).unwrap();
+    for another in [false, true] {
+        if another {
+            std::fs::create_dir_all(there.join("dispatches")).unwrap();
+            std::fs::create_dir(there.join("account")).unwrap();
+            std::fs::write(there.join("account/identity"), "00112233445566778899aabbccddeeff\n").unwrap();
+        }
+        let unknown = home.kugetsu(&["wait", &session]).expect_code(3);
+        assert!(unknown.stderr.contains("this is not where"), "{}", unknown.stderr);
+        let again = home.kugetsu(&["remote", "pi", &session, message]).expect_code(4);
+        assert!(again.stderr.contains("is on pi"), "{}", again.stderr);
+    }
+    std::fs::remove_dir_all(&there).unwrap();
+    std::fs::rename(&away, &there).unwrap();
+    host.machine.release_run("work");
+    home.kugetsu(&["wait", &session]).expect_success();
+    assert_eq!(host.machine.asked().len(), 1);
     assert_eq!(home.machine.export(&session)["messages"].as_array().unwrap().len(), 2);
 }

@@ -54,10 +54,11 @@ impl Scene {
         scene
     }
 
-    /// What of trips is on the host, but for what is remembered there of sessions.
+    /// What of trips is on the host, but for what is remembered there of sessions and of the account.
     pub(crate) fn left_there(&self) -> Vec<String> {
         let mut left = files(&self.host().machine.home().join(".kugetsu"));
         left.retain(|file| !file.starts_with("known/") && !file.starts_with("sessions/"));
+        left.retain(|file| !file.starts_with("account"));
         left
     }
 

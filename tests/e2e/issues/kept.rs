@@ -106,6 +106,7 @@ impl Kept {
             state,
             doing: [].into(),
             there: false,
+            account: String::new(),
             let_go: false,
             result: None,
             outcome: None,

@@ -5,7 +5,7 @@ use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{process_state, until};
 use crate::support::recorder::{PATIENCE, Recorder, SESSION};
-use kugetsu::host::{self, AnswerError, Launch, Run};
+use kugetsu::host::{self, AnswerError, HostEnv, Launch, Run};
 use std::fs;
 use std::os::unix::fs::symlink;
 
@@ -187,6 +187,31 @@ fn a_dispatch_that_is_not_there_cannot_be_launched() {
     let (run, sent) = sent(&host);
     let other = Run { id: host.id(2), ..run };
     assert_eq!(refusal(&host, &other, &sent).0, "gone");
+}
+
+#[test]
+fn what_is_not_there_is_gone_only_where_it_was() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        let (run, sent) = sent(&host);
+        let account = || host::account(&host.ask(&host::open(&host.env, &host.id(2), "")).unwrap());
+        let (here, again) = (account(), account());
+        assert!(here.len() == 32 && here == again, "{sh:?} {here} {again}");
+        let reasons = |account: &str| {
+            let env = HostEnv { account: account.to_owned(), ..host.env.clone() };
+            let other = Run { id: host.id(3), ..run.clone() };
+            let launched = host.ask(&host::launch(&env, &other, &sent)).unwrap_err();
+            let cleaned = host.ask(&host::clean(&env, &other.id, false)).map(|_| ());
+            (launched.reason().map(str::to_owned), cleaned.map_err(|e| e.reason().map(str::to_owned)))
+        };
+        let (gone, elsewhere) = (Some("gone".to_owned()), Some("elsewhere".to_owned()));
+        assert_eq!(reasons(&here), (gone.clone(), Ok(())), "{sh:?}");
+        // Of an earlier kugetsu nobody knows where it was.
+        assert_eq!(reasons(""), (gone, Ok(())), "{sh:?}");
+        assert_eq!(reasons("0011"), (elsewhere.clone(), Err(elsewhere.clone())), "{sh:?}");
+        fs::rename(host.home().join(".kugetsu"), host.home().join("away")).unwrap();
+        assert_eq!(reasons(&here), (elsewhere.clone(), Err(elsewhere)), "{sh:?}");
+    }
 }
 
 #[test]

@@ -25,14 +25,15 @@ impl Trip {
         self.go_on(tools).await?;
         if self.record().is_away() && self.record().state != State::Finished {
             match self.standing(tools).await? {
-                Standing::Launching | Standing::Running => {
+                Standing::Running => {
                     return Err(TripError::StillRunning {
                         host: self.line.host.name.clone(),
                         dispatch: self.record().id.clone(),
                     });
                 }
                 Standing::Gone => return Err(self.not_there()),
-                Standing::Ended | Standing::Dead => self.take_end(tools).await?,
+                // Launching: it was launched, and its claim went with the host's power.
+                Standing::Ended | Standing::Dead | Standing::Launching => self.take_end(tools).await?,
             }
         }
         self.bring_home(tools).await

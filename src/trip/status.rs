@@ -124,6 +124,8 @@ fn state(recorded: &State, standing: Standing) -> &'static str {
         (State::Cancelled { .. } | State::Finished | State::Lost { .. }, _) | (_, Standing::Gone) => {
             recorded.name()
         }
+        // Its claim went with the host's power.
+        (State::Launched { .. } | State::Running { .. }, Standing::Launching) => "lost",
         (_, Standing::Launching) => "launched",
         (_, Standing::Running) => "running",
         (_, Standing::Ended) => "finished",
@@ -193,6 +195,8 @@ mod tests {
         assert_eq!(state(&launched, Standing::Running), "running");
         assert_eq!(state(&launched, Standing::Dead), "lost");
         assert_eq!(state(&launched, Standing::Gone), "launched");
+        assert_eq!(state(&launched, Standing::Launching), "lost");
+        assert_eq!(state(&State::Uploaded, Standing::Launching), "launched");
         assert_eq!(state(&State::Cancelled { launched: true }, Standing::Ended), "cancelled");
     }
 }

@@ -17,6 +17,8 @@ until words=$(claim "back-$turn" "$(me)" 2>&1); do
 	turn=$((turn + 1))
 done
 stands=$(standing "$id")
+# What was ready to run has no claim where it went with the host's power: what was imported can be fetched.
+if [ "$stands" = launching ] && [ -e ready ]; then stands=dead; fi
 case $stands$snapshot in
 gone* | launching*) fail never "$id" ;;
 runningno | orphanedno) fail running "$id" ;;

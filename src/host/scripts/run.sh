@@ -13,6 +13,8 @@ has_session || {
 	exit 1
 }
 cd "$here" || exit 1
+# Before opencode hears of the prompt: a host that loses its power then must not forget who had it. Some know no files here.
+sync run/identity run . 2>/dev/null || sync
 helpers=$exports
 # Behind those of the host's entry, which do not replace them.
 exports="$exports KUGETSU_DISPATCH OPENCODE_PERMISSION"

@@ -19,6 +19,8 @@ while :; do
 		ended=result
 	elif [ ! -e run/identity ]; then
 		ended=gone
+		# Whoever watches was told of a run: its claim went with the host's power.
+		[ -e ready ] && ended=dead
 	elif [ $((ticks % 10)) = 0 ] && ! lives run/identity && [ -z "$(marked "$id")" ]; then
 		# Nothing of the run is left; a runner that is gone does not matter to an opencode that works on.
 		ended=dead

@@ -5,7 +5,7 @@ use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{living_in, until};
 use crate::support::recorder::{PATIENCE, Recorder, listing};
-use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Kind, Made, Run, Standing};
+use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Frame, Kind, Made, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
@@ -212,6 +212,47 @@ fn a_host_that_was_started_anew_has_a_dead_run_that_can_be_fetched() {
         assert_eq!(host.result(&run.id), made.result);
         let size = fs::metadata(host.dispatch(&run.id).join("back")).unwrap().len();
         assert_eq!(size, made.result.size);
+    }
+}
+
+#[test]
+fn a_claim_is_on_the_disk_before_opencode_starts() {
+    for sh in SHELLS {
+        // As coreutils and BusyBox have it, and one that takes no files.
+        for refuses in ["", "[ $# = 0 ] || exit 1\n"] {
+            let host = Recorder::new(sh);
+            let path = host.local.environment[OsStr::new("PATH")].to_str().unwrap().to_owned();
+            let stub = std::path::Path::new(path.split(':').next().unwrap()).join("sync");
+            // BusyBox's own is a link there.
+            let _ = fs::remove_file(&stub);
+            fs::write(&stub, format!("#!/bin/sh\n{refuses}echo \"synced $*\" >>\"$HOME/oc/synced\"\n"))
+                .unwrap();
+            fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+            host.before("run", "cp \"$own/synced\" \"$own/before\"");
+            let run = host.plain_run(&host.id(1));
+            let sent = host.send(&run, b"x");
+            host.launch(&run, &sent).unwrap();
+            host.result(&run.id);
+            let synced = fs::read_to_string(host.home().join("oc/before")).unwrap();
+            let expected = if refuses.is_empty() { "synced run/identity run .\n" } else { "synced \n" };
+            assert_eq!(synced, expected, "{sh:?}");
+        }
+    }
+}
+
+#[test]
+fn a_run_whose_claim_went_with_the_power_is_dead_and_can_be_fetched() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        let run = host.plain_run(&host.id(1));
+        begun(&host, &run, "echo >\"$own/begun\"; sleep 600");
+        crate::support::process::clear_out(host.home());
+        let dispatch = host.dispatch(&run.id);
+        fs::remove_dir_all(dispatch.join("run")).unwrap();
+        assert!(matches!(host.watch(&run.id, 0).1, Some(Frame::Dead(_))), "{sh:?}");
+        let made = Made::from_answer(&host.ask(&host::back(&host.env, &run, false)).unwrap()).unwrap();
+        assert_eq!(made.result.ended_by, EndedBy::Fetched, "{sh:?}");
+        assert_eq!(host.status(&run.id).standing, Standing::Ended);
     }
 }
 

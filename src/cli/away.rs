@@ -26,7 +26,7 @@ pub(super) struct Wanted<'a> {
     pub(super) to: Option<&'a str>,
 }
 
-/// Refuses a session that a host holds. `force`: the user goes on here all the same, and the host's trip is let go.
+/// Refuses a session that a host holds. `force`: the user goes on all the same; here, the host's trip is let go.
 pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Result<(), CliError> {
     let session = &wanted.found.session;
     let Some(away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
@@ -45,8 +45,11 @@ pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Resu
     };
     // Read again under the lock: it may just have come home.
     let Some(mut away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
-    away.record.let_go = true;
-    away.save().map_err(TripError::from)?;
+    // A trip lets it go itself, once its own run has begun: until then nothing has changed.
+    if wanted.to.is_none() {
+        away.record.let_go = true;
+        away.save().map_err(TripError::from)?;
+    }
     let host = &away.record.host;
     context.ui.note(&format!(
         "what {host} has of it is left there; it can still be fetched: kugetsu fetch {}",

@@ -141,6 +141,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         auto: arguments.auto,
         bare: arguments.bare,
         keep_paths: arguments.keep_paths,
+        force: arguments.force,
         run_timeout: arguments.run_timeout,
         patience: arguments.timeout,
     };

@@ -49,6 +49,9 @@ pub struct Plan {
     /// Paths of the session's directory stay as they are.
     #[serde(default)]
     pub keep_paths: bool,
+    /// It goes although a host holds the session.
+    #[serde(default)]
+    pub forced: bool,
     /// The host ends the run after so many seconds; 0: never.
     #[serde(default)]
     pub run_timeout: u64,

@@ -29,7 +29,7 @@ impl Request {
 
         steps.begin(Step::Lock)?;
         let lock = tools.lock(&self.session, &format!("remote {}", self.host.name))?;
-        tools.check_here(&self.session)?;
+        tools.check_here(&self.session, self.force)?;
         steps.done(Step::Lock)?;
 
         steps.begin(Step::Record)?;
@@ -77,9 +77,9 @@ impl Request {
 }
 
 impl Tools {
-    /// Refuses a session that is not here, or that something works on.
-    pub(super) fn check_here(&self, session: &str) -> Result<(), TripError> {
-        if let Some(away) = self.store.away(session)? {
+    /// Refuses a session that is not here, unless it is `forced`, or that something works on.
+    pub(super) fn check_here(&self, session: &str, forced: bool) -> Result<(), TripError> {
+        if let Some(away) = self.store.away(session)?.filter(|_| !forced) {
             return Err(TripError::away(&away.record));
         }
         let remains = crate::process::find(&crate::process::run_mark(session), None);
@@ -99,7 +99,7 @@ impl Trip {
     /// as it is.
     pub(super) async fn go_on(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.record().is_unlaunched() {
-            tools.check_here(&self.record().session)?;
+            tools.check_here(&self.record().session, self.record().plan.forced)?;
             return self.depart(tools).await;
         }
         if self.record().state == State::Uploaded { self.relaunch(tools).await } else { Ok(()) }

@@ -31,9 +31,24 @@ impl Trip {
         };
         let garbled = |source| TripError::Script { host: host.clone(), step: Step::Launch, source };
         let launched = Launched::from_answer(&answer).map_err(garbled)?;
+        self.let_others_go(tools)?;
         self.dispatch.record.launched_ms = Some(clock::now_ms());
         self.reach(tools, Step::Launch, State::Launched { identity: launched.identity })?;
         self.tell_of_work(tools, &run, home);
+        Ok(())
+    }
+
+    /// Where the user sent the session although a host held it, that one is let go: not before this one has it.
+    fn let_others_go(&self, tools: &Tools) -> Result<(), TripError> {
+        if !self.record().plan.forced {
+            return Ok(());
+        }
+        for mut other in tools.store.of(&self.record().session)? {
+            if other.record.id != self.record().id && other.record.is_away() {
+                other.record.let_go = true;
+                other.save()?;
+            }
+        }
         Ok(())
     }
 

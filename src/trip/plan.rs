@@ -34,6 +34,8 @@ pub struct Request {
     pub bare: bool,
     /// `--keep-paths`.
     pub keep_paths: bool,
+    /// `--force`.
+    pub force: bool,
     /// `--run-timeout`.
     pub run_timeout: Option<Duration>,
     /// How long the host may be out of reach at a time until its run has begun; `None`: for as long as it takes.
@@ -73,6 +75,7 @@ impl Request {
             auto: self.auto,
             bare: self.bare,
             keep_paths: self.keep_paths,
+            forced: self.force,
             // Up to the next whole second, so that none is not taken for no limit.
             run_timeout: run_timeout.map_or(0, |limit| limit.as_secs() + u64::from(limit.subsec_nanos() > 0)),
         })
@@ -107,6 +110,7 @@ mod tests {
             auto: false,
             bare: false,
             keep_paths: false,
+            force: false,
             run_timeout: None,
             patience: None,
         }

@@ -30,6 +30,7 @@ fn record(session: &str, state: State) -> Record {
             auto: false,
             bare: false,
             keep_paths: false,
+            forced: false,
             run_timeout: 0,
         },
         sent: None,

@@ -65,3 +65,33 @@ fn a_run_is_not_taken_for_one_that_never_began_where_its_directory_is_out_of_sig
     assert_eq!(host.machine.asked().len(), 1);
     assert_eq!(home.machine.export(&session)["messages"].as_array().unwrap().len(), 2);
 }
+
+#[test]
+fn a_forced_trip_that_comes_to_nothing_leaves_the_guard() {
+    let model = Model::start();
+    let mut home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
+    let mut hosts = ["pi", "beefy"].map(|name| {
+        let host = Host::start(name, Release::New, &model);
+        host.machine.stand_in();
+        home.add_host(name, &host, json!({}));
+        host
+    });
+    home.machine.stand_in();
+    let session = home.machine.insert_empty_session(&home.machine.project("app"), "a session");
+    home.kugetsu(&["remote", "pi", &session, "[[hold work]]"]).expect_success();
+    let still_away = || {
+        let refused = home.kugetsu(&["continue", &session, "and on"]).expect_code(4);
+        assert!(refused.stderr.contains("is on pi"), "{}", refused.stderr);
+    };
+    hosts[1].sshd.stop();
+    home.kugetsu(&["remote", "beefy", &session, "again", "--force"]).expect_code(3);
+    still_away();
+    // Refused by the launch itself.
+    let refused = home.kugetsu(&["remote", "pi", &session, "again", "--force"]).expect_code(4);
+    assert!(refused.stderr.contains("another kugetsu works with"), "{}", refused.stderr);
+    still_away();
+    hosts[1].sshd.restart();
+    home.kugetsu(&["remote", "beefy", &session, "[[hold work]]", "--force"]).expect_success();
+    let refused = home.kugetsu(&["continue", &session, "and on"]).expect_code(4);
+    assert!(refused.stderr.contains("is on beefy"), "{}", refused.stderr);
+}

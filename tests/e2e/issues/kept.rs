@@ -86,6 +86,7 @@ impl Kept {
             auto: false,
             bare: false,
             keep_paths: false,
+            forced: false,
             run_timeout: 0,
         };
         let record = Record {

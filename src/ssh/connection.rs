@@ -58,7 +58,12 @@ impl Connection {
             channel.exec(command)?;
             Ok(channel)
         });
-        opened.map_err(|e| self.fault(during, &e))
+        opened.map_err(|e| match self.fault(during, &e) {
+            TransportError::Refused { .. } => {
+                TransportError::Denied { detail: plain_bytes(e.message().as_bytes()) }
+            }
+            lost => lost,
+        })
     }
 
     fn has_unsent(&self) -> bool {

@@ -13,6 +13,12 @@ pub enum TransportError {
         /// The transport's own words, control characters stripped.
         detail: String,
     },
+    /// The host let us in and would not start anything: it may be out of processes or sessions for a while.
+    #[error("the host would start nothing ({detail})")]
+    Denied {
+        /// The transport's own words, control characters stripped.
+        detail: String,
+    },
     /// The host answered and said no (no such file, no space, no permission).
     #[error("{detail}")]
     Refused {
@@ -39,4 +45,11 @@ pub enum TransportError {
         /// Why.
         source: std::io::Error,
     },
+}
+
+impl TransportError {
+    /// Whether another connection may do what this one did not.
+    pub fn heals(&self) -> bool {
+        matches!(self, Self::Lost { .. } | Self::Denied { .. })
+    }
 }

@@ -326,7 +326,7 @@ impl TripError {
     /// Whether another connection may do what this one did not.
     pub(super) fn heals(&self) -> bool {
         match self {
-            Self::Transport { source, .. } => matches!(source, TransportError::Lost { .. }),
+            Self::Transport { source, .. } => source.heals(),
             Self::Connect { source, .. } => source.retryable(),
             _ => false,
         }
@@ -343,7 +343,9 @@ impl TripError {
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
-            | Self::Transport { source: TransportError::Lost { .. }, .. } => Kind::Unreachable,
+            | Self::Transport {
+                source: TransportError::Lost { .. } | TransportError::Denied { .. }, ..
+            } => Kind::Unreachable,
             Self::UnknownSession { .. }
             | Self::Busy { .. }
             | Self::Away { .. }
@@ -406,7 +408,7 @@ impl TripError {
             | Self::StillRunning { .. }
             | Self::TimedOut { .. }
             | Self::Cut { .. } => true,
-            Self::Transport { source, .. } => matches!(source, TransportError::Lost { .. }),
+            Self::Transport { source, .. } => source.heals(),
             _ => false,
         }
     }

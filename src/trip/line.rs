@@ -25,7 +25,7 @@ enum Patience {
     Each(Duration),
 }
 
-/// What is done about a host that has not been reached once.
+/// What is done about a host that has not been reached once, or lets us in and starts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Unreached {
     /// It is tried again, as one that was lost is.
@@ -130,7 +130,7 @@ impl Line {
         call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
     ) -> Result<T, TripError> {
         let result = self.connect(tools).await?.call(call).await;
-        if matches!(result, Err(TransportError::Lost { .. })) {
+        if matches!(result, Err(TransportError::Lost { .. } | TransportError::Denied { .. })) {
             self.link = None;
         }
         result.map_err(|source| TripError::Transport { host: self.host.name.clone(), step, source })
@@ -150,7 +150,8 @@ impl Line {
                 Err(error) if error.heals() => error,
                 result => return result,
             };
-            if !self.reached && unreached == Unreached::GivenUp {
+            let denied = matches!(error, TripError::Transport { source: TransportError::Denied { .. }, .. });
+            if (denied || !self.reached) && unreached == Unreached::GivenUp {
                 return Err(error);
             }
             pauses.pause(tools, self, &error).await?;

@@ -190,6 +190,15 @@ impl Sshd {
         assert!(self.child.is_some(), "port {} was taken while sshd was down", self.port);
     }
 
+    /// As [`Sshd::restart`], and from then on everybody is let in and nothing is started for them, as by a host that is out
+    /// of processes; or all is as it was.
+    pub fn restart_starting_nothing(&mut self, nothing: bool) {
+        let path = self.dir.path().join("sshd_config");
+        let config = fs::read_to_string(&path).unwrap().replace("MaxSessions 0\n", "");
+        fs::write(&path, if nothing { config + "MaxSessions 0\n" } else { config }).unwrap();
+        self.restart();
+    }
+
     fn log_path(&self) -> PathBuf {
         self.dir.path().join("log")
     }

@@ -3,3 +3,4 @@
 
 mod points;
 mod verbs;
+mod waits;

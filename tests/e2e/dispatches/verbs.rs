@@ -18,7 +18,7 @@ impl Scene {
 
     /// Waits until so many runs have begun on the host.
     #[track_caller]
-    fn begun(&self, runs: usize) {
+    pub(super) fn begun(&self, runs: usize) {
         until(PATIENCE, || match self.host().machine.asked().len() {
             n if n >= runs => Ok(()),
             n => Err(format!("{n} runs")),
@@ -49,7 +49,7 @@ impl Scene {
     }
 }
 
-fn told(ended: &Finished) -> String {
+pub(super) fn told(ended: &Finished) -> String {
     ended.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 

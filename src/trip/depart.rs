@@ -122,7 +122,10 @@ impl Trip {
         };
         match self.go(tools, &message).await {
             Ok(()) => Ok(()),
-            Err(error) => {
+            Err(mut error) => {
+                if let TripError::OutOfReach { begun, .. } = &mut error {
+                    *begun = self.record().is_away();
+                }
                 self.give_up(&error)?;
                 Err(error)
             }

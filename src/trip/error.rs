@@ -153,6 +153,24 @@ pub enum TripError {
         after: std::time::Duration,
         /// Why, at last.
         why: String,
+        /// Something was begun there, as far as is known.
+        begun: bool,
+    },
+    /// The user's `--timeout` passed before a run began.
+    #[error(
+        "{} within {}",
+        if *known { format!("the run on {host} has not begun") } else { format!("it was not heard whether the run on {host} began") },
+        humantime::format_duration(*after)
+    )]
+    NotBegun {
+        /// The host.
+        host: String,
+        /// The dispatch.
+        dispatch: String,
+        /// The user's patience.
+        after: std::time::Duration,
+        /// The host was not told to begin yet.
+        known: bool,
     },
     /// A file or directory here.
     #[error(transparent)]
@@ -384,7 +402,7 @@ impl TripError {
             Self::Connect { .. } => Step::Connect,
             Self::Transport { step, .. } | Self::Script { step, .. } => *step,
             Self::Unfit { .. } | Self::Apart { .. } => Step::Probe,
-            Self::LaunchUnknown { .. } => Step::Launch,
+            Self::LaunchUnknown { .. } | Self::NotBegun { .. } => Step::Launch,
             Self::StillRunning { .. }
             | Self::TimedOut { .. }
             | Self::Watch { .. }
@@ -407,6 +425,7 @@ impl TripError {
             | Self::Busy { .. }
             | Self::StillRunning { .. }
             | Self::TimedOut { .. }
+            | Self::NotBegun { .. }
             | Self::Cut { .. } => true,
             Self::Transport { source, .. } => source.heals(),
             _ => false,
@@ -417,7 +436,11 @@ impl TripError {
     pub fn safe(&self) -> Option<String> {
         let here = "the session here is as it was";
         match self {
-            Self::LaunchUnknown { .. } => Some(here.to_owned()),
+            Self::LaunchUnknown { .. } | Self::NotBegun { known: false, .. } => Some(here.to_owned()),
+            Self::OutOfReach { host, begun: false, .. } | Self::NotBegun { host, .. } => {
+                Some(format!("nothing runs on {host}, and {here}"))
+            }
+            Self::NotThere { .. } => Some(here.to_owned()),
             Self::RunsThere { .. } => Some(format!("nothing was changed there, and {here}")),
             Self::OutOfReach { .. } => Some(format!("what was begun there goes on, and {here}")),
             Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
@@ -458,7 +481,8 @@ impl TripError {
             Self::TimedOut { dispatch, .. } => {
                 Some(format!("it goes on there; wait for it and bring it home: kugetsu wait {dispatch}"))
             }
-            Self::LaunchUnknown { dispatch, .. } => {
+            Self::NotBegun { dispatch, known: true, .. } => Some(format!("go on with it: kugetsu wait {dispatch}")),
+            Self::LaunchUnknown { dispatch, .. } | Self::NotBegun { dispatch, .. } => {
                 Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
             }
             Self::Unfit { cure, .. } => Some(cure.clone()),

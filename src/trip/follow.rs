@@ -27,7 +27,7 @@ impl Trip {
     /// Waits until the run has ended and left its result. A trip that was not launched yet is, first.
     ///
     /// # Errors
-    /// [`TripError::TimedOut`] or [`TripError::OutOfReach`] after `patience`; [`TripError::Lost`] if the runner is gone;
+    /// [`TripError::TimedOut`], [`TripError::NotBegun`] or [`TripError::OutOfReach`] after `patience`; [`TripError::Lost`] if the runner is gone;
     /// a connection that cannot heal. A connection that was lost is made again, without end.
     pub async fn follow(&mut self, tools: &Tools, patience: Option<Duration>) -> Result<(), TripError> {
         self.line.bear_until(patience);
@@ -35,9 +35,12 @@ impl Trip {
         let Some(after) = patience else { return self.follow_without_end(tools).await };
         match tokio::time::timeout(after, self.follow_without_end(tools)).await {
             Ok(followed) => followed,
-            Err(_) => Err(match self.line.trouble() {
-                Some(why) => TripError::OutOfReach { host, after, why },
-                None => TripError::TimedOut { host, dispatch, after },
+            Err(_) => Err(match (self.line.trouble(), self.record()) {
+                (Some(why), record) => TripError::OutOfReach { host, after, why, begun: record.is_away() },
+                (None, record) if record.is_unlaunched() || record.state == State::Uploaded => {
+                    TripError::NotBegun { host, dispatch, after, known: record.is_unlaunched() }
+                }
+                (None, _) => TripError::TimedOut { host, dispatch, after },
             }),
         }
     }

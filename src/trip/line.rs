@@ -101,7 +101,12 @@ impl Line {
                 Ok(connected) => connected,
                 Err(_) => {
                     let why = self.trouble().unwrap_or_else(|| "it does not answer".to_owned());
-                    return Err(TripError::OutOfReach { host: self.host.name.clone(), after, why });
+                    return Err(TripError::OutOfReach {
+                        host: self.host.name.clone(),
+                        after,
+                        why,
+                        begun: true,
+                    });
                 }
             },
             None => connecting.await,
@@ -223,7 +228,7 @@ impl Pauses {
         if let Some((deadline, after)) = line.deadline() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(TripError::OutOfReach { host: line.host.name.clone(), after, why });
+                return Err(TripError::OutOfReach { host: line.host.name.clone(), after, why, begun: true });
             }
             pause = pause.min(left);
         }

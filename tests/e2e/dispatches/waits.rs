@@ -3,6 +3,7 @@
 use super::verbs::told;
 use crate::faults::scene::Scene;
 use crate::support::process::PATIENCE;
+use kugetsu::dispatch::{Moment, Step};
 
 #[test]
 fn a_host_that_starts_nothing_for_a_while_is_waited_for() {
@@ -19,5 +20,33 @@ fn a_host_that_starts_nothing_for_a_while_is_waited_for() {
     scene.host.as_mut().unwrap().sshd.restart_starting_nothing(false);
     scene.host().machine.release_run("it");
     waiting.wait(PATIENCE).expect_success();
+    scene.is_home();
+}
+
+#[test]
+fn a_wait_that_ends_before_the_run_begins_says_so() {
+    let scene = Scene::new();
+    scene.killed_at(Moment::Before, Step::Upload, &scene.remote(&["[[say it]]"]));
+    let id = scene.dispatches()[0]["id"].as_str().unwrap().to_owned();
+    scene.home.machine.stand_in_with("[ \"$1\" != export ] || exec sleep 600");
+    let late = scene.fault_once(&["wait", &id, "--timeout", "1s"]).is(1, "failed", "launch");
+    late.says(&[
+        "the run on pi has not begun within 1s",
+        "nothing runs on pi",
+        "go on with it: kugetsu wait",
+    ])
+    .may_be_retried(true);
+    scene.home.machine.stand_in();
+    // The host was told to begin, and does not get to it.
+    scene
+        .host()
+        .machine
+        .stand_in_with("[ \"$1\" != import ] || while [ -e \"$HOME/stuck\" ]; do sleep 0.05; done");
+    let stuck = scene.host().machine.home().join("stuck");
+    std::fs::write(&stuck, "").unwrap();
+    let late = scene.fault_once(&["wait", &id, "--timeout", "4s"]).is(1, "failed", "launch");
+    late.says(&["it was not heard whether the run on pi began within 4s", "run once at most"]);
+    std::fs::remove_file(&stuck).unwrap();
+    scene.wait(&id);
     scene.is_home();
 }

@@ -1,6 +1,6 @@
 //! `kugetsu cancel`
 
-use super::conclude::interrupted;
+use super::conclude::{interrupted, missing, near};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
@@ -25,10 +25,11 @@ pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit
     let found = find(context, &arguments.what)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, _) = context.host(&found.record.host)?;
+    let (host, nearest) = context.host(&found.record.host)?;
     let cancelled = interruptible(&progress, cancel(&tools, &found.record.id, host)).await;
     progress.clear();
-    let cancelled = cancelled.ok_or_else(|| interrupted(context, &progress))??;
+    let cancelled = cancelled.ok_or_else(|| interrupted(context, &progress))?;
+    let cancelled = cancelled.map_err(|error| missing(near(error, nearest), &found.record))?;
     let (ui, report) = (&context.ui, &cancelled.report);
     let (host, dispatch) = (&report.host, &report.dispatch);
     let good = format!("{} ", ui.good("✓"));

@@ -5,7 +5,7 @@ use super::error::{CliError, Exit};
 use super::progress::Progress;
 use crate::clock;
 use crate::dispatch::{Record, State};
-use crate::text::{plain, span};
+use crate::text::{plain, quoted, span};
 use crate::trip::{Report, TripError};
 use std::time::Duration;
 
@@ -27,12 +27,40 @@ pub(super) fn over(record: &Record) -> Result<(), CliError> {
 /// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
 pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
     let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
-    let mut error = CliError::from(error);
-    let away = record(context, progress).filter(Record::is_away);
-    if let (None, false, Some(away)) = (&error.hint, ends, away) {
-        error.hint = Some(format!("try again to bring it home: kugetsu wait {}", away.id));
+    let Some(record) = record(context, progress) else { return CliError::from(error) };
+    let mut error = missing(error, &record);
+    let (id, none) = (&record.id, error.hint.is_none() && !ends);
+    if none && record.is_away() {
+        error.hint = Some(format!("try again to bring it home: kugetsu wait {id}"));
+    } else if none && record.is_unlaunched() {
+        error.hint = Some(format!("go on with it: kugetsu wait {id}"));
     }
     error
+}
+
+/// Nobody can wait for what is not on its host any more: that needs other ways out.
+pub(super) fn missing(error: TripError, record: &Record) -> CliError {
+    let (Record { session, host, .. }, name) = (record, quoted(&record.host));
+    let gone = matches!(error, TripError::NotThere { .. }) && record.is_away();
+    let mut error = CliError::from(error);
+    if gone {
+        error.hint =
+            Some(format!("see whether {host} still leads to the machine and account that it was sent to"));
+        error.ways = vec![
+            ("go on here without what was done there", format!("kugetsu continue {session} --force …")),
+            ("send it anew", format!("kugetsu remote {name} {session} --force …")),
+            ("work on a copy here", format!("kugetsu continue {session} --fork …")),
+        ];
+    }
+    error
+}
+
+/// The name that comes nearest, where nobody knows the host.
+pub(super) fn near(error: TripError, nearest: Option<String>) -> TripError {
+    match error {
+        TripError::UnknownHost { name, .. } => TripError::UnknownHost { name, nearest },
+        error => error,
+    }
 }
 
 fn record(context: &Context, progress: &Progress) -> Option<Record> {

@@ -1,6 +1,6 @@
 //! `kugetsu fetch`
 
-use super::conclude::{conclude, interrupted, over, to_be_taken_up};
+use super::conclude::{conclude, interrupted, missing, near, over, to_be_taken_up};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
@@ -40,11 +40,12 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
     over(record)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, _) = context.host(&record.host)?;
+    let (host, nearest) = context.host(&record.host)?;
     if arguments.snapshot {
         let taken = interruptible(&progress, snapshot(&tools, &found, host)).await;
         progress.clear();
-        let taken = taken.ok_or_else(|| interrupted(context, &progress))??;
+        let taken = taken.ok_or_else(|| interrupted(context, &progress))?;
+        let taken = taken.map_err(|error| missing(near(error, nearest), record))?;
         return Ok(show(context, &found, taken));
     }
     let mut trip = Trip::resume(&tools, &record.id, host, "fetch")?;
@@ -53,7 +54,7 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
     let fetched = interruptible(&progress, trip.fetch_home(&tools)).await;
     progress.clear();
     let fetched = fetched.ok_or_else(|| interrupted(context, &progress))?;
-    fetched.map_err(|error| to_be_taken_up(error, context, &progress))?;
+    fetched.map_err(|error| to_be_taken_up(near(error, nearest), context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 

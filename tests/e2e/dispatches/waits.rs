@@ -4,6 +4,7 @@ use super::verbs::told;
 use crate::faults::scene::Scene;
 use crate::support::process::PATIENCE;
 use kugetsu::dispatch::{Moment, Step};
+use serde_json::json;
 
 #[test]
 fn a_host_that_starts_nothing_for_a_while_is_waited_for() {
@@ -49,4 +50,50 @@ fn a_wait_that_ends_before_the_run_begins_says_so() {
     std::fs::remove_file(&stuck).unwrap();
     scene.wait(&id);
     scene.is_home();
+}
+
+#[test]
+fn a_host_out_of_reach_is_not_said_to_work_on_what_never_got_there() {
+    let scene = Scene::new();
+    scene.killed_at(Moment::Before, Step::Upload, &scene.remote(&["[[say it]]"]));
+    let id = scene.dispatches()[0]["id"].as_str().unwrap().to_owned();
+    let hosts = std::fs::read(scene.home.hosts_path()).unwrap();
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    scene.home.write_hosts(&json!({ "pi": { "host": "me@127.0.0.1", "port": port } }).to_string());
+    let away = scene.fault_once(&["wait", &id, "--timeout", "1s"]);
+    let words =
+        ["could not be reached for 1s", "nothing runs on pi", &format!("go on with it: kugetsu wait {id}")];
+    away.is(3, "unreachable", "connect").says(&words);
+    std::fs::write(scene.home.hosts_path(), hosts).unwrap();
+    scene.wait(&id);
+    scene.is_home();
+}
+
+#[test]
+fn what_is_on_its_host_no_more_has_ways_out() {
+    let scene = Scene::new();
+    let dispatch = scene.launch("[[say it]]");
+    scene.has_ended(&dispatch);
+    std::fs::remove_dir_all(scene.host().machine.home().join(".kugetsu/dispatches").join(&dispatch)).unwrap();
+    for verb in [
+        &["wait", &dispatch][..],
+        &["fetch", &dispatch],
+        &["fetch", &dispatch, "--snapshot"],
+        &["cancel", &dispatch],
+    ] {
+        let missing = scene.fault(verb).is(1, "failed", "wait");
+        missing.says(&[
+            "is not on pi any more",
+            "the session here is as it was",
+            "still leads to the machine and account",
+            &format!("kugetsu continue {} --force", scene.session),
+            &format!("kugetsu remote pi {} --force", scene.session),
+            "--fork",
+        ]);
+    }
+    let again = scene.remote(&["[[say again]]", "--round-trip"]);
+    scene.home.kugetsu(&again).expect_code(4);
+    scene.home.kugetsu(&[&again[..], &["--force"]].concat()).expect_success();
+    scene.is_quiet();
 }

@@ -1,7 +1,7 @@
 //! `kugetsu remote`
 
 use super::away::{self, Wanted};
-use super::conclude::{conclude, interrupted, to_be_taken_up};
+use super::conclude::{conclude, interrupted, near, to_be_taken_up};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::{interruptible, told_to_stop};
@@ -146,7 +146,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         patience: arguments.timeout,
     };
     // An issue's session that opencode lost is another matter than an id that was mistyped.
-    let unknown = |error| match (unknown_host(error, &request.host, nearest.clone()), &request.issue) {
+    let unknown = |error| match (near(error, nearest.clone()), &request.issue) {
         (TripError::UnknownSession { session }, Some(issue)) => {
             WorkError::SessionLost { name: issue.clone(), session }.into()
         }
@@ -240,12 +240,12 @@ async fn bring_home(
     to: &str,
 ) -> Result<(), CliError> {
     let Some(away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
-    let (host, _) = context.host(&away.record.host)?;
+    let (host, nearest) = context.host(&away.record.host)?;
     let mut trip = Trip::resume(tools, &away.record.id, host, "fetch")?;
     let fetched = interruptible(progress, trip.fetch_home(tools)).await;
     progress.clear();
     let fetched = fetched.ok_or_else(|| interrupted(context, progress))?;
-    fetched.map_err(|error| to_be_taken_up(error, context, progress))?;
+    fetched.map_err(|error| to_be_taken_up(near(error, nearest), context, progress))?;
     let line = format!("home from {}, and on to {to}", away.record.host);
     context.ui.wrapped(&format!("{} ", context.ui.good("✓")), &line);
     Ok(())
@@ -284,15 +284,5 @@ fn known_host(context: &Context, host: &HostEntry, nearest: Option<&str>) -> Res
             // Whatever else is wrong is told where it is connected to.
             _ => Ok(()),
         },
-    }
-}
-
-/// As [`known_host`], where it was tried.
-fn unknown_host(error: TripError, host: &HostEntry, nearest: Option<String>) -> TripError {
-    match error {
-        TripError::Connect { source: ConnectError::Resolve { .. }, .. } if host.source.is_none() => {
-            TripError::UnknownHost { name: host.name.clone(), nearest }
-        }
-        error => error,
     }
 }

@@ -1,6 +1,6 @@
 //! `kugetsu wait`
 
-use super::conclude::{conclude, interrupted, over, to_be_taken_up};
+use super::conclude::{conclude, interrupted, near, over, to_be_taken_up};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
@@ -29,13 +29,13 @@ pub(super) async fn run(arguments: WaitArgs, context: &Context) -> Result<Exit, 
     over(record)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, _) = context.host(&record.host)?;
+    let (host, nearest) = context.host(&record.host)?;
     let mut trip = Trip::resume(&tools, &record.id, host, "wait")?;
     // Another kugetsu may just have ended it.
     over(trip.record())?;
     let waited = interruptible(&progress, complete(&tools, &mut trip, arguments.timeout)).await;
     progress.clear();
     let waited = waited.ok_or_else(|| interrupted(context, &progress))?;
-    waited.map_err(|error| to_be_taken_up(error, context, &progress))?;
+    waited.map_err(|error| to_be_taken_up(near(error, nearest), context, &progress))?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }

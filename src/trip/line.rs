@@ -121,10 +121,22 @@ impl Line {
                     }
                     source => source,
                 };
+                if let ConnectError::Resolve { address, .. } = &source
+                    && self.is_unheard_of(address)
+                {
+                    return Err(TripError::UnknownHost { name: self.host.name.clone(), nearest: None });
+                }
                 Err(TripError::Connect { host: self.host.name.clone(), ssh: self.host.ssh(), source })
             }
             Err(_) => Err(TripError::Broken("a worker thread ended before its work")),
         }
+    }
+
+    /// Neither hosts.json nor ssh make anything else of the host's name, and it has no address: it is more likely mistyped,
+    /// or taken out of the files, than out of reach.
+    fn is_unheard_of(&self, address: &str) -> bool {
+        let name = self.host.name.rsplit('@').next();
+        !self.reached && self.host.source.is_none() && name == Some(address)
     }
 
     /// Runs `call` on the connection, which is made now if there is none.

@@ -4,7 +4,7 @@ use super::verbs::told;
 use crate::faults::scene::Scene;
 use crate::support::process::PATIENCE;
 use kugetsu::dispatch::{Moment, Step};
-use serde_json::json;
+use serde_json::{Value, json};
 
 #[test]
 fn a_host_that_starts_nothing_for_a_while_is_waited_for() {
@@ -96,4 +96,27 @@ fn what_is_on_its_host_no_more_has_ways_out() {
     scene.home.kugetsu(&again).expect_code(4);
     scene.home.kugetsu(&[&again[..], &["--force"]].concat()).expect_success();
     scene.is_quiet();
+}
+
+#[test]
+fn a_host_that_was_taken_out_of_the_files_is_not_waited_for() {
+    let mut scene = Scene::new();
+    let host = scene.host.take().unwrap();
+    scene.home.add_host("raspi.invalid", &host, json!({}));
+    scene.host = Some(host);
+    let sent = scene.home.kugetsu(&["remote", "raspi.invalid", &scene.session, "[[say it]]", "--json"]);
+    let dispatch = sent.expect_success().json()["dispatch"].as_str().unwrap().to_owned();
+    scene.has_ended(&dispatch);
+    let known: Value = serde_json::from_slice(&std::fs::read(scene.home.hosts_path()).unwrap()).unwrap();
+    scene.home.write_hosts(&json!({ "raspi2.invalid": known["raspi.invalid"] }).to_string());
+    let config = scene.home.machine.home().join(".ssh/config");
+    let aliases = std::fs::read_to_string(&config).unwrap();
+    std::fs::write(&config, "").unwrap();
+    for verb in ["wait", "fetch", "cancel"] {
+        let unknown = scene.fault(&[verb, &dispatch]).is(2, "usage", "resolve");
+        unknown.says(&["no host is called \"raspi.invalid\"; did you mean \"raspi2.invalid\"?"]);
+    }
+    std::fs::write(&config, aliases).unwrap();
+    scene.wait(&dispatch);
+    scene.is_home();
 }

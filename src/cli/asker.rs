@@ -19,6 +19,10 @@ impl TerminalAsker {
 }
 
 impl Asker for TerminalAsker {
+    fn may_ask(&self) -> bool {
+        true
+    }
+
     fn trust_host_key(&self, question: &HostKeyQuestion) -> bool {
         let HostKeyQuestion { name, address, port, key_type, fingerprint, file } = question;
         self.progress.suspend(|| {

@@ -50,19 +50,26 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
     let names = Names::new(&settings.host, settings.port, settings.host_key_alias.as_deref());
     prefer_known_types(&session, &known.key_types(&names));
 
-    let (polled, mut proxy) = wire::attach(&mut session, &settings, target, patience)?;
+    let (polled, mut proxy) = wire::attach(&mut session, &settings, target, patience, asker.may_ask())?;
     if let Err(e) = session.handshake() {
-        return Err(match &mut proxy {
-            Some(proxy) => ConnectError::Proxy {
-                name: target.name.clone(),
-                via: proxy.via.clone(),
-                detail: proxy.last_words(),
-            },
-            None if e.code() == TIMED_OUT => ConnectError::TimedOut {
-                name: target.name.clone(),
-                during: "waiting for its SSH greeting",
-                seconds: patience.as_secs(),
-            },
+        let (name, seconds) = (target.name.clone(), patience.as_secs());
+        let timed_out = e.code() == TIMED_OUT;
+        // A proxy that works on has led somewhere: what failed lies behind it.
+        let (via, ended, words) = proxy.as_mut().map_or_else(Default::default, |proxy| {
+            let (ended, words) = proxy.end(&polled);
+            (proxy.via.clone(), ended, words)
+        });
+        let by_proxy = match (ended, words.is_empty()) {
+            (true, true) => Some("it ended without a word".to_owned()),
+            (true, false) => Some(words),
+            (false, false) if timed_out => Some(format!("no answer within {seconds} s; it says: {words}")),
+            (false, _) => None,
+        };
+        return Err(match by_proxy {
+            Some(detail) => ConnectError::Proxy { name, via, detail },
+            None if timed_out => {
+                ConnectError::TimedOut { name, during: "waiting for its SSH greeting", seconds }
+            }
             None => handshake_fault(match session.banner_bytes() {
                 Some(banner) => format!("{}, by {}", e.message(), crate::text::plain_bytes(banner)),
                 None => format!("{}: what answers there closed the connection or is no sshd", e.message()),

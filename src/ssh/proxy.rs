@@ -2,10 +2,11 @@
 
 use super::config::{Settings, Way, config_file};
 use super::target::Target;
-use crate::text::plain_bytes;
+use crate::text::plain_end;
+use rustix::net::{RecvFlags, recv};
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::process::{Child, Command, Stdio};
 
@@ -18,8 +19,12 @@ pub(super) struct Proxy {
 }
 
 impl Proxy {
-    /// Starts what `settings` ask for. `None` for a direct way.
-    pub(super) fn start(settings: &Settings, target: &Target) -> std::io::Result<Option<(UnixStream, Self)>> {
+    /// Starts what `settings` ask for; unless it `may_ask`, a jump host that needs an answer fails. `None` for a direct way.
+    pub(super) fn start(
+        settings: &Settings,
+        target: &Target,
+        may_ask: bool,
+    ) -> std::io::Result<Option<(UnixStream, Self)>> {
         let (mut command, via) = match &settings.way {
             Way::Direct => return Ok(None),
             Way::Command(text) => {
@@ -29,7 +34,7 @@ impl Proxy {
                 command.arg("-c").arg(format!("exec {text}"));
                 (command, "ProxyCommand".to_owned())
             }
-            Way::Jump(hosts) => (jump(hosts, settings, target), format!("the jump host {hosts}")),
+            Way::Jump(hosts) => (jump(hosts, settings, target, may_ask), format!("the jump host {hosts}")),
         };
         match &target.agent_socket {
             Some(socket) => command.env("SSH_AUTH_SOCK", socket),
@@ -46,16 +51,16 @@ impl Proxy {
         Ok(Some((ours, Self { child, stderr, via })))
     }
 
-    /// Its last line on standard error, once it ended.
-    pub(super) fn last_words(&mut self) -> String {
+    /// Whether it had ended, and its last words on standard error. It has ended now. `stream` is our end of the connection.
+    pub(super) fn end(&mut self, stream: &impl AsFd) -> (bool, String) {
+        let ended = matches!(recv(stream, &mut [0; 1], RecvFlags::PEEK | RecvFlags::DONTWAIT), Ok((_, 0)));
         let _ = self.child.kill();
         let _ = self.child.wait();
         let mut text = Vec::new();
         let length = self.stderr.metadata().map_or(0, |m| m.len());
         let from = SeekFrom::Start(length.saturating_sub(4096));
         let _ = self.stderr.seek(from).and_then(|_| self.stderr.read_to_end(&mut text));
-        let last = text.split(|b| *b == b'\n').rfind(|line| !line.trim_ascii().is_empty());
-        last.map_or_else(|| "it ended without a word".into(), plain_bytes)
+        (ended, plain_end(&String::from_utf8_lossy(&text)))
     }
 }
 
@@ -67,9 +72,12 @@ impl Drop for Proxy {
 }
 
 /// `ssh -W`: the last jump host is asked to pass us on, those before it lead to it.
-fn jump(hosts: &str, settings: &Settings, target: &Target) -> Command {
+fn jump(hosts: &str, settings: &Settings, target: &Target, may_ask: bool) -> Command {
     let mut command = Command::new("ssh");
     command.args(config_file(&target.home));
+    if !may_ask {
+        command.arg("-oBatchMode=yes");
+    }
     let last = match hosts.rsplit_once(',') {
         Some((before, last)) => {
             command.arg("-J").arg(before);

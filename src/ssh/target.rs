@@ -53,6 +53,9 @@ pub struct HostKeyQuestion {
 
 /// Somebody who can answer while a connection is made.
 pub trait Asker {
+    /// Whether anybody is there: the ssh of a jump host asks by itself.
+    fn may_ask(&self) -> bool;
+
     /// Whether the key is really that host's. If so, it is added to known_hosts.
     fn trust_host_key(&self, question: &HostKeyQuestion) -> bool;
 
@@ -65,6 +68,10 @@ pub trait Asker {
 pub struct NoAsker;
 
 impl Asker for NoAsker {
+    fn may_ask(&self) -> bool {
+        false
+    }
+
     fn trust_host_key(&self, _: &HostKeyQuestion) -> bool {
         false
     }

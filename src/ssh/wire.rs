@@ -16,10 +16,11 @@ pub(super) fn attach(
     settings: &Settings,
     target: &Target,
     patience: Duration,
+    may_ask: bool,
 ) -> Result<(OwnedFd, Option<Proxy>), ConnectError> {
     let unreachable =
         |e: std::io::Error| ConnectError::Unreachable { name: target.name.clone(), detail: e.to_string() };
-    match Proxy::start(settings, target) {
+    match Proxy::start(settings, target, may_ask) {
         Err(e) => Err(ConnectError::Proxy {
             name: target.name.clone(),
             via: "its ProxyCommand or ProxyJump".into(),

@@ -152,6 +152,44 @@ fn a_proxy_command_and_a_jump_host_carry_the_connection() {
     }
 }
 
+#[test]
+fn what_fails_behind_a_proxy_is_told_apart_from_it() {
+    let lab = Lab::new();
+    let config = lab.ssh_dir().join("config");
+    let direct = std::fs::read_to_string(&config).unwrap();
+    let fails = |command: &str| {
+        let proxy = lab.home.path().join("proxy");
+        std::fs::write(&proxy, format!("{command}\n")).unwrap();
+        let proxied = format!("Host pi\n  ProxyCommand sh {}\n{direct}", proxy.display());
+        std::fs::write(&config, proxied).unwrap();
+        connect(&lab.target(), &NoAsker, Duration::from_secs(1)).err().unwrap()
+    };
+    let error = fails("exec sleep 60");
+    assert!(matches!(error, ConnectError::TimedOut { seconds: 1, .. }), "{error:?}");
+    let error = fails("echo 'no route' >&2; exec sleep 60").to_string();
+    assert!(error.contains("ProxyCommand") && error.contains("1 s; it says: no route"), "{error}");
+    let error = fails("echo SSH-2.0-none; echo; exec cat");
+    assert!(matches!(error, ConnectError::Handshake { .. } | ConnectError::TimedOut { .. }), "{error:?}");
+    let error = fails("exit 0").to_string();
+    assert!(error.contains("it ended without a word"), "{error}");
+}
+
+#[test]
+fn a_jump_host_asks_nobody_where_nobody_may_be_asked() {
+    let lab = Lab::new();
+    let config = lab.ssh_dir().join("config");
+    let direct = std::fs::read_to_string(&config).unwrap();
+    // The jump's own ssh says how it was called.
+    let gate = "Match originalhost gate\n  ProxyCommand sh -c 'tr \\\\0 \\\\n </proc/$PPID/cmdline >&2'\n";
+    std::fs::write(&config, format!("Host pi\n  ProxyJump gate\n{gate}{direct}")).unwrap();
+    let told = |asker: &dyn Asker| {
+        let error = connect(&lab.target(), asker, PATIENCE).err().unwrap().to_string();
+        assert!(error.contains(" -W "), "{error}");
+        error.contains("BatchMode=yes")
+    };
+    assert!(told(&NoAsker) && !told(&Obliging::new("")));
+}
+
 /// An ssh-agent of our own.
 struct Agent {
     child: Child,
@@ -236,6 +274,10 @@ fn a_locked_key_is_asked_for_or_named() {
 struct Forgetful<'a>(&'a Path);
 
 impl Asker for Forgetful<'_> {
+    fn may_ask(&self) -> bool {
+        true
+    }
+
     fn trust_host_key(&self, _: &HostKeyQuestion) -> bool {
         false
     }

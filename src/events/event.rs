@@ -1,7 +1,7 @@
 //! One event.
 
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 /// What happened in a run.
 #[derive(Debug, Clone, PartialEq)]
@@ -42,24 +42,26 @@ pub struct ToolCall {
     pub diff: Option<(u64, u64)>,
 }
 
+// What is not used, and what may have any shape, is passed over unread: nobody knows how much of it there is.
 #[derive(Deserialize)]
-struct Line {
+struct Line<'a> {
     #[serde(rename = "type")]
     kind: String,
-    #[serde(default)]
-    part: Part,
-    #[serde(default)]
-    error: Value,
+    #[serde(borrow, default)]
+    part: Part<'a>,
+    #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct Part {
+struct Part<'a> {
     tool: String,
     text: String,
     reason: String,
     tokens: Tokens,
-    state: State,
+    #[serde(borrow)]
+    state: State<'a>,
 }
 
 /// Of a `step-finish`. Numbers, as JavaScript has them.
@@ -93,13 +95,53 @@ impl Tokens {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct State {
+struct State<'a> {
     status: String,
     title: String,
-    error: Value,
-    input: Value,
-    metadata: Value,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow)]
+    input: Option<&'a RawValue>,
+    #[serde(borrow)]
+    metadata: Option<&'a RawValue>,
     time: Time,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default, rename_all = "camelCase")]
+struct Input<'a> {
+    #[serde(borrow)]
+    command: Option<&'a RawValue>,
+    #[serde(borrow)]
+    file_path: Option<&'a RawValue>,
+    #[serde(borrow)]
+    pattern: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Metadata<'a> {
+    #[serde(borrow)]
+    exit: Option<&'a RawValue>,
+    #[serde(borrow)]
+    filediff: Option<&'a RawValue>,
+}
+
+#[derive(Deserialize)]
+struct Diff {
+    additions: u64,
+    deletions: u64,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Fault<'a> {
+    #[serde(borrow)]
+    name: Option<&'a RawValue>,
+    #[serde(borrow)]
+    data: Option<&'a RawValue>,
+    #[serde(borrow)]
+    message: Option<&'a RawValue>,
 }
 
 #[derive(Deserialize, Default)]
@@ -112,7 +154,7 @@ struct Time {
 impl Event {
     /// Reads one line; `None` for what is no event, or none that is of use here.
     pub fn parse(line: &[u8]) -> Option<Self> {
-        let line: Line = serde_json::from_slice(line).ok()?;
+        let line: Line<'_> = serde_json::from_slice(line).ok()?;
         match line.kind.as_str() {
             "step_start" => Some(Self::StepStarted),
             "tool_use" => Some(Self::Tool(ToolCall::new(line.part))),
@@ -122,48 +164,48 @@ impl Event {
                 let tokens = line.part.tokens.sum();
                 Some(Self::StepFinished { reason: line.part.reason, tokens })
             }
-            "error" => Some(Self::Failed(words(&line.error))),
+            "error" => Some(Self::Failed(words(line.error))),
             _ => None,
         }
     }
 }
 
 impl ToolCall {
-    fn new(part: Part) -> Self {
+    fn new(part: Part<'_>) -> Self {
         let Part { tool, state, .. } = part;
-        let number = |value: &Value, key: &str| value.get(key).and_then(Value::as_i64);
-        let failed = state.status == "error";
-        let exit = number(&state.metadata, "exit").filter(|status| *status != 0);
+        let input: Input<'_> = read(state.input).unwrap_or_default();
+        let metadata: Metadata<'_> = read(state.metadata).unwrap_or_default();
+        let exit: Option<i64> = read(metadata.exit).filter(|status| *status != 0);
         let trouble = match exit {
-            _ if failed => Some(words(&state.error)),
+            _ if state.status == "error" => Some(words(state.error)),
             Some(status) => Some(format!("exit {status}")),
             None => None,
         };
-        let input = |key: &str| state.input.get(key).and_then(Value::as_str).unwrap_or_default();
-        let title = [state.title.as_str(), input("command"), input("filePath"), input("pattern")]
-            .into_iter()
-            .find(|text| !text.is_empty())
-            .unwrap_or_default()
-            .to_owned();
-        let diff = state.metadata.get("filediff").and_then(|diff| {
-            let count = |key: &str| diff.get(key).and_then(Value::as_u64);
-            count("additions").zip(count("deletions"))
-        });
+        let given = [input.command, input.file_path, input.pattern].into_iter().filter_map(read);
+        let mut titles = std::iter::once(state.title).chain(given);
+        let title = titles.find(|text| !text.is_empty()).unwrap_or_default();
+        let diff = read(metadata.filediff).map(|Diff { additions, deletions }| (additions, deletions));
         let took_ms = state.time.start.zip(state.time.end).map(|(start, end)| end.saturating_sub(start));
         Self { tool, title, ok: trouble.is_none(), trouble, took_ms, diff }
     }
 }
 
+/// What is of the shape that is looked for.
+fn read<'a, T: Deserialize<'a>>(value: Option<&'a RawValue>) -> Option<T> {
+    serde_json::from_str(value?.get()).ok()
+}
+
 /// The words of an error, which is text or `{name, data: {message}}` or `{message}`.
-fn words(error: &Value) -> String {
-    let message = |value: &Value| value.get("message").and_then(Value::as_str).map(str::to_owned);
-    let name = error.get("name").and_then(Value::as_str).unwrap_or("error");
-    match error {
-        Value::String(text) => text.clone(),
-        _ => match error.get("data").and_then(message).or_else(|| message(error)) {
-            Some(message) if !message.is_empty() => format!("{name}: {message}"),
-            _ => name.to_owned(),
-        },
+fn words(error: Option<&RawValue>) -> String {
+    if let Some(text) = read(error) {
+        return text;
+    }
+    let fault: Fault<'_> = read(error).unwrap_or_default();
+    let data: Fault<'_> = read(fault.data).unwrap_or_default();
+    let name: String = read(fault.name).unwrap_or_else(|| "error".to_owned());
+    match read::<String>(data.message).or_else(|| read(fault.message)) {
+        Some(message) if !message.is_empty() => format!("{name}: {message}"),
+        _ => name,
     }
 }
 
@@ -209,6 +251,23 @@ mod tests {
             "metadata":{"filediff":{"additions":12,"deletions":3}}}}}"#;
         let Some(Event::Tool(call)) = parse(line) else { panic!() };
         assert_eq!((call.diff, call.ok), (Some((12, 3)), true));
+    }
+
+    #[test]
+    fn what_has_another_shape_is_passed_over() {
+        let call = |state: &str| match parse(&format!(
+            r#"{{"type":"tool_use","part":{{"tool":"x","extra":[[]],"state":{state}}}}}"#
+        )) {
+            Some(Event::Tool(call)) => call,
+            other => panic!("{other:?}"),
+        };
+        let odd = call(r#"{"input":[1],"metadata":"none","error":{},"status":"completed"}"#);
+        assert_eq!(odd, ToolCall { tool: "x".into(), ok: true, ..ToolCall::default() });
+        let odd =
+            call(r#"{"input":{"command":["a"],"pattern":"*.rs"},"metadata":{"exit":"no","filediff":{}}}"#);
+        assert_eq!((odd.title.as_str(), odd.ok, odd.diff), ("*.rs", true, None));
+        let deep = call(&format!("{{\"metadata\":{}{}}}", "[".repeat(5000), "]".repeat(5000)));
+        assert!(deep.ok);
     }
 
     #[test]

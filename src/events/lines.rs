@@ -1,9 +1,12 @@
 //! Events out of bytes that come in pieces.
 
 use super::Event;
+use std::io::Read;
 
 /// A line longer than this is passed over: an image in a tool's output can be large, nobody reads it.
-const LONGEST: usize = 64 << 20;
+const LONGEST: usize = 8 << 20;
+/// Bytes of a file that are read at once.
+const CHUNK: usize = 256 << 10;
 
 /// Splits a growing events file into events.
 #[derive(Debug, Default)]
@@ -35,6 +38,21 @@ impl Lines {
         events
     }
 
+    /// The events of a file, from where it stands to its end.
+    ///
+    /// # Errors
+    /// It cannot be read; what could be was heard by then.
+    pub fn read(&mut self, mut file: impl Read, mut hear: impl FnMut(&Event)) -> std::io::Result<()> {
+        let mut chunk = vec![0; CHUNK];
+        loop {
+            let n = file.read(&mut chunk)?;
+            if n == 0 {
+                return Ok(());
+            }
+            self.feed(chunk.get(..n).unwrap_or_default()).iter().for_each(&mut hear);
+        }
+    }
+
     /// The offset, in bytes, up to which events were taken.
     pub fn taken(&self) -> u64 {
         self.taken
@@ -58,6 +76,17 @@ mod tests {
             let events: Vec<Event> = TWO.chunks(piece).flat_map(|bytes| lines.feed(bytes)).collect();
             assert_eq!((events, lines.taken()), (whole.clone(), TWO.len() as u64));
         }
+    }
+
+    #[test]
+    fn a_line_without_an_end_is_passed_over() {
+        let mut lines = Lines::default();
+        let mut heard = Vec::new();
+        let endless = std::io::repeat(b'[').take(LONGEST as u64 + 1000);
+        lines.read(endless.chain(&b"\n"[..]).chain(TWO), |event| heard.push(event.clone())).unwrap();
+        assert_eq!(heard, [Event::Text("a".into()), Event::StepStarted]);
+        assert_eq!(lines.taken(), (LONGEST + 1001 + TWO.len()) as u64);
+        assert!(lines.partial.capacity() < LONGEST);
     }
 
     proptest! {

@@ -47,8 +47,11 @@ impl Listener {
     pub async fn listen(&mut self, tools: &Tools, follow: bool, hear: &Hear) -> Result<Heard, TripError> {
         let record = &self.dispatch.record;
         if !self.begun {
-            let kept = std::fs::read(self.dispatch.file(EVENTS)).unwrap_or_default();
-            feed(&self.lines, &kept, hear.as_ref());
+            if let Ok(kept) = std::fs::File::open(self.dispatch.file(EVENTS)) {
+                let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+                // What cannot be read here, the host has.
+                let _ = lines.read(kept, hear.as_ref());
+            }
             self.begun = true;
         }
         if !record.is_away() || matches!(record.state, State::Finished) {

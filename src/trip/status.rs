@@ -9,6 +9,8 @@ use crate::events::{Activity, Lines};
 use crate::host::{self, HostEnv, Standing, Status, Statuses};
 use crate::hosts::HostEntry;
 use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 /// A host that does not answer by then counts as out of reach.
@@ -104,9 +106,11 @@ fn look(tools: &Tools, dispatch: &Dispatch, answer: Option<&Result<Statuses, Str
         }
         None => None,
     };
-    let kept = std::fs::read(dispatch.file(EVENTS)).unwrap_or_default();
-    let (activity, whole) = activity(&kept, status);
-    look.tokens = (whole && (status.is_some() || !kept.is_empty())).then(|| activity.tokens());
+    let (activity, whole) = match File::open(dispatch.file(EVENTS)) {
+        Ok(kept) => activity(kept, status),
+        Err(_) => activity(std::io::empty(), status),
+    };
+    look.tokens = whole.then(|| activity.tokens());
     let Some(status) = status else { return look };
     look.report.state = state(&record.state, status.standing);
     if status.standing == Standing::Running {
@@ -133,17 +137,19 @@ fn state(recorded: &State, standing: Standing) -> &'static str {
     }
 }
 
-/// What the events tell: those that are kept here, and the last ones from the host. And whether these are all.
-fn activity(kept: &[u8], status: Option<&Status>) -> (Activity, bool) {
+/// What the events tell: those that are kept here, and the last ones from the host. And whether these are all, as far as is
+/// known.
+fn activity(kept: impl Read, status: Option<&Status>) -> (Activity, bool) {
     let (mut lines, mut activity) = (Lines::default(), Activity::default());
-    lines.feed(kept).iter().for_each(|event| activity.add(event));
-    let Some(status) = status else { return (activity, true) };
+    // What cannot be read here, the host has.
+    let _ = lines.read(kept, |event| activity.add(event));
+    let Some(status) = status else { return (activity, lines.taken() > 0) };
     let begins = status.bytes.saturating_sub(TAIL);
     let mut tail = status.tail.clone().into_bytes();
     // A shell that hands text on leaves the line feeds at its end out.
     let whole = usize::try_from(status.bytes - begins).unwrap_or_default();
     tail.resize(tail.len().max(whole), b'\n');
-    let known = kept.len() as u64;
+    let known = lines.taken();
     if known < begins {
         // Some in between are known to nobody here.
         let mut lines = Lines::default();

@@ -4,6 +4,7 @@ use super::WorkError;
 use crate::disk;
 use crate::session::is_session_id;
 use std::fs::File;
+use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Where the files of a session's current or last run are.
@@ -51,9 +52,14 @@ impl RunFiles {
 
     /// The last words of the run's standard error.
     pub(super) fn last_words(&self) -> String {
-        let bytes = std::fs::read(self.stderr()).unwrap_or_default();
-        let tail = bytes.get(bytes.len().saturating_sub(2000)..).unwrap_or_default();
-        let text = String::from_utf8_lossy(tail);
+        let mut tail = Vec::new();
+        // With `--debug` it is long. Where it cannot be read, there are no words.
+        let _ = File::open(self.stderr()).and_then(|mut file| {
+            let from = file.metadata()?.len().saturating_sub(2000);
+            file.seek(SeekFrom::Start(from))?;
+            file.take(2000).read_to_end(&mut tail)
+        });
+        let text = String::from_utf8_lossy(&tail);
         let mut lines = text.lines().rev().map(crate::text::plain).filter(|line| !line.is_empty());
         lines.next().unwrap_or_default()
     }

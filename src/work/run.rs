@@ -11,7 +11,6 @@ use crate::session::Setting;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::future::Future;
-use std::io::Read as _;
 use std::path::PathBuf;
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
@@ -267,13 +266,12 @@ impl Events {
     }
 
     fn take(&mut self, watcher: &dyn Watcher) -> Result<(), WorkError> {
-        let mut bytes = Vec::new();
-        self.file.read_to_end(&mut bytes).map_err(|source| DiskError::at(&self.path, source))?;
-        for event in self.lines.feed(&bytes) {
-            self.outcome.add(&event);
-            self.reply.add(&event);
-            watcher.event(&event);
-        }
-        Ok(())
+        let Self { path, file, lines, outcome, reply } = self;
+        let read = lines.read(file, |event| {
+            outcome.add(event);
+            reply.add(event);
+            watcher.event(event);
+        });
+        Ok(read.map_err(|source| DiskError::at(path, source))?)
     }
 }

@@ -2,7 +2,7 @@
 
 use super::journal;
 use super::line::Line;
-use super::{EVENTS, PATIENCE, Report, Tools, TripError};
+use super::{ANSWER, EVENTS, PATIENCE, Report, Tools, TripError};
 use crate::clock;
 use crate::dispatch::{Dispatch, State, Step};
 use crate::events::{Activity, Lines};
@@ -17,6 +17,9 @@ use std::time::Duration;
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 /// The end of the events that a host tells, in bytes.
 const TAIL: u64 = 16 * 1024;
+/// Trips that one question is about: a tail comes in hexadecimal, and an answer is bounded.
+const AT_ONCE: usize = 64;
+const _: () = assert!(AT_ONCE * (TAIL as usize * 2 + 1024) <= ANSWER);
 
 /// A trip as it stands.
 #[derive(Debug, Clone)]
@@ -56,10 +59,14 @@ pub async fn look_at(
         let (tools, entry) = (tools.clone(), host(name));
         let ask = async move {
             let Some(entry) = entry else { return Err("no hosts.json can be read".to_owned()) };
-            match tokio::time::timeout(ANSWERS_WITHIN, ask(&tools, entry, &ids)).await {
-                Ok(answered) => answered.map_err(|error| error.to_string()),
-                Err(_) => Err(format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs())),
+            let (mut line, mut all) = (Line::new(entry), Statuses::default());
+            for some in ids.chunks(AT_ONCE) {
+                match tokio::time::timeout(ANSWERS_WITHIN, ask(&tools, &mut line, some)).await {
+                    Ok(answered) => all.0.extend(answered.map_err(|error| error.to_string())?.0),
+                    Err(_) => return Err(format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs())),
+                }
             }
+            Ok(all)
         };
         asking.push((name.to_owned(), tokio::spawn(ask)));
     }
@@ -71,11 +78,11 @@ pub async fn look_at(
     dispatches.iter().map(|dispatch| look(tools, dispatch, answers.get(&dispatch.record.host))).collect()
 }
 
-async fn ask(tools: &Tools, host: HostEntry, ids: &[String]) -> Result<Statuses, TripError> {
-    let name = host.name.clone();
+async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses, TripError> {
+    let name = line.host.name.clone();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let script = host::status(&HostEnv::default(), &ids);
-    let answer = Line::new(host).ask(tools, Step::Wait, &script, PATIENCE).await?;
+    let answer = line.ask(tools, Step::Wait, &script, PATIENCE).await?;
     Statuses::from_answer(&answer).map_err(|source| TripError::Script {
         host: name,
         step: Step::Wait,

@@ -6,6 +6,8 @@ case $id in
 '' | *[!a-z0-9-]*) fail id "$id" ;;
 esac
 here=$HOME/.kugetsu/dispatches/$id
+# Whatever it leads to is no dispatch that kugetsu made.
+[ ! -h "$here" ] || fail id "$here is a link"
 if cd "$here" 2>/dev/null; then
 	# Whoever holds the claim has been launched; once it is ours, nobody will be.
 	if [ "$launched" = no ] && ! words=$(claim run "removed $$ now" 2>&1); then
@@ -34,7 +36,7 @@ else
 	expect_account
 fi
 # Under another name at once, then at leisure: a launch or a runner that comes late finds nothing.
-if [ -e "$here" ] || [ -h "$here" ]; then
+if [ -e "$here" ]; then
 	words=$(mv "$here" "$here.removed.$$" 2>&1) || fail room "$words"
 fi
 tries=0

@@ -117,7 +117,11 @@ fn cleaning_stays_among_the_dispatches() {
                 );
             }
         }
-        host.ask(&host::clean(&host.env, &host.id(2), true)).unwrap();
+        for launched in [true, false] {
+            let refused = host.ask(&host::clean(&host.env, &host.id(2), launched)).unwrap_err();
+            assert_eq!(refused.reason(), Some("id"), "{refused}");
+        }
+        assert_eq!(fs::read_dir(&outside).unwrap().count(), 1, "something was done behind the link");
         assert!(outside.join("kept").exists() && host.dispatch(&host.id(1)).join("parcel").exists());
     }
 }

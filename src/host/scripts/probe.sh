@@ -1,10 +1,8 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
 # Looks, and changes nothing. Header: opencode, directory, and what prelude.sh needs.
 
-say format 1
 say system "$(uname -s 2>/dev/null)"
 say home "$HOME"
-say shell "${SHELL:-/bin/sh}"
 
 # Variable $1 as opencode will have it: of the host's entry, or else of the host.
 value() {

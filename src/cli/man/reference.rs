@@ -86,7 +86,22 @@ fn sentence(text: &str) -> String {
     format!("{}{end}", escaped(text))
 }
 
-/// Markdown would take these for its own.
+/// Markdown would take these for its own, but not between backticks.
 fn escaped(text: &str) -> String {
-    text.replace('*', "\\*").replace('<', "\\<")
+    let parts = text.split('`').enumerate();
+    let parts = parts.map(|(n, part)| match n % 2 {
+        0 => part.replace('*', "\\*").replace('<', "\\<"),
+        _ => part.to_owned(),
+    });
+    parts.collect::<Vec<_>>().join("`")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn code_stays_as_it_is_typed() {
+        assert_eq!(escaped("a <b> and `source <(x *)`, *not* c"), "a \\<b> and `source <(x *)`, \\*not\\* c");
+    }
 }

@@ -171,7 +171,8 @@ impl Progress {
 
     fn event(&self, shown: &mut Shown, event: &Event) {
         if let Some(text) = shown.held.take_if(|_| !matches!(event, Event::StepFinished { .. })) {
-            for line in harmless(&text).lines() {
+            // A tab is as wide as a terminal makes it.
+            for line in harmless(&text).replace('\t', "    ").lines() {
                 let line = truncate_str(line, self.ui.columns().saturating_sub(4), "…").into_owned();
                 self.print(shown, &format!("    {}", self.ui.faint(&line)));
             }
@@ -291,11 +292,13 @@ impl Observer for Progress {
                 let words = if words.is_empty() { String::new() } else { format!(" (“{words}”)") };
                 let age = clock::now_ms().saturating_sub(record.created_ms).max(0).unsigned_abs();
                 let age = span(Duration::from_millis(age));
-                let line = format!(
-                    "  the trip to {} of {age} ago{words} never began, and is given up for this one",
+                let text = format!(
+                    "the trip to {} of {age} ago{words} never began, and is given up for this one",
                     record.host
                 );
-                self.print(shown, &line);
+                for line in wrap("  ", &text, self.ui.columns()) {
+                    self.print(shown, &line);
+                }
             }
             News::Bytes { done, total } => self.count(shown, done, total),
             News::Exported { messages } => self.step(shown, &format!("exported {messages} messages")),

@@ -269,7 +269,7 @@ impl Observer for Progress {
                 }
             }
             News::Point { step, moment } => {
-                if self.ui.verbose {
+                if self.ui.verbose && moment != Moment::Done {
                     let word = if moment == Moment::Before { "step" } else { "done" };
                     self.print(shown, &self.ui.faint(&format!("{word}: {}", step.name())));
                 }

@@ -89,15 +89,21 @@ impl Step {
 pub enum Moment {
     /// It is about to be done, and the record says so.
     Before,
+    /// It is done, and the record does not say so yet.
+    Done,
     /// It is done, and the record says so.
     After,
 }
 
 impl Moment {
+    /// Each of them, in order.
+    pub const ALL: [Self; 3] = [Self::Before, Self::Done, Self::After];
+
     /// Its name.
     pub fn name(self) -> &'static str {
         match self {
             Self::Before => "before",
+            Self::Done => "done",
             Self::After => "after",
         }
     }

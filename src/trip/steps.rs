@@ -23,17 +23,21 @@ impl<'t> Steps<'t> {
 
     /// `step` is about to be done.
     pub(super) fn begin(&self, step: Step) -> Result<(), TripError> {
-        self.mark(step, Moment::Before, None)
+        if let Some(dispatch) = &self.dispatch {
+            dispatch.borrow_mut().begin(step)?;
+        }
+        self.tools.tell(News::Point { step, moment: Moment::Before });
+        Ok(())
     }
 
     /// `step` is done.
     pub(super) fn done(&self, step: Step) -> Result<(), TripError> {
-        self.mark(step, Moment::After, None)
+        self.end(step, None)
     }
 
     /// `step` is done, and that is where it leads.
     pub(super) fn reach(&self, step: Step, state: State) -> Result<(), TripError> {
-        self.mark(step, Moment::After, Some(state))
+        self.end(step, Some(state))
     }
 
     /// Changes the record; it is written with the next step.
@@ -43,15 +47,12 @@ impl<'t> Steps<'t> {
         }
     }
 
-    fn mark(&self, step: Step, moment: Moment, state: Option<State>) -> Result<(), TripError> {
+    fn end(&self, step: Step, state: Option<State>) -> Result<(), TripError> {
+        self.tools.tell(News::Point { step, moment: Moment::Done });
         if let Some(dispatch) = &self.dispatch {
-            let mut dispatch = dispatch.borrow_mut();
-            match moment {
-                Moment::Before => dispatch.begin(step)?,
-                Moment::After => dispatch.done(step, state)?,
-            }
+            dispatch.borrow_mut().done(step, state)?;
         }
-        self.tools.tell(News::Point { step, moment });
+        self.tools.tell(News::Point { step, moment: Moment::After });
         Ok(())
     }
 }

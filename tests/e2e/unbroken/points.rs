@@ -1,4 +1,4 @@
-//! kugetsu is killed before and after each step of a trip, and the trip is taken up again.
+//! kugetsu is killed before and after each step of a trip, and between a step and its record; the trip is taken up again.
 
 use super::{Errand, World, all_of_it, each, hinted, sample};
 use crate::support::process::{Finished, PATIENCE};
@@ -33,7 +33,7 @@ impl Point {
         let mut all = Vec::new();
         for next in [Next::TheSame, Next::Wait] {
             for mode in [Mode::RoundTrip, Mode::OneWay] {
-                for moment in [Moment::Before, Moment::After] {
+                for moment in Moment::ALL {
                     all.extend(Step::ALL.map(|step| Self { next, mode, moment, step }));
                 }
             }

@@ -3,7 +3,7 @@
 use super::earlier::Swept;
 use super::line::Line;
 use super::{PATIENCE, Tools, TripError};
-use crate::dispatch::{Dispatch, State, Step};
+use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::host::{self, HostEnv, Kept, Standing};
 use crate::hosts::HostEntry;
 use std::collections::{BTreeMap, HashMap};
@@ -35,8 +35,8 @@ pub struct LeftOnHosts {
     pub remains: Vec<Remains>,
     /// Hosts that did not say, and why.
     pub silent: Vec<(String, String)>,
-    /// Dispatches that are recorded as left there, and are not.
-    gone: Vec<String>,
+    /// Dispatches that are recorded as left there, and are not listed.
+    gone: Vec<Record>,
     lines: HashMap<String, Line>,
 }
 
@@ -94,7 +94,7 @@ pub async fn left_on_hosts(
             let is_over = record.host == name && record.there && record.state.is_end();
             is_over && kept.len() < MOST && !kept.iter().any(|kept| kept.id == record.id)
         });
-        found.gone.extend(gone.map(|record| record.id.clone()));
+        found.gone.extend(gone.cloned());
     }
     Ok(found)
 }
@@ -147,8 +147,13 @@ impl LeftOnHosts {
     /// A record here cannot be written.
     pub async fn remove(&mut self, tools: &Tools) -> Result<Removed, TripError> {
         let (mut removed, mut left) = (Vec::new(), Vec::new());
-        for id in std::mem::take(&mut self.gone) {
-            forget(tools, &id)?;
+        for Record { id, host, account, .. } in std::mem::take(&mut self.gone) {
+            let Some(line) = self.lines.get_mut(&host) else { continue };
+            // Nothing may be left of it under another name, and it must be that account.
+            let env = HostEnv { account, ..HostEnv::default() };
+            if let Swept::Removed = line.sweep(tools, &env, &id, false).await {
+                forget(tools, &id)?;
+            }
         }
         for remains in std::mem::take(&mut self.remains) {
             let Some(line) = self.lines.get_mut(&remains.host) else { continue };

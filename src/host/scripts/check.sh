@@ -18,6 +18,10 @@ esac
 # Files, because opencode may cut what it writes into a pipe.
 # An earlier check of the same dispatch, whose connection was lost, may still be at it.
 work=$HOME/.kugetsu/check-$id.$$
+# What a check has left that was killed.
+for left in "$HOME/.kugetsu"/check-*; do
+	kill -0 "${left##*.}" 2>/dev/null || rm -rf "$left"
+done
 words=$(mkdir -p "$HOME/.kugetsu" 2>&1 && mkdir "$work" 2>&1) || fail room "$words"
 trap 'rm -rf "$work"' EXIT
 trap 'exit 1' HUP INT PIPE TERM

@@ -6,12 +6,14 @@ most=1000
 n=0
 for here in "$HOME/.kugetsu/dispatches"/*; do
 	id=${here##*/}
-	# What has another name is being removed, what is a link is not ours, and what has no format is the record of a trip that
-	# went out from here.
+	rest=${id#*.removed.}
+	# What a cleaning that was cut short has left goes by its dispatch: the next one removes it.
+	[ "$rest" = "$id" ] || id=${id%%.removed.*}
 	case $id in
 	*[!a-z0-9-]*) continue ;;
 	esac
-	if [ -h "$here" ] || [ ! -f "$here/format" ]; then continue; fi
+	# What is a link is not ours, and what has no format is the record of a trip that went out from here.
+	if [ -h "$here" ] || { [ "$rest" = "${here##*/}" ] && [ ! -f "$here/format" ]; }; then continue; fi
 	[ "$n" -lt "$most" ] || break
 	n=$((n + 1))
 	say "dispatch_$n" "$id"

@@ -394,9 +394,13 @@ fn what_hosts_keep_of_trips_that_ended_is_pruned() {
     let owner = std::fs::read_to_string(scene.home.state().join("id")).unwrap();
     keep(&ended, &owner);
     keep("20260101-000000-abcdefgh", "somebody else\n");
+    // One whose cleaning was cut short half way.
+    keep("20260101-000000-aaaaaaaa.removed.12", &owner);
+    std::fs::remove_file(there.join("20260101-000000-aaaaaaaa.removed.12/format")).unwrap();
     let shown = scene.json(0, &["prune"]);
-    let row = shown["items"].as_array().unwrap().iter().find(|row| row["kind"] == "host").unwrap().clone();
-    assert_eq!(row["what"], format!("pi:{ended}"));
+    let rows = shown["items"].as_array().unwrap().iter().filter(|row| row["kind"] == "host");
+    let rows: Vec<_> = rows.map(|row| row["what"].as_str().unwrap()).collect();
+    assert_eq!(rows, ["pi:20260101-000000-aaaaaaaa", &format!("pi:{ended}")]);
     assert!(there.join(&ended).exists(), "nothing was removed yet");
     scene.home.kugetsu(&["prune", "--force"]).expect_success();
     let mut left: Vec<_> = std::fs::read_dir(&there).unwrap().map(|e| e.unwrap().file_name()).collect();

@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{Recorder, listing};
-use kugetsu::host::{self, AnswerError, Checked};
+use kugetsu::host::{self, AnswerError, Checked, Kept, Standing};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -123,6 +123,29 @@ fn cleaning_stays_among_the_dispatches() {
         }
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 1, "something was done behind the link");
         assert!(outside.join("kept").exists() && host.dispatch(&host.id(1)).join("parcel").exists());
+    }
+}
+
+#[test]
+fn what_a_cleaning_or_a_check_has_left_half_done_goes() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        host.send(&host.plain_run(&host.id(1)), b"x");
+        let left = host.dispatch(&format!("{}.removed.4711", host.id(1)));
+        fs::rename(host.dispatch(&host.id(1)), &left).unwrap();
+        let kept = Kept::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap();
+        let kept: Vec<_> = kept.iter().map(|kept| (kept.id.as_str(), kept.standing)).collect();
+        assert_eq!(kept, [(host.id(1).as_str(), Standing::Gone)], "{sh:?}");
+        host.ask(&host::clean(&host.env, &host.id(1), false)).unwrap();
+        assert!(!left.exists(), "{sh:?}");
+
+        // No process has the number of the first; the second is this one's.
+        let checks = ["4194305".to_owned(), std::process::id().to_string()]
+            .map(|pid| host.home().join(format!(".kugetsu/check-{}.{pid}", host.id(2))));
+        checks.iter().for_each(|check| fs::create_dir(check).unwrap());
+        let run = host.plain_run(&host.id(3));
+        host.ask(&host::check(&host.env, &run.id, &run.program, &run.directory)).unwrap();
+        assert_eq!(checks.map(|check| check.exists()), [false, true], "{sh:?}");
     }
 }
 

@@ -35,6 +35,8 @@ while end_marked "$id"; do
 	[ "$tries" -lt 100 ] || break
 	pause 0.2
 done
+# What waits for the run's time to be up is the runner's to end, where that lives.
+if ! lives run/identity && lives run/watchdog; then kill "$its_pid" 2>/dev/null; fi
 say cancelled "$found"
 say left "$left"
 if [ "$found" != gone ] && is_whole result; then

@@ -47,6 +47,8 @@ impl Cancelled {
 pub struct Made {
     /// What stands in the result beside it.
     pub result: RunResult,
+    /// Which one of the dispatch it is: a snapshot is the file `snapshot-N`.
+    pub turn: u32,
 }
 
 impl Made {
@@ -54,7 +56,7 @@ impl Made {
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
         match answer.get("result") {
             Some(text) if answer.get("made") == Some("yes") && RunResult::is_whole(text) => {
-                Ok(Self { result: RunResult::parse(text)? })
+                Ok(Self { result: RunResult::parse(text)?, turn: answer.number("turn") })
             }
             _ => Err(AnswerError::Garbled("the host did not say what it made".to_owned())),
         }
@@ -81,9 +83,9 @@ mod tests {
 
     #[test]
     fn what_was_made_comes_with_its_result() {
-        let said = format!("made 796573\n{RESULT}");
+        let said = format!("made 796573\nturn 37\n{RESULT}");
         let made = Made::from_answer(&Answer::parse(said.as_bytes(), 0, b"").unwrap()).unwrap();
-        assert!(made.result.exported && made.result.size == 2);
+        assert!(made.result.exported && made.result.size == 2 && made.turn == 7);
         assert!(Made::from_answer(&Answer::parse(b"made 796573\n", 0, b"").unwrap()).is_err());
     }
 }

@@ -223,7 +223,7 @@ pub fn cancel(env: &HostEnv, id: &str) -> Script {
 }
 
 /// Makes the back-file and the result of a run that is over afresh, from what the host's database holds; as a
-/// `snapshot` also of one that is at work, into `snapshot` and `snapshot.result`. See [`super::Made`].
+/// `snapshot` also of one that is at work, into `snapshot-N` and its result. See [`super::Made`].
 pub fn back(env: &HostEnv, run: &Run, snapshot: bool) -> Script {
     env.script(
         concat!(

@@ -5,7 +5,7 @@ use super::back::{download, limit, unpack};
 use super::line::Line;
 use super::{Tools, TripError, WORK_PATIENCE, blocking};
 use crate::clock;
-use crate::disk::{self, DiskError};
+use crate::disk::DiskError;
 use crate::dispatch::{Dispatch, Sent, Step};
 use crate::host::{self, HostEnv, Made};
 use crate::hosts::HostEntry;
@@ -13,8 +13,8 @@ use crate::session::new_session_id;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-/// Everything of the snapshot until it is a session, in the dispatch's directory.
-const ROOM: &str = "snapshot";
+/// Everything of a snapshot until it is a session is in a directory of its own, in the dispatch's: its name begins so.
+const ROOM: &str = "snapshot-";
 
 /// What became of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +30,10 @@ pub struct Snapshot {
 /// # Errors
 /// [`TripError::NotThere`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
 pub async fn snapshot(tools: &Tools, dispatch: &Dispatch, host: HostEntry) -> Result<Snapshot, TripError> {
-    let room = dispatch.file(ROOM);
-    clear(&room)?;
-    disk::private_dir(&room)?;
-    let taken = take(tools, dispatch, host, &room).await;
-    clear(&room)?;
-    taken
+    let at = |source| DiskError::at(&dispatch.directory, source);
+    // Private, and gone when dropped.
+    let room = tempfile::Builder::new().prefix(ROOM).tempdir_in(&dispatch.directory).map_err(at)?;
+    take(tools, dispatch, host, room.path()).await
 }
 
 async fn take(
@@ -56,10 +54,10 @@ async fn take(
     })?;
     let garbled =
         |source| TripError::Script { host: dispatch.record.host.clone(), step: Step::Fetch, source };
-    let result = Made::from_answer(&answer).map_err(garbled)?.result;
+    let Made { result, turn } = Made::from_answer(&answer).map_err(garbled)?;
     let limit = limit(&dispatch.file("parcel"));
     let (packed, plain) = (room.join("back"), room.join("back.json"));
-    let remote = format!("{}/snapshot", host::dispatch_directory(&id));
+    let remote = format!("{}/snapshot-{turn}", host::dispatch_directory(&id));
     download(tools, &mut line, (remote, packed.clone()), &result, limit).await?;
     let (name, gzip) = (dispatch.record.host.clone(), result.gzip);
     blocking(move || unpack(&name, &packed, &plain, gzip, limit)).await?;
@@ -74,11 +72,4 @@ async fn take(
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
     arriving.apart(tools, &came, &left, &session).await?;
     Ok(Snapshot { session, reply: came.reply })
-}
-
-fn clear(room: &Path) -> Result<(), TripError> {
-    match std::fs::remove_dir_all(room) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(room, error).into()),
-        _ => Ok(()),
-    }
 }

@@ -40,9 +40,18 @@ ended=$(sed -n 's/^ended //p' result 2>/dev/null)
 [ -n "$ended" ] || ended=$(cat run/ended 2>/dev/null || date +%s)
 # What is there already stays until there is something better.
 if [ "$snapshot" = yes ]; then
-	make_back snapshot.new ''
-	name=snapshot
-	result=snapshot.result
+	# Another may still be fetching the last one; nobody fetches those long before.
+	for old in snapshot-*; do
+		number=${old#snapshot-}
+		number=${number%%.*}
+		case $number in
+		'' | *[!0-9]*) continue ;;
+		esac
+		[ $((turn - number)) -lt 8 ] || rm -f "$old"
+	done
+	name=snapshot-$turn
+	make_back "$name.new" ''
+	result=$name.result
 else
 	make_back back.new "$(why)"
 	name=back
@@ -51,5 +60,6 @@ fi
 [ "$exported" = 0 ] || fail export "$(last_words export.err)"
 words=$(mv "$name.new" "$name" 2>&1 && write_result "$result" "$name" 2>&1) || fail room "$words"
 say made yes
+say turn "$turn"
 say result "$(cat "$result")
 "

@@ -142,6 +142,12 @@ fn a_session_is_fetched_once_its_run_is_over_and_copied_before() {
     assert_eq!(copy["messages"].as_array().unwrap().len(), 3, "what left, and the prompt");
     assert!(text.contains("[[hold it]]"), "{text}");
     assert_eq!(scene.sessions(), before + 1);
+    // Several at once are several sessions.
+    let several = [0; 3].map(|_| scene.home.spawn(&["fetch", &scene.session, "--snapshot"]));
+    for taking in several {
+        taking.wait(PATIENCE).expect_success();
+    }
+    assert_eq!(scene.sessions(), before + 4);
     scene.is_intact();
     assert_eq!(scene.dispatches()[0]["state"]["name"], "launched", "the dispatch is as it was");
 

@@ -215,7 +215,8 @@ fn a_host_that_was_started_anew_has_a_dead_run_that_can_be_fetched() {
         assert_eq!(orphaned.reason(), Some("running"), "{sh:?}");
         let taken = Made::from_answer(&host.ask(&host::back(&host.env, &run, true)).unwrap()).unwrap();
         assert_eq!((taken.result.kind, taken.result.known.as_str()), (Kind::Export, ""));
-        assert!(host.dispatch(&run.id).join("snapshot").exists());
+        let snapshot = host.dispatch(&run.id).join(format!("snapshot-{}", taken.turn));
+        assert_eq!(fs::metadata(snapshot).unwrap().len(), taken.result.size);
         assert!(!host.dispatch(&run.id).join("result").exists());
         crate::support::process::clear_out(host.home());
         let identity = host.dispatch(&run.id).join("run/identity");

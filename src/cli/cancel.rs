@@ -6,8 +6,9 @@ use super::dispatches::find;
 use super::error::{CliError, Exit};
 use super::interrupt::interruptible;
 use super::progress::Progress;
+use crate::dispatch::Record;
 use crate::text::plain;
-use crate::trip::{Ended, cancel};
+use crate::trip::{Ended, TripError, cancel};
 use clap::Args;
 use std::sync::Arc;
 
@@ -21,6 +22,24 @@ pub(super) struct CancelArgs {
     what: String,
 }
 
+/// A session that another kugetsu is only sending has no run that could be ended: that kugetsu is.
+fn refused(error: TripError, nearest: Option<String>, record: &Record) -> CliError {
+    let sender = match &error {
+        TripError::Busy { by, .. } if record.is_unlaunched() => by
+            .split_once("(process ")
+            .and_then(|(_, rest)| rest.split_once(')'))
+            .map(|(pid, _)| pid.to_owned()),
+        _ => None,
+    };
+    let mut error = missing(near(error, nearest), record);
+    if let Some(pid) = sender {
+        error.hint = Some(format!(
+            "it is being sent: press Ctrl-C where that runs, or type kill {pid}, and then the same again"
+        ));
+    }
+    error
+}
+
 pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit, CliError> {
     let found = find(context, &arguments.what)?;
     let progress = Arc::new(Progress::new(&context.ui));
@@ -29,7 +48,7 @@ pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit
     let cancelled = interruptible(&progress, cancel(&tools, &found.record.id, host)).await;
     progress.clear();
     let cancelled = cancelled.ok_or_else(|| interrupted(context, &progress))?;
-    let cancelled = cancelled.map_err(|error| missing(near(error, nearest), &found.record))?;
+    let cancelled = cancelled.map_err(|error| refused(error, nearest, &found.record))?;
     let (ui, report) = (&context.ui, &cancelled.report);
     let (host, dispatch) = (&report.host, &report.dispatch);
     let good = format!("{} ", ui.good("✓"));

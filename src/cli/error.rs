@@ -182,7 +182,9 @@ fn way_out(name: &str, by: &str) -> String {
     match verb {
         Some("run") => format!("look at it: kugetsu logs {name} -f; end it: kugetsu stop {name}"),
         Some("remote" | "wait" | "fetch") => {
-            format!("see how it stands: kugetsu status {name}; end its run there: kugetsu cancel {name}")
+            format!(
+                "watch it: kugetsu logs {name} -f; see how it stands: kugetsu status {name}; end its run there: kugetsu cancel {name}"
+            )
         }
         None if by.starts_with("an earlier run") => format!("end it: kugetsu stop {name}"),
         _ => "the same again once that has ended".to_owned(),

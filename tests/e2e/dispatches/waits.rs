@@ -2,7 +2,7 @@
 
 use super::verbs::told;
 use crate::faults::scene::Scene;
-use crate::support::process::PATIENCE;
+use crate::support::process::{PATIENCE, until};
 use kugetsu::dispatch::{Moment, Step};
 use serde_json::{Value, json};
 
@@ -119,4 +119,23 @@ fn a_host_that_was_taken_out_of_the_files_is_not_waited_for() {
     std::fs::write(&config, aliases).unwrap();
     scene.wait(&dispatch);
     scene.is_home();
+}
+
+#[test]
+fn who_is_still_sending_a_session_is_named_to_who_cancels_it() {
+    let scene = Scene::new();
+    scene.home.machine.stand_in_with("[ \"$1\" != export ] || exec sleep 600");
+    let sending = scene.home.spawn(&scene.remote(&["[[say it]]"]));
+    until(PATIENCE, || match scene.left_there().as_slice() {
+        [] => Err("nothing is opened there".to_owned()),
+        _ => Ok(()),
+    });
+    let refused = scene.fault(&["cancel", &scene.session]).is(4, "refused", "lock");
+    refused.says(&["kugetsu remote pi", &format!("kill {}", sending.pid()), "Ctrl-C"]);
+    sending.signal("TERM");
+    sending.wait(PATIENCE).expect_code(130);
+    scene.home.machine.stand_in();
+    scene.home.kugetsu(&["cancel", &scene.session]).expect_success();
+    assert_eq!(scene.left_there(), Vec::<String>::new());
+    assert_eq!(scene.host().machine.asked(), Vec::<String>::new());
 }

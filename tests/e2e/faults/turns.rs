@@ -42,7 +42,8 @@ fn while_one_works_on_it_another_is_told_who_and_since_when() {
         .is(4, "refused", "lock")
         .says(&[&scene.session, "in use", "kugetsu remote pi", &process, " for "])
         .may_be_retried(true);
-    scene.fault(&["wait", &scene.session]).is(4, "refused", "lock").says(&[&process]);
+    let watch = format!("kugetsu logs {} -f", scene.session);
+    scene.fault(&["wait", &scene.session]).is(4, "refused", "lock").says(&[&process, &watch]);
     scene.host().machine.release_run("here");
     let done = first.wait(PATIENCE).expect_success();
     assert_eq!(done.stdout, "done\n");

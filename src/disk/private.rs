@@ -102,7 +102,7 @@ mod tests {
         let (link, there) = (home.path().join("link"), home.path().join("there"));
         symlink("there", &link).unwrap();
         assert!(matches!(private_dir(&link), Err(DiskError::Symlink { .. })), "it leads nowhere");
-        fs::write(&there, "").unwrap();
+        create_new_private(&there).unwrap();
         assert!(matches!(private_dir(&link), Err(DiskError::Symlink { .. })), "it leads to a file");
         fs::remove_file(&there).unwrap();
         fs::create_dir(&there).unwrap();

@@ -4,7 +4,7 @@ use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
-use super::work::{Target, WorkArgs, work};
+use super::work::{Target, WorkArgs, how, work, work_with};
 use super::{message, session};
 use clap::Args;
 
@@ -30,16 +30,17 @@ pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Ex
     let found = session::resolve(context, &arguments.session)?;
     let words = message::read(arguments.message.as_deref())?;
     let bench = context.bench().await?;
-    let target = if arguments.fork {
+    if arguments.fork {
         let original = Target::of(found);
+        // What is wrong is found before the copy is made, which would be left behind.
+        let (directory, setting) = how(context, &bench, &original, &arguments.work).await?;
         let session = crate::work::fork(&bench, &original.session, &original.name, told_to_stop()).await?;
         context.ui.note(&format!("{} a copy of {}: {session}", context.ui.good("✓"), original.name));
-        Target { name: session.clone(), session, file: None }
-    } else {
-        let command = "kugetsu continue".to_owned();
-        let wanted = Wanted { found: &found, called: &arguments.session, command, to: None };
-        away::check(context, &wanted, arguments.force)?;
-        Target::of(found)
-    };
-    work(context, &bench, target, words, arguments.work).await
+        let target = Target { name: session.clone(), session, file: None };
+        return work_with(context, &bench, target, words, arguments.work, directory, setting).await;
+    }
+    let command = "kugetsu continue".to_owned();
+    let wanted = Wanted { found: &found, called: &arguments.session, command, to: None };
+    away::check(context, &wanted, arguments.force)?;
+    work(context, &bench, Target::of(found), words, arguments.work).await
 }

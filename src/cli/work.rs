@@ -111,6 +111,17 @@ pub(super) async fn work(
     message: Vec<u8>,
     arguments: WorkArgs,
 ) -> Result<Exit, CliError> {
+    let (directory, setting) = how(context, bench, &target, &arguments).await?;
+    work_with(context, bench, target, message, arguments, directory, setting).await
+}
+
+/// Where a session is worked in, and with what.
+pub(super) async fn how(
+    context: &Context,
+    bench: &Bench,
+    target: &Target,
+    arguments: &WorkArgs,
+) -> Result<(PathBuf, Setting), CliError> {
     let lost = || work::WorkError::lost(&target.name, &target.session);
     let row = Database::open(&bench.database)?.session(&target.session)?.ok_or_else(lost)?;
     let own = row.setting();
@@ -118,8 +129,8 @@ pub(super) async fn work(
         Some(given) => directory(context, given)?,
         None => PathBuf::from(row.directory),
     };
-    let setting = setting(bench, &own, &directory, &arguments).await?;
-    work_with(context, bench, target, message, arguments, directory, setting).await
+    let setting = setting(bench, &own, &directory, arguments).await?;
+    Ok((directory, setting))
 }
 
 /// As [`work`], where it is known how.

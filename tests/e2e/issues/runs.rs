@@ -396,6 +396,9 @@ fn what_cannot_be_run_is_refused_before_anything_is_made() {
     assert!(variant.stderr.contains("--model PROVIDER/MODEL"), "{}", variant.stderr);
     world.kugetsu(&["start", ISSUE, " "]).expect_code(2);
     world.kugetsu(&["start", ISSUE, "hello", "--dir", "nowhere"]).expect_code(4);
+    world
+        .kugetsu(&["continue", "github.com/shoko/kugetsu#1", "x", "--fork", "--agent", "nobody"])
+        .expect_code(4);
     assert_eq!((world.kugetsu(&["list", "--json"]).json(), sessions()), (before, count));
     world.kugetsu(&["start", ISSUE, "hello", "--agent", "plan"]).expect_success();
 }

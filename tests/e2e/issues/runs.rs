@@ -192,6 +192,42 @@ fn what_no_issue_has_is_taken_up_after_a_prune() {
 }
 
 #[test]
+fn in_a_terminal_one_of_those_that_were_left_is_chosen() {
+    let world = World::quick();
+    let issues = ["github.com/a/b#1", "github.com/a/b#2"];
+    for issue in issues {
+        world.kugetsu(&["start", issue, "[[say begun]]"]).expect_success();
+        let asked = world.home.machine.asked().len();
+        let message = format!("[[hold work]] of {issue}");
+        let run = world.home.spawn_in(&world.project, None, &["continue", issue, &message]);
+        until(Duration::from_secs(20), || match world.home.machine.asked().len() {
+            n if n > asked => Ok(()),
+            n => Err(format!("{n} were asked")),
+        });
+        run.signal("KILL");
+        run.wait(Duration::from_secs(20));
+        world.nothing_runs();
+    }
+    world.home.machine.release_run("work");
+    let asked = world.home.machine.asked().len();
+    let resume = |answer: &str| {
+        let line = format!("'{KUGETSU}' resume; echo status $?; exec sleep 600");
+        let terminal = Terminal::start(&world.home, &world.project, &line);
+        terminal.wait_for(&[&format!("1  {}", issues[0]), &format!("2  {}", issues[1]), "Which one?"]);
+        terminal.tmux(&["send-keys", answer, "Enter"]);
+        terminal.wait_for(&["status "])
+    };
+    for none in ["0", "3", "x"] {
+        let screen = resume(none);
+        assert!(screen.contains("none was chosen") && screen.contains("status 2"), "{screen}");
+    }
+    assert_eq!(world.home.machine.asked().len(), asked);
+    let screen = resume("2");
+    assert!(screen.contains("done") && screen.contains("status 0"), "{screen}");
+    assert_eq!(world.home.machine.asked()[asked..], [format!("[[hold work]] of {}", issues[1])]);
+}
+
+#[test]
 fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
     let world = World::empty(Release::New);
     world.home.machine.stand_in();

@@ -42,7 +42,7 @@ impl Cancelled {
     }
 }
 
-/// A back-file that was made on demand.
+/// A back-file that was made on demand, or was there as it would be made.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Made {
     /// What stands in the result beside it.
@@ -55,7 +55,7 @@ impl Made {
     /// From the answer of [`super::back`].
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
         match answer.get("result") {
-            Some(text) if answer.get("made") == Some("yes") && RunResult::is_whole(text) => {
+            Some(text) if matches!(answer.get("made"), Some("yes" | "same")) && RunResult::is_whole(text) => {
                 Ok(Self { result: RunResult::parse(text)?, turn: answer.number("turn") })
             }
             _ => Err(AnswerError::Garbled("the host did not say what it made".to_owned())),

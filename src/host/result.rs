@@ -61,6 +61,9 @@ pub struct RunResult {
     /// Tool calls that were open at its end and were settled there.
     #[serde(default)]
     pub settled: u64,
+    /// What came back holds what somebody did with the session there, behind the run.
+    #[serde(default)]
+    pub later: bool,
 }
 
 impl RunResult {
@@ -105,6 +108,7 @@ impl RunResult {
                     }
                 }
                 "settled" => result.settled = value.parse().unwrap_or_default(),
+                "later" => result.later = value == "yes",
                 _ => {}
             }
         }
@@ -128,14 +132,14 @@ mod tests {
         let known = "0123456789abcdef".repeat(4);
         let text = format!(
             "format 2\nstatus 143\nexported 0\npacked gzip\nsum 123 456\nstarted 7\nended 9\nwords 6e6f\n\
-             kind bundle\nknown {known}\nended_by timeout\nsettled 2\nlater 1\nend\n"
+             kind bundle\nknown {known}\nended_by timeout\nsettled 2\nlater yes\nunknown 1\nend\n"
         );
         let result = RunResult::parse(&text).unwrap();
         assert_eq!((result.status, result.exported, result.gzip, result.size), (143, true, true, 456));
         assert_eq!((result.sum.as_str(), result.words.as_str()), ("123 456", "no"));
         assert_eq!(
-            (result.kind, result.ended_by, result.settled, result.known),
-            (Kind::Bundle, EndedBy::Timeout, 2, known)
+            (result.kind, result.ended_by, result.settled, result.later, result.known),
+            (Kind::Bundle, EndedBy::Timeout, 2, true, known)
         );
     }
 

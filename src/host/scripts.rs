@@ -225,6 +225,16 @@ pub fn cancel(env: &HostEnv, id: &str) -> Script {
 /// Makes the back-file and the result of a run that is over afresh, from what the host's database holds; as a
 /// `snapshot` also of one that is at work, into `snapshot-N` and its result. See [`super::Made`].
 pub fn back(env: &HostEnv, run: &Run, snapshot: bool) -> Script {
+    back_unless(env, run, snapshot, "")
+}
+
+/// As [`back`], of a run that is over; nothing is made where the session there is as it was when `known` was the SHA-256
+/// (hex) of the host's list of its rows.
+pub fn back_since(env: &HostEnv, run: &Run, known: &str) -> Script {
+    back_unless(env, run, false, known)
+}
+
+fn back_unless(env: &HostEnv, run: &Run, snapshot: bool, unless: &str) -> Script {
     env.script(
         concat!(
             javascript!("base"),
@@ -237,6 +247,7 @@ pub fn back(env: &HostEnv, run: &Run, snapshot: bool) -> Script {
             ("program", &run.program),
             ("packed", run.packed()),
             ("snapshot", if snapshot { "yes" } else { "no" }),
+            ("unless", unless),
         ],
     )
 }

@@ -21,12 +21,16 @@ const LARGEST: u64 = 1 << 30;
 const GROWTH: u64 = 16;
 
 impl Trip {
-    /// Fetches the back-file; where it is missing or not whole, the host makes another, once.
+    /// Fetches the back-file; where it is missing or not whole, or somebody went on with the session there since, the host
+    /// makes another, once.
     pub(super) async fn fetch_back(&mut self, tools: &Tools) -> Result<RunResult, TripError> {
-        let Some(result) = self.record().result.clone() else {
+        let Some(found) = self.record().result.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
+        // What may be home already, or have become a session of its own, is what it was.
+        let may_be_home = self.dispatch.file("before").exists() || self.record().apart.is_some();
         self.begin(tools, Step::Fetch)?;
+        let result = if self.is_fresh || may_be_home { found } else { self.freshen(tools, found).await? };
         let result = match self.fetch(tools, &result).await {
             Err(TripError::Cut { what, .. }) => {
                 tools.tell(News::Warning(format!("{what}; it is made afresh there")));
@@ -40,14 +44,40 @@ impl Trip {
         Ok(result)
     }
 
+    /// The result of a run that ended some time ago: the host holds the session since, and somebody may have gone on with it
+    /// there. That comes home, too.
+    async fn freshen(&mut self, tools: &Tools, found: RunResult) -> Result<RunResult, TripError> {
+        match self.make_back_since(tools, &found.known).await {
+            Ok(result) => {
+                if result != found {
+                    // Its messages may be newer than what arrived before.
+                    self.dispatch.record.arrived_ms = None;
+                }
+                Ok(result)
+            }
+            Err(TripError::Script { host, source, .. }) => {
+                tools.tell(News::Warning(format!(
+                    "whether somebody went on with the session on {host} is not known ({source}); what the run left comes home"
+                )));
+                Ok(found)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
     /// Has the host write what its opencode has of the session, for a run that is over.
     pub(super) async fn make_back(&mut self, tools: &Tools) -> Result<RunResult, TripError> {
+        self.make_back_since(tools, "").await
+    }
+
+    /// As [`Trip::make_back`], unless the session there is as it was when its rows had this checksum.
+    async fn make_back_since(&mut self, tools: &Tools, known: &str) -> Result<RunResult, TripError> {
         let Some(Sent { run, path, .. }) = self.record().sent.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
         let host = self.line.host.name.clone();
         let env = HostEnv { path, variables: self.line.host.env.clone(), ..HostEnv::default() };
-        let back = host::back(&env, &run, false);
+        let back = host::back_since(&env, &run, known);
         let answer =
             self.line.ask_again(tools, Step::Fetch, Unreached::TriedAgain, (&back, WORK_PATIENCE)).await;
         let answer = answer.map_err(|error| match error {
@@ -66,6 +96,7 @@ impl Trip {
         record.trouble = ended_by(&result).or_else(|| record.trouble.take());
         record.result = Some(result.clone());
         self.dispatch.save()?;
+        self.is_fresh = true;
         Ok(result)
     }
 

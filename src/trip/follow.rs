@@ -9,6 +9,7 @@ use crate::host::{self, EndedBy, Frame, Frames, FramesError, HostEnv, RunResult}
 use crate::text::span;
 use crate::transport::{Transport, TransportError};
 use std::ops::ControlFlow;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
@@ -21,6 +22,8 @@ struct Watch {
     dispatch: String,
     /// The run was heard of.
     alive: Notify,
+    /// It was at work since this connection began.
+    seen: AtomicBool,
 }
 
 impl Trip {
@@ -57,6 +60,7 @@ impl Trip {
             stall_after: tools.stall_after,
             dispatch: self.record().id.clone(),
             alive: Notify::new(),
+            seen: AtomicBool::new(false),
         });
         let mut pauses = Pauses::default();
         loop {
@@ -77,6 +81,7 @@ impl Trip {
     async fn watch(&mut self, tools: &Tools, watch: &Arc<Watch>) -> Result<Frame, TripError> {
         let script = host::watch(&HostEnv::default(), &self.record().id, watch.taken());
         let listener = Arc::clone(watch);
+        watch.seen.store(false, Ordering::Relaxed);
         let host = self.line.host.name.clone();
         let listen = move |transport: &mut dyn Transport| {
             let mut frames = Frames::default();
@@ -128,6 +133,7 @@ impl Trip {
                     ended_by(&result).or_else(|| outcome.trouble(result.status, &result.words));
                 self.dispatch.record.outcome = Some(outcome);
                 self.dispatch.record.result = Some(result);
+                self.is_fresh = watch.seen.load(Ordering::Relaxed);
                 self.reach(tools, Step::Wait, State::Finished)
             }
             Frame::Dead(words) => {
@@ -164,6 +170,7 @@ impl Watch {
 
     fn take(&self, frame: Frame) {
         self.alive.notify_one();
+        self.seen.fetch_or(frame == Frame::Beat, Ordering::Relaxed);
         let mut journal = self.journal.lock().unwrap_or_else(PoisonError::into_inner);
         match frame {
             Frame::Events(bytes) => journal.take(&bytes, self.observer.as_ref()),

@@ -184,7 +184,8 @@ impl Trip {
     /// The events said how the run went; the rows that it left must agree.
     fn judge(&mut self, came: &Homecoming) {
         let record = &mut self.dispatch.record;
-        if record.trouble.is_some() {
+        // The last answer of a session that somebody went on with there is not the run's.
+        if record.trouble.is_some() || record.result.as_ref().is_some_and(|result| result.later) {
             return;
         }
         let asked: &Setting = &record.plan.setting;

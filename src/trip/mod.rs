@@ -120,6 +120,8 @@ pub struct Trip {
     /// What left, where this process sent it itself.
     left: Option<Outline>,
     reply: Option<String>,
+    /// What the run left there is as new as can be: this process saw the run end, or had it made.
+    is_fresh: bool,
     _lock: Lock,
 }
 
@@ -132,6 +134,7 @@ impl Trip {
             earlier: Vec::new(),
             left: None,
             reply: None,
+            is_fresh: false,
             _lock: lock,
         }
     }

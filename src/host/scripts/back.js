@@ -1,8 +1,10 @@
 // Writes the back-file of a run: what is new or changed since the launch, in sections, each a header line of JSON and a
-// document. Environment: KUGETSU_BACK, the file; KUGETSU_PACKED, gzip or plain; KUGETSU_WHY, what calls that are still
-// open are told; where it is empty, the run may be at work, and nothing is changed. Answers `made KNOWN SETTLED`.
+// document. Environment: KUGETSU_BACK, the file; KUGETSU_PACKED, gzip or plain; KUGETSU_LIVE, yes where the run may be at
+// work, and nothing is changed; KUGETSU_WHY, what calls that are still open are told; where it is empty, they are left as
+// they are; KUGETSU_KNOWN, the checksum of `known` as a back-file that is there tells it, or empty. Answers
+// `made KNOWN SETTLED`, or `same` where nothing changed since that.
 const zlib = require("node:zlib");
-const live = !env.KUGETSU_WHY;
+const live = env.KUGETSU_LIVE === "yes";
 const left = readRows(join(here, "left"));
 
 // What of each session is new or changed, and the lines of all that is there.
@@ -68,7 +70,7 @@ function settled(database, sessions) {
 function state(database, lines) {
   database.run("BEGIN");
   const sessions = survey(database, lines);
-  if (live) return { sessions, calls: 0 };
+  if (live || !env.KUGETSU_WHY) return { sessions, calls: 0 };
   const rows = settled(database, sessions);
   if (rows.part.length + rows.message.length === 0) return { sessions, calls: 0 };
   database.run("COMMIT");
@@ -162,8 +164,10 @@ async function main() {
   const lines = [];
   const { sessions, calls } = state(database, lines);
   if (sessions.length === 0) throw new Error("the session is not there");
+  const head = () => ({ known: 1, session, record: sessionHash(database, session) });
+  const known = live ? "-" : writeRows(join(here, "known"), head(), lines);
+  if (known === env.KUGETSU_KNOWN) return console.log("same");
   await write(database, sessions);
-  const known = live ? "-" : writeRows(join(here, "known"), { known: 1, session }, lines);
   console.log("made " + known + " " + calls);
 }
 

@@ -1,7 +1,7 @@
 # shellcheck shell=sh disable=SC2154,SC2034 # the header sets them; what stands before it uses them
 # Makes what comes home of a run, and its result, from what opencode's database holds now. Header: id, session, program,
-# packed (gzip or plain), snapshot (yes: the run may be at work, and nothing of it is touched), and what the scripts before
-# it need.
+# packed (gzip or plain), snapshot (yes: the run may be at work, and nothing of it is touched), unless (a checksum of `known`:
+# where all is as it was then, what is there stays; or empty), and what the scripts before it need.
 
 case $id in
 '' | *[!a-z0-9-]*) fail id "$id" ;;
@@ -38,6 +38,10 @@ fi
 status=${status:-137}
 ended=$(sed -n 's/^ended //p' result 2>/dev/null)
 [ -n "$ended" ] || ended=$(cat run/ended 2>/dev/null || date +%s)
+# What an earlier back-file told of the session, and of a run that had settled all of its own.
+had=
+is_whole result && had=$(sed -n 's/^known //p' result)
+later=
 # What is there already stays until there is something better.
 if [ "$snapshot" = yes ]; then
 	# Another may still be fetching the last one; nobody fetches those long before.
@@ -50,10 +54,21 @@ if [ "$snapshot" = yes ]; then
 		[ $((turn - number)) -lt 8 ] || rm -f "$old"
 	done
 	name=snapshot-$turn
-	make_back "$name.new" ''
+	make_back "$name.new" '' yes ''
 	result=$name.result
 else
-	make_back back.new "$(why)"
+	later=$(sed -n 's/^later //p' result 2>/dev/null)
+	# What is open behind that is somebody's who may be at work now: not ours to end.
+	words=
+	[ -n "$had" ] || words=$(why)
+	make_back back.new "$words" no "$unless"
+	if [ "$kind" = same ]; then
+		say made same
+		say result "$(cat result)
+"
+		exit 0
+	fi
+	[ -z "$had" ] || [ "$had" = "$known" ] || later=yes
 	name=back
 	result=result
 fi

@@ -1,15 +1,16 @@
 # shellcheck shell=sh disable=SC2154 # what stands before it sets them
 # The end of a run: what comes home, and the result. Works in the dispatch's directory.
 
-# Writes what comes home into the file $1. What is still open is settled with the words $2; where they are empty, nothing is
-# changed. Sets kind, exported, known, settled.
+# Writes what comes home into the file $1. What is still open is settled with the words $2, unless they are empty; where $3 is
+# yes, the run may be at work, and nothing is changed. Sets kind, exported, known, settled; the kind is `same`, and no file is
+# written, where all is as it was when $4 was the checksum of `known`.
 make_back() {
 	rm -f "$1.part"
 	made=
 	if [ -e left ]; then
 		made=$(
-			KUGETSU_BACK=$here/$1 KUGETSU_PACKED=$packed KUGETSU_WHY=$2
-			export KUGETSU_BACK KUGETSU_PACKED KUGETSU_WHY
+			KUGETSU_BACK=$here/$1 KUGETSU_PACKED=$packed KUGETSU_WHY=$2 KUGETSU_LIVE=$3 KUGETSU_KNOWN=$4
+			export KUGETSU_BACK KUGETSU_PACKED KUGETSU_WHY KUGETSU_LIVE KUGETSU_KNOWN
 			bun back_js 2>export.err | tail -n 1
 		)
 	fi
@@ -25,6 +26,10 @@ make_back() {
 		[ "$known" != - ] || known=
 		return
 		;;
+	same)
+		kind=same
+		return
+		;;
 	esac
 	# Where JavaScript does not run, opencode tells what it can.
 	kind='export'
@@ -38,7 +43,8 @@ make_back() {
 	fi
 }
 
-# Writes the result $1, which tells of the file $2. It is whole if its last line is there.
+# Writes the result $1, which tells of the file $2. It is whole if its last line is there. `later` is yes where somebody went
+# on with the session behind the run.
 write_result() {
 	words=$(last_words stderr)
 	[ "$exported" = 0 ] || words="$words $(last_words export.err)"
@@ -54,6 +60,7 @@ write_result() {
 		echo "known $known"
 		echo "ended_by $ended_by"
 		echo "settled $settled"
+		[ -z "$later" ] || echo "later $later"
 		say words "$words"
 		echo end
 	} >"$1.part" && mv "$1.part" "$1"

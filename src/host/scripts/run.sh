@@ -79,5 +79,7 @@ fi 2>/dev/null
 
 # What follows is not the run: no cancelling ends it.
 exports=$helpers
-make_back back "$(why)"
+# shellcheck disable=SC2034 # for the result
+later=
+make_back back "$(why)" no ''
 write_result result back

@@ -85,6 +85,32 @@ fn what_somebody_did_on_the_host_itself_comes_home() {
 }
 
 #[test]
+fn what_somebody_did_behind_a_one_way_trip_comes_home_with_it() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let before = world.here(&session);
+    world.home.kugetsu(&["remote", "pi", &session, "[[say done by the run]]"]).expect_success();
+    world.has_ended(&session);
+    let there = &world.host.machine;
+    let directory = there.home().join("projects/app");
+    let by_hand = there.continue_session(&directory, &session, "[[say by hand]]", &["--agent", "plan"]);
+    by_hand.expect_success();
+    let report = world.home.kugetsu(&["fetch", &session, "--json"]).expect_success().json();
+    assert_eq!((&report["state"], &report["reply"]), (&json!("home"), &json!("by hand")), "{report:#}");
+    assert_eq!(report["run"]["ok"], true, "another agent's last answer is not the run's: {report:#}");
+    let after = world.here(&session);
+    new_rows(&before, &after);
+    let said: Vec<String> = world.messages(&session).iter().map(super::text_of).collect();
+    assert!(said.ends_with(&["[[say by hand]]".to_owned(), "by hand".to_owned()]), "{said:?}");
+    assert!(said.contains(&"done by the run".to_owned()), "{said:?}");
+    world.goes_on_at_home(&session, "by hand");
+    let asked = world.model.prompts_of("pi").len();
+    world.round_trip(&session, "[[say second]]", &[]);
+    assert_eq!(world.model.prompts_of("pi").len(), asked + 1);
+    new_rows(&after, &world.here(&session));
+}
+
+#[test]
 fn both_sides_that_went_on_are_kept_apart() {
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");
@@ -119,10 +145,7 @@ fn from_host_to_host_with_home_in_between() {
     new_rows(&before, &between);
     // One way to the pi, and from there straight to beefy.
     go("pi", "[[say again on the pi]]", &[]);
-    crate::support::process::until(std::time::Duration::from_secs(60), || {
-        let told = world.home.kugetsu(&["status", &session, "--json"]).expect_success().json();
-        if told["state"] == "finished" { Ok(()) } else { Err(told.to_string()) }
-    });
+    world.has_ended(&session);
     go("beefy", "[[say again on beefy]]", &["--round-trip", "--via-home"]);
     let after = world.here(&session);
     new_rows(&between, &after);

@@ -13,7 +13,7 @@ use crate::support::home::Home;
 use crate::support::host::Host;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
-use crate::support::process::Finished;
+use crate::support::process::{Finished, PATIENCE, until};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -58,6 +58,15 @@ impl World {
         assert_eq!((&report["state"], &report["holder"]), (&json!("home"), &json!("here")), "{report:#}");
         assert_eq!(report["run"]["ok"], true, "{report:#}");
         report
+    }
+
+    /// Waits until the run on a host is over.
+    #[track_caller]
+    fn has_ended(&self, session: &str) {
+        until(PATIENCE, || {
+            let told = self.home.kugetsu(&["status", session, "--json"]).expect_success().json();
+            if told["state"] == "finished" { Ok(()) } else { Err(told.to_string()) }
+        });
     }
 
     fn here(&self, session: &str) -> Rows {

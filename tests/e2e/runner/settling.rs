@@ -161,3 +161,38 @@ fn calls_of_a_sub_agent_are_settled_too() {
     let open: i64 = real.value("SELECT count(*) FROM part WHERE data LIKE '%\"status\":\"running\"%'");
     assert_eq!(open, 0);
 }
+
+#[test]
+fn what_somebody_does_there_behind_the_run_is_told_and_not_settled() {
+    let real = Real::start(Release::New);
+    let run = real.run(1, SESSION);
+    let session = conversation(SESSION, &run.directory, 0, 1).to_string();
+    let first = real.trip(&run, "[[say done]]", &session, (Sending::Full, ""));
+    let since = |known: &str| {
+        Made::from_answer(&real.host.ask(&host::back_since(&real.host.env, &run, known)).unwrap())
+            .unwrap()
+            .result
+    };
+    let back = real.host.dispatch(&run.id).join("back");
+    let written = || fs::metadata(&back).unwrap().modified().unwrap();
+    let before = written();
+    assert_eq!((since(&first.known), written()), (first.clone(), before), "nothing changed, nothing is made");
+    real.change(&format!("UPDATE session SET title = 'By hand' WHERE id = '{SESSION}'"));
+    let titled = since(&first.known);
+    assert!(titled.later && titled.known != first.known && written() > before, "{titled:?}");
+    let copied = "INSERT INTO message (id, session_id, time_created, time_updated, data)
+         SELECT 'msg_ffffabcdefghijklmn', session_id, time_created + 9000, time_updated, json_remove(data, '$.time.completed')
+         FROM message WHERE data LIKE '%\"assistant\"%' ORDER BY time_created DESC LIMIT 1";
+    real.change(copied);
+    let call = r#"{"type":"tool","callID":"c","tool":"bash","state":{"status":"running","input":{},"time":{"start":1}}}"#;
+    real.change(&format!(
+        "INSERT INTO part (id, message_id, session_id, time_created, time_updated, data)
+         VALUES ('prt_ffffabcdefghijklmn', 'msg_ffffabcdefghijklmn', '{SESSION}', 1, 1, '{call}')"
+    ));
+    let open = since(&titled.known);
+    assert_eq!((open.later, open.settled, open.ended_by), (true, 0, EndedBy::Done), "{open:?}");
+    let stored: String = real.value("SELECT data FROM part WHERE id = 'prt_ffffabcdefghijklmn'");
+    assert_eq!(stored, call, "whoever made the call may be at work now");
+    assert!(real.sections(&run.id, "back")[0].text.contains("prt_ffffabcdefghijklmn"));
+    assert!(since(&open.known).later, "it stays so");
+}

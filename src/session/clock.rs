@@ -42,6 +42,11 @@ impl Clock {
         self.ahead_ms.abs_diff(ahead_ms) <= SAME_CLOCK_MS.unsigned_abs()
     }
 
+    /// Whether what is translated by it is the same as by `other`.
+    pub fn translates_as(self, other: Self) -> bool {
+        self.later(other.now_ms) == other
+    }
+
     /// The same clock for a later trip: what the host got with it keeps its ids.
     pub fn later(self, now_ms: i64) -> Self {
         Self { now_ms, ..self }
@@ -61,6 +66,8 @@ mod tests {
         assert_eq!((clock.from_ms, clock.there_ms()), (25 * WINDOW_MS, NOW - 2001));
         assert!(clock.agrees(-1) && !clock.agrees(0) && !clock.agrees(i64::MAX));
         assert_eq!(clock.later(NOW + 5).there_ms(), NOW - 1996);
+        assert!(clock.translates_as(clock.later(NOW + 5)));
+        assert!(!clock.translates_as(Clock::new(-2002, NOW).unwrap()));
         assert_eq!(Clock::new(5000 - NOW, NOW).unwrap().from_ms, 1, "1970");
         assert_eq!(Clock::exact(0, NOW).from_ms, 26 * WINDOW_MS);
     }

@@ -296,8 +296,8 @@ pub enum TripError {
         /// The session that holds what left and what was done there.
         copy: String,
     },
-    /// Somebody went on with the session on the host itself, and it went on here as well.
-    #[error("{messages} messages of {session} on {host} are not here, and the session went on here as well")]
+    /// Somebody went on with the session on the host itself, and that cannot come home with another trip.
+    #[error("{messages} messages of {session} on {host} are not here, and {}", apart(*differs))]
     Apart {
         /// The host.
         host: String,
@@ -305,6 +305,8 @@ pub enum TripError {
         session: String,
         /// Messages there that are not here.
         messages: usize,
+        /// What is another than on the last trip there; nothing where the session went on here as well.
+        differs: Option<&'static str>,
     },
     /// What came back is sound, and could not be written into opencode's database.
     #[error("what came back from {host} could not be brought into opencode's database: {source}")]
@@ -328,6 +330,16 @@ pub enum TripError {
         /// What came back, which is kept.
         kept: PathBuf,
     },
+}
+
+/// Why what is on a host cannot come home with another trip.
+fn apart(differs: Option<&str>) -> String {
+    match differs {
+        None => "the session went on here as well".to_owned(),
+        Some(what) => {
+            format!("the {what} there is another than on the last trip, by which they could be told")
+        }
+    }
 }
 
 impl TripError {
@@ -489,6 +501,9 @@ impl TripError {
             Self::Diverged { session, copy, .. } => {
                 Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
             }
+            Self::Apart { differs: Some("directory or --keep-paths"), .. } => Some(
+                "with --dir and --keep-paths as on the last trip they come home; or send a copy, which becomes a session of its own: the same again with --fork".to_owned(),
+            ),
             Self::Apart { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),
             Self::Connect { source, ssh, .. } => source.hint(ssh),
             Self::Lost { dispatch, host, .. } => Some(format!(

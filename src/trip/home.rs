@@ -11,7 +11,7 @@ use crate::dispatch::{Record, State, Step};
 use crate::host::{self, HostEnv, Kind, RunResult};
 use crate::opencode::Database;
 use crate::prepare::Homecoming;
-use crate::session::{Clock, Outline, Setting, new_session_id, scan};
+use crate::session::{Outline, Setting, new_session_id, scan};
 use flate2::read::GzDecoder;
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -120,14 +120,23 @@ impl Trip {
         let memory = match landed {
             _ if result.kind != Kind::Bundle || known.is_empty() => None,
             Some(landed) => {
+                let translated = is_translated(came.keeps_ids, landed);
                 let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
-                let translated = is_translated(clock, came.keeps_ids, landed);
+                // An earlier kugetsu, which knows of no clock here, builds upon nothing then.
+                let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
                 let stamp = Database::open(&tools.database)?.stamp(session, messages)?;
                 let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
-                stamp.map(|stamp| Memory { messages, stamp, known, translated, paths })
+                stamp.map(|stamp| Memory { messages, stamp, known, translated, clock, paths })
             }
             // Another session here holds all of that: the next trip may put this one in its place.
-            None => Some(Memory { messages: 0, stamp: String::new(), known, translated: true, paths: None }),
+            None => Some(Memory {
+                messages: 0,
+                stamp: String::new(),
+                known,
+                translated: true,
+                clock: None,
+                paths: None,
+            }),
         };
         match memory {
             Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
@@ -234,9 +243,10 @@ impl Trip {
     }
 }
 
-/// Whether home knows rows by other ids than the host, or lacks some of them: nothing can be built upon those there.
-fn is_translated(clock: Option<Clock>, keeps_ids: bool, landed: &Landing) -> bool {
-    clock.is_some() || !keeps_ids || !matches!(landed, Landing::Home(_))
+/// Whether home knows rows by other ids than the trip's clock tells, or lacks some of them: nothing can be built upon those
+/// there.
+fn is_translated(keeps_ids: bool, landed: &Landing) -> bool {
+    !keeps_ids || !matches!(landed, Landing::Home(_))
 }
 
 #[cfg(test)]
@@ -247,9 +257,8 @@ mod tests {
     #[test]
     fn only_what_both_sides_know_by_the_same_ids_is_built_upon() {
         let home = Landing::Home(Applied::default());
-        assert!(!is_translated(None, true, &home));
-        assert!(is_translated(None, false, &home), "a row did not fit and got another id here");
-        assert!(is_translated(Clock::new(86_400_000, 1_795_170_000_000), true, &home));
-        assert!(is_translated(None, true, &Landing::Imported("why".to_owned())), "changes stayed behind");
+        assert!(!is_translated(true, &home));
+        assert!(is_translated(false, &home), "a row did not fit and got another id here");
+        assert!(is_translated(true, &Landing::Imported("why".to_owned())), "changes stayed behind");
     }
 }

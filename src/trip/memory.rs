@@ -20,16 +20,33 @@ pub(super) struct Memory {
     pub(super) known: String,
     /// Ids and times there are others than here.
     pub(super) translated: bool,
+    /// The clock that tells which, where it tells all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) clock: Option<Clock>,
     /// The directories, where paths there are others than here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) paths: Option<Paths>,
 }
 
 impl Memory {
-    /// Whether home still has all of that unchanged, by this stamp, and paths are translated as then: rows there with
-    /// those of another directory would come home with them.
-    pub(super) fn holds(&self, stamp: Option<&str>, paths: Option<&Paths>) -> bool {
-        stamp == Some(&self.stamp) && paths == self.paths.as_ref()
+    /// Whether home still has all of that unchanged, by this stamp.
+    pub(super) fn holds(&self, stamp: Option<&str>) -> bool {
+        stamp == Some(&self.stamp)
+    }
+
+    /// Why nothing can be built upon the rows there: they are not what these terms would make of those at home.
+    pub(super) fn differs(&self, clock: Option<Clock>, paths: Option<&Paths>) -> Option<&'static str> {
+        let same_clock = match (self.clock, clock) {
+            (None, None) => !self.translated,
+            (Some(then), Some(now)) => then.translates_as(now),
+            _ => false,
+        };
+        match (same_clock, paths == self.paths.as_ref()) {
+            (true, true) => None,
+            // Rows there with those of another directory would come home with them.
+            (true, false) => Some("directory or --keep-paths"),
+            (false, _) => Some("clock"),
+        }
     }
 }
 
@@ -109,8 +126,14 @@ mod tests {
     #[test]
     fn what_is_remembered_is_of_one_host_and_one_session() {
         let home = tempfile::tempdir().unwrap();
-        let memory =
-            Memory { messages: 3, stamp: "s".into(), known: "k".into(), translated: false, paths: None };
+        let memory = Memory {
+            messages: 3,
+            stamp: "s".into(),
+            known: "k".into(),
+            translated: false,
+            clock: None,
+            paths: None,
+        };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         assert_eq!(recall(home.path(), "pi", "ses_2"), None);
@@ -129,6 +152,7 @@ mod tests {
             stamp: String::new(),
             known: String::new(),
             translated: false,
+            clock: None,
             paths: Paths::new("/here", "/there"),
         };
         remember(home.path(), "pi", "ses_1", memory.clone());
@@ -140,19 +164,31 @@ mod tests {
     }
 
     #[test]
-    fn what_is_remembered_holds_for_the_same_rows_and_directories() {
+    fn what_is_remembered_holds_for_the_same_rows_directories_and_clock() {
         let paths = Paths::new("/here", "/there");
         let memory = Memory {
             messages: 1,
             stamp: "s".into(),
             known: "k".into(),
             translated: false,
+            clock: None,
             paths: paths.clone(),
         };
-        assert!(memory.holds(Some("s"), paths.as_ref()));
-        assert!(!memory.holds(Some("t"), paths.as_ref()) && !memory.holds(None, paths.as_ref()));
-        assert!(!memory.holds(Some("s"), Paths::new("/here", "/elsewhere").as_ref()));
-        assert!(!memory.holds(Some("s"), None), "--keep-paths");
+        assert!(memory.holds(Some("s")) && !memory.holds(Some("t")) && !memory.holds(None));
+        assert_eq!(memory.differs(None, paths.as_ref()), None);
+        let elsewhere = Paths::new("/here", "/elsewhere");
+        assert_eq!(memory.differs(None, elsewhere.as_ref()), Some("directory or --keep-paths"));
+        assert_eq!(memory.differs(None, None), Some("directory or --keep-paths"));
+        let clock = Clock::new(86_400_000, 1_795_170_000_000);
+        assert_eq!(memory.differs(clock, paths.as_ref()), Some("clock"));
+        let clocked = Memory { translated: true, clock, ..memory.clone() };
+        let later = clock.map(|clock| clock.later(1_795_180_000_000));
+        assert_eq!(clocked.differs(later, paths.as_ref()), None);
+        let other = Clock::new(86_500_000, 1_795_170_000_000);
+        assert_eq!(clocked.differs(other, paths.as_ref()), Some("clock"));
+        assert_eq!(clocked.differs(None, paths.as_ref()), Some("clock"), "it was put right");
+        let untold = Memory { translated: true, ..memory };
+        assert_eq!(untold.differs(None, paths.as_ref()), Some("clock"));
     }
 
     #[test]

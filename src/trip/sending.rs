@@ -6,7 +6,8 @@ use crate::host::{Held, Holds, Sending};
 /// What home knows of its own side.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Here<'a> {
-    /// What is remembered of that host, where home still has all of that unchanged, and paths are translated as then.
+    /// What is remembered of that host, where home still has all of that unchanged, and ids, times and paths are translated
+    /// as then.
     pub(super) unchanged: Option<&'a Memory>,
     /// The messages of the session.
     pub(super) messages: usize,
@@ -29,7 +30,7 @@ pub(super) enum Decision {
 pub(super) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
     let full = Decision::Send(Sending::Full, 0);
     let replace = Decision::Send(Sending::Replace, 0);
-    let delta = here.unchanged.filter(|memory| !here.translated && !memory.translated);
+    let delta = here.unchanged;
     let theirs = holds.ids.len().saturating_sub(here.shared);
     match holds.held {
         Held::None | Held::Unknown => full,
@@ -63,8 +64,15 @@ fn onward(delta: Option<&Memory>, messages: usize, theirs: usize) -> Decision {
 mod tests {
     use super::*;
 
-    fn memory(translated: bool) -> Memory {
-        Memory { messages: 10, stamp: "s".into(), known: "k".into(), translated, paths: None }
+    fn memory() -> Memory {
+        Memory {
+            messages: 10,
+            stamp: "s".into(),
+            known: "k".into(),
+            translated: false,
+            clock: None,
+            paths: None,
+        }
     }
 
     fn holds(held: Held, ids: usize) -> Holds {
@@ -84,27 +92,25 @@ mod tests {
 
     #[test]
     fn only_what_is_new_goes_where_both_sides_know_what_they_have() {
-        let known = memory(false);
+        let known = memory();
         let same = holds(Held::Same, 0);
         assert_eq!(decide(&same, here(Some(&known), 12)), Decision::Send(Sending::Delta, 10));
         assert_eq!(decide(&same, here(None, 12)), Decision::Send(Sending::Replace, 0));
-        let translated = memory(true);
-        assert_eq!(decide(&same, here(Some(&translated), 12)), Decision::Send(Sending::Replace, 0));
-        let now = Here { translated: true, ..here(Some(&known), 12) };
-        assert_eq!(decide(&same, now), Decision::Send(Sending::Replace, 0));
+        let clocked = Here { translated: true, ..here(Some(&known), 12) };
+        assert_eq!(decide(&same, clocked), Decision::Send(Sending::Delta, 10), "by the same clock");
     }
 
     #[test]
     fn a_host_without_the_session_gets_all_of_it() {
         for held in [Held::None, Held::Unknown] {
-            let known = memory(false);
+            let known = memory();
             assert_eq!(decide(&holds(held, 0), here(Some(&known), 12)), Decision::Send(Sending::Full, 0));
         }
     }
 
     #[test]
     fn what_was_added_there_is_kept_where_home_stood_still() {
-        let known = memory(false);
+        let known = memory();
         let grew = holds(Held::Grew, 3);
         assert_eq!(decide(&grew, here(Some(&known), 10)), Decision::Send(Sending::Delta, 10));
         assert_eq!(decide(&grew, here(Some(&known), 11)), Decision::Apart(3));

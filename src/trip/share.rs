@@ -27,7 +27,7 @@ pub(super) struct Share {
 /// Asks the host what it has of the session, and decides what it needs.
 ///
 /// # Errors
-/// [`TripError::Apart`]: somebody went on with the session there, and here it went on, too.
+/// [`TripError::Apart`]: somebody went on with the session there, and here it went on, too, or the trip's terms are others.
 pub(super) async fn share(
     tools: &Tools,
     line: &mut Line,
@@ -43,13 +43,18 @@ pub(super) async fn share(
     let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
     let holds = Holds::from_answer(&answer).map_err(garbled)?;
     let database = Database::open(&tools.database)?;
-    let unchanged = match memory {
+    let held_here = match memory {
         Some(memory) => {
             let stamp = database.stamp(session, memory.messages)?;
-            Some(memory).filter(|memory| memory.holds(stamp.as_deref(), paths))
+            Some(memory).filter(|memory| memory.holds(stamp.as_deref()))
         }
         None => None,
     };
+    let differs = held_here.as_ref().and_then(|memory| memory.differs(clock, paths));
+    // Why what is there cannot come home with this trip although home stood still.
+    let stood_still = held_here.as_ref().is_some_and(|memory| memory.messages == outline.len());
+    let differs_now = differs.filter(|_| stood_still);
+    let unchanged = held_here.filter(|_| differs.is_none());
     // Those of a try that was given up are here as well, by their ids there.
     let there = messages_there(outline, clock.as_ref());
     let shared = holds.ids.iter().filter(|id| there.contains(*id)).count();
@@ -69,6 +74,8 @@ pub(super) async fn share(
             grown,
         }),
         Decision::Send(sending, _) => Ok(Share { sending, subset: None, known: String::new(), held, grown }),
-        Decision::Apart(messages) => Err(TripError::Apart { host, session: session.to_owned(), messages }),
+        Decision::Apart(messages) => {
+            Err(TripError::Apart { host, session: session.to_owned(), messages, differs: differs_now })
+        }
     }
 }

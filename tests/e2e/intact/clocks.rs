@@ -2,6 +2,8 @@
 
 use super::{World, new_rows, text_of};
 use crate::support::opencode::Release;
+use crate::support::proxy::{Proxy, ProxyOptions};
+use serde_json::json;
 
 /// The variables that give every process of a host another clock.
 pub(super) fn faked(offset: &str) -> [(String, String); 3] {
@@ -75,6 +77,41 @@ fn in_order(world: &World, session: &str) {
         )
         .unwrap();
     assert_eq!(parts, 0);
+}
+
+#[test]
+fn later_trips_build_upon_what_a_host_with_another_clock_has() {
+    let mut world = World::with_clock(Release::New, Release::New, Some("-86400s"));
+    let proxy = Proxy::start(world.host.sshd.port(), ProxyOptions::default());
+    world.home.add_host_behind("pi", &world.host, &proxy, json!({}));
+    let session = world.home.machine.insert_big_session(&world.project, 300, 3 << 20);
+    world.round_trip(&session, "[[say first trip]]", &[]);
+    let first = proxy.stats();
+    world.goes_on_at_home(&session, "first trip");
+    let between = world.here(&session);
+    world.round_trip(&session, "[[say second trip]]", &[]);
+    let all = proxy.stats();
+    assert!((all.up - first.up) * 5 < first.up, "first {first:?}, then {all:?}");
+    assert!(new_rows(&between, &world.here(&session)) > 1);
+    in_order(&world, &session);
+    // What somebody does there comes home, since home stands still.
+    let there = &world.host.machine;
+    let directory = there.home().join("projects/app");
+    there.continue_session(&directory, &session, "[[say typed there]]", &[]).expect_success();
+    let between = world.here(&session);
+    let moved = world.home.kugetsu(&["remote", "pi", &session, "go", "--dir", "~/elsewhere"]).expect_code(4);
+    assert!(
+        moved.stderr.contains("directory or --keep-paths") && moved.stderr.contains("--dir"),
+        "{}",
+        moved.stderr
+    );
+    world.round_trip(&session, "[[say third trip]]", &[]);
+    assert!(new_rows(&between, &world.here(&session)) > 3);
+    in_order(&world, &session);
+    let said: Vec<String> = world.messages(&session).iter().map(text_of).collect();
+    let at = |text: &str| said.iter().position(|said| said == text).unwrap_or_else(|| panic!("{said:?}"));
+    assert!(at("second trip") < at("typed there") && at("typed there") < at("third trip"), "{said:?}");
+    world.goes_on_at_home(&session, "typed there");
 }
 
 #[test]

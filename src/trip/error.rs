@@ -297,7 +297,7 @@ pub enum TripError {
         copy: String,
     },
     /// Somebody went on with the session on the host itself, and that cannot come home with another trip.
-    #[error("{messages} messages of {session} on {host} are not here, and {}", apart(*differs))]
+    #[error("{}, and {}", beyond(session, host, *messages), apart(*differs))]
     Apart {
         /// The host.
         host: String,
@@ -330,6 +330,14 @@ pub enum TripError {
         /// What came back, which is kept.
         kept: PathBuf,
     },
+}
+
+/// What a host has of a session that home has not.
+fn beyond(session: &str, host: &str, messages: usize) -> String {
+    match messages {
+        0 => format!("messages of {session} were changed on {host}"),
+        more => format!("{more} messages of {session} on {host} are not here"),
+    }
 }
 
 /// Why what is on a host cannot come home with another trip.

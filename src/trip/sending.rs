@@ -39,8 +39,12 @@ pub(super) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
             delta.map_or(replace, |memory| Decision::Send(Sending::Delta, memory.messages))
         }
         Held::Same | Held::Grew => onward(delta, here.messages, theirs),
-        // All that home is known to have is there, and some of it changed: that comes home, too.
-        Held::Other if holds.changed > 0 && holds.missing == 0 => onward(delta, here.messages, theirs),
+        // All that home is known to have is there, and some of it changed: that comes home, too. Nothing stands behind what
+        // home has, so it may have gone on.
+        Held::Other if holds.changed > 0 && holds.missing == 0 => match delta {
+            Some(memory) if theirs == 0 => Decision::Send(Sending::Delta, memory.messages),
+            _ => onward(delta, here.messages, theirs),
+        },
         Held::Other => match theirs {
             // Remains of a try that was given up, or another machine's copy: all of it is here.
             0 if here.translated => replace,
@@ -118,6 +122,9 @@ mod tests {
         let changed = Holds { changed: 1, ..holds(Held::Other, 2) };
         assert_eq!(decide(&changed, here(Some(&known), 10)), Decision::Send(Sending::Delta, 10));
         assert_eq!(decide(&changed, here(Some(&known), 11)), Decision::Apart(2));
+        let settled = Holds { changed: 1, ..holds(Held::Other, 0) };
+        assert_eq!(decide(&settled, here(Some(&known), 11)), Decision::Send(Sending::Delta, 10));
+        assert_eq!(decide(&settled, here(None, 11)), Decision::Apart(0));
         let remains = Here { shared: 3, ..here(Some(&known), 13) };
         assert_eq!(decide(&grew, remains), Decision::Send(Sending::Delta, 10));
     }

@@ -15,6 +15,8 @@ pub(super) struct Here<'a> {
     pub(super) shared: usize,
     /// Ids and times are translated to the host's clock on this trip.
     pub(super) translated: bool,
+    /// Paths are translated to the host's directory on this trip.
+    pub(super) moved: bool,
 }
 
 /// What to send.
@@ -46,8 +48,9 @@ pub(super) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
             _ => onward(delta, here.messages, theirs),
         },
         Held::Other => match theirs {
-            // Remains of a try that was given up, or another machine's copy: all of it is here.
-            0 if here.translated => replace,
+            // Remains of a try that was given up, or another machine's copy: all of it is here. Rows that stay there would
+            // keep their times, and the paths of the directory that was theirs.
+            0 if here.translated || here.moved => replace,
             0 => full,
             // Home has nothing that the host lacks.
             _ if here.shared == here.messages && !here.translated => full,
@@ -91,7 +94,7 @@ mod tests {
     }
 
     fn here(unchanged: Option<&Memory>, messages: usize) -> Here<'_> {
-        Here { unchanged, messages, shared: 0, translated: false }
+        Here { unchanged, messages, shared: 0, translated: false, moved: false }
     }
 
     #[test]
@@ -133,8 +136,10 @@ mod tests {
     fn what_nobody_remembers_is_compared_by_its_messages() {
         let other = holds(Held::Other, 4);
         let of = |shared, messages, translated| {
-            decide(&other, Here { unchanged: None, messages, shared, translated })
+            decide(&other, Here { unchanged: None, messages, shared, translated, moved: false })
         };
+        let moved = Here { unchanged: None, messages: 9, shared: 4, translated: false, moved: true };
+        assert_eq!(decide(&other, moved), Decision::Send(Sending::Replace, 0), "paths of another directory");
         assert_eq!(of(4, 9, false), Decision::Send(Sending::Full, 0), "remains of a try");
         assert_eq!(of(4, 9, true), Decision::Send(Sending::Replace, 0));
         assert_eq!(of(2, 2, false), Decision::Send(Sending::Full, 0), "the host is ahead");

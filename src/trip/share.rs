@@ -59,8 +59,13 @@ pub(super) async fn share(
     let there = messages_there(outline, clock.as_ref());
     let shared = holds.ids.iter().filter(|id| there.contains(*id)).count();
     let grown = shared < holds.ids.len();
-    let here =
-        Here { unchanged: unchanged.as_ref(), messages: outline.len(), shared, translated: clock.is_some() };
+    let here = Here {
+        unchanged: unchanged.as_ref(),
+        messages: outline.len(),
+        shared,
+        translated: clock.is_some(),
+        moved: paths.is_some(),
+    };
     let held = match holds.held {
         Held::Unknown => String::new(),
         _ => format!("{} {}", holds.messages, holds.parts),

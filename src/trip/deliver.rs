@@ -141,20 +141,23 @@ impl Trip {
 }
 
 /// The host's clock, where it is another than home's: that of the last trip, as long as it is still right, since what
-/// the host got by it then has its ids by it.
+/// the host got by it then has its ids by it. The user is told once, and again when it is another.
 fn clock_there(tools: &Tools, host: &str, ahead_ms: i64) -> Option<Clock> {
     let now = clock::now_ms();
     let measured = Clock::new(ahead_ms, now)?;
     let near = |clock: &Clock| clock.ahead_ms.abs_diff(ahead_ms) <= SAME_CLOCK_MS.unsigned_abs();
-    let clock = memory::recall_clock(&tools.kugetsu_home, host).filter(near);
-    let clock = clock.map_or(measured, |clock| clock.later(now));
-    memory::remember_clock(&tools.kugetsu_home, host, clock);
+    if let Some(clock) = memory::recall_clock(&tools.kugetsu_home, host).filter(near) {
+        let clock = clock.later(now);
+        memory::remember_clock(&tools.kugetsu_home, host, clock);
+        return Some(clock);
+    }
+    memory::remember_clock(&tools.kugetsu_home, host, measured);
     let by = humantime::format_duration(Duration::from_secs(ahead_ms.unsigned_abs() / 1000));
     let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
     tools.tell(News::Warning(format!(
         "the clock of {host} is {by} {side} the one here; what goes there and comes back is put right"
     )));
-    Some(clock)
+    Some(measured)
 }
 
 fn paths(plan: &Plan, there: &str) -> Option<Paths> {

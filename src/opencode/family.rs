@@ -59,6 +59,11 @@ impl Database {
         })
     }
 
+    /// The messages and parts of a session, in order.
+    pub fn outline(&self, session: &str) -> Result<Outline, DatabaseError> {
+        self.in_one_moment(|snapshot| outline(snapshot, session))
+    }
+
     /// The session's todos as opencode has them, as JSON: `[{"content", "status", "priority"}, …]`.
     pub fn todos(&self, session: &str) -> Result<Option<Raw>, DatabaseError> {
         let todos = self.in_one_moment(|snapshot| {

@@ -2,12 +2,12 @@
 //! step, or, where the session moved on here meanwhile, kept apart from it.
 
 use super::departed::{self, Departed};
-use super::{News, Tools, TripError, blocking};
+use super::{Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
-use crate::opencode::{Database, Fingerprint};
-use crate::prepare::{Away, Homecoming, Homeward, Undo, Whole, beside, homecoming, import_file};
+use crate::opencode::{Database, DatabaseError, Fingerprint};
+use crate::prepare::{Away, Homecoming, Homeward, Undo, Whole, beside, homecoming};
 use crate::session::{CopySpec, Outline};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -15,38 +15,38 @@ use std::path::{Path, PathBuf};
 
 /// The files of a homecoming, in the dispatch's directory.
 #[derive(Debug, Clone)]
-struct Files {
+pub(super) struct Files {
     /// What came back, readable.
-    back: PathBuf,
+    pub(super) back: PathBuf,
     /// The session as it left.
-    export: PathBuf,
+    pub(super) export: PathBuf,
     /// What is to be changed at home.
-    arrival: PathBuf,
+    pub(super) arrival: PathBuf,
     /// How all was before, for `undo`.
-    before: PathBuf,
+    pub(super) before: PathBuf,
     /// For `opencode import`, where the schema is not known.
-    import: PathBuf,
+    pub(super) import: PathBuf,
     /// What becomes a session of its own, where the session moved on here.
     beside: PathBuf,
     /// How it stood when it left.
-    departed: PathBuf,
+    pub(super) departed: PathBuf,
 }
 
 /// One homecoming.
 pub(super) struct Arriving {
-    files: Files,
-    host: String,
-    session: String,
+    pub(super) files: Files,
+    pub(super) host: String,
+    pub(super) session: String,
     title: String,
-    directory: PathBuf,
-    undo: Undo,
-    departed: Option<Departed>,
+    pub(super) directory: PathBuf,
+    pub(super) undo: Undo,
+    pub(super) departed: Option<Departed>,
     /// Since when anything of the trip can have been done, in milliseconds since the epoch.
     launched_ms: i64,
     /// The host had more of the session than home when it was sent there.
     grown: bool,
     /// When what came back had arrived; written down, since times of new messages depend on it.
-    arrived_ms: i64,
+    pub(super) arrived_ms: i64,
 }
 
 /// Where what came back is now.
@@ -54,8 +54,8 @@ pub(super) struct Arriving {
 pub(super) enum Landing {
     /// In the session.
     Home(Applied),
-    /// In the session, as far as `opencode import` could bring it: why no more.
-    Imported(String),
+    /// In the session, as far as `opencode import` could bring it: why no more, and what is not there.
+    Imported(String, Vec<&'static str>),
     /// Nowhere: the session moved on here.
     MovedOn,
 }
@@ -101,7 +101,7 @@ impl Arriving {
     /// # Errors
     /// [`TripError::Home`]: what came back is not what left and more. It is kept.
     pub(super) async fn read(&self, tools: &Tools, left: Outline) -> Result<Homecoming, TripError> {
-        let children = Database::open(&tools.database)?.descendants(&self.session)?;
+        let children = self.database(tools)?.descendants(&self.session)?;
         if !self.files.export.exists() {
             // A trip that an earlier kugetsu began: the session has not moved on, or what came is kept apart from it.
             tools.program.export(&self.session, &self.files.export).await?;
@@ -133,27 +133,26 @@ impl Arriving {
         came: &Homecoming,
         left: usize,
     ) -> Result<Landing, TripError> {
-        let departed = match &self.departed {
-            Some(departed) => Some(departed.fingerprint.clone()),
+        let mut left = match &self.departed {
+            Some(departed) => departed.fingerprint.clone(),
             None => match self.as_counted(tools, left)? {
-                Some(fingerprint) => Some(fingerprint),
+                Some(fingerprint) => fingerprint,
                 None => return Ok(Landing::MovedOn),
             },
         };
-        let mut applied = self.apply(tools, departed).await?;
-        if let (Err(ArrivalError::Gone { .. }), Some(departed)) = (&applied, &self.departed)
+        let mut applied = self.apply(tools, left.clone()).await?;
+        if let (Err(error), Some(departed)) = (&applied, &self.departed)
+            && self.is_gone(tools, error)?
             && self.files.export.exists()
         {
-            applied = self.apply(tools, Some(self.restore(tools, departed).await?)).await?;
+            left = self.restore(tools, departed).await?;
+            applied = self.apply(tools, left.clone()).await?;
         }
         match applied {
             Ok(applied) => Ok(Landing::Home(applied)),
             Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
             Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
-            Err(error) if error.falls_back() => {
-                self.import(tools, came).await?;
-                Ok(Landing::Imported(error.to_string()))
-            }
+            Err(error) if error.falls_back() => self.fall_back(tools, came, &left, error).await,
             Err(source) => Err(self.refused(source)),
         }
     }
@@ -161,7 +160,7 @@ impl Arriving {
     async fn apply(
         &self,
         tools: &Tools,
-        departed: Option<Fingerprint>,
+        departed: Fingerprint,
     ) -> Result<Result<Applied, ArrivalError>, TripError> {
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
@@ -169,27 +168,13 @@ impl Arriving {
             let arrival = Arrival {
                 file: &files.arrival,
                 session: &session,
-                departed: departed.as_ref(),
+                departed: Some(&departed),
                 before: &files.before,
                 now_ms,
             };
             arrival::apply(&database, &arrival)
         });
         applied.await.map_err(|_| TripError::Broken("a worker thread ended before its work"))
-    }
-
-    /// Puts a session that was deleted here meanwhile back as it left, so that the work has somewhere to go; what it
-    /// looks like now.
-    async fn restore(&self, tools: &Tools, departed: &Departed) -> Result<Fingerprint, TripError> {
-        tools.program.import(&self.files.export, &self.directory, &self.session).await?;
-        let unknown = || TripError::UnknownSession { session: self.session.clone() };
-        let fingerprint = Database::open(&tools.database)?.fingerprint(&self.session)?.ok_or_else(unknown)?;
-        // Else a kill before the work is there would make it look like a session that has moved on.
-        let departed = Departed { fingerprint: fingerprint.clone(), outline: departed.outline.clone() };
-        departed.write(&self.files.departed)?;
-        tools
-            .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
-        Ok(fingerprint)
     }
 
     /// Makes of what left and what was done there a session of its own, `copy`, with fresh ids; the session itself is not
@@ -204,7 +189,7 @@ impl Arriving {
         left: &Outline,
         copy: &str,
     ) -> Result<(), TripError> {
-        let database = Database::open(&tools.database)?;
+        let database = self.database(tools)?;
         if database.contains(copy)? {
             return Ok(());
         }
@@ -238,7 +223,18 @@ impl Arriving {
         made.await?.map(|_| ()).map_err(|source| self.refused(source))
     }
 
-    fn refused(&self, source: ArrivalError) -> TripError {
+    /// The database here.
+    ///
+    /// # Errors
+    /// Where it is not one of a known opencode, what came back is said to be kept.
+    pub(super) fn database(&self, tools: &Tools) -> Result<Database, TripError> {
+        Database::open(&tools.database).map_err(|error| match error {
+            DatabaseError::UnknownSchema { .. } => self.refused(error.into()),
+            other => other.into(),
+        })
+    }
+
+    pub(super) fn refused(&self, source: ArrivalError) -> TripError {
         let kept = self.files.back.clone();
         TripError::Arrival { host: self.host.clone(), source: Box::new(source), kept }
     }
@@ -246,54 +242,22 @@ impl Arriving {
     /// A trip of an earlier kugetsu wrote no fingerprint: its session did not move on if it holds as many messages as
     /// left.
     fn as_counted(&self, tools: &Tools, left: usize) -> Result<Option<Fingerprint>, TripError> {
-        let database = Database::open(&tools.database)?;
+        let database = self.database(tools)?;
         let unknown = || TripError::UnknownSession { session: self.session.clone() };
         if database.session(&self.session)?.ok_or_else(unknown)?.messages != left as u64 {
             return Ok(None);
         }
         Ok(database.fingerprint(&self.session)?)
     }
-
-    /// What `opencode import` can bring home: new messages.
-    async fn import(&self, tools: &Tools, came: &Homecoming) -> Result<(), TripError> {
-        let (files, record, host) = (self.files.clone(), came.record.clone(), self.host.clone());
-        blocking(move || {
-            remove(&files.import)?;
-            let output = disk::create_new_private(&files.import)?;
-            import_file(open(&files.arrival)?, &record, output).map_err(|source| TripError::Home {
-                host,
-                source,
-                kept: files.back,
-            })
-        })
-        .await?;
-        tools.program.import(&self.files.import, &self.directory, &self.session).await?;
-        let missing = Database::open(&tools.database)?.missing(&self.session, &ids(&came.new_messages))?;
-        match missing.len() {
-            0 => Ok(()),
-            missing => Err(TripError::RowsMissing {
-                host: self.host.clone(),
-                missing,
-                kept: self.files.back.clone(),
-            }),
-        }
-    }
 }
 
-fn open(path: &Path) -> Result<File, TripError> {
+pub(super) fn open(path: &Path) -> Result<File, TripError> {
     File::open(path).map_err(|source| DiskError::at(path, source).into())
 }
 
-fn remove(path: &Path) -> Result<(), TripError> {
+pub(super) fn remove(path: &Path) -> Result<(), TripError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
         _ => Ok(()),
     }
-}
-
-fn ids(outline: &Outline) -> Vec<(String, Vec<String>)> {
-    outline
-        .iter()
-        .map(|message| (message.id().to_owned(), message.parts().map(str::to_owned).collect()))
-        .collect()
 }

@@ -506,6 +506,9 @@ impl TripError {
                 Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
             }
             Self::Unfit { cure, .. } => Some(cure.clone()),
+            Self::Arrival { source, .. } if source.falls_back() => {
+                Some("a newer kugetsu may know this opencode's database, and will bring it home".to_owned())
+            }
             Self::Diverged { session, copy, .. } => {
                 Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
             }

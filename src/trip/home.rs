@@ -157,8 +157,12 @@ impl Trip {
                 }
             }
             Landing::MovedOn => {}
-            Landing::Imported(why) => {
-                tools.tell(News::Warning(format!("{why}; only new messages came home, by opencode import")));
+            Landing::Imported(why, left_out) => {
+                let mut what = "new messages came home, by opencode import".to_owned();
+                if !left_out.is_empty() {
+                    what = format!("only {what}; not brought home: {}", left_out.join(", "));
+                }
+                tools.tell(News::Warning(format!("{why}; {what}")));
             }
         }
         if !left_behind.is_empty() {
@@ -259,6 +263,7 @@ mod tests {
         let home = Landing::Home(Applied::default());
         assert!(!is_translated(true, &home));
         assert!(is_translated(false, &home), "a row did not fit and got another id here");
-        assert!(is_translated(true, &Landing::Imported("why".to_owned())), "changes stayed behind");
+        let imported = Landing::Imported("why".to_owned(), Vec::new());
+        assert!(is_translated(true, &imported), "changes stayed behind");
     }
 }

@@ -139,9 +139,10 @@ pub enum ArrivalError {
 }
 
 impl ArrivalError {
-    /// Whether `opencode import`, which knows its own schema, may still bring the new messages home.
+    /// Whether it is for the schema alone: `opencode import`, which knows its own, may still bring the new messages
+    /// home.
     pub fn falls_back(&self) -> bool {
-        matches!(self, Self::UnknownSchema { .. })
+        matches!(self, Self::UnknownSchema { .. } | Self::Database(DatabaseError::UnknownSchema { .. }))
     }
 }
 

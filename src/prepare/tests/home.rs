@@ -18,7 +18,7 @@ pub(super) const HERE: Homeward<'_> =
 fn home(trip: &Trip, back: &Value) -> Result<(Homecoming, Value), HomeError> {
     let (home, arrival) = trip.back(&serde_json::to_string_pretty(back).unwrap(), &HERE)?;
     let mut out = Vec::new();
-    import_file(arrival.as_bytes(), &home.record, &mut out).unwrap();
+    import_file(arrival.as_bytes(), &home, &mut out).unwrap();
     scan(out.as_slice()).unwrap();
     Ok((home, serde_json::from_slice(&out).unwrap()))
 }

@@ -218,6 +218,10 @@ fn an_import_at_home_that_fails_can_be_taken_up_again() {
         ended.scene.is_intact();
         assert!(ended.there.join("back").exists());
     }
+    // It is cut when everything is there: that is no work of this side.
+    let cut = "if [ \"$1\" = import ]; then stand_in \"$@\" >/dev/null; echo cut >&2; exit 1; fi";
+    machine.stand_in_with(cut);
+    ended.scene.fault_once(&["wait", &ended.dispatch]).is(1, "failed", "import").says(&["cut"]);
     machine.stand_in();
     ended.scene.wait(&ended.dispatch);
     ended.scene.is_home();

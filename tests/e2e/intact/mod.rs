@@ -8,6 +8,7 @@ mod clocks;
 mod compacted;
 mod paths;
 mod undone;
+mod unknown;
 
 use crate::support::home::Home;
 use crate::support::host::Host;

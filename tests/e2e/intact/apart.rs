@@ -180,7 +180,11 @@ fn a_session_that_was_deleted_at_home_comes_home() {
     for release in [Release::New, Release::Old] {
         let world = World::new(release, Release::New);
         let session = world.session("[[say hello from home]]");
-        let before = world.messages(&session);
+        let list = r#"[[tool todowrite {"todos":[{"id":"1","content":"mine","status":"pending","priority":"low"}]}]]"#;
+        world.home.machine.continue_session(&world.project, &session, list, &[]).expect_success();
+        let todos = || super::todos(&world.home.machine.database(), &session);
+        let (before, list) = (world.messages(&session), todos());
+        assert_eq!(list.len(), 1);
         let message = format!("{}\n[[say done there]]", task("the sub-agent was here"));
         let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
         let delete = "DELETE FROM session WHERE id = ?1";
@@ -190,6 +194,7 @@ fn a_session_that_was_deleted_at_home_comes_home() {
         assert_eq!(home.json()["state"], "home");
         assert!(home.stderr.contains("deleted here"), "{}", home.stderr);
         assert_eq!(world.messages(&session)[..before.len()], before);
+        assert_eq!(todos(), list);
         assert_eq!(sub_agents(&world, &session).len(), 1);
         world.goes_on_at_home(&session, "done there");
     }

@@ -195,37 +195,53 @@ fn unknown(database: &Path, what: String) -> ArrivalError {
     ArrivalError::UnknownSchema { path: database.to_owned(), what }
 }
 
-/// Whether the database is as an earlier application left it; `end` tells how that is.
+/// Whether an earlier application did it: the database is as that left it, or somebody went on since, and all rows
+/// that it made are there. `end` is that of its image.
 fn is_done(
     transaction: &Transaction<'_>,
     schema: &Schema,
     arrival: &Arrival<'_>,
     now: &Fingerprint,
     end: &End,
-) -> rusqlite::Result<bool> {
+) -> Result<bool, Stop<ArrivalError>> {
     let formerly = |session: &str| end.former.get(session).and_then(Option::as_ref);
     // An image of another trip tells nothing of this one.
     let is_of = |departed| formerly(arrival.session).is_some_and(|former| former.same_rows(departed));
     if !arrival.departed.is_none_or(is_of) {
         return Ok(false);
     }
-    if let Some(after) = end.after.get(arrival.session) {
-        if after.as_ref() != Some(now) {
-            return Ok(false);
-        }
-        if formerly(arrival.session) != Some(now) {
-            return Ok(true);
-        }
+    if let Some(Some(after)) = end.after.get(arrival.session)
+        && after == now
+        && formerly(arrival.session) != Some(now)
+    {
+        return Ok(true);
     }
+    let mut as_left = true;
     for (session, after) in &end.after {
         let there = fingerprint::take(transaction, session, |column| schema.session.has(column))?;
         // That a session was made is proof enough; somebody may have gone on with it.
-        let as_left = if formerly(session).is_some() { there == *after } else { there.is_some() };
-        if !as_left {
-            return Ok(false);
-        }
+        as_left &= if formerly(session).is_some() { there == *after } else { there.is_some() };
     }
-    Ok(true)
+    Ok(as_left || is_made(transaction, arrival.before)?)
+}
+
+/// Whether all rows that an image says were made are there. An image is written before its rows are: nothing tells where
+/// none was made.
+fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<ArrivalError>> {
+    let mut made = Vec::new();
+    image::read(image, |line| -> Result<(), ImageError> {
+        if let image::Line::Made { table, id } = line {
+            made.push((table, id));
+        }
+        Ok(())
+    })
+    .map_err(ArrivalError::from)?;
+    let mut is_made = !made.is_empty();
+    for (table, id) in made {
+        let query = format!("SELECT 1 FROM {} WHERE id = ?1", table.name());
+        is_made &= transaction.prepare_cached(&query)?.exists([id])?;
+    }
+    Ok(is_made)
 }
 
 fn write(

@@ -194,6 +194,36 @@ fn a_session_that_changed_since_is_not_touched() {
 }
 
 #[test]
+fn what_is_home_is_not_brought_twice_where_somebody_went_on_since() {
+    for schema in SCHEMAS {
+        let world = world(schema);
+        let departed = world.fingerprint(AWAY).unwrap();
+        let file = world.file(&everything());
+        let copy = world.path("copy");
+        world.connection().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
+        world.apply_to(Some(&departed), &file).unwrap();
+        let go_on = || world.message(AWAY, "msg_8", NOW + 9, &json!({"role": "user"}));
+        go_on();
+        let after = world.dump();
+        // Whoever asks for it was killed before it could write down that it is home.
+        assert!(world.apply_to(Some(&departed), &file).unwrap().already);
+        assert_eq!(world.dump(), after);
+        // Without one of its rows it is not what came home.
+        world.connection().execute("DELETE FROM part WHERE id = 'prt_4'", []).unwrap();
+        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ArrivalError::Diverged { .. })));
+
+        // Killed behind the image, but before the rows were there, it was not done.
+        for name in ["opencode.db-wal", "opencode.db-shm"] {
+            let _ = fs::remove_file(world.path(name));
+        }
+        fs::copy(&copy, &world.database).unwrap();
+        assert!(world.path("before").exists());
+        go_on();
+        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ArrivalError::Diverged { .. })));
+    }
+}
+
+#[test]
 fn nothing_comes_home_behind_what_was_undone_here() {
     for schema in SCHEMAS {
         let world = world(schema);

@@ -1,9 +1,9 @@
 //! What of a session at home decides how it travels: what it holds, and which sub-agents it has.
 
-use super::database::{Database, DatabaseError, at};
+use super::database::{Database, DatabaseError, at, columns};
 use super::fingerprint::{feed, hex};
 use crate::session::{Outline, Raw};
-use rusqlite::{Connection, Transaction};
+use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -56,6 +56,38 @@ impl Database {
             let mut query = snapshot.prepare(DESCENDANTS)?;
             let ids: Vec<String> = query.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
             ids.into_iter().map(|id| outline(snapshot, &id).map(|outline| (id, outline))).collect()
+        })
+    }
+
+    /// What of `cost` and `tokens` this database counts of each of these sessions, as in a session's record.
+    pub fn spent(&self, sessions: &[(String, Outline)]) -> Result<Vec<(String, Raw)>, DatabaseError> {
+        const COLUMNS: [&str; 6] = [
+            "cost",
+            "tokens_input",
+            "tokens_output",
+            "tokens_reasoning",
+            "tokens_cache_read",
+            "tokens_cache_write",
+        ];
+        self.in_one_moment(|snapshot| {
+            let has = columns(snapshot, "session")?;
+            if !COLUMNS.iter().all(|column| has.contains(*column)) {
+                return Ok(Vec::new());
+            }
+            let query = format!("SELECT {} FROM session WHERE id = ?1", COLUMNS.join(", "));
+            let mut query = snapshot.prepare(&query)?;
+            let mut all = Vec::new();
+            for (id, _) in sessions {
+                let spent = query.query_row([id], |row| {
+                    let number = |n| row.get::<_, i64>(n);
+                    let cache = json!({"read": number(4)?, "write": number(5)?});
+                    let tokens = json!({"input": number(1)?, "output": number(2)?, "reasoning": number(3)?, "cache": cache});
+                    Ok(json!({"cost": row.get::<_, f64>(0)?, "tokens": tokens}))
+                });
+                let raw = spent.optional()?.and_then(|spent| serde_json::value::to_raw_value(&spent).ok());
+                all.extend(raw.map(|raw| (id.clone(), Raw::from(raw.as_ref()))));
+            }
+            Ok(all)
         })
     }
 

@@ -9,6 +9,7 @@ use crate::session::same::on_one_line;
 use crate::session::{ExportError, Outline, Raw};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::collections::HashSet;
 use std::io::{Read, Seek, SeekFrom};
 
 /// The most sessions that one run brings home.
@@ -40,6 +41,8 @@ pub(super) struct Section {
     pub(super) is_new: bool,
     /// It is as it was at the launch, and home was not known to have it then.
     pub(super) is_same: bool,
+    /// Messages and parts of a sub-agent in the file that are as they were at the launch, by the host's ids.
+    pub(super) former: HashSet<String>,
     /// What a bundle says is still there of what left.
     pub(super) known: Option<Known>,
     /// Its own record, raw.
@@ -141,6 +144,7 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
         parent: None,
         is_new: false,
         is_same: false,
+        former: HashSet::new(),
         known,
         record: String::new(),
         todos: None,
@@ -167,6 +171,9 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
             Event::Other(key, text) if key == "todos" => section.todos = Some(todos(text)?),
             Event::Other(key, text) if key == "base" => {
                 section.base = serde_json::from_str(&on_one_line(text)).map_err(unsound)?;
+            }
+            Event::Other(key, text) if key == "former" => {
+                section.former = serde_json::from_str(text).map_err(unsound)?;
             }
             Event::Other(..) => {}
         }

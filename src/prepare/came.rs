@@ -17,6 +17,8 @@ pub struct Homeward<'a> {
     pub grown: bool,
     /// The sub-agents' sessions that home has, with theirs, and what they hold.
     pub children: &'a [(String, Outline)],
+    /// The `cost` and `tokens` that home has counted of each of these, as in a session's record.
+    pub spent: &'a [(String, Raw)],
 }
 
 /// What comes home, beside what is in the arrival file.

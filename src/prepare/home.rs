@@ -340,13 +340,25 @@ impl<W: Write> Home<'_, W> {
         Ok(home)
     }
 
-    /// A sub-agent's session.
+    /// A sub-agent's session. Of one that home has, only what the run did there and what home lacks: a host that was not
+    /// known to share it tells of all that it has, in the paths and with the counts of its own.
     fn child(
         &mut self,
         section: usize,
         child: &Section,
         back: &mut (impl Read + Seek),
     ) -> Result<(), HomeError> {
+        let own = self.here.children.iter().find(|(id, _)| *id == child.session).map(|(_, own)| own.sorted());
+        let is_wanted = |there: &str| {
+            let lacks =
+                |own: &Vec<&str>| self.inward.id(there).is_none_or(|home| own.binary_search(&home).is_err());
+            own.as_ref().is_none_or(lacks) || !child.is_same && !child.former.contains(there)
+        };
+        let sorted = child.outline.sorted();
+        let wanted: HashSet<&str> = sorted.into_iter().filter(|id| is_wanted(id)).collect();
+        if own.is_some() && child.is_same && wanted.is_empty() {
+            return Ok(());
+        }
         let record = self.inward.record(&child.record);
         let mut info = Object::parse(&record).map_err(unsound)?;
         put(&mut info, "directory", self.undo.info.directory.as_ref())?;
@@ -357,30 +369,58 @@ impl<W: Write> Home<'_, W> {
         let info = serde_json::to_string(&info).map_err(unsound)?;
         self.came.children += 1;
         self.rows.session(&child.session, child.parent.as_deref(), &info)?;
-        if self.here.children.iter().any(|(id, _)| *id == child.session) {
-            let counted = Changed::of(&child.record, "{}", None)?.counted();
-            if let Some(patch) = counted.patch(&child.session) {
-                self.rows.patch(patch)?;
-            }
-        } else {
-            let outline = self.at_home(&child.outline)?;
-            self.came.sub_agents.push((child.session.clone(), outline));
-            let lacking = "what sub-agents said earlier, in sessions that are not here any more";
-            let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
-            if lacks && !self.came.not_carried.contains(&lacking) {
-                self.came.not_carried.push(lacking);
-            }
+        match own.is_some() {
+            true if child.is_same => {}
+            true => self.goes_on(child)?,
+            false => self.is_new(child)?,
         }
-        if let Some(todos) = child.todos.as_deref().filter(|todos| !same(todos, "[]")) {
-            self.rows.todos(&child.session, todos)?;
-        }
-        for (at, message) in child.messages.iter().enumerate() {
+        for (at, (message, ids)) in child.messages.iter().zip(child.outline.iter()).enumerate() {
+            let parts: Vec<bool> = ids.parts().map(|part| wanted.contains(part)).collect();
+            let is_wanted = wanted.contains(ids.id());
+            if !is_wanted && !parts.contains(&true) {
+                continue;
+            }
             let text = message.read(back)?;
             let text = self.inward.message(&text, self.inward.timing(section, at))?;
             let text = self.ended(&text)?;
-            self.write(&text)?;
+            let split = Pieces::of(&text)?;
+            if is_wanted {
+                self.rows.message(split.info.get())?;
+            }
+            let wanted = split.parts.iter().zip(parts).filter(|(_, is_wanted)| *is_wanted);
+            wanted.into_iter().try_for_each(|(part, _)| self.rows.part(part.get()))?;
         }
         Ok(())
+    }
+
+    /// What of the record and the todos changed, of a sub-agent's session that home has.
+    fn goes_on(&mut self, child: &Section) -> Result<(), HomeError> {
+        // An earlier kugetsu's launch wrote down nothing of before the run.
+        let base = child.base.as_ref().map(|base| base.info.get());
+        let spent = self.here.spent.iter().find(|(id, _)| *id == child.session).map(|(_, spent)| spent.get());
+        let changed = Changed::of(&child.record, base.unwrap_or("{}"), base.and(spent))?.counted();
+        if let Some(patch) = changed.patch(&child.session) {
+            self.rows.patch(patch)?;
+        }
+        match changed_todos(child, None) {
+            Some(todos) => self.rows.todos(&child.session, todos),
+            None => Ok(()),
+        }
+    }
+
+    /// The todos of a sub-agent's session that home does not have, and what it lacks.
+    fn is_new(&mut self, child: &Section) -> Result<(), HomeError> {
+        let outline = self.at_home(&child.outline)?;
+        self.came.sub_agents.push((child.session.clone(), outline));
+        let lacking = "what sub-agents said earlier, in sessions that are not here any more";
+        let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
+        if lacks && !self.came.not_carried.contains(&lacking) {
+            self.came.not_carried.push(lacking);
+        }
+        match child.todos.as_deref().filter(|todos| !same(todos, "[]")) {
+            Some(todos) => self.rows.todos(&child.session, todos),
+            None => Ok(()),
+        }
     }
 }
 

@@ -101,7 +101,10 @@ impl Arriving {
     /// # Errors
     /// [`TripError::Home`]: what came back is not what left and more. It is kept.
     pub(super) async fn read(&self, tools: &Tools, left: Outline) -> Result<Homecoming, TripError> {
-        let children = self.database(tools)?.descendants(&self.session)?;
+        let database = self.database(tools)?;
+        let children = database.descendants(&self.session)?;
+        let spent = database.spent(&children)?;
+        drop(database);
         if !self.files.export.exists() {
             // A trip that an earlier kugetsu began: the session has not moved on, or what came is kept apart from it.
             tools.program.export(&self.session, &self.files.export).await?;
@@ -113,7 +116,7 @@ impl Arriving {
             let before = open(&files.export)?;
             remove(&files.arrival)?;
             let output = disk::create_new_private(&files.arrival)?;
-            let here = Homeward { now_ms, launched_ms, grown, children: &children };
+            let here = Homeward { now_ms, launched_ms, grown, children: &children, spent: &spent };
             homecoming(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
                 host,
                 source,

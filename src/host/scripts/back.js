@@ -12,20 +12,25 @@ function survey(database, lines) {
   return family(database).map((id) => {
     const root = id === session;
     const digest = createHash("sha256");
-    const found = { id, root, known: { messages: 0, parts: 0 }, messages: [] };
-    let message;
+    const found = { id, root, known: { messages: 0, parts: 0 }, messages: [], former: [] };
+    let message, isFormer;
     walk(database, id, (kind, row, data, of) => {
       const sum = hash(data);
       const old = left[kind].get(row);
       lines.push(kind + " " + row + " " + sum);
-      if (old !== undefined) {
+      if (old !== undefined && !old.startsWith("-")) {
         digest.update(row + "\n");
         found.known[kind === "m" ? "messages" : "parts"]++;
       }
-      if (kind === "m") message = undefined;
+      const same = old === sum || old === "-" + sum;
+      if (kind === "m") [message, isFormer] = [undefined, same];
       if (old === sum) return;
-      if (!message) found.messages.push((message = { id: of, parts: [] }));
+      if (!message) {
+        found.messages.push((message = { id: of, parts: [] }));
+        if (isFormer) found.former.push(of);
+      }
       if (kind === "p") message.parts.push(row);
+      if (kind === "p" && same) found.former.push(row);
     });
     found.known.digest = digest.digest("hex");
     if (!root) {
@@ -116,7 +121,9 @@ function* pieces(database, found) {
     yield "]}";
   }
   yield `],"todos":${todos(database, found.id)}`;
-  if (found.root) yield `,"base":${JSON.stringify(left.head.base)}`;
+  const base = found.root ? left.head.base : left.head.bases?.[found.id];
+  if (base) yield `,"base":${JSON.stringify(base)}`;
+  if (!found.root && found.former.length) yield `,"former":${JSON.stringify(found.former)}`;
   yield "}";
 }
 

@@ -124,6 +124,9 @@ function todos(database, id) {
   return JSON.stringify(rows.all(id));
 }
 
+// A session apart from its messages, to be held against what becomes of it.
+const base = (database, id) => ({ info: JSON.parse(info(record(database, id))), todos: JSON.parse(todos(database, id)) });
+
 // What tells whether anything but its messages changed in a session of a sub-agent.
 function sessionHash(database, id) {
   return hash(info({ ...record(database, id), time_updated: null }) + todos(database, id));
@@ -136,8 +139,8 @@ function wholeHash(database, id) {
   return digest.digest("hex");
 }
 
-// A file of rows: a first line of JSON, then `s ID HASH`, `m ID HASH` and `p ID HASH`. A hash that begins with `-`: the
-// session is there, and home is not known to have it; what follows is its whole hash.
+// A file of rows: a first line of JSON, then `s ID HASH`, `m ID HASH` and `p ID HASH`. A hash that begins with `-`: it is
+// there, and home is not known to have it; of a session, what follows is its whole hash.
 function readRows(path) {
   const text = fs.readFileSync(path, "utf8");
   const lines = text.split("\n");

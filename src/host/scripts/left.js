@@ -11,11 +11,15 @@ const known = env.KUGETSU_SENDING === "delta" ? readRows(env.KUGETSU_KNOWN) : un
 if (known && env.KUGETSU_SUM && known.sum !== env.KUGETSU_SUM) throw new Error("what home has is not what is listed here");
 
 const lines = [];
+const bases = {};
 const arrived = new Set();
 let missing = record(database, session) ? 0 : 1;
 let found = 0;
 for (const id of family(database)) {
-  if (id !== session) lines.push("s " + id + " " + (known?.s.get(id) ?? "-" + wholeHash(database, id)));
+  if (id !== session) {
+    lines.push("s " + id + " " + (known?.s.get(id) ?? "-" + wholeHash(database, id)));
+    bases[id] = base(database, id);
+  }
   walk(database, id, (kind, row, data, message) => {
     const old = known?.[kind].get(row);
     const came = id === session && (kind === "m" ? sent.has(row) : sent.get(message)?.has(row));
@@ -23,6 +27,8 @@ for (const id of family(database)) {
     if (came) kind === "m" ? arrived.add(row) : sent.get(message).delete(row);
     // What was changed here since home got it is not what home has.
     if (old || came) lines.push(kind + " " + row + " " + (old ?? hash(data)));
+    // Of a sub-agent, it may be what home has, or somebody's work there.
+    else if (id !== session) lines.push(kind + " " + row + " -" + hash(data));
   });
 }
 for (const [message, parts] of sent) missing += parts.size + (arrived.has(message) ? 0 : 1);
@@ -39,7 +45,7 @@ if (missing === 0) {
   // That of a launch that was cut behind this tells of the session as it was before the rules were added.
   const head = fs.existsSync(path) ? readRows(path).head : {
     left: 1, session, denied: !areDenied(rules.slice(-DENIED.length)), rules: rules.length, bare: row.permission === null,
-    base: { info: JSON.parse(info(row)), todos: JSON.parse(todos(database, session)) },
+    base: base(database, session), bases,
   };
   writeRows(path, head, lines);
   // Somebody undid prompts here: the run would begin with deleting what home has.

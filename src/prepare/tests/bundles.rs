@@ -7,7 +7,7 @@ use crate::prepare::{Away, BackKind, HomeError, Homeward, Spec, Whole, beside};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, SESSION, messages_of, random, session,
 };
-use crate::session::{Clock, CopySpec, ExportError};
+use crate::session::{Clock, CopySpec, ExportError, Raw};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -182,7 +182,8 @@ fn second(clock: Option<Clock>) {
     go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
-    let here = Homeward { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, grown: false, children: &[] };
+    let here =
+        Homeward { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, grown: false, children: &[], spent: &[] };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     apply(&mut home, trip.id(), &arrival);
     assert!(came.keeps_ids);
@@ -210,7 +211,13 @@ fn second(clock: Option<Clock>) {
         json!({"compacted": later + ahead + 2000});
     there.get_mut(CHILD).unwrap().info["cost"] = json!(3);
     let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
-    let here = Homeward { now_ms: later + 20_000, launched_ms: later, grown: false, children: &children };
+    let here = Homeward {
+        now_ms: later + 20_000,
+        launched_ms: later,
+        grown: false,
+        children: &children,
+        spent: &[],
+    };
     let (came, arrival) = again.back(&again.bundle(&there), &here).unwrap();
     let before = home.clone();
     apply(&mut home, again.id(), &arrival);
@@ -284,7 +291,8 @@ fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> 
 #[test]
 fn a_sub_agent_that_home_let_go_does_not_come_back() {
     let launched_ms = LATER + 1_000_000;
-    let here = Homeward { now_ms: launched_ms + 20_000, launched_ms, grown: false, children: &[] };
+    let here =
+        Homeward { now_ms: launched_ms + 20_000, launched_ms, grown: false, children: &[], spent: &[] };
     assert_eq!(of_a_former_sub_agent(false, &here), None);
     // Somebody worked there before the launch: it may be theirs.
     let child = of_a_former_sub_agent(false, &Homeward { grown: true, ..here }).unwrap();
@@ -299,7 +307,8 @@ fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
     let launched = LATER + 1_000_000;
     go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
-    let here = Homeward { now_ms: launched + 20_000, launched_ms: launched, grown: true, children: &[] };
+    let here =
+        Homeward { now_ms: launched + 20_000, launched_ms: launched, grown: true, children: &[], spent: &[] };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
@@ -309,6 +318,72 @@ fn what_was_done_there_before_the_launch_comes_home() {
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(96))]
+
+    #[test]
+    fn what_home_has_of_a_sub_agent_stays_and_the_run_is_added(
+        anew: bool,
+        here: bool,
+        there: bool,
+        marked: bool,
+        elsewhere: bool,
+    ) {
+        let (trip, first) = worked();
+        let mut home = trip.home();
+        apply(&mut home, trip.id(), &trip.back(&trip.bundle(&first), &HERE).unwrap().1);
+        let later = NOW_MS + 7_200_000;
+        let session = home.get_mut(CHILD).unwrap();
+        session.messages[0]["parts"][0]["text"] = json!("in the paths of home");
+        if here {
+            go_on(session, "hereZm7ZOVRlqZ", "here", later - 100_000);
+            session.info["cost"] = json!(3);
+            session.todos = json!([{"content": "mine", "status": "s", "priority": "p"}]);
+        }
+
+        let export = home[trip.id()].export().to_string();
+        let mut again = Trip::start(&export, &Spec { now_ms: later, ..spec(None) });
+        again.anew = anew;
+        let mut child = first[CHILD].clone();
+        if elsewhere {
+            child.messages[1]["parts"][0]["text"] = json!("in the paths of the host");
+        }
+        again.imported.insert(CHILD.to_owned(), child);
+        let mut now = again.imported.clone();
+        go_on(now.get_mut(again.id()).unwrap(), "moreZm7ZOVRlqZ", "more", later + 1000);
+        let child = now.get_mut(CHILD).unwrap();
+        let mut expected = home.clone();
+        let session = expected.get_mut(CHILD).unwrap();
+        if there {
+            go_on(child, "thereZm7ZOVRlqZ", "there", later + 2000);
+            child.info["cost"] = json!(1.5);
+            child.todos = json!([{"content": "theirs", "status": "s", "priority": "p"}]);
+            session.info["cost"] = json!(if here { 3.5 } else { 1.5 });
+            session.todos = child.todos.clone();
+        }
+        if marked {
+            child.messages[1]["parts"][0]["time"] = json!({"compacted": later + 3000});
+            session.messages[1]["parts"][0] = child.messages[1]["parts"][0].clone();
+            session.messages[1]["parts"][0]["time"] = json!({"compacted": later + 3000});
+        }
+
+        let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
+        let cost = json!({"cost": home[CHILD].info["cost"]}).to_string();
+        let spent = serde_json::value::RawValue::from_string(cost).unwrap();
+        let spent = [(CHILD.to_owned(), Raw::from(spent.as_ref()))];
+        let homeward = Homeward {
+            now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent,
+        };
+        let (came, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
+        prop_assert_eq!(came.children, usize::from(there || marked));
+        apply(&mut home, again.id(), &arrival);
+        let length = session.messages.len();
+        prop_assert_eq!(&home[CHILD].messages[..length], &session.messages[..]);
+        prop_assert_eq!(home[CHILD].messages.len(), length + if there { 2 } else { 0 });
+        prop_assert_eq!(home[CHILD].info["cost"].as_f64(), session.info["cost"].as_f64());
+        prop_assert_eq!(&home[CHILD].todos, &session.todos);
+        if there {
+            prop_assert_eq!(&home[CHILD].messages[length]["info"]["time"]["created"], &json!(later + 2000));
+        }
+    }
 
     #[test]
     fn a_session_beside_the_other_holds_both(draft in session(), moved_on: bool, fresh: bool, seed: u64) {

@@ -145,7 +145,7 @@ proptest! {
 }
 
 fn here() -> Homeward<'static> {
-    Homeward { now_ms: NOW_MS + 100_000, launched_ms: NOW_MS, grown: false, children: &[] }
+    Homeward { now_ms: NOW_MS + 100_000, launched_ms: NOW_MS, grown: false, children: &[], spent: &[] }
 }
 
 fn round_trip(export: &Value, work: &Work, ahead: i64, call: Option<usize>) -> Result<(), TestCaseError> {

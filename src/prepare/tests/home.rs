@@ -12,7 +12,7 @@ use serde_json::{Value, json};
 use std::io::Cursor;
 
 pub(super) const HERE: Homeward<'_> =
-    Homeward { now_ms: NOW_MS + 10_000_000, launched_ms: BEGIN_MS, grown: true, children: &[] };
+    Homeward { now_ms: NOW_MS + 10_000_000, launched_ms: BEGIN_MS, grown: true, children: &[], spent: &[] };
 
 /// Brings a plain export home, into a file for import.
 fn home(trip: &Trip, back: &Value) -> Result<(Homecoming, Value), HomeError> {

@@ -13,7 +13,7 @@ const LAUNCHED: i64 = NOW_MS;
 const ARRIVED: i64 = NOW_MS + 3_600_000;
 
 fn here() -> Homeward<'static> {
-    Homeward { now_ms: ARRIVED, launched_ms: LAUNCHED, grown: false, children: &[] }
+    Homeward { now_ms: ARRIVED, launched_ms: LAUNCHED, grown: false, children: &[], spent: &[] }
 }
 
 fn said(n: usize) -> Vec<Draft> {

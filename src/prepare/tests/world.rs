@@ -59,6 +59,8 @@ pub(super) struct Trip {
     pub(super) prepared: Prepared,
     /// The host's database after the import.
     pub(super) imported: Database,
+    /// The host does not know which sub-agents home has: it got the session anew.
+    pub(super) anew: bool,
 }
 
 impl Trip {
@@ -69,7 +71,7 @@ impl Trip {
         let mut session = Session::of(&serde_json::from_slice(&out).unwrap());
         session.sort();
         let imported = BTreeMap::from([(scan.id.clone(), session)]);
-        Self { export: export.to_owned(), left: scan.outline, prepared, imported }
+        Self { export: export.to_owned(), left: scan.outline, prepared, imported, anew: false }
     }
 
     pub(super) fn id(&self) -> &str {
@@ -98,7 +100,8 @@ impl Trip {
         for mut session in all {
             session.sort();
             let id = text(&session.info["id"]).to_owned();
-            let before = self.imported.get(&id).unwrap_or(&empty);
+            let there = self.imported.get(&id).unwrap_or(&empty);
+            let before = if self.anew && id != self.id() { &empty } else { there };
             let mut known = Outline::default();
             for old in &before.messages {
                 let still =
@@ -119,13 +122,16 @@ impl Trip {
                 continue;
             }
             let mut document = json!({"info": session.info, "messages": changed, "todos": session.todos});
-            if id == self.id() {
-                document["base"] = json!({"info": before.info, "todos": before.todos});
+            if !there.info.is_null() {
+                document["base"] = json!({"info": there.info, "todos": there.todos});
+            }
+            if id != self.id() {
+                document["former"] = former(there, &document["messages"]);
             }
             let Known { messages, parts, digest } = Known::of(&known);
             let text = document.to_string();
             let header = json!({"bundle": 1, "session": id, "parent": session.info["parentID"], "bytes": text.len(),
-                "new": before.info.is_null(), "known": {"messages": messages, "parts": parts, "digest": digest}});
+                "new": there.info.is_null(), "same": before.info.is_null() && session == *there, "known": {"messages": messages, "parts": parts, "digest": digest}});
             bundle += &format!("{header}\n{text}\n");
         }
         bundle
@@ -138,6 +144,19 @@ impl Trip {
             homecoming(&self.left, self.undo(), Cursor::new(back), self.export.as_bytes(), &mut out, here)?;
         Ok((came, String::from_utf8(out).unwrap()))
     }
+}
+
+/// What of these messages is as it was `there` before.
+fn former(there: &Session, messages: &Value) -> Value {
+    let mut former = Vec::new();
+    for message in messages.as_array().unwrap() {
+        let id = &message["info"]["id"];
+        let Some(old) = there.messages.iter().find(|old| old["info"]["id"] == *id) else { continue };
+        former.extend((old["info"] == message["info"]).then_some(id));
+        let same = |part: &&Value| old["parts"].as_array().unwrap().contains(part);
+        former.extend(message["parts"].as_array().unwrap().iter().filter(same).map(|part| &part["id"]));
+    }
+    json!(former)
 }
 
 /// The new and changed parts of a message, with its record; `None` where nothing is.

@@ -157,6 +157,15 @@ fn another_in_its_place(release: Release) {
     // Home does not know of the former one's sub-agent: it is told, and whether anything was done in it since.
     let [root, former] = sections.as_slice() else { panic!("{sections:?}") };
     assert_eq!((&former.header["new"], &former.header["same"]), (&json!(false), &json!(!is_touched)));
+    // None of its rows was touched, so home's are not either.
+    let rows = former.value["messages"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|message| 1 + message["parts"].as_array().unwrap().len())
+        .sum::<usize>();
+    assert_eq!((former.value["former"].as_array().unwrap().len(), known(former)), (rows, (0, 0)));
+    assert_ne!(former.value["base"]["info"]["title"], "by hand");
     assert_eq!((known(root), &root.header["same"]), ((4, 8), &json!(false)));
     assert_eq!((&root.value["todos"], &root.value["base"]["todos"]), (&json!([]), &json!([])));
     let count: i64 = real.value(&format!("SELECT count(*) FROM message WHERE session_id = '{SESSION}'"));

@@ -3,12 +3,12 @@
 
 use super::model::Model;
 use super::opencode::Release;
-use super::process::{self, Finished, PATIENCE, Running};
+use super::process::{self, Finished, PATIENCE, Running, install_program};
 use rusqlite::Connection;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::os::unix::fs::{PermissionsExt as _, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use tempfile::TempDir;
@@ -119,8 +119,7 @@ impl Machine {
         let path = self.home.join("bin").join(name);
         // Its place may be held by a link, through which a write would reach the real program.
         let _ = fs::remove_file(&path);
-        fs::write(&path, script).unwrap();
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+        install_program(&path, script.as_bytes());
     }
 
     /// Makes (or finds) a directory under `projects/`.

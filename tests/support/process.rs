@@ -176,6 +176,15 @@ impl Drop for Running {
     }
 }
 
+/// Puts a program at `path`. A process of its own writes it: a file that is open for writing here would be open for a
+/// moment in whatever another test is just starting, too, and could not be executed.
+#[track_caller]
+pub fn install_program(path: &Path, content: &[u8]) {
+    let mut command = Command::new("/bin/sh");
+    command.args(["-c", "cat >\"$1\" && chmod 755 \"$1\"", "sh"]).arg(path);
+    Running::start(command, Some(content)).wait(PATIENCE).expect_success();
+}
+
 /// Polls `check` until it is content, and returns what it found.
 ///
 /// # Panics

@@ -2,7 +2,7 @@
 
 use super::local::{Local, Sh};
 use super::machine::Machine;
-use super::process::{self, until};
+use super::process::{self, install_program, until};
 use crc::{CRC_32_CKSUM, Crc};
 use flate2::{Compression, write::GzEncoder};
 use kugetsu::host::{
@@ -15,7 +15,7 @@ use std::ffi::OsStr;
 use std::fs;
 use std::io::Write as _;
 use std::ops::ControlFlow;
-use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,8 +59,7 @@ impl Recorder {
             fs::create_dir(directory).unwrap();
         }
         let program = home.join("oc/opencode");
-        fs::write(&program, include_bytes!("recorder.sh")).unwrap();
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).unwrap();
+        install_program(&program, include_bytes!("recorder.sh"));
         let local = Local::new(sh, &home, &tools);
         Self { local, env: HostEnv::default(), root: Arc::new(Root { tag: tag(), directory: root, home }) }
     }

@@ -8,6 +8,7 @@
     reason = "test support: a fault here ends the test, and its files are private by their directory"
 )]
 
+use super::process::install_program;
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::Write as _;
@@ -304,9 +305,7 @@ fn write_wrapper(dir: &Path, options: &SshdOptions) {
         shell = quoted(options.login_shell.to_str().unwrap()),
         mark = quoted(dir.to_str().unwrap()),
     ));
-    let path = dir.join("wrapper");
-    fs::write(&path, script).unwrap();
-    fs::set_permissions(&path, fs::Permissions::from_mode(0o755)).unwrap();
+    install_program(&dir.join("wrapper"), script.as_bytes());
 }
 
 fn write_config(dir: &Path, options: &SshdOptions) {

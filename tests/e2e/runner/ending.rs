@@ -3,13 +3,12 @@
 use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::machine::which;
-use crate::support::process::{living_in, until};
+use crate::support::process::{install_program, living_in, until};
 use crate::support::recorder::{PATIENCE, Recorder, listing};
 use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Frame, Kind, Made, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 /// A tool that does not listen, beside another, as an agent's shell leaves them.
@@ -241,9 +240,8 @@ fn a_claim_is_on_the_disk_before_opencode_starts() {
             let stub = std::path::Path::new(path.split(':').next().unwrap()).join("sync");
             // BusyBox's own is a link there.
             let _ = fs::remove_file(&stub);
-            fs::write(&stub, format!("#!/bin/sh\n{refuses}echo \"synced $*\" >>\"$HOME/oc/synced\"\n"))
-                .unwrap();
-            fs::set_permissions(&stub, fs::Permissions::from_mode(0o755)).unwrap();
+            let script = format!("#!/bin/sh\n{refuses}echo \"synced $*\" >>\"$HOME/oc/synced\"\n");
+            install_program(&stub, script.as_bytes());
             host.before("run", "cp \"$own/synced\" \"$own/before\"");
             let run = host.plain_run(&host.id(1));
             let sent = host.send(&run, b"x");
@@ -292,8 +290,7 @@ fn without_proc(host: &Recorder) -> Recorder {
     let mut other = host.clone();
     let tools = host.home().join("ps");
     fs::create_dir_all(tools.join("proc")).unwrap();
-    fs::write(tools.join("ps"), include_bytes!("../../support/ps.sh")).unwrap();
-    fs::set_permissions(tools.join("ps"), fs::Permissions::from_mode(0o755)).unwrap();
+    install_program(&tools.join("ps"), include_bytes!("../../support/ps.sh"));
     let tools = tools.display();
     let path = other.local.environment.get_mut(OsStr::new("PATH")).unwrap();
     *path = format!("{tools}:{}", path.display()).into();

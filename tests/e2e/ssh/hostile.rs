@@ -1,6 +1,7 @@
 //! What answers there is no friend.
 
 use super::*;
+use crate::support::process::install_program;
 use std::io::Write as _;
 use std::net::TcpListener;
 
@@ -27,9 +28,7 @@ fn a_refused_command_carries_no_escape_sequences() {
     let bin = lab.host.path().join("bin");
     std::fs::create_dir(&bin).unwrap();
     std::fs::write(lab.host.path().join(".bashrc"), format!("PATH={}\n", bin.display())).unwrap();
-    std::fs::write(bin.join("scp"), "#!/bin/sh\nprintf '\\001scp: \\033[2Jno\\007 room\\n'\n").unwrap();
-    use std::os::unix::fs::PermissionsExt as _;
-    std::fs::set_permissions(bin.join("scp"), std::fs::Permissions::from_mode(0o755)).unwrap();
+    install_program(&bin.join("scp"), b"#!/bin/sh\nprintf '\\001scp: \\033[2Jno\\007 room\\n'\n");
     let local = lab.home.path().join("local");
     std::fs::write(&local, "x").unwrap();
     let detail = refused(lab.connect().upload(&local, "file", &mut |_| {}));

@@ -97,17 +97,16 @@ fn later_trips_build_upon_what_a_host_with_another_clock_has() {
     assert!((all.up - first.up) * 5 < first.up, "first {first:?}, then {all:?}");
     assert!(new_rows(&between, &world.here(&session)) > 1);
     in_order(&world, &session);
-    // What somebody does there comes home, since home stands still.
+    // What somebody does there, by that clock, comes home, since home stands still.
+    for (name, value) in faked("-86400s") {
+        world.host.machine.set_env(&name, value);
+    }
     let there = &world.host.machine;
     let directory = there.home().join("projects/app");
     there.continue_session(&directory, &session, "[[say typed there]]", &[]).expect_success();
     let between = world.here(&session);
     let moved = world.home.kugetsu(&["remote", "pi", &session, "go", "--dir", "~/elsewhere"]).expect_code(4);
-    assert!(
-        moved.stderr.contains("directory or --keep-paths") && moved.stderr.contains("--dir"),
-        "{}",
-        moved.stderr
-    );
+    assert!(moved.stderr.contains("--keep-paths"), "{}", moved.stderr);
     world.round_trip(&session, "[[say third trip]]", &[]);
     assert!(new_rows(&between, &world.here(&session)) > 3);
     in_order(&world, &session);

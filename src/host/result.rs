@@ -64,6 +64,9 @@ pub struct RunResult {
     /// What came back holds what somebody did with the session there, behind the run.
     #[serde(default)]
     pub later: bool,
+    /// The back-file is an export although the host can make a bundle: this once, that failed.
+    #[serde(default)]
+    pub lesser: bool,
 }
 
 impl RunResult {
@@ -109,6 +112,7 @@ impl RunResult {
                 }
                 "settled" => result.settled = value.parse().unwrap_or_default(),
                 "later" => result.later = value == "yes",
+                "lesser" => result.lesser = value == "yes",
                 _ => {}
             }
         }

@@ -21,8 +21,8 @@ const LARGEST: u64 = 1 << 30;
 const GROWTH: u64 = 16;
 
 impl Trip {
-    /// Fetches the back-file; where it is missing or not whole, or somebody went on with the session there since, the host
-    /// makes another, once.
+    /// Fetches the back-file; where it is missing or not whole, tells less than it could, or somebody went on with the session
+    /// there since, the host makes another, once.
     pub(super) async fn fetch_back(&mut self, tools: &Tools) -> Result<RunResult, TripError> {
         let Some(found) = self.record().result.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
@@ -30,7 +30,11 @@ impl Trip {
         // What may be home already, or have become a session of its own, is what it was.
         let may_be_home = self.dispatch.file("before").exists() || self.record().apart.is_some();
         self.begin(tools, Step::Fetch)?;
-        let result = if self.is_fresh || may_be_home { found } else { self.freshen(tools, found).await? };
+        let result = if (self.is_fresh && !found.lesser) || may_be_home {
+            found
+        } else {
+            self.freshen(tools, found).await?
+        };
         let result = match self.fetch(tools, &result).await {
             Err(TripError::Cut { what, .. }) => {
                 tools.tell(News::Warning(format!("{what}; it is made afresh there")));

@@ -68,6 +68,11 @@ else
 "
 		exit 0
 	fi
+	# An export tells less than a bundle, and takes the place of none that is whole.
+	if [ "$kind" = export ] && [ -n "$had" ] && [ "$(cksum <back)" = "$(sed -n 's/^sum //p' result)" ]; then
+		rm -f back.new
+		fail export "$(last_words export.err)"
+	fi
 	[ -z "$had" ] || [ "$had" = "$known" ] || later=yes
 	name=back
 	result=result

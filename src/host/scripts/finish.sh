@@ -61,6 +61,8 @@ write_result() {
 		echo "ended_by $ended_by"
 		echo "settled $settled"
 		[ -z "$later" ] || echo "later $later"
+		# JavaScript ran here at the launch: once more, it may tell all.
+		[ "$kind" = bundle ] || [ ! -e left ] || echo "lesser yes"
 		say words "$words"
 		echo end
 	} >"$1.part" && mv "$1.part" "$1"

@@ -285,6 +285,29 @@ fn what_cannot_be_exported_leaves_what_was_there() {
     assert!(refused.to_string().contains("Session not found"), "{refused}");
 }
 
+#[test]
+fn an_export_in_place_of_a_bundle_is_told_and_takes_the_place_of_none() {
+    let host = Recorder::new(Sh::BusyBox);
+    let run = host.plain_run(&host.id(1));
+    let sent = host.send(&run, b"x");
+    host.launch(&run, &sent).unwrap();
+    assert!(!host.result(&run.id).lesser, "JavaScript does not run there");
+    let here = host.dispatch(&run.id);
+    fs::write(here.join("left"), "").unwrap();
+    let back = || host.ask(&host::back(&host.env, &run, false));
+    let made = Made::from_answer(&back().unwrap()).unwrap().result;
+    assert_eq!((made.kind, made.lesser, host.result(&run.id).lesser), (Kind::Export, true, true));
+    let result = fs::read_to_string(here.join("result")).unwrap();
+    let bundle = result.replace("kind export\nknown \n", &format!("kind bundle\nknown {}\n", "0".repeat(64)));
+    assert_ne!(bundle, result);
+    fs::write(here.join("result"), &bundle).unwrap();
+    assert_eq!(back().unwrap_err().reason(), Some("export"));
+    assert_eq!(fs::read_to_string(here.join("result")).unwrap(), bundle);
+    // One that is not whole is worth less.
+    fs::write(here.join("back"), "").unwrap();
+    assert!(Made::from_answer(&back().unwrap()).unwrap().result.lesser);
+}
+
 /// A host where nobody can look into environments: no /proc, and a `ps` that answers as that of macOS does.
 fn without_proc(host: &Recorder) -> Recorder {
     let mut other = host.clone();

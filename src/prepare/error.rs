@@ -45,7 +45,10 @@ pub enum HomeError {
         id: String,
     },
     /// Rows that left are not on the host any more.
-    #[error("{messages} messages and {parts} parts that left are not there any more")]
+    #[error(
+        "{messages} messages and {parts} parts that left are not there any more, as where somebody undid them there and went on; \
+         `opencode export` there prints what it has, and --force goes on here with what left"
+    )]
     Lost {
         /// Messages.
         messages: u64,

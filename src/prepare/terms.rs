@@ -25,9 +25,10 @@ pub(super) struct Fields<'f> {
 
 /// A message, or a session's own record, with its ids, times and paths replaced; every other byte stays.
 ///
-/// An id is a string in a field whose name ends in `id`; a time is a number in an object under the key `time`. Neither
-/// is looked for in what a model gave to a tool. The model reads paths in what it gave to a tool, in an assistant
-/// message's `path`, in file parts and in patches; those in speech, the user's included, and in what tools said stay.
+/// An id is a string in a field whose name ends in `id`, and not in what a model gave to a tool. A time is a number in
+/// the `time` of a record, a message, a part or a call: what tools keep under that name is theirs. The model reads paths
+/// in what it gave to a tool, in an assistant message's `path`, in file parts and in patches; those in speech, the
+/// user's included, and in what tools said stay.
 pub(super) fn in_other_terms(json: &str, message: Option<&Message<'_>>, fields: &Fields<'_>) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 16);
     walk(json, &mut out, |way, leaf| match leaf {
@@ -42,19 +43,26 @@ pub(super) fn in_other_terms(json: &str, message: Option<&Message<'_>>, fields: 
             (fields.id)(raw.trim_matches('"')).map(|id| format!("\"{id}\""))
         }
         Leaf::Number(raw) => {
-            let [.., time, Step::Field(_)] = way else { return None };
-            if !time.is("time") || is_said(way) {
-                return None;
-            }
-            let said = match way {
-                [info, _, created] if info.is("info") && created.is("created") => Said::Created,
-                _ => Said::Other,
-            };
+            let said = said(way, message.is_some())?;
             let ms = raw.parse().ok().filter(|ms| *ms > 0)?;
             (fields.time)(said, ms).filter(|other| *other != ms).map(|other| other.to_string())
         }
     });
     out
+}
+
+/// Which time stands in this place, if one does.
+fn said(way: &[Step<'_>], in_message: bool) -> Option<Said> {
+    let [above @ .., time, Step::Field(key)] = way else { return None };
+    let is_own = match above {
+        [] => !in_message,
+        [info] => info.is("info"),
+        [parts, Step::Element(_)] => parts.is("parts"),
+        [parts, Step::Element(_), state] => parts.is("parts") && state.is("state"),
+        _ => false,
+    };
+    let is_created = key == "created" && above.len() == 1;
+    (is_own && time.is("time")).then_some(if is_created { Said::Created } else { Said::Other })
 }
 
 /// How a path is written in this place, if the model reads one there.
@@ -74,5 +82,31 @@ fn style(way: &[Step<'_>], message: &Message<'_>) -> Option<Style> {
             }
         }
         _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn later(json: &str, message: bool) -> String {
+        let parsed = message.then(|| serde_json::from_str::<Message<'_>>(json).unwrap());
+        let time = |said, ms| Some(ms + if said == Said::Created { 1000 } else { 1 });
+        let fields = Fields { id: &|_| None, time: &time, path: &|_, _| None };
+        in_other_terms(json, parsed.as_ref(), &fields)
+    }
+
+    #[test]
+    fn only_the_times_of_opencode_itself_are_times() {
+        let json = r#"{"info":{"id":"msg_1","sessionID":"ses_1","role":"assistant","time":{"created":5,"completed":6},"x":{"time":{"n":7}}},
+            "parts":[{"id":"prt_1","sessionID":"ses_1","messageID":"msg_1","type":"tool","time":{"start":5},"state":{"status":"completed",
+            "time":{"start":5,"end":6},"input":{"time":{"n":7}},"metadata":{"time":{"total":12}}},"metadata":{"time":{"total":12}}}]}"#;
+        let expected = json
+            .replace(r#""created":5,"completed":6"#, r#""created":1005,"completed":7"#)
+            .replace(r#""start":5"#, r#""start":6"#)
+            .replace(r#""end":6"#, r#""end":7"#);
+        assert_eq!(later(json, true), expected);
+        let record = r#"{"id":"ses_1","time":{"created":5},"metadata":{"time":{"total":12}}}"#;
+        assert_eq!(later(record, false), record.replace(":5}", ":6}"));
     }
 }

@@ -1,10 +1,13 @@
 //! Messages that get other ids, and whatever names them.
 
+use super::super::database::columns;
 use super::super::image::{self, Line, Table};
 use super::look::Seen;
 use super::order::Moved;
 use super::repair::{Kept, parts_of, with_time};
 use super::{CheckupError, Moment, Result};
+use crate::session::remap::ends_in_id;
+use crate::session::walk::{Leaf, Step, is_said, walk};
 use rusqlite::Connection;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -108,6 +111,9 @@ fn rename_revert(
     ids: &HashMap<&str, &str>,
     kept: &mut Kept,
 ) -> Result<()> {
+    if !columns(connection, "session")?.contains("revert") {
+        return Ok(());
+    }
     let columns = image::record(connection, &session.id, &["revert"])?;
     let Some(columns) = columns else { return Ok(()) };
     let text = columns.get("revert").and_then(|revert| revert.as_str());
@@ -120,22 +126,17 @@ fn rename_revert(
     Ok(())
 }
 
-/// JSON with other ids in the place of strings that are one; `None` where there is none. The quotation marks around a
-/// string have no backslash before them, and those inside of one have.
+/// JSON with other ids where it refers to messages: in fields whose names end in `id`, and not in what a model gave to a
+/// tool; `None` where there is none. What somebody said stays, even if it is an id and nothing else.
 fn renamed(json: &str, ids: &HashMap<&str, &str>) -> Option<String> {
     let mut out = String::new();
-    let mut rest = json;
-    while let Some(start) = memchr::memmem::find(rest.as_bytes(), b"\"msg") {
-        let (before, string) = rest.split_at(start + 1);
-        let end = string.find(['"', '\\']).unwrap_or(string.len());
-        let (id, behind) = string.split_at(end);
-        let is_whole = behind.starts_with('"') && !before.ends_with("\\\"");
-        let new = ids.get(id).filter(|_| is_whole);
-        out.push_str(before);
-        out.push_str(new.copied().unwrap_or(id));
-        rest = behind;
-    }
-    out.push_str(rest);
+    walk(json, &mut out, |way, leaf| {
+        let (Leaf::Text(raw), Some(Step::Field(key))) = (leaf, way.last()) else { return None };
+        if !ends_in_id(key) || is_said(way) {
+            return None;
+        }
+        ids.get(raw.trim_matches('"')).map(|new| format!("\"{new}\""))
+    });
     (out != json).then_some(out)
 }
 
@@ -144,15 +145,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whole_strings_are_renamed_and_words_are_not() {
+    fn references_are_renamed_and_words_are_not() {
         let ids = HashMap::from([("msg_a", "msg_z"), ("msg_b", "msg_y")]);
-        let json =
-            r#"{"parentID":"msg_a","x":["msg_b","msg_c","msg_aa"],"text":"\"msg_a\" msg_a","msg_b":1}"#;
-        let expected =
-            r#"{"parentID":"msg_z","x":["msg_y","msg_c","msg_aa"],"text":"\"msg_a\" msg_a","msg_y":1}"#;
+        let json = r#"{"parentID":"msg_a","x":{"tail_start_id": "msg_b"},"text":"msg_a","messageID":"msg_aa","msg_b":1}"#;
+        let expected = r#"{"parentID":"msg_z","x":{"tail_start_id": "msg_y"},"text":"msg_a","messageID":"msg_aa","msg_b":1}"#;
         assert_eq!(renamed(json, &ids).unwrap(), expected);
-        assert_eq!(renamed(r#"{"text":"\"msg_a\""}"#, &ids), None);
-        assert_eq!(renamed(r#"{"text":"\"msg_a"}"#, &ids), None);
+        assert_eq!(renamed(r#"{"text":"\"msg_a\"","state":{"input":{"id":"msg_a"}}}"#, &ids), None);
         assert_eq!(
             renamed(r#"{"text":"x\\","id":"msg_a"}"#, &ids).unwrap(),
             r#"{"text":"x\\","id":"msg_z"}"#

@@ -222,7 +222,7 @@ fn messages_ahead_of_the_clock_are_moved_back_in_their_order() {
     assert_eq!(
         world.values("SELECT message_id, data FROM part WHERE id IN ('prt_4', 'prt_5') ORDER BY id"),
         [
-            [json!(new_three), json!(json!({"type": "text", "text": new_three}).to_string())],
+            [json!(new_three), json!(json!({"type": "text", "text": three}).to_string())],
             [json!(new_four), json!(refers.to_string())],
         ]
     );
@@ -230,6 +230,16 @@ fn messages_ahead_of_the_clock_are_moved_back_in_their_order() {
     assert_eq!(world.values("SELECT revert FROM session WHERE id = 'ses_away'"), [[json!(revert)]]);
     undone(&world);
     assert!(world.dump() == before);
+}
+
+#[test]
+fn a_database_without_undone_prompts_has_its_messages_moved_all_the_same() {
+    let world = sound(NEW);
+    world.connection().execute_batch("ALTER TABLE session DROP COLUMN revert").unwrap();
+    let three = id("msg", NOW + DAY, "three");
+    world.message(AWAY, &three, NOW + DAY, &user(NOW + DAY));
+    assert_eq!(found(&repaired(&world)), [(Kind::Ahead, three.as_str(), true)]);
+    assert_eq!(checked(&world).problems, []);
 }
 
 #[test]
@@ -283,7 +293,7 @@ proptest! {
             let mut data = parent.map_or_else(|| user(*time), |parent| answer(*time, &parent));
             data["n"] = json!(n);
             world.message(AWAY, message, *time, &data);
-            world.part(AWAY, message, &format!("prt_{n}"), &json!({"type": "text", "text": message}));
+            world.part(AWAY, message, &format!("prt_{n}"), &json!({"type": "x", "messageID": message}));
         }
         let before = world.dump();
         let was_wrong = !checked(&world).problems.is_empty();
@@ -293,7 +303,7 @@ proptest! {
         prop_assert_eq!(checked(&world).problems, []);
         // Each message is where it was, and so is what hangs on it; each answers the one it answered.
         let rows = world.values(
-            "SELECT message.id, message.data ->> '$.n' AS n, part.id AS part, part.data ->> '$.text', message.time_created,
+            "SELECT message.id, message.data ->> '$.n' AS n, part.id AS part, part.data ->> '$.messageID', message.time_created,
                 message.data ->> '$.time.created', message.data ->> '$.parentID'
              FROM message JOIN part ON part.message_id = message.id ORDER BY message.time_created, message.id",
         );

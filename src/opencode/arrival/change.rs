@@ -80,8 +80,15 @@ impl<'c> Change<'c> {
     pub(super) fn check(&self, op: Op<'_>) -> Done {
         let (id, is_there) = match op {
             Op::Session(new) => {
-                let parent = self.parent_of(&new.id)?;
-                (new.id.into_owned(), parent.is_some_and(|parent| parent.as_deref() == new.parent.as_deref()))
+                let is_new =
+                    self.touched.get(new.id.as_ref()).is_some_and(|touched| touched.former.is_none());
+                let is_there = match is_new {
+                    true => record::is_made(self.connection, self.schema, &self.home, &new)?,
+                    false => self
+                        .parent_of(&new.id)?
+                        .is_some_and(|parent| parent.as_deref() == new.parent.as_deref()),
+                };
+                (new.id.into_owned(), is_there)
             }
             Op::Patch(patch) => {
                 let wanted = self.wanted(&patch)?;

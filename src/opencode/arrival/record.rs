@@ -87,16 +87,13 @@ pub(super) fn set(connection: &Connection, session: &str, cells: &[&Cell]) -> ru
     Ok(())
 }
 
-/// Makes a session. Returns what it has and this database has no column for.
-pub(super) fn insert(
-    connection: &Connection,
-    schema: &Schema,
-    home: &Home,
-    new: &NewSession<'_>,
-) -> Result<Vec<&'static str>, Stop<ArrivalError>> {
+/// A session's columns, and what else it has that this database has no column for.
+type NewRow = (Vec<(&'static str, Value)>, Vec<&'static str>);
+
+fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>) -> Result<NewRow, ArrivalError> {
     let info = object(new.info, "a session's record")?;
     let table = &schema.session;
-    let mut columns: Vec<(&str, Value)> = vec![
+    let mut columns: Vec<(&'static str, Value)> = vec![
         ("id", text(&new.id)),
         ("project_id", home.project.clone()),
         ("parent_id", new.parent.as_deref().map_or(Value::Null, text)),
@@ -131,8 +128,35 @@ pub(super) fn insert(
         }
     }
     columns.extend(times(&info)?.into_iter().filter(|(name, _)| table.has(name)));
+    Ok((columns, lacking))
+}
+
+/// Whether a session that was made is there as it was written.
+pub(super) fn is_made(
+    connection: &Connection,
+    schema: &Schema,
+    home: &Home,
+    new: &NewSession<'_>,
+) -> Result<bool, Stop<ArrivalError>> {
+    for (column, value) in row_of(schema, home, new)?.0 {
+        let query = format!("SELECT 1 FROM session WHERE id = ?1 AND {column} IS ?2");
+        if !connection.prepare_cached(&query)?.exists((&new.id, value))? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+/// Makes a session. Returns what it has and this database has no column for.
+pub(super) fn insert(
+    connection: &Connection,
+    schema: &Schema,
+    home: &Home,
+    new: &NewSession<'_>,
+) -> Result<Vec<&'static str>, Stop<ArrivalError>> {
+    let (columns, lacking) = row_of(schema, home, new)?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
-    if let Some(what) = table.unknown_need(&names) {
+    if let Some(what) = schema.session.unknown_need(&names) {
         return Err(
             ArrivalError::UnknownSchema { path: connection.path().unwrap_or_default().into(), what }.into()
         );

@@ -413,17 +413,24 @@ fn a_sub_agent_that_is_at_home_already_goes_on() {
     let world = world(NEW);
     world.session("ses_child", "here", Some(AWAY));
     world.message("ses_child", "msg_c1", THEN, &json!({"role": "user"}));
+    world.part("ses_child", "msg_c1", "prt_c1", &json!({"type": "text", "text": "x"}));
+    world.todo("ses_child", 0, "first");
     let before = world.dump();
     let ops = [
         session("ses_child", Some(AWAY), "ignored"),
+        json!({"patch": {"session": "ses_child", "cost": 2.5}}),
+        json!({"todos": {"session": "ses_child", "todos": []}}),
+        message("ses_child", "msg_c1", THEN, "changed"),
+        part("ses_child", "msg_c1", "prt_c1", "changed"),
         message("ses_child", "msg_c2", THEN + 9, "more"),
         part("ses_child", "msg_c2", "prt_c2", "more"),
     ];
     let applied = world.apply(&ops).unwrap();
-    assert_eq!((applied.sessions, applied.inserted), (0, Rows { messages: 1, parts: 1 }));
+    let one = Rows { messages: 1, parts: 1 };
+    assert_eq!((applied.sessions, applied.inserted, applied.updated), (0, one, one));
     assert_eq!(
-        world.values("SELECT title, time_updated FROM session WHERE parent_id = 'ses_away'"),
-        [[json!("A title"), json!(NOW)]]
+        world.values("SELECT title, cost, time_updated FROM session WHERE parent_id = 'ses_away'"),
+        [[json!("A title"), json!(2.5), json!(NOW)]]
     );
     let departed = world.fingerprint(AWAY).unwrap();
     assert!(world.apply_to(Some(&departed), &world.path("arrival")).unwrap().already);
@@ -491,6 +498,18 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
             "ses_away",
         ),
         ("AFTER INSERT ON main.todo BEGIN UPDATE session SET parent_id = NULL; END", "ses_child"),
+        (
+            "AFTER INSERT ON main.todo BEGIN UPDATE session SET title = 'x' WHERE id = 'ses_child'; END",
+            "ses_child",
+        ),
+        (
+            "AFTER INSERT ON main.todo BEGIN UPDATE session SET permission = NULL WHERE id = 'ses_child'; END",
+            "ses_child",
+        ),
+        (
+            "AFTER INSERT ON main.todo BEGIN UPDATE session SET tokens_input = 0 WHERE id = 'ses_grandchild'; END",
+            "ses_grandchild",
+        ),
         ("AFTER INSERT ON main.todo BEGIN UPDATE todo SET content = 'x'; END", "ses_away"),
     ] {
         let mut connection = world.connection();

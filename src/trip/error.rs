@@ -509,6 +509,10 @@ impl TripError {
             Self::Arrival { source, .. } if source.falls_back() => {
                 Some("a newer kugetsu may know this opencode's database, and will bring it home".to_owned())
             }
+            Self::Home { host, source: HomeError::Export(ExportError::TooDeep { .. }), .. } => Some(format!(
+                "nothing nested so deeply is read here; on {host} the session is whole: go on with it there, or read it with \
+                 opencode export"
+            )),
             Self::Diverged { session, copy, .. } => {
                 Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
             }

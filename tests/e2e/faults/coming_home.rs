@@ -159,7 +159,7 @@ fn a_back_file_without_measure_is_refused_before_it_fills_anything() {
     };
     for depth in [200, 1_000_000] {
         ended.send_back(&nested(depth));
-        ended.is_refused("verify", &["cannot be used"]);
+        ended.is_refused("verify", &["cannot be used", "opencode export"]);
     }
 
     ended.send_back(&back);

@@ -17,3 +17,8 @@ pub(super) fn lines(event: &Event) -> String {
         Event::StepStarted | Event::Reasoning | Event::StepFinished { .. } => String::new(),
     }
 }
+
+/// What a run said on standard error, told apart from its work.
+pub(super) fn said_aside(words: &str) -> String {
+    harmless(words.trim_end()).lines().map(|line| format!("  ! {line}\n")).collect()
+}

@@ -3,14 +3,14 @@
 use super::context::Context;
 use super::dispatches;
 use super::error::{CliError, Exit};
-use super::lines::lines;
+use super::lines::{lines, said_aside};
 use super::progress::Progress;
 use super::session::{self, Resolved};
 use crate::disk::{Lock, session_lock};
 use crate::dispatch::{self, Dispatch};
 use crate::events::Event;
 use crate::index::timestamp;
-use crate::text::{harmless, plain_bytes};
+use crate::text::plain_bytes;
 use crate::trip::{Hear, Listener, message};
 use crate::work::{LogReader, log_path};
 use clap::Args;
@@ -27,7 +27,7 @@ const TICK: Duration = Duration::from_millis(150);
 /// Shows what the runs of a session printed, here or on a host
 ///
 /// Of a session: those here, or, where it last went to a host, the one there. A run on a host is shown from its first event
-/// on; at its end, what it said on standard error.
+/// on; at its end, what it said on standard error. Of a run here that did not do its work, its log says why.
 #[derive(Args)]
 pub(super) struct LogsArgs {
     /// The session: '#14', an issue's address, or ses_…; or a dispatch
@@ -142,7 +142,7 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
     let heard = listener.listen(&tools, false, &hear).await;
     let goes_on = heard.as_ref().is_ok_and(|heard| heard.goes_on);
     if let (Ok(heard), false) = (&heard, goes_on && arguments.follow) {
-        keep(&stderr(&heard.stderr));
+        keep(&said_aside(&heard.stderr));
     }
     let all = std::mem::take(&mut last.lock().unwrap_or_else(PoisonError::into_inner).lines);
     if context.ui.json {
@@ -167,13 +167,8 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
         let _ = show(lines(event).lines().map(str::to_owned));
     });
     let heard = listener.listen(&tools, true, &hear).await?;
-    let _ = show(stderr(&heard.stderr).lines().map(str::to_owned));
+    let _ = show(said_aside(&heard.stderr).lines().map(str::to_owned));
     Ok(Exit::Done)
-}
-
-/// What a run said on standard error, told apart from its work.
-fn stderr(words: &str) -> String {
-    harmless(words.trim_end()).lines().map(|line| format!("  ! {line}\n")).collect()
 }
 
 /// Shows the runs on this machine.

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
-use super::lines::lines;
+use super::lines::{lines, said_aside};
 use super::progress::Progress;
 use super::session::Resolved;
 use crate::clock;
@@ -26,6 +26,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// The hidden verb by which kugetsu goes on without a terminal.
 pub(super) const DETACHED: &str = "__detached";
+
+/// What is said of a run that failed.
+const NOT_DONE: &str = "the run did not do its work";
 
 /// How to work.
 #[derive(Args, Clone)]
@@ -217,7 +220,7 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
         return Err(error);
     }
     if let Some(trouble) = &done.trouble {
-        let text = format!("the run did not do its work: {}", plain(trouble));
+        let text = format!("{NOT_DONE}: {}", plain(trouble));
         ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
     }
     if ui.json {
@@ -402,5 +405,9 @@ impl Watcher for Shown {
     fn event(&self, event: &Event) {
         self.write(&lines(event));
         self.progress.tell(News::Event(event));
+    }
+
+    fn failed(&self, why: &str, words: &str) {
+        self.write(&format!("✗ {NOT_DONE}: {}\n{}", plain(why), said_aside(words)));
     }
 }

@@ -7,6 +7,9 @@ use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
+/// Bytes of standard error that are looked at for last words.
+const TAIL: u64 = 2000;
+
 /// Where the files of a session's current or last run are.
 #[derive(Debug, Clone)]
 pub struct RunFiles {
@@ -50,18 +53,22 @@ impl RunFiles {
         Ok(disk::create_new_private(path)?)
     }
 
-    /// The last words of the run's standard error.
+    /// The end of the run's standard error, in lines.
     pub(super) fn last_words(&self) -> String {
         let mut tail = Vec::new();
-        // With `--debug` it is long. Where it cannot be read, there are no words.
+        // Where nothing can be read, nothing was said.
         let _ = File::open(self.stderr()).and_then(|mut file| {
-            let from = file.metadata()?.len().saturating_sub(2000);
-            file.seek(SeekFrom::Start(from))?;
-            file.take(2000).read_to_end(&mut tail)
+            let length = file.metadata()?.len();
+            file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
+            file.take(TAIL).read_to_end(&mut tail)
         });
-        let text = String::from_utf8_lossy(&tail);
-        let mut lines = text.lines().rev().map(crate::text::plain).filter(|line| !line.is_empty());
-        lines.next().unwrap_or_default()
+        let lines = String::from_utf8_lossy(&tail).lines().map(crate::text::plain).collect::<Vec<_>>();
+        lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+    }
+
+    /// The last of these lines.
+    pub(super) fn last_line(&self) -> String {
+        self.last_words().lines().last().unwrap_or_default().to_owned()
     }
 }
 

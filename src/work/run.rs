@@ -69,6 +69,8 @@ pub trait Watcher {
     fn unrecorded(&self, why: &WorkError);
     /// Something happened in the run.
     fn event(&self, event: &Event);
+    /// The run, which had begun, did not do its work; with the end of what it said on standard error.
+    fn failed(&self, why: &str, words: &str);
 }
 
 /// Works on a message until it is done, or until `stop` comes: then everything that the run started is ended.
@@ -98,9 +100,31 @@ pub async fn run(
         watcher.denied(&denied);
     }
     note(bench, job, State::Used)?;
-    let mut child = spawn(bench, job, &files)?;
+    let child = spawn(bench, job, &files)?;
     watcher.began();
-    let mut events = Events::open(&files)?;
+    let done = attend(bench, job, &files, child, watcher, stop).await;
+    // Told before the lock is free: whoever follows the log leaves it then.
+    match &done {
+        Ok(Done { trouble: Some(trouble), stopped, .. }) => {
+            watcher.failed(trouble, &if *stopped { String::new() } else { files.last_words() });
+        }
+        Ok(_) => {}
+        Err(error) => watcher.failed(&error.to_string(), ""),
+    }
+    done
+}
+
+/// Sees a run through to its end.
+async fn attend(
+    bench: &Bench,
+    job: &Job,
+    files: &RunFiles,
+    mut child: Child,
+    watcher: &dyn Watcher,
+    stop: impl Future<Output = ()>,
+) -> Result<Done, WorkError> {
+    let mark = run_mark(&job.session);
+    let mut events = Events::open(files)?;
     let mut stop = std::pin::pin!(stop);
     let mut stopped = false;
     let status = loop {
@@ -130,7 +154,7 @@ pub async fn run(
     let Events { outcome, reply, .. } = events;
     let trouble = match stopped {
         true => Some("it was stopped".to_owned()),
-        false => outcome.trouble(exit(status), &files.last_words()),
+        false => outcome.trouble(exit(status), &files.last_line()),
     };
     Ok(Done { exit: status.code(), trouble, stopped, reply: reply.text().map(str::to_owned) })
 }

@@ -3,6 +3,7 @@
 
 mod copying;
 mod disks;
+mod failing;
 mod init;
 mod kept;
 mod listing;

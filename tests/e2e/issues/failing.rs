@@ -1,0 +1,80 @@
+//! Runs on this machine that do not do their work say so, whoever watches.
+
+use crate::support::home::Home;
+use crate::support::model::Model;
+use crate::support::opencode::Release;
+use crate::support::process::Finished;
+use serde_json::json;
+use std::path::PathBuf;
+use std::time::Duration;
+
+const ISSUE: &str = "github.com/shoko/kugetsu#14";
+
+struct World {
+    _model: Model,
+    home: Home,
+    project: PathBuf,
+}
+
+impl World {
+    /// With the real opencode, and the issue started.
+    fn real() -> Self {
+        let model = Model::start();
+        let home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
+        let project = home.machine.project("app");
+        let world = Self { _model: model, home, project };
+        world.kugetsu(&["init"]).expect_success();
+        world
+    }
+
+    /// With an opencode that fails at the word, on its standard error.
+    fn exploding() -> Self {
+        let model = Model::start();
+        let home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
+        let project = home.machine.project("app");
+        home.machine.stand_in_with(
+            "[ \"$1\" = run ] && { echo 'looking for it' >&2; echo 'provider \u{1b}[31mexploded' >&2; exit 1; }",
+        );
+        let world = Self { _model: model, home, project };
+        world.kugetsu(&["init"]).expect_success();
+        world.kugetsu(&["start", ISSUE]).expect_success();
+        world
+    }
+
+    fn kugetsu(&self, arguments: &[&str]) -> Finished {
+        self.home.spawn_in(&self.project, None, arguments).wait(Duration::from_secs(120))
+    }
+
+    fn log(&self) -> String {
+        self.kugetsu(&["logs", ISSUE]).expect_success().stdout
+    }
+}
+
+#[test]
+fn a_provider_that_refuses_fails_the_run() {
+    let world = World::real();
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let failed = world.kugetsu(&["continue", ISSUE, "[[status 401]]", "--json"]).expect_code(5);
+    let document = failed.json();
+    let run = &document["run"];
+    let error = run["error"].as_str().unwrap();
+    assert_eq!((&run["ok"], &document["state"]), (&json!(false), &json!("idle")));
+    assert!(error.contains("401"), "{error}");
+    assert!(failed.stderr.contains("✗ the run did not do its work"), "{}", failed.stderr);
+    let log = world.log();
+    assert!(log.contains(&format!("\n✗ the run did not do its work: {error}\n")), "{log}");
+}
+
+#[test]
+fn a_detached_run_that_fails_leaves_word_in_its_log() {
+    let world = World::exploding();
+    world.kugetsu(&["continue", ISSUE, "try", "--detach"]).expect_success();
+    let followed = world.kugetsu(&["logs", ISSUE, "-f"]).expect_success().stdout;
+    let expected = " > try\n✗ the run did not do its work: it did nothing (exit status 1): provider exploded\n  \
+                    ! looking for it\n  ! provider exploded\n";
+    assert!(followed.ends_with(expected), "{followed}");
+    assert_eq!(world.log(), followed);
+    let failed = world.kugetsu(&["continue", ISSUE, "again"]).expect_code(5);
+    assert!(failed.stderr.contains("provider exploded"), "{}", failed.stderr);
+    assert!(world.log().ends_with(expected.strip_prefix(" > try\n").unwrap()), "{}", world.log());
+}

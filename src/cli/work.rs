@@ -30,6 +30,9 @@ pub(super) const DETACHED: &str = "__detached";
 /// What is said of a run that failed.
 const NOT_DONE: &str = "the run did not do its work";
 
+/// The agents that every opencode has, unless its user switched them off.
+const OWN_AGENTS: [&str; 2] = ["build", "plan"];
+
 /// How to work.
 #[derive(Args, Clone)]
 pub(super) struct WorkArgs {
@@ -168,7 +171,9 @@ pub(super) async fn setting(
     let setting = own.wished(&[Wish { agent, model, variant }]);
     let setting =
         setting.map_err(|error| CliError::usage(error.to_string(), "add --model PROVIDER/MODEL"))?;
-    if let Some(agent) = &given.agent {
+    // To ask takes a second; what opencode has of itself need not be asked for unless the user names it.
+    let doubtful = |agent: &&String| given.agent.is_some() || !OWN_AGENTS.contains(&agent.as_str());
+    if let Some(agent) = setting.agent.as_ref().filter(doubtful) {
         let known = bench.program.agents(directory).await?;
         if !known.contains(agent) {
             return Err(work::WorkError::UnknownAgent { name: plain(agent), known }.into());

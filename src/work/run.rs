@@ -8,6 +8,7 @@ use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
 use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
 use crate::session::Setting;
+use crate::text::plain;
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::future::Future;
@@ -85,7 +86,7 @@ pub async fn run(
     stop: impl Future<Output = ()>,
 ) -> Result<Done, WorkError> {
     let _lock = claim(bench, job)?;
-    check(bench, job).await?;
+    let last = check(bench, job).await?;
     let mark = run_mark(&job.session);
     let remains = find(&mark, None);
     if !remains.is_empty() {
@@ -103,6 +104,8 @@ pub async fn run(
     let child = spawn(bench, job, &files)?;
     watcher.began();
     let done = attend(bench, job, &files, child, watcher, stop).await;
+    let done =
+        done.and_then(|done| Ok(Done { trouble: trouble(bench, job, &done, last.as_deref())?, ..done }));
     // Told before the lock is free: whoever follows the log leaves it then.
     match &done {
         Ok(Done { trouble: Some(trouble), stopped, .. }) => {
@@ -166,7 +169,8 @@ fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
     }
 }
 
-async fn check(bench: &Bench, job: &Job) -> Result<(), WorkError> {
+/// The session's last prompt until now.
+async fn check(bench: &Bench, job: &Job) -> Result<Option<String>, WorkError> {
     if let Some(away) = bench.dispatches.away(&job.session)? {
         return Err(WorkError::Away {
             name: job.name.clone(),
@@ -183,7 +187,23 @@ async fn check(bench: &Bench, job: &Job) -> Result<(), WorkError> {
     if row.directory != job.directory.display().to_string() {
         relocate(bench, job, &row.title).await?;
     }
-    Ok(())
+    Ok(row.last_user.map(|user| user.message_id))
+}
+
+/// Why the run did not do its work. The events said how it went; the prompt, as opencode has it since `last`, must agree:
+/// opencode takes another agent silently where it does not have the one that was asked for.
+fn trouble(bench: &Bench, job: &Job, done: &Done, last: Option<&str>) -> Result<Option<String>, WorkError> {
+    if done.trouble.is_some() {
+        return Ok(done.trouble.clone());
+    }
+    let row = Database::open(&bench.database)?.session(&job.session)?;
+    let prompt = row.and_then(|row| row.last_user).filter(|user| Some(user.message_id.as_str()) != last);
+    Ok(match (prompt.and_then(|user| user.agent), &job.setting.agent) {
+        (Some(ran), Some(asked)) if ran != *asked => {
+            Some(format!("it ran as agent {}, not {}", plain(&ran), plain(asked)))
+        }
+        _ => None,
+    })
 }
 
 /// Moves the session to another directory. opencode 1.18 works in the session's own, whatever `--dir` says, and then never
@@ -213,7 +233,7 @@ fn note(bench: &Bench, job: &Job, state: State) -> Result<(), WorkError> {
         file.last_activity = Some(timestamp(clock::now_ms()));
         file.directory = Some(job.directory.display().to_string());
         if state == State::Used {
-            file.message = Some(crate::text::plain(&job.message).chars().take(KEPT).collect());
+            file.message = Some(plain(&job.message).chars().take(KEPT).collect());
         }
     })?;
     Ok(())

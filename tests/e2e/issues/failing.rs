@@ -78,3 +78,33 @@ fn a_detached_run_that_fails_leaves_word_in_its_log() {
     assert!(failed.stderr.contains("provider exploded"), "{}", failed.stderr);
     assert!(world.log().ends_with(expected.strip_prefix(" > try\n").unwrap()), "{}", world.log());
 }
+
+#[test]
+fn an_agent_that_is_gone_is_not_replaced_in_silence() {
+    let world = World::real();
+    let agents = world.project.join(".opencode/agent");
+    std::fs::create_dir_all(&agents).unwrap();
+    let careful = agents.join("careful.md");
+    std::fs::write(&careful, "---\ndescription: careful\nmode: primary\n---\nBe careful.\n").unwrap();
+    let start = ["start", ISSUE, "[[say begun]]", "--agent", "careful", "--json"];
+    assert_eq!(world.kugetsu(&start).expect_success().json()["run"]["ok"], true);
+    world.kugetsu(&["continue", ISSUE, "[[say on]]"]).expect_success();
+    std::fs::remove_file(&careful).unwrap();
+    let refused = world.kugetsu(&["continue", ISSUE, "[[say on]]"]).expect_code(4);
+    assert!(
+        refused.stderr.contains("no agent careful") && refused.stderr.contains("--agent build"),
+        "{}",
+        refused.stderr
+    );
+    world.kugetsu(&["continue", ISSUE, "[[say on]]", "--agent", "build"]).expect_success();
+    // One of opencode's own can be switched off; that is seen once it has run.
+    world.home.machine.change_config(|config| config["agent"] = json!({"plan": {"disable": true}}));
+    world
+        .home
+        .machine
+        .database()
+        .execute("UPDATE message SET data = json_set(data, '$.agent', 'plan')", [])
+        .unwrap();
+    let other = world.kugetsu(&["continue", ISSUE, "[[say on]]", "--json"]).expect_code(5).json();
+    assert_eq!(other["run"]["error"], "it ran as agent build, not plan");
+}

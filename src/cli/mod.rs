@@ -158,7 +158,7 @@ pub fn main() -> ExitCode {
             Verb::Destroy(arguments) => destroy::run(arguments, &context).await,
             Verb::Completions(arguments) => completions::run(arguments, &context),
             Verb::Man(arguments) => man::run(arguments, &context),
-            Verb::Guard(arguments) => work::guard(arguments).await,
+            Verb::Guard(arguments) => work::guard(arguments, &context).await,
             Verb::Detached(arguments) => work::detached(arguments, &context).await,
         }
     });

@@ -15,7 +15,7 @@ use crate::process::{Found, RUN_MARK};
 use crate::session::{Model, Setting, Wish};
 use crate::text::{plain, quoted};
 use crate::trip::{News, Observer as _};
-use crate::work::{self, Bench, Done, Job, RunFiles, Watcher};
+use crate::work::{self, Bench, Done, Guarded, Job, RunFiles, Watcher};
 use clap::Args;
 use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
@@ -265,7 +265,7 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
     let mut child = Command::new(&bench.kugetsu)
         .arg(DETACHED)
         // A run that was started from within another one is not a part of it.
-        .env_remove(RUN_MARK)
+        .env(RUN_MARK, "")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
@@ -340,10 +340,15 @@ pub(super) struct GuardArgs {
     program: Vec<OsString>,
 }
 
-pub(super) async fn guard(arguments: GuardArgs) -> Result<Exit, CliError> {
+pub(super) async fn guard(arguments: GuardArgs, context: &Context) -> Result<Exit, CliError> {
     let mark = crate::process::run_mark(&arguments.session);
     match work::guard(arguments.parent, &mark, &arguments.program).await {
-        Ok(status) => Ok(Exit::Passed(status.map_or(143, work::exit))),
+        Ok(Guarded::Ended(status)) => Ok(Exit::Passed(work::exit(status))),
+        Ok(Guarded::Stopped(left)) => {
+            // Where it cannot be said, they are not ended either.
+            let _ = RunFiles::new(context.kugetsu_home(), &arguments.session).keep_survivors(&left);
+            Ok(Exit::Passed(143))
+        }
         Err(error) => Err(CliError::failed("run", format!("opencode could not be started: {error}"))),
     }
 }

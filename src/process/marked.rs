@@ -34,27 +34,59 @@ pub struct Found {
 /// How often is looked whether they have ended.
 const TICK: Duration = Duration::from_millis(20);
 
-/// Everything that carries the mark. On Linux out of `/proc`; elsewhere, where environments cannot be read, everything
-/// that descends from `root`.
+/// Everything that carries the mark, and everything that descends from `root`, but for what carries the mark of another
+/// run. Where environments cannot be read (they can out of Linux's `/proc`), what descends from `root` is all.
 pub fn find(mark: &Mark, root: Option<u32>) -> Vec<Found> {
-    if std::path::Path::new("/proc/self/environ").exists() { in_proc(mark) } else { below(root) }
+    if std::path::Path::new("/proc/self/environ").exists() { in_proc(mark, root) } else { below(root) }
 }
 
-fn in_proc(mark: &Mark) -> Vec<Found> {
-    let wanted = format!("{}={}", mark.name, mark.value);
+fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<Found> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let own = std::process::id();
-    let pids = entries.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok());
-    pids.filter(|pid| *pid != own)
-        .filter_map(|pid| {
-            // What cannot be read belongs to somebody else; what reads as empty is a zombie.
-            let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
-            environment.split(|b| *b == 0).any(|variable| variable == wanted.as_bytes()).then_some(())?;
-            let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
-            let command = String::from_utf8_lossy(&command).replace('\0', " ");
-            Some(Found { pid, command: command.trim().to_owned() })
-        })
-        .collect()
+    let pids: Vec<u32> = entries
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
+        .filter(|pid| *pid != own)
+        .collect();
+    let mut found: Vec<u32> = pids
+        .iter()
+        .copied()
+        .filter(|pid| run_of(*pid, mark).as_deref() == Some(mark.value.as_bytes()))
+        .collect();
+    if let Some(root) = root {
+        let table = pids.iter().filter_map(|pid| Some((*pid, row(*pid)?))).collect();
+        // What carries the mark itself has been found, whoever began it.
+        let is_anothers = |pid| run_of(pid, mark).is_some_and(|run| run != mark.value.as_bytes());
+        found.extend(tree::descendants(&table, root, is_anothers));
+        found.sort_unstable();
+        found.dedup();
+    }
+    found.into_iter().map(|pid| Found { pid, command: command(pid) }).collect()
+}
+
+/// The value of the mark's variable in the environment of a process.
+fn run_of(pid: u32, mark: &Mark) -> Option<Vec<u8>> {
+    // What cannot be read belongs to somebody else; what reads as empty is a zombie.
+    let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
+    let value =
+        |variable: &[u8]| Some(variable.strip_prefix(mark.name.as_bytes())?.strip_prefix(b"=")?.to_owned());
+    environment.split(|b| *b == 0).find_map(value)
+}
+
+/// The parent of a process that lives. What has ended and was not waited for does not.
+fn row(pid: u32) -> Option<tree::Row> {
+    let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
+    let stat = String::from_utf8_lossy(&stat);
+    // Its name, in brackets, can hold anything.
+    let (_, rest) = stat.rsplit_once(')')?;
+    let mut fields = rest.split_ascii_whitespace();
+    let lives = !matches!(fields.next()?, "Z" | "X");
+    let parent = fields.next()?.parse().ok()?;
+    lives.then(|| tree::Row { parent, command: String::new() })
+}
+
+fn command(pid: u32) -> String {
+    let command = std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    String::from_utf8_lossy(&command).replace('\0', " ").trim().to_owned()
 }
 
 fn below(root: Option<u32>) -> Vec<Found> {
@@ -63,10 +95,10 @@ fn below(root: Option<u32>) -> Vec<Found> {
     let Ok(listed) = listed else { return Vec::new() };
     let table = tree::parse(&String::from_utf8_lossy(&listed.stdout));
     let found = |pid| Some(Found { pid, command: table.get(&pid)?.command.clone() });
-    tree::descendants(&table, root).into_iter().filter_map(found).collect()
+    tree::descendants(&table, root, |_| false).into_iter().filter_map(found).collect()
 }
 
-/// Ends everything that carries the mark: asked first, killed after `grace`. What is started meanwhile is found too.
+/// Ends everything that [`find`] finds: asked first, killed after `grace`. What is started meanwhile is found too.
 /// Gives what could not be ended within another five seconds.
 pub fn end_all(mark: &Mark, root: Option<u32>, grace: Duration) -> Vec<Found> {
     let began = Instant::now();
@@ -133,6 +165,26 @@ mod tests {
         }
         assert_eq!(end_all(&mark, None, Duration::from_millis(200)), []);
         assert_eq!(find(&mark, None), []);
+    }
+
+    #[test]
+    fn what_dropped_the_mark_is_found_by_its_parents_and_what_is_another_runs_is_not() {
+        let mark = mark("dropped");
+        let name = mark.name;
+        let script = format!("env -i sleep 600 & {name}=other sh -c 'sleep 600 & wait' & wait");
+        let mut shell = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).spawn().unwrap();
+        let other = Mark { name, value: "other".to_owned() };
+        let until = Instant::now() + Duration::from_secs(20);
+        let sleeps = |found: Vec<Found>| found.iter().filter(|one| one.command == "sleep 600").count();
+        while sleeps(find(&mark, Some(shell.id()))) != 1 || sleeps(find(&other, None)) != 1 {
+            assert!(Instant::now() < until, "{:?}", find(&mark, Some(shell.id())));
+            std::thread::yield_now();
+        }
+        assert_eq!(find(&mark, None), []);
+        assert_eq!(end_all(&mark, Some(shell.id()), Duration::from_secs(5)), []);
+        assert_eq!(sleeps(find(&other, None)), 1);
+        assert_eq!(end_all(&other, None, Duration::from_secs(5)), []);
+        shell.wait().unwrap();
     }
 
     #[test]

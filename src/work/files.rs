@@ -2,7 +2,9 @@
 
 use super::WorkError;
 use crate::disk;
+use crate::process::Found;
 use crate::session::is_session_id;
+use crate::text::plain;
 use std::fs::File;
 use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
@@ -42,6 +44,34 @@ impl RunFiles {
         self.directory.join("stderr")
     }
 
+    /// What of a run that was stopped could not be ended.
+    fn survivors_path(&self) -> PathBuf {
+        self.directory.join("survivors")
+    }
+
+    /// Writes down what could not be ended.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn keep_survivors(&self, left: &[Found]) -> Result<(), WorkError> {
+        if left.is_empty() {
+            return Ok(());
+        }
+        let text: Vec<String> = left.iter().map(survivor).collect();
+        Ok(disk::write_atomic(&self.survivors_path(), text.join("\n").as_bytes())?)
+    }
+
+    /// What of the last run could not be ended.
+    pub(super) fn survivors(&self) -> Vec<String> {
+        let text = std::fs::read_to_string(self.survivors_path()).unwrap_or_default();
+        text.lines().map(str::to_owned).collect()
+    }
+
+    /// A run begins; of the one before nothing is said any more.
+    pub(super) fn forget_survivors(&self) -> Result<(), WorkError> {
+        Ok(disk::remove(&self.survivors_path())?)
+    }
+
     /// Makes the directory.
     pub(super) fn make(&self) -> Result<(), WorkError> {
         Ok(disk::private_dir(&self.directory)?)
@@ -62,7 +92,7 @@ impl RunFiles {
             file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
             file.take(TAIL).read_to_end(&mut tail)
         });
-        let lines = String::from_utf8_lossy(&tail).lines().map(crate::text::plain).collect::<Vec<_>>();
+        let lines = String::from_utf8_lossy(&tail).lines().map(plain).collect::<Vec<_>>();
         lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
@@ -93,4 +123,28 @@ pub(super) fn names(directory: &Path) -> Result<Vec<String>, WorkError> {
         entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort_unstable();
     Ok(names)
+}
+
+/// A process that could not be ended, as the user is told of it.
+pub(super) fn survivor(found: &Found) -> String {
+    format!("{} ({})", plain(&found.command), found.pid)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn survivors_are_told_until_the_next_run() {
+        let home = tempfile::tempdir().unwrap();
+        let files = RunFiles::new(home.path(), "ses_1");
+        files.make().unwrap();
+        files.keep_survivors(&[]).unwrap();
+        assert_eq!(files.survivors(), [] as [&str; 0]);
+        let left = |pid, command: &str| Found { pid, command: command.to_owned() };
+        files.keep_survivors(&[left(7, "sudo sleep 600"), left(8, "a\nb")]).unwrap();
+        assert_eq!(files.survivors(), ["sudo sleep 600 (7)", "a b (8)"]);
+        files.forget_survivors().unwrap();
+        assert_eq!(files.survivors(), [] as [&str; 0]);
+    }
 }

@@ -1,51 +1,92 @@
 //! The guard of a run: a process between kugetsu and opencode that outlives neither. Whatever becomes of kugetsu,
 //! opencode and all that it started are ended.
 
-use crate::process::{Mark, end_all};
+use crate::process::{Found, Mark, end_all};
+use rustix::io::Errno;
+use rustix::process::{WaitOptions, wait};
 use std::ffi::OsString;
 use std::io;
-use std::process::ExitStatus;
+use std::os::unix::process::ExitStatusExt as _;
+use std::process::{Command, ExitStatus};
 use std::time::Duration;
-use tokio::process::Command;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// How long what is asked to end may take before it is killed.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 
+/// How a guarded program ended.
+pub enum Guarded {
+    /// By itself.
+    Ended(ExitStatus),
+    /// It was ended, with all that it started but for these.
+    Stopped(Vec<Found>),
+}
+
 /// Runs `program` in a process session of its own until it ends, or until this process is told to end or loses its
-/// parent: then everything that carries `mark` is ended. `None` in that case.
+/// parent: then everything that carries `mark` or descends from it is ended.
 ///
 /// # Errors
 /// The program could not be started.
-pub async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result<Option<ExitStatus>> {
+pub async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result<Guarded> {
     // Ctrl-C at the terminal is for the parent to deal with.
     rustix::process::setsid()?;
-    let mut told = signal(SignalKind::terminate())?;
+    let (mut told, mut children) = (signal(SignalKind::terminate())?, signal(SignalKind::child())?);
     #[cfg(target_os = "linux")]
-    rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+    {
+        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+        // What loses its parent becomes a child of this process, so that all stays below it, with the mark or without.
+        rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
+    }
     let orphaned = move || {
         rustix::process::getppid().is_none_or(|now| now.as_raw_nonzero().get().unsigned_abs() != parent)
     };
     let (name, arguments) =
         program.split_first().ok_or_else(|| io::Error::from(io::ErrorKind::InvalidInput))?;
-    let mut child = Command::new(name).args(arguments).env(mark.name, &mark.value).spawn()?;
+    let child = Command::new(name).args(arguments).env(mark.name, &mark.value).spawn()?.id();
     // The kernel tells of a parent's death on Linux only.
     let lost = async {
         while !orphaned() {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    let ended = tokio::select! {
-        biased;
-        status = child.wait() => Some(status?),
-        _ = told.recv() => None,
-        () = lost => None,
+    let ended = async {
+        loop {
+            if let Some(status) = reap(child)? {
+                return Ok::<_, io::Error>(status);
+            }
+            children.recv().await;
+        }
     };
-    if ended.is_none() {
-        let (mark, root) = (mark.clone(), child.id());
-        let ending = tokio::task::spawn_blocking(move || end_all(&mark, root, GRACE));
-        // The child must be waited for, or it would look alive.
-        let _ = tokio::join!(ending, child.wait());
+    tokio::select! {
+        biased;
+        status = ended => return Ok(Guarded::Ended(status?)),
+        _ = told.recv() => {}
+        () = lost => {}
     }
-    Ok(ended)
+    // Elsewhere this process begins others itself, to look around.
+    let root = if cfg!(target_os = "linux") { std::process::id() } else { child };
+    let mark = mark.clone();
+    let mut ending = tokio::task::spawn_blocking(move || end_all(&mark, Some(root), GRACE));
+    loop {
+        tokio::select! {
+            left = &mut ending => return Ok(Guarded::Stopped(left?)),
+            _ = children.recv() => drop(reap(child)?),
+        }
+    }
+}
+
+/// Waits for the children that have ended, whoever began them: they would look alive for ever. How `child` ended, if it
+/// is among them.
+fn reap(child: u32) -> io::Result<Option<ExitStatus>> {
+    let mut ended = None;
+    loop {
+        match wait(WaitOptions::NOHANG) {
+            Ok(Some((pid, status))) if pid.as_raw_nonzero().get().unsigned_abs() == child => {
+                ended = Some(ExitStatus::from_raw(status.as_raw()));
+            }
+            Ok(Some(_)) | Err(Errno::INTR) => {}
+            Ok(None) | Err(Errno::CHILD) => return Ok(ended),
+            Err(error) => return Err(error.into()),
+        }
+    }
 }

@@ -20,7 +20,7 @@ pub use destroy::{Doomed, check_free, destroy};
 pub use error::WorkError;
 pub use files::{RunFiles, unfinished};
 pub use fork::fork;
-pub use guard::guard;
+pub use guard::{Guarded, guard};
 pub use log::{LogReader, log_path};
 pub use make::make;
 pub use prune::{Item, Litter, Litters, Pruned, litter};

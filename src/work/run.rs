@@ -1,5 +1,6 @@
 //! A message is worked on in a session, on this machine.
 
+use super::files::survivor;
 use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
 use crate::disk::{self, DiskError, Lock, Taken};
@@ -100,6 +101,7 @@ pub async fn run(
     if !denied.is_empty() {
         watcher.denied(&denied);
     }
+    files.forget_survivors()?;
     note(bench, job, State::Used)?;
     let child = spawn(bench, job, &files)?;
     watcher.began();
@@ -142,9 +144,10 @@ async fn attend(
             () = tokio::time::sleep(TICK) => drop(events.take(watcher)),
         }
     };
+    let mut survivors = files.survivors();
     if status.code().is_none() {
         // The guard was killed, and what it guarded may be alive.
-        end_all(&mark, None, super::guard::GRACE);
+        survivors.extend(end_all(&mark, None, super::guard::GRACE).iter().map(survivor));
     }
     events.take(watcher)?;
     // The work is done whether or not it can be written down. The message is there while there is something to take up.
@@ -153,6 +156,9 @@ async fn attend(
         if let Err(error) = recorded {
             watcher.unrecorded(&error);
         }
+    }
+    if !survivors.is_empty() {
+        return Err(WorkError::Survived { name: job.name.clone(), survivors });
     }
     let Events { outcome, reply, .. } = events;
     let trouble = match stopped {
@@ -268,7 +274,7 @@ fn spawn(bench: &Bench, job: &Job, files: &RunFiles) -> Result<Child, WorkError>
         .env("OPENCODE_PERMISSION", opencode::permission(&serde_json::Map::new(), false))
         .env("OPENCODE_DISABLE_AUTOUPDATE", "1")
         // A run that was started from within another one is not a part of it.
-        .env_remove(RUN_MARK)
+        .env(RUN_MARK, "")
         .env("PWD", &job.directory)
         .current_dir(&job.directory)
         .stdin(stdin)

@@ -1,9 +1,10 @@
 //! A run is ended cleanly, with everything that it started.
 
+use super::files::survivor;
 use super::guard::GRACE;
 use super::{Bench, RunFiles, WorkError};
 use crate::disk::{self, Lock, session_lock};
-use crate::process::{Found, end_all, run_mark};
+use crate::process::{end_all, run_mark};
 use crate::work::State;
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
@@ -25,15 +26,13 @@ pub enum Stopped {
 /// [`WorkError::Survived`].
 pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Result<Stopped, WorkError> {
     let path = session_lock(&bench.kugetsu_home, session);
-    let survivors = |left: Vec<Found>| match left.is_empty() {
-        true => Ok(()),
-        false => Err(WorkError::Survived {
-            name: name.to_owned(),
-            survivors: left
-                .iter()
-                .map(|found| format!("{} ({})", crate::text::plain(&found.command), found.pid))
-                .collect(),
-        }),
+    let files = RunFiles::new(&bench.kugetsu_home, session);
+    let proven = |mut survivors: Vec<String>| {
+        survivors.extend(end_all(&run_mark(session), None, GRACE).iter().map(survivor));
+        match survivors.is_empty() {
+            true => Ok(()),
+            false => Err(WorkError::Survived { name: name.to_owned(), survivors }),
+        }
     };
     let stopped = if Lock::is_held(&path) {
         let holder = Lock::holder(&path).filter(|holder| holder.command.starts_with(super::run::RUNNING));
@@ -52,15 +51,15 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
                 survivors: vec![format!("kugetsu ({})", holder.pid)],
             });
         };
-        survivors(end_all(&run_mark(session), None, GRACE))?;
+        proven(files.survivors())?;
         Stopped::Run
     } else if crate::process::find(&run_mark(session), None).is_empty() {
         return Err(WorkError::NothingRuns { name: name.to_owned() });
     } else {
-        survivors(end_all(&run_mark(session), None, GRACE))?;
+        proven(Vec::new())?;
         Stopped::Remains
     };
-    disk::remove(&RunFiles::new(&bench.kugetsu_home, session).prompt())?;
+    disk::remove(&files.prompt())?;
     if let Some(file) = file {
         bench
             .index

@@ -3,6 +3,7 @@
 
 mod copying;
 mod disks;
+mod ending;
 mod failing;
 mod init;
 mod kept;

@@ -125,6 +125,21 @@ impl Context {
         })
     }
 
+    /// As [`Self::bench`], for those who are going to have opencode write something.
+    pub(super) async fn bench_to_work(&self) -> Result<Bench, CliError> {
+        let bench = self.bench().await?;
+        self.check_version(&bench.program).await?;
+        Ok(bench)
+    }
+
+    /// Refuses an opencode that kugetsu does not know. Asked once for each that is installed.
+    pub(super) async fn check_version(&self, program: &Program) -> Result<(), CliError> {
+        let cache = self.kugetsu_home.join("cache");
+        disk::private_dir(&cache).map_err(WorkError::from)?;
+        program.version(Some(&cache.join("opencode.json"))).await?;
+        Ok(())
+    }
+
     /// The local opencode, and where its database is.
     pub(super) async fn opencode(&self) -> Result<(Program, PathBuf), CliError> {
         let (path, explicit) = (variable("PATH"), variable("KUGETSU_OPENCODE"));

@@ -29,7 +29,7 @@ pub(super) struct ContinueArgs {
 pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Exit, CliError> {
     let found = session::resolve(context, &arguments.session)?;
     let words = message::read(arguments.message.as_deref())?;
-    let bench = context.bench().await?;
+    let bench = context.bench_to_work().await?;
     if arguments.fork {
         let original = Target::of(found);
         // What is wrong is found before the copy is made, which would be left behind.

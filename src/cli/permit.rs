@@ -73,7 +73,10 @@ pub(super) async fn run(arguments: PermitArgs, context: &Context) -> Result<Exit
         }
         _ => None,
     };
-    let (_, database) = context.opencode().await?;
+    let (program, database) = context.opencode().await?;
+    if rule.is_some() {
+        context.check_version(&program).await?;
+    }
     let mut permissions = Permissions::open(&database).map_err(PermissionError::from)?;
     let rules = match rule {
         Some(rule) => {

@@ -192,7 +192,7 @@ async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, Cl
         away::check(context, &wanted(&found, text, host), false)?;
         return Err(started(found.issue.unwrap_or(found.session), text, host));
     }
-    let bench = context.bench().await?;
+    let bench = context.bench_to_work().await?;
     let directory = super::work::directory(context, Path::new("."))?;
     let made = crate::work::make(&bench, &issue, &directory, told_to_stop()).await;
     let (session, file) = made.map_err(|error| match error {
@@ -224,7 +224,7 @@ fn is_fresh(context: &Context, found: &Resolved) -> Result<bool, CliError> {
 
 /// Makes the copy that goes in the session's place.
 async fn fork(context: &Context, original: &Resolved) -> Result<Resolved, CliError> {
-    let bench = context.bench().await?;
+    let bench = context.bench_to_work().await?;
     let name = original.issue.as_deref().unwrap_or(&original.session);
     let session = crate::work::fork(&bench, &original.session, name, told_to_stop()).await?;
     context.ui.note(&format!("{} a copy of {name}: {session}", context.ui.good("✓")));

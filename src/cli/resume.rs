@@ -26,7 +26,7 @@ pub(super) struct ResumeArgs {
 }
 
 pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit, CliError> {
-    let bench = context.bench().await?;
+    let bench = context.bench_to_work().await?;
     let found = match &arguments.issue {
         Some(issue) => session::resolve(context, issue)?,
         None => pick(context, &left(context, &bench.database)?)?,

@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
         ));
     }
     let directory = directory(context, arguments.work.dir.as_deref().unwrap_or(Path::new(".")))?;
-    let bench = context.bench().await?;
+    let bench = context.bench_to_work().await?;
     let begun = match words {
         Some(words) => Some((words, known_setting(&bench, &directory, &arguments.work).await?)),
         None => None,

@@ -108,3 +108,24 @@ fn an_agent_that_is_gone_is_not_replaced_in_silence() {
     let other = world.kugetsu(&["continue", ISSUE, "[[say on]]", "--json"]).expect_code(5).json();
     assert_eq!(other["run"]["error"], "it ran as agent build, not plan");
 }
+
+#[test]
+fn an_opencode_of_another_major_version_is_given_nothing() {
+    let world = World::exploding();
+    let session = world.kugetsu(&["list", "--json"]).expect_success().json();
+    world.home.machine.stand_in_with(
+        "[ \"$1\" = --version ] && echo 2.0.1 && exit; [ \"$1\" = run ] && touch \"$HOME/ran\"",
+    );
+    for arguments in [
+        ["continue", ISSUE, "go on", "-q"],
+        ["start", "github.com/shoko/kugetsu#15", "begin", "-q"],
+        ["resume", ISSUE, "go on", "-q"],
+        ["permit", ISSUE, "bash", "*"],
+    ] {
+        let refused = world.kugetsu(&arguments).expect_code(1);
+        assert!(refused.stderr.contains("is opencode 2.0.1"), "{}", refused.stderr);
+    }
+    assert!(!world.home.machine.home().join("ran").exists());
+    assert_eq!(world.kugetsu(&["list", "--json"]).expect_success().json(), session);
+    assert!(!world.kugetsu(&["permit", ISSUE]).expect_success().stdout.contains("bash"));
+}

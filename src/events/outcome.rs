@@ -28,8 +28,13 @@ impl Outcome {
         }
     }
 
-    /// Why the run did not do its work; `None` if it did. `last_words` is the end of its standard error.
+    /// Why a run on a host did not do its work; `None` if it did. `last_words` is the end of its standard error.
     pub fn trouble(&self, exit: i32, last_words: &str) -> Option<String> {
+        self.trouble_with(exit, last_words, "--auto, or the host's \"permission\", gives it beforehand")
+    }
+
+    /// As [`Outcome::trouble`], with the `cure` for a permission that was lacking.
+    pub fn trouble_with(&self, exit: i32, last_words: &str, cure: &str) -> Option<String> {
         let with_words = |text: String| match last_words {
             "" => text,
             words => format!("{text}: {words}"),
@@ -39,11 +44,9 @@ impl Outcome {
         }
         match self.last_reason.as_deref() {
             Some("stop") => None,
-            Some("tool-calls") => Some(
-                "it stopped at a tool that needs a permission which nobody there could give (--auto, or the host's \
-                 \"permission\", gives it beforehand)"
-                    .to_owned(),
-            ),
+            Some("tool-calls") => Some(format!(
+                "it stopped at a tool that needs a permission which nobody there could give ({cure})"
+            )),
             Some("length") => Some("the model's answer was cut at its length limit".to_owned()),
             Some(reason) => Some(format!("the model ended with {reason:?}")),
             None if self.events == 0 => Some(with_words(format!("it did nothing (exit status {exit})"))),

@@ -9,7 +9,7 @@ use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
 use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
 use crate::session::Setting;
-use crate::text::plain;
+use crate::text::{plain, quoted};
 use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::future::Future;
@@ -163,7 +163,11 @@ async fn attend(
     let Events { outcome, reply, .. } = events;
     let trouble = match stopped {
         true => Some("it was stopped".to_owned()),
-        false => outcome.trouble(exit(status), &files.last_line()),
+        false => {
+            let name = quoted(&job.name);
+            let cure = format!("kugetsu permit {name} PERMISSION PATTERN gives it beforehand");
+            outcome.trouble_with(exit(status), &files.last_line(), &cure)
+        }
     };
     Ok(Done { exit: status.code(), trouble, stopped, reply: reply.text().map(str::to_owned) })
 }

@@ -110,6 +110,18 @@ fn an_agent_that_is_gone_is_not_replaced_in_silence() {
 }
 
 #[test]
+fn a_permission_that_is_lacking_is_given_with_permit() {
+    let world = World::real();
+    world.home.machine.change_config(|config| config["permission"] = json!({"bash": "ask"}));
+    let failed = world.kugetsu(&["start", ISSUE, "[[bash true]]", "--json"]).expect_code(5).json();
+    let error = failed["run"]["error"].as_str().unwrap();
+    let cure = format!("(kugetsu permit '{ISSUE}' PERMISSION PATTERN gives it beforehand)");
+    assert!(error.contains("permission") && error.ends_with(&cure), "{error}");
+    world.kugetsu(&["permit", ISSUE, "bash", "*"]).expect_success();
+    world.kugetsu(&["continue", ISSUE, "[[bash true]]"]).expect_success();
+}
+
+#[test]
 fn an_opencode_of_another_major_version_is_given_nothing() {
     let world = World::exploding();
     let session = world.kugetsu(&["list", "--json"]).expect_success().json();

@@ -15,8 +15,8 @@ use std::path::Path;
 /// that is done, it is not made.
 ///
 /// # Errors
-/// [`WorkError::Started`] if it has one; [`WorkError::NoBase`], [`WorkError::BaseLost`], [`WorkError::Interrupted`].
-/// Nothing is recorded then.
+/// [`WorkError::Started`] if it has one; [`WorkError::NoBase`], [`WorkError::BaseLost`], [`WorkError::Undone`],
+/// [`WorkError::Interrupted`]. Nothing is recorded then.
 pub async fn make(
     bench: &Bench,
     issue: &IssueRef,
@@ -37,8 +37,12 @@ pub async fn make(
         return Err(started());
     }
     let base = index.base().ok_or(WorkError::NoBase)?.to_owned();
-    if Database::open(&bench.database)?.session(&base)?.is_none() {
+    let database = Database::open(&bench.database)?;
+    if database.session(&base)?.is_none() {
         return Err(WorkError::BaseLost { session: base });
+    }
+    if database.is_undone(&base)? {
+        return Err(WorkError::Undone { session: base });
     }
     let command = format!("start {name}");
     let copying = Copying { original: &base, title: &name, directory, command: &command };

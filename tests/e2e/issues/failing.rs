@@ -141,3 +141,12 @@ fn an_opencode_of_another_major_version_is_given_nothing() {
     assert_eq!(world.kugetsu(&["list", "--json"]).expect_success().json(), session);
     assert!(!world.kugetsu(&["permit", ISSUE]).expect_success().stdout.contains("bash"));
 }
+
+#[test]
+fn a_base_with_undone_prompts_is_not_copied() {
+    let world = World::exploding();
+    let undo = r#"UPDATE session SET revert = '{"messageID":"msg_1"}' WHERE parent_id IS NULL"#;
+    world.home.machine.database().execute(undo, []).unwrap();
+    let refused = world.kugetsu(&["start", "github.com/shoko/kugetsu#15"]).expect_code(4);
+    assert!(refused.stderr.contains("undone"), "{}", refused.stderr);
+}

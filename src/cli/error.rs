@@ -164,12 +164,16 @@ impl From<TripError> for CliError {
     }
 }
 
-/// What the user can do about this machine's own disk and database.
+/// What the user can do about an opencode of another major version.
+const ANOTHER_OPENCODE: &str = "name one that is 1.x: KUGETSU_OPENCODE=PATH";
+
+/// What the user can do about this machine's own opencode, disk and database.
 fn cure(error: &TripError) -> Option<&'static str> {
     match error {
         TripError::Disk(error)
         | TripError::Store(StoreError::Disk(error))
         | TripError::Program(ProgramError::Disk(error)) => error.cure(),
+        TripError::Program(ProgramError::UnsupportedVersion { .. }) => Some(ANOTHER_OPENCODE),
         TripError::Database(error) => error.cure(),
         _ => None,
     }
@@ -260,6 +264,10 @@ impl From<ProgramError> for CliError {
     fn from(error: ProgramError) -> Self {
         match error {
             ProgramError::Disk(error) => error.into(),
+            ProgramError::UnsupportedVersion { .. } => Self {
+                hint: Some(ANOTHER_OPENCODE.to_owned()),
+                ..Self::new(Exit::Refused, "opencode", error.to_string())
+            },
             _ => Self::failed("opencode", error.to_string()),
         }
     }

@@ -52,6 +52,7 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
     if let Some(base) = index.base().filter(|_| !arguments.force) {
         return Err(there_already(base, &database)?);
     }
+    context.check_version(&program).await?;
     let directory = context.working_directory();
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !context.ui.json;
     let session = match &arguments.session {

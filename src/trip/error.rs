@@ -393,6 +393,7 @@ impl TripError {
             | Self::StillRunning { .. }
             | Self::Unfit { .. }
             | Self::Apart { .. }
+            | Self::Program(ProgramError::UnsupportedVersion { .. })
             | Self::Diverged { .. } => Kind::Refused,
             _ => Kind::Failed,
         }

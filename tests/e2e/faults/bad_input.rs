@@ -124,7 +124,7 @@ fn the_local_opencode_must_be_there_and_of_a_known_version() {
     let scene = Scene::new();
     let go = scene.remote(&["go on"]);
     scene.home.machine.stand_in_with("[ \"$1\" = --version ] && echo 2.0.1 && exit 0");
-    scene.fault(&go).is(1, "failed", "export").says(&["2.0.1", "1.x"]);
+    scene.fault(&go).is(4, "refused", "export").says(&["2.0.1", "1.x", "KUGETSU_OPENCODE"]);
     scene.home.machine.stand_in_with("[ \"$1\" = --version ] && exit 3");
     scene.fault(&go).is(1, "failed", "export").says(&["opencode --version failed"]);
     scene.is_unscathed();

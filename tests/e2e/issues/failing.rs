@@ -133,9 +133,12 @@ fn an_opencode_of_another_major_version_is_given_nothing() {
         ["start", "github.com/shoko/kugetsu#15", "begin", "-q"],
         ["resume", ISSUE, "go on", "-q"],
         ["permit", ISSUE, "bash", "*"],
+        ["init", "--force", "--session", session[0]["session"].as_str().unwrap()],
     ] {
-        let refused = world.kugetsu(&arguments).expect_code(1);
-        assert!(refused.stderr.contains("is opencode 2.0.1"), "{}", refused.stderr);
+        let refused = world.kugetsu(&arguments).expect_code(4);
+        for words in ["is opencode 2.0.1", "KUGETSU_OPENCODE=PATH"] {
+            assert!(refused.stderr.contains(words), "{arguments:?}: {}", refused.stderr);
+        }
     }
     assert!(!world.home.machine.home().join("ran").exists());
     assert_eq!(world.kugetsu(&["list", "--json"]).expect_success().json(), session);

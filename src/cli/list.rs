@@ -5,7 +5,8 @@ use super::error::{CliError, Exit};
 use crate::clock;
 use crate::index::{Kind, timestamp};
 use crate::issue::Remote;
-use crate::text::{as_plain, plain};
+use crate::process::{RUN_MARK, marked};
+use crate::text::{as_plain, plain, quoted};
 use crate::work::{self, HERE, Row, State, Survey};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
@@ -63,6 +64,13 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
     if arguments.left {
         rows.retain(|row| row.state == Some(State::Left) && row.holder.as_deref() == Some(HERE));
     }
+    let left: Vec<&Row> =
+        rows.iter().map(AsRef::as_ref).filter(|row| row.state == Some(State::Left)).collect();
+    // All processes are looked at once, and only where there is something to find.
+    let running = if left.is_empty() { Vec::new() } else { marked(RUN_MARK) };
+    for line in left.iter().filter_map(|row| remains(row, &running)) {
+        ui.wrapped("  ", &line);
+    }
     if ui.json {
         ui.document(&rows.iter().map(|row| document(row)).collect::<Vec<_>>());
     } else if empty {
@@ -75,6 +83,21 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
     // kugetsu is at its end. Giving back the memory of ten thousand rows piece by piece would take milliseconds.
     std::mem::forget(rows);
     Ok(Exit::Done)
+}
+
+/// What is said of a run that was cut short and is not quite over: opencode lives on where its guard was killed, too.
+fn remains(row: &Row, running: &[(String, u32)]) -> Option<String> {
+    let session = row.session.as_deref()?;
+    let of_it = running.iter().filter(|(run, _)| run == session);
+    let processes: Vec<String> = of_it.map(|(_, pid)| pid.to_string()).collect();
+    let name = plain(row.issue.as_deref().unwrap_or(session));
+    (!processes.is_empty()).then(|| {
+        format!(
+            "what the run in {name} left is still at work (process {}); end it: kugetsu stop {}",
+            processes.join(", "),
+            quoted(&name)
+        )
+    })
 }
 
 fn document(row: &Row) -> Document<'_> {

@@ -40,22 +40,33 @@ pub fn find(mark: &Mark, root: Option<u32>) -> Vec<Found> {
     if std::path::Path::new("/proc/self/environ").exists() { in_proc(mark, root) } else { below(root) }
 }
 
-fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<Found> {
+/// The processes that carry a mark of this name, with its value; none where environments cannot be read.
+pub fn marked(name: &str) -> Vec<(String, u32)> {
+    let value = |pid| Some(String::from_utf8_lossy(&run_of(pid, name)?).into_owned());
+    others().into_iter().filter_map(|pid| Some((value(pid)?, pid))).collect()
+}
+
+/// All processes but this one, where there is `/proc`.
+fn others() -> Vec<u32> {
     let Ok(entries) = std::fs::read_dir("/proc") else { return Vec::new() };
     let own = std::process::id();
-    let pids: Vec<u32> = entries
+    entries
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok())
         .filter(|pid| *pid != own)
-        .collect();
+        .collect()
+}
+
+fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<Found> {
+    let pids = others();
     let mut found: Vec<u32> = pids
         .iter()
         .copied()
-        .filter(|pid| run_of(*pid, mark).as_deref() == Some(mark.value.as_bytes()))
+        .filter(|pid| run_of(*pid, mark.name).as_deref() == Some(mark.value.as_bytes()))
         .collect();
     if let Some(root) = root {
         let table = pids.iter().filter_map(|pid| Some((*pid, row(*pid)?))).collect();
         // What carries the mark itself has been found, whoever began it.
-        let is_anothers = |pid| run_of(pid, mark).is_some_and(|run| run != mark.value.as_bytes());
+        let is_anothers = |pid| run_of(pid, mark.name).is_some_and(|run| run != mark.value.as_bytes());
         found.extend(tree::descendants(&table, root, is_anothers));
         found.sort_unstable();
         found.dedup();
@@ -63,12 +74,12 @@ fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<Found> {
     found.into_iter().map(|pid| Found { pid, command: command(pid) }).collect()
 }
 
-/// The value of the mark's variable in the environment of a process.
-fn run_of(pid: u32, mark: &Mark) -> Option<Vec<u8>> {
+/// The value of a mark's variable in the environment of a process.
+fn run_of(pid: u32, name: &str) -> Option<Vec<u8>> {
     // What cannot be read belongs to somebody else; what reads as empty is a zombie.
     let environment = std::fs::read(format!("/proc/{pid}/environ")).ok()?;
     let value =
-        |variable: &[u8]| Some(variable.strip_prefix(mark.name.as_bytes())?.strip_prefix(b"=")?.to_owned());
+        |variable: &[u8]| Some(variable.strip_prefix(name.as_bytes())?.strip_prefix(b"=")?.to_owned());
     environment.split(|b| *b == 0).find_map(value)
 }
 

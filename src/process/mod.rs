@@ -4,4 +4,4 @@
 mod marked;
 mod tree;
 
-pub use marked::{Found, Mark, RUN_MARK, end_all, find, run_mark};
+pub use marked::{Found, Mark, RUN_MARK, end_all, find, marked, run_mark};

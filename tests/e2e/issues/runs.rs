@@ -228,6 +228,42 @@ fn in_a_terminal_one_of_those_that_were_left_is_chosen() {
 }
 
 #[test]
+fn what_outlives_kugetsu_and_its_guard_is_named_and_ended() {
+    let world = World::quick();
+    world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
+    let run = world.home.spawn_in(&world.project, None, &["continue", ISSUE, "[[hold work]]"]);
+    until(Duration::from_secs(20), || match world.home.machine.asked().len() {
+        2 => Ok(()),
+        n => Err(format!("{n} were asked")),
+    });
+    let command = |pid: &u32| std::fs::read_to_string(format!("/proc/{pid}/cmdline")).unwrap_or_default();
+    let is_guard = |pid: &u32| command(pid).contains("\0__guard\0");
+    let guard = *world.home.machine.processes().iter().find(|pid| is_guard(pid)).unwrap();
+    let signal = |signal| {
+        let pid = rustix::process::Pid::from_raw(guard.cast_signed()).unwrap();
+        rustix::process::kill_process(pid, signal).unwrap();
+    };
+    // It hears nothing of the end of kugetsu.
+    signal(rustix::process::Signal::STOP);
+    run.signal("KILL");
+    run.wait(Duration::from_secs(20));
+    signal(rustix::process::Signal::KILL);
+    let orphan = until(Duration::from_secs(20), || match world.home.machine.processes()[..] {
+        [orphan] => Ok(orphan),
+        ref others => Err(format!("{others:?} run")),
+    });
+    let list = world.kugetsu(&["list", "--json"]).expect_success();
+    let said = list.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains(&format!("(process {orphan}); end it: kugetsu stop '{ISSUE}'")), "{said}");
+    assert_eq!(world.listed(ISSUE)["state"], "left");
+    let resumed = world.kugetsu(&["resume", ISSUE, "[[say taken up]]"]).expect_success();
+    assert!(resumed.stderr.contains(&format!("({orphan})")), "{}", resumed.stderr);
+    assert_eq!(resumed.stdout.trim(), "taken up");
+    world.nothing_runs();
+    assert_eq!(world.kugetsu(&["list"]).expect_success().stderr, "");
+}
+
+#[test]
 fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
     let world = World::empty(Release::New);
     world.home.machine.stand_in();

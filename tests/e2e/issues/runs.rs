@@ -105,7 +105,7 @@ fn from_start_to_destroy_with_the_oldest_release() {
 fn killed_and_taken_up(release: Release) {
     let world = World::real(release);
     world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
-    let message = "[[bash sleep 600]]\n[[say woke up]]";
+    let message = "[[bash test -e awake || sleep 600]]\n[[say woke up]]";
     let run = world.home.spawn_in(&world.project, None, &["continue", ISSUE, message]);
     world.model.wait_for(Duration::from_secs(60), |asked| {
         asked.iter().any(|one| one.user_text().contains("sleep 600"))
@@ -121,8 +121,12 @@ fn killed_and_taken_up(release: Release) {
     run.wait(Duration::from_secs(20));
     world.nothing_runs();
     assert_eq!(world.listed(ISSUE)["state"], "left");
-    let resumed = world.kugetsu(&["resume", ISSUE, "[[say taken up]]"]).expect_success();
-    assert_eq!(resumed.stdout.trim(), "taken up");
+    let asked = world.model.prompts().len();
+    std::fs::write(world.project.join("awake"), "").unwrap();
+    let resumed = world.kugetsu(&["resume", ISSUE]).expect_success();
+    assert_eq!(resumed.stdout.trim(), "woke up");
+    let again = world.model.prompts()[asked].user_text();
+    assert_eq!(again.trim_start_matches('\n'), message, "it is asked for the same again");
     assert_eq!(world.listed(ISSUE)["state"], "idle");
 }
 
@@ -136,6 +140,11 @@ fn sleeping(world: &World) -> usize {
 #[test]
 fn a_killed_run_is_left_and_taken_up_with_the_newest_release() {
     killed_and_taken_up(Release::New);
+}
+
+#[test]
+fn a_killed_run_is_left_and_taken_up_with_the_middle_release() {
+    killed_and_taken_up(Release::Mid);
 }
 
 #[test]
@@ -362,6 +371,28 @@ fn a_detached_run_ends_by_itself_and_is_refused_while_another_goes_on() {
         other => Err(format!("{other:?}")),
     });
     world.nothing_runs();
+}
+
+#[test]
+fn a_detached_run_survives_its_terminal() {
+    let world = World::quick();
+    let run = format!("{KUGETSU} start '{ISSUE}' '[[hold work]] [[say done]]' --detach; exec sleep 600");
+    let terminal = Terminal::start(&world.home, &world.project, &run);
+    until(Duration::from_secs(30), || match (world.home.machine.asked().len(), sleeping(&world)) {
+        (1, 1) => Ok(()),
+        other => Err(format!("{other:?} asked, and at the end")),
+    });
+    drop(terminal);
+    until(Duration::from_secs(20), || match sleeping(&world) {
+        0 => Ok(()),
+        _ => Err("the terminal is still there".to_owned()),
+    });
+    assert_eq!(world.listed(ISSUE)["state"], "used");
+    world.home.machine.release_run("work");
+    world.nothing_runs();
+    assert_eq!(world.listed(ISSUE)["state"], "idle");
+    let log = world.kugetsu(&["logs", ISSUE]).expect_success().stdout;
+    assert!(log.ends_with("done\n"), "{log}");
 }
 
 #[test]

@@ -133,3 +133,70 @@ fn from_the_newest_to_the_oldest() {
 fn from_the_oldest_to_the_newest() {
     everything(Release::Old, Release::New);
 }
+
+/// What of a session says with which variant it goes on: its own row, where it has that, and its last user message.
+fn variants(world: &World, session: &str) -> (Option<Value>, Value) {
+    let database = world.home.machine.database();
+    let has = "SELECT 1 FROM pragma_table_info('session') WHERE name = 'model'";
+    let row = database.prepare(has).unwrap().exists([]).unwrap().then(|| column(&database, session, "model"));
+    let row = row.and_then(|cell| match cell {
+        Cell::Text(text) => serde_json::from_str(&text).ok(),
+        _ => None,
+    });
+    let messages = world.messages(session);
+    let last = &messages.iter().rfind(|message| message["info"]["role"] == "user").unwrap()["info"];
+    // opencode 1.3 keeps it beside the model.
+    let said = if last["model"]["variant"].is_null() { &last["variant"] } else { &last["model"]["variant"] };
+    (row, said.clone())
+}
+
+#[test]
+fn a_session_with_a_variant_has_its_own_again() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(release, release);
+        for machine in [&world.home.machine, &world.host.machine] {
+            machine.change_config(|config| {
+                config["provider"]["fake"]["models"]["m1"]["variants"] =
+                    json!({ "high": { "reasoningEffort": "high" }, "low": { "reasoningEffort": "low" } });
+            });
+        }
+        let session = world.session("[[say hello from home]]");
+        let machine = &world.home.machine;
+        machine
+            .continue_session(&world.project, &session, "[[say high]]", &["--variant", "high"])
+            .expect_success();
+        let before = variants(&world, &session);
+        assert_eq!(before.1, "high", "{release:?}");
+        world.round_trip(&session, "[[say low]]", &["--variant", "low"]);
+        let there = world.there(&session);
+        assert!(there.values().any(|row| row.contains("\"variant\":\"low\"")), "{release:?}: {there:#?}");
+        assert_eq!(variants(&world, &session), before, "{release:?}");
+    }
+}
+
+#[test]
+fn what_both_sides_changed_stays_as_it_is_here() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let list =
+        json!({ "todos": [{ "id": "1", "content": "theirs", "status": "pending", "priority": "low" }] });
+    let message = format!("[[tool todowrite {list}]]\n[[hold both]]\n[[say done there]]");
+    let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
+    world.model.wait_for_hold("both", SOON);
+    let title = |database: rusqlite::Connection, title: &str| {
+        let update = "UPDATE session SET title = ?2 WHERE id = ?1";
+        assert_eq!(database.execute(update, [session.as_str(), title]).unwrap(), 1);
+    };
+    title(world.host.machine.database(), "Theirs");
+    title(world.home.machine.database(), "Mine");
+    let todo = "INSERT INTO todo(session_id, position, content, status, priority, time_created, time_updated)
+        VALUES (?1, 0, 'mine', 'pending', 'low', 1, 1)";
+    world.home.machine.database().execute(todo, [&session]).unwrap();
+    world.model.release("both");
+    let home = world.home.kugetsu(&["wait", trip.json()["dispatch"].as_str().unwrap()]).expect_success();
+    assert!(home.stderr.contains("kept as here: title, todos"), "{}", home.stderr);
+    let database = world.home.machine.database();
+    assert_eq!(column(&database, &session, "title"), Cell::Text("Mine".into()));
+    assert_eq!(todos(&database, &session), [("mine".to_owned(), "pending".to_owned())]);
+    world.goes_on_at_home(&session, "done there");
+}

@@ -7,6 +7,7 @@ mod ending;
 mod failing;
 mod init;
 mod kept;
+mod left;
 mod listing;
 mod naming;
 mod permit;

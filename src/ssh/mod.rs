@@ -42,6 +42,8 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
     let handshake_fault = |detail: String| ConnectError::Handshake { name: target.name.clone(), detail };
     let mut session = Session::new().map_err(|e| handshake_fault(e.to_string()))?;
     session.set_timeout(connection::millis(patience));
+    // Most of what goes over a line that has seen the session before is scripts and their answers.
+    session.set_compress(true);
 
     let mut known = KnownHosts::load(settings.user_known_hosts.iter().chain(&settings.global_known_hosts));
     for file in &settings.revoked_host_keys {

@@ -27,12 +27,21 @@ pub(super) fn over(record: &Record) -> Result<(), CliError> {
 /// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
 pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
     let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
+    let keeps = matches!(error, TripError::Home { .. } | TripError::Arrival { .. });
     let Some(record) = record(context, progress) else { return CliError::from(error) };
     let mut error = missing(error, &record);
-    let (id, none) = (&record.id, error.hint.is_none() && !ends);
-    if none && record.is_away() {
-        error.hint = Some(format!("try again to bring it home: kugetsu wait {id}"));
-    } else if none && record.is_unlaunched() {
+    if ends {
+        return error;
+    }
+    let id = &record.id;
+    if record.is_away() {
+        let again = format!("try again to bring it home: kugetsu wait {id}");
+        error.hint = match error.hint {
+            None => Some(again),
+            Some(hint) if keeps => Some(format!("{hint}; {again}")),
+            hint => hint,
+        };
+    } else if error.hint.is_none() && record.is_unlaunched() {
         error.hint = Some(format!("go on with it: kugetsu wait {id}"));
     }
     error

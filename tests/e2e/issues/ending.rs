@@ -1,42 +1,17 @@
 //! A run on this machine ends with all that it started, also what wiped its environment.
 
-use crate::support::home::Home;
-use crate::support::model::Model;
+use super::runs::{ISSUE, World};
 use crate::support::opencode::Release;
-use crate::support::process::{Finished, until};
-use std::path::PathBuf;
+use crate::support::process::until;
 use std::time::Duration;
 
-const ISSUE: &str = "github.com/shoko/kugetsu#14";
 const OTHER: &str = "github.com/shoko/kugetsu#15";
 
-struct World {
-    _model: Model,
-    home: Home,
-    project: PathBuf,
-}
-
-impl World {
-    /// With the real opencode, and the issue started.
-    fn real() -> Self {
-        let model = Model::start();
-        let home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
-        let project = home.machine.project("app");
-        let world = Self { _model: model, home, project };
-        world.kugetsu(&["init"]).expect_success();
-        world.kugetsu(&["start", ISSUE]).expect_success();
-        world
-    }
-
-    fn kugetsu(&self, arguments: &[&str]) -> Finished {
-        self.home.spawn_in(&self.project, None, arguments).wait(Duration::from_secs(120))
-    }
-
-    fn state(&self, issue: &str) -> String {
-        let list = self.kugetsu(&["list", "--json"]).expect_success().json();
-        let row = list.as_array().unwrap().iter().find(|row| row["issue"] == issue).cloned();
-        row.map_or_else(String::new, |row| row["state"].as_str().unwrap().to_owned())
-    }
+/// With the real opencode, and the issue started.
+fn begun() -> World {
+    let world = World::real(Release::New);
+    world.kugetsu(&["start", ISSUE]).expect_success();
+    world
 }
 
 /// A command that no other process on this machine has.
@@ -62,7 +37,7 @@ fn wait_for(command: &str, number: usize) {
 
 #[test]
 fn what_wiped_its_environment_ends_with_its_run() {
-    let world = World::real();
+    let world = begun();
     let (stopped, killed) = (sleeper(6011), sleeper(6012));
     // The first tool is over and its shell gone when the run is stopped.
     let message =
@@ -80,7 +55,7 @@ fn what_wiped_its_environment_ends_with_its_run() {
 
 #[test]
 fn a_run_that_another_run_began_outlives_it() {
-    let world = World::real();
+    let world = begun();
     let outer = sleeper(6013);
     // What a tool of the outer run would do, without the time that opencode takes.
     world.home.machine.stand_in_with(&format!(
@@ -91,7 +66,8 @@ fn a_run_that_another_run_began_outlives_it() {
     world.kugetsu(&["continue", ISSUE, "go", "--detach"]).expect_success();
     wait_for(&outer, 1);
     world.kugetsu(&["stop", ISSUE]).expect_success();
-    assert_eq!((world.state(ISSUE).as_str(), world.state(OTHER).as_str()), ("idle", "used"));
+    let state = |issue| world.listed(issue)["state"].clone();
+    assert_eq!((state(ISSUE), state(OTHER)), ("idle".into(), "used".into()));
     world.kugetsu(&["stop", OTHER]).expect_success();
     assert_eq!(world.home.machine.processes(), [] as [u32; 0]);
 }

@@ -1,58 +1,26 @@
 //! Runs on this machine that do not do their work say so, whoever watches.
 
-use crate::support::home::Home;
-use crate::support::model::Model;
+use super::runs::{ISSUE, World};
 use crate::support::opencode::Release;
-use crate::support::process::Finished;
 use serde_json::json;
-use std::path::PathBuf;
-use std::time::Duration;
 
-const ISSUE: &str = "github.com/shoko/kugetsu#14";
-
-struct World {
-    _model: Model,
-    home: Home,
-    project: PathBuf,
+/// With an opencode that fails at the word, on its standard error, and the issue started.
+fn exploding() -> World {
+    let world = World::quick();
+    world.home.machine.stand_in_with(
+        "[ \"$1\" = run ] && { echo 'looking for it' >&2; echo 'provider \u{1b}[31mexploded' >&2; exit 1; }",
+    );
+    world.kugetsu(&["start", ISSUE]).expect_success();
+    world
 }
 
-impl World {
-    /// With the real opencode, and the issue started.
-    fn real() -> Self {
-        let model = Model::start();
-        let home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
-        let project = home.machine.project("app");
-        let world = Self { _model: model, home, project };
-        world.kugetsu(&["init"]).expect_success();
-        world
-    }
-
-    /// With an opencode that fails at the word, on its standard error.
-    fn exploding() -> Self {
-        let model = Model::start();
-        let home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
-        let project = home.machine.project("app");
-        home.machine.stand_in_with(
-            "[ \"$1\" = run ] && { echo 'looking for it' >&2; echo 'provider \u{1b}[31mexploded' >&2; exit 1; }",
-        );
-        let world = Self { _model: model, home, project };
-        world.kugetsu(&["init"]).expect_success();
-        world.kugetsu(&["start", ISSUE]).expect_success();
-        world
-    }
-
-    fn kugetsu(&self, arguments: &[&str]) -> Finished {
-        self.home.spawn_in(&self.project, None, arguments).wait(Duration::from_secs(120))
-    }
-
-    fn log(&self) -> String {
-        self.kugetsu(&["logs", ISSUE]).expect_success().stdout
-    }
+fn log(world: &World) -> String {
+    world.kugetsu(&["logs", ISSUE]).expect_success().stdout
 }
 
 #[test]
 fn a_provider_that_refuses_fails_the_run() {
-    let world = World::real();
+    let world = World::real(Release::New);
     world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
     let failed = world.kugetsu(&["continue", ISSUE, "[[status 401]]", "--json"]).expect_code(5);
     let document = failed.json();
@@ -61,27 +29,27 @@ fn a_provider_that_refuses_fails_the_run() {
     assert_eq!((&run["ok"], &document["state"]), (&json!(false), &json!("idle")));
     assert!(error.contains("401"), "{error}");
     assert!(failed.stderr.contains("✗ the run did not do its work"), "{}", failed.stderr);
-    let log = world.log();
+    let log = log(&world);
     assert!(log.contains(&format!("\n✗ the run did not do its work: {error}\n")), "{log}");
 }
 
 #[test]
 fn a_detached_run_that_fails_leaves_word_in_its_log() {
-    let world = World::exploding();
+    let world = exploding();
     world.kugetsu(&["continue", ISSUE, "try", "--detach"]).expect_success();
     let followed = world.kugetsu(&["logs", ISSUE, "-f"]).expect_success().stdout;
     let expected = " > try\n✗ the run did not do its work: it did nothing (exit status 1): provider exploded\n  \
                     ! looking for it\n  ! provider exploded\n";
     assert!(followed.ends_with(expected), "{followed}");
-    assert_eq!(world.log(), followed);
+    assert_eq!(log(&world), followed);
     let failed = world.kugetsu(&["continue", ISSUE, "again"]).expect_code(5);
     assert!(failed.stderr.contains("provider exploded"), "{}", failed.stderr);
-    assert!(world.log().ends_with(expected.strip_prefix(" > try\n").unwrap()), "{}", world.log());
+    assert!(log(&world).ends_with(expected.strip_prefix(" > try\n").unwrap()), "{}", log(&world));
 }
 
 #[test]
 fn an_agent_that_is_gone_is_not_replaced_in_silence() {
-    let world = World::real();
+    let world = World::real(Release::New);
     let agents = world.project.join(".opencode/agent");
     std::fs::create_dir_all(&agents).unwrap();
     let careful = agents.join("careful.md");
@@ -111,7 +79,7 @@ fn an_agent_that_is_gone_is_not_replaced_in_silence() {
 
 #[test]
 fn a_permission_that_is_lacking_is_given_with_permit() {
-    let world = World::real();
+    let world = World::real(Release::New);
     world.home.machine.change_config(|config| config["permission"] = json!({"bash": "ask"}));
     let failed = world.kugetsu(&["start", ISSUE, "[[bash true]]", "--json"]).expect_code(5).json();
     let error = failed["run"]["error"].as_str().unwrap();
@@ -123,7 +91,7 @@ fn a_permission_that_is_lacking_is_given_with_permit() {
 
 #[test]
 fn an_opencode_of_another_major_version_is_given_nothing() {
-    let world = World::exploding();
+    let world = exploding();
     let session = world.kugetsu(&["list", "--json"]).expect_success().json();
     world.home.machine.stand_in_with(
         "[ \"$1\" = --version ] && echo 2.0.1 && exit; [ \"$1\" = run ] && touch \"$HOME/ran\"",
@@ -147,7 +115,7 @@ fn an_opencode_of_another_major_version_is_given_nothing() {
 
 #[test]
 fn a_base_with_undone_prompts_is_not_copied() {
-    let world = World::exploding();
+    let world = exploding();
     let undo = r#"UPDATE session SET revert = '{"messageID":"msg_1"}' WHERE parent_id IS NULL"#;
     world.home.machine.database().execute(undo, []).unwrap();
     let refused = world.kugetsu(&["start", "github.com/shoko/kugetsu#15"]).expect_code(4);

@@ -24,7 +24,9 @@ for left in "$HOME/.kugetsu"/check-*; do
 done
 words=$(mkdir -p "$HOME/.kugetsu" 2>&1 && mkdir "$work" 2>&1) || fail room "$words"
 trap 'rm -rf "$work"' EXIT
-trap 'exit 1' HUP INT PIPE TERM
+# Not TERM: a subshell that gets one before it has put away the traps it was born with loses it in dash, and `bounded` ends
+# its watch by one.
+trap 'exit 1' HUP INT PIPE
 base=$directory
 while [ ! -d "$base" ] && [ -n "$base" ]; do base=${base%/*}; done
 cd -P -- "${base:-/}" || fail directory "$base"

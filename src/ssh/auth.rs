@@ -94,7 +94,8 @@ pub(super) fn log_in(
         Err(_) if session.authenticated() => return Ok(()),
         // A host hangs up on who has tried many keys. Before that, the line was cut.
         Err(_) if attempt.count < MOST_KEYS => {
-            return Err(ConnectError::Lost { name: target.name.clone(), tried: attempt.tried });
+            let (name, user, keys) = (target.name.clone(), settings.user.clone(), attempt.count);
+            return Err(ConnectError::Lost { name, user, tried: attempt.tried, keys });
         }
         Err(_) => String::new(),
     };

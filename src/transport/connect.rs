@@ -78,6 +78,10 @@ pub enum ConnectError {
         name: String,
         /// What was offered by then, as in [`ConnectError::Auth`].
         tried: Vec<String>,
+        /// As whom.
+        user: String,
+        /// How many keys that were: a host may hang up on who has tried many.
+        keys: usize,
     },
     /// The host's key is in no known_hosts file, and nobody vouched for it.
     #[error("{name}: its host key is not known: {key} (looked for in {})", file.display())]

@@ -16,6 +16,10 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 
+/// Logins that may be cut in a row once several keys were offered. A line may be; a host that takes fewer keys than there
+/// are hangs up each time, and would be asked for ever.
+const CUT_LOGINS: usize = 4;
+
 /// How long a host may be out of reach.
 #[derive(Debug, Clone, Copy)]
 enum Patience {
@@ -44,11 +48,13 @@ pub(super) struct Line {
     outage: Option<(String, Instant)>,
     /// The host has been reached.
     reached: bool,
+    /// Logins in a row that were cut behind several keys.
+    cut_logins: usize,
 }
 
 impl Line {
     pub(super) fn new(host: HostEntry) -> Self {
-        Self { host, link: None, patience: None, outage: None, reached: false }
+        Self { host, link: None, patience: None, outage: None, reached: false, cut_logins: 0 }
     }
 
     /// Gives the host so long to be reached, from now on; `None`: for ever.
@@ -89,6 +95,7 @@ impl Line {
             None => self.made(tools).await?,
         };
         self.outage = None;
+        self.cut_logins = 0;
         self.reached = true;
         Ok(self.link.insert(link))
     }
@@ -114,13 +121,7 @@ impl Line {
         match connected {
             Ok(Ok(transport)) => Ok(Link::new(transport)),
             Ok(Err(source)) => {
-                // Who was let in before was cut off, not sent away.
-                let source = match source {
-                    ConnectError::Auth { name, tried, closed: true, .. } if self.reached => {
-                        ConnectError::Lost { name, tried }
-                    }
-                    source => source,
-                };
+                let source = self.cut_or_sent_away(source);
                 if let ConnectError::Resolve { address, .. } = &source
                     && self.is_unheard_of(address)
                 {
@@ -130,6 +131,25 @@ impl Line {
             }
             Err(_) => Err(TripError::Broken("a worker thread ended before its work")),
         }
+    }
+
+    /// A host that hangs up during the login sends one away, or the line was cut: who was let in before is more likely cut
+    /// off, and nobody is, time after time.
+    fn cut_or_sent_away(&mut self, source: ConnectError) -> ConnectError {
+        let (name, user, tried, keys) = match source {
+            ConnectError::Auth { name, user, tried, closed: true, .. } if self.reached => {
+                let keys = tried.len();
+                (name, user, tried, keys)
+            }
+            ConnectError::Lost { name, user, tried, keys } if keys > 1 => (name, user, tried, keys),
+            source => return source,
+        };
+        self.cut_logins += 1;
+        if self.cut_logins <= CUT_LOGINS {
+            return ConnectError::Lost { name, user, tried, keys };
+        }
+        let (methods, detail) = (String::new(), String::new());
+        ConnectError::Auth { name, user, tried, methods, closed: true, detail }
     }
 
     /// Neither hosts.json nor ssh make anything else of the host's name, and it has no address: it is more likely mistyped,
@@ -248,5 +268,37 @@ impl Pauses {
         tokio::time::sleep(pause).await;
         self.0 = (self.0 * 2).min(LONGEST_PAUSE);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_login_that_is_cut_time_after_time_behind_several_keys_was_refused() {
+        let mut line = Line::new(HostEntry::default());
+        let lost = |keys| {
+            let (name, user, tried) = ("pi".to_owned(), "me".to_owned(), vec!["agent: 3 keys".to_owned()]);
+            ConnectError::Lost { name, user, tried, keys }
+        };
+        for _ in 0..CUT_LOGINS {
+            assert!(line.cut_or_sent_away(lost(3)).retryable());
+        }
+        assert!(matches!(line.cut_or_sent_away(lost(3)), ConnectError::Auth { closed: true, .. }));
+        // One key is nobody's limit.
+        assert!(line.cut_or_sent_away(lost(1)).retryable());
+        let sent_away = || ConnectError::Auth {
+            name: "pi".into(),
+            user: "me".into(),
+            tried: Vec::new(),
+            methods: String::new(),
+            closed: true,
+            detail: String::new(),
+        };
+        let mut line = Line::new(HostEntry::default());
+        assert!(!line.cut_or_sent_away(sent_away()).retryable());
+        line.reached = true;
+        assert!(line.cut_or_sent_away(sent_away()).retryable(), "who was let in before");
     }
 }

@@ -3,7 +3,7 @@
 
 use crate::process::{Found, Mark, end_all};
 use rustix::io::Errno;
-use rustix::process::{WaitOptions, wait};
+use rustix::process::{Pid, WaitOptions, wait, waitpid};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -76,11 +76,17 @@ pub async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result
 }
 
 /// Waits for the children that have ended, whoever began them: they would look alive for ever. How `child` ended, if it
-/// is among them.
+/// is among them. Where none is adopted it is the only one to be waited for: others are those of whoever looks around.
 fn reap(child: u32) -> io::Result<Option<ExitStatus>> {
+    let only =
+        if cfg!(target_os = "linux") { None } else { i32::try_from(child).ok().and_then(Pid::from_raw) };
     let mut ended = None;
     loop {
-        match wait(WaitOptions::NOHANG) {
+        let next = match only {
+            None => wait(WaitOptions::NOHANG),
+            only => waitpid(only, WaitOptions::NOHANG),
+        };
+        match next {
             Ok(Some((pid, status))) if pid.as_raw_nonzero().get().unsigned_abs() == child => {
                 ended = Some(ExitStatus::from_raw(status.as_raw()));
             }

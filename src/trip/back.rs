@@ -59,9 +59,11 @@ impl Trip {
                 }
                 Ok(result)
             }
-            Err(TripError::Script { host, source, .. }) => {
+            Err(
+                error @ (TripError::Script { .. } | TripError::Unfit { .. } | TripError::RunsThere { .. }),
+            ) => {
                 tools.tell(News::Warning(format!(
-                    "whether somebody went on with the session on {host} is not known ({source}); what the run left comes home"
+                    "whether somebody went on with the session there is not known ({error}); what the run left comes home"
                 )));
                 Ok(found)
             }

@@ -224,7 +224,9 @@ impl Trip {
             return Ok(());
         }
         self.begin(tools, Step::Clean)?;
-        let script = host::clean(&HostEnv::default(), &self.record().id, true);
+        // Where that account is not there any more, nothing is known of what it keeps.
+        let env = HostEnv { account: self.record().account.clone(), ..HostEnv::default() };
+        let script = host::clean(&env, &self.record().id, true);
         // Where it is done at once, it is not left half done.
         tools.tell(News::Critical(self.line.is_connected()));
         let mut cleaned = self.line.ask(tools, Step::Clean, &script, PATIENCE).await;

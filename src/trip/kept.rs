@@ -151,8 +151,13 @@ impl LeftOnHosts {
             let Some(line) = self.lines.get_mut(&host) else { continue };
             // Nothing may be left of it under another name, and it must be that account.
             let env = HostEnv { account, ..HostEnv::default() };
-            if let Swept::Removed = line.sweep(tools, &env, &id, false).await {
-                forget(tools, &id)?;
+            match line.sweep(tools, &env, &id, false).await {
+                Swept::Removed => forget(tools, &id)?,
+                Swept::Launched | Swept::Unknown => {
+                    let why = "the host does not have it".to_owned();
+                    let remains = Remains { host, dispatch: id, why, launched: false };
+                    left.push((remains, "whether it is the account that had it is not known"));
+                }
             }
         }
         for remains in std::mem::take(&mut self.remains) {

@@ -75,6 +75,9 @@ impl Trip {
         let facts = Facts::from_answer(&answer).map_err(garbled)?;
         env.path = facts.path;
         let error = match self.start(tools, &env, &facts.home).await {
+            Err(TripError::Script { source, .. }) if source.reason() == Some("elsewhere") => {
+                return Err(self.not_there());
+            }
             Err(
                 error @ (TripError::Script { .. } | TripError::Unfit { .. } | TripError::RunsThere { .. }),
             ) => error,

@@ -3,6 +3,7 @@
 use super::database::{Database, DatabaseError, at, columns};
 use super::fingerprint::{feed, hex};
 use crate::session::{Outline, Raw};
+use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
@@ -79,10 +80,17 @@ impl Database {
             let mut all = Vec::new();
             for (id, _) in sessions {
                 let spent = query.query_row([id], |row| {
-                    let number = |n| row.get::<_, i64>(n);
+                    // As it stands there: what is no number is not counted.
+                    let number = |n| {
+                        Ok::<_, rusqlite::Error>(match row.get_ref(n)? {
+                            ValueRef::Integer(whole) => json!(whole),
+                            ValueRef::Real(part) => json!(part),
+                            _ => json!(0),
+                        })
+                    };
                     let cache = json!({"read": number(4)?, "write": number(5)?});
                     let tokens = json!({"input": number(1)?, "output": number(2)?, "reasoning": number(3)?, "cache": cache});
-                    Ok(json!({"cost": row.get::<_, f64>(0)?, "tokens": tokens}))
+                    Ok(json!({"cost": number(0)?, "tokens": tokens}))
                 });
                 let raw = spent.optional()?.and_then(|spent| serde_json::value::to_raw_value(&spent).ok());
                 all.extend(raw.map(|raw| (id.clone(), Raw::from(raw.as_ref()))));

@@ -51,7 +51,12 @@ pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Pro
 pub(super) fn missing(error: TripError, record: &Record) -> CliError {
     let (Record { session, host, .. }, name) = (record, quoted(&record.host));
     let gone = matches!(error, TripError::NotThere { .. }) && record.is_away();
+    // It had an address before: the network may be down.
+    let unheard_of = matches!(error, TripError::UnknownHost { .. }) && record.there;
     let mut error = CliError::from(error);
+    if unheard_of {
+        (error.exit, error.retryable) = (Exit::Unreachable, true);
+    }
     if gone {
         error.hint =
             Some(format!("see whether {host} still leads to the machine and account that it was sent to"));

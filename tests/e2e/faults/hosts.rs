@@ -203,7 +203,7 @@ fn a_disk_that_fills_up_there_leaves_nothing_behind() {
     scene.host = Some(host);
     let fault = scene.fault(&scene.remote(&["go on"]));
     fault.is(4, "refused", "probe").says(&["pi: what was sent cannot be kept there", "make room there"]);
-    assert_eq!(files(&scene.host().machine.home().join(".kugetsu")), Vec::<String>::new());
+    assert_eq!(scene.left_there(), Vec::<String>::new());
     assert_eq!(files(&scene.home.state().join("dispatches")), Vec::<String>::new());
 }
 

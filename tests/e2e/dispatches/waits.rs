@@ -99,6 +99,18 @@ fn what_is_on_its_host_no_more_has_ways_out() {
 }
 
 #[test]
+fn what_a_run_left_comes_home_while_another_works_with_the_session_there() {
+    let scene = Scene::new();
+    let dispatch = scene.launch("[[say it]]");
+    scene.has_ended(&dispatch);
+    scene.home.kugetsu(&scene.remote(&["[[hold other]]", "--force"])).expect_success();
+    let fetched = scene.home.kugetsu(&["fetch", &dispatch]).expect_success();
+    assert!(told(&fetched).contains("is not known"), "{}", fetched.stderr);
+    scene.is_home_with(2);
+    scene.host().machine.release_run("other");
+}
+
+#[test]
 fn a_host_that_was_taken_out_of_the_files_is_not_waited_for() {
     let mut scene = Scene::new();
     let host = scene.host.take().unwrap();

@@ -118,9 +118,10 @@ fn a_run_that_a_reboot_cut_is_settled_when_it_is_fetched() {
     let back = |snapshot| {
         Made::from_answer(&real.host.ask(&host::back(&real.host.env, &run, snapshot)).unwrap()).unwrap()
     };
-    let taken = back(true).result;
+    let snapshot = back(true);
+    let taken = snapshot.result;
     assert_eq!((taken.settled, taken.exported, taken.known.as_str()), (0, true, ""));
-    assert_eq!(call(&real, &run.id, "snapshot").0["state"]["status"], "running");
+    assert_eq!(call(&real, &run.id, &format!("snapshot-{}", snapshot.turn)).0["state"]["status"], "running");
     clear_out(real.host.home());
     let identity = real.host.dispatch(&run.id).join("run/identity");
     fs::write(identity, "00000000-0000-0000-0000-000000000000 1 1\n").unwrap();

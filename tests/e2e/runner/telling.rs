@@ -82,6 +82,8 @@ fn what_is_kept_is_told_and_links_are_not_followed() {
         let expected = [
             (host.id(1), "the home of this test", SESSION, Standing::Ended),
             (host.id(2), "", "", Standing::Launching),
+            // What a cleaning that was cut has left.
+            (host.id(4), "", "", Standing::Gone),
         ];
         assert_eq!(told, expected, "{sh:?}");
         assert!((100..1000).contains(&kept[0].size_kib), "{}", kept[0].size_kib);

@@ -122,8 +122,8 @@ bounded() {
 	) </dev/null &
 	bounded=$!
 	(
-		# Until the sleep is there, $! is the command.
-		trap '[ "$!" = "$bounded" ] || kill "$!"; exit' TERM
+		# Until the sleep is there, $! is the command. It may not be a sleep yet, and then hears of nothing but KILL.
+		trap '[ "$!" = "$bounded" ] || kill -KILL "$!"; exit' TERM
 		sleep "$limit" &
 		wait "$!"
 		kill -KILL "$bounded"

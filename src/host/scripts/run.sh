@@ -30,7 +30,7 @@ watchdog=
 if [ "$run_timeout" -gt 0 ]; then
 	# A process of its own: the run is ended even where this shell was killed.
 	(
-		trap 'kill "$!" 2>/dev/null; exit' TERM
+		trap 'kill -KILL "$!" 2>/dev/null; exit' TERM
 		# Whoever cancels a run whose runner is gone ends this, too.
 		own=$(exec sh -c 'echo "$PPID"')
 		echo "$(boot) $own $(began "$own")" >run/watchdog

@@ -81,6 +81,9 @@ fn of_two_machines_one_has_the_session_run_and_the_other_is_told() {
     other.add_host("pi", &world.host, json!({}));
     let project = other.machine.project("app");
     other.machine.import(&project, &world.home.machine.export(&errand.session));
+    // Two that start on a host without a database at once fail both.
+    let there = &world.host.machine;
+    there.opencode(&there.project("app"), &["agent", "list"]).expect_success();
     let rows = |home: &Home| super::rows(&home.machine.database(), &errand.session);
     let before = [rows(&world.home), rows(&other)];
 

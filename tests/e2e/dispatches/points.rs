@@ -18,9 +18,12 @@ impl Scene {
     pub(super) fn dispatches(&self) -> Vec<serde_json::Value> {
         let root = self.home.state().join("dispatches");
         let records = files(&root).into_iter().filter(|file| file.ends_with("/dispatch.json"));
-        records
+        let mut all: Vec<serde_json::Value> = records
             .map(|file| serde_json::from_slice(&std::fs::read(root.join(file)).unwrap()).unwrap())
-            .collect()
+            .collect();
+        // Of the same second, their ids sort at random.
+        all.sort_by_key(|record| record["created_ms"].as_i64());
+        all
     }
 
     /// Waits until the run of a dispatch has left its result on the host.

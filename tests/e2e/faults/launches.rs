@@ -53,8 +53,13 @@ fn a_run_is_not_taken_for_one_that_never_began_where_its_directory_is_out_of_sig
             std::fs::create_dir(there.join("account")).unwrap();
             std::fs::write(there.join("account/identity"), "00112233445566778899aabbccddeeff\n").unwrap();
         }
-        let unknown = home.kugetsu(&["wait", &session]).expect_code(3);
-        assert!(unknown.stderr.contains("this is not where"), "{}", unknown.stderr);
+        let unknown = home.kugetsu(&["wait", &session]).expect_code(1);
+        let way = "see whether pi still leads to the machine and account";
+        assert!(
+            unknown.stderr.contains("is not on pi any more") && unknown.stderr.contains(way),
+            "{}",
+            unknown.stderr
+        );
         let again = home.kugetsu(&["remote", "pi", &session, message]).expect_code(4);
         assert!(again.stderr.contains("is on pi"), "{}", again.stderr);
     }

@@ -5,6 +5,7 @@ use super::error::{CliError, Exit};
 use super::progress::Progress;
 use crate::clock;
 use crate::dispatch::{Record, State};
+use crate::index::{moment, timestamp};
 use crate::text::{plain, quoted, span};
 use crate::trip::{Report, TripError};
 use std::time::Duration;
@@ -125,6 +126,7 @@ pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
 /// The end of a trip: what came of it, and the answer.
 pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> Exit {
     let ui = &context.ui;
+    note(context, record, report);
     if let Some(trouble) = &report.run.error {
         let text = format!("the run on {} did not do its work: {}", report.host, plain(trouble));
         ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
@@ -152,4 +154,25 @@ pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> E
         ui.answer(reply);
     }
     exit
+}
+
+/// Writes down in the index how the run went, unless something was done with the session since it came home.
+fn note(context: &Context, record: &Record, report: &Report) {
+    let (Some(issue), Some(ended_ms), Some(_)) = (&record.issue, record.ended_ms, report.new_messages) else {
+        return;
+    };
+    let store = context.index();
+    let noted = store.index().and_then(|index| {
+        let Some((_, file)) = index.spelled(issue) else { return Ok(None) };
+        store.change("remote", file, |file| {
+            let since = file.last_activity.as_deref().and_then(moment);
+            if file.session == record.session && since.is_none_or(|since| since <= ended_ms) {
+                file.last_activity = Some(timestamp(ended_ms));
+                file.trouble = report.run.error.as_deref().map(plain);
+            }
+        })
+    });
+    if let Err(error) = noted {
+        context.ui.note(&format!("the session's record could not be written: {error}"));
+    }
 }

@@ -142,7 +142,10 @@ fn table(rows: &[Box<Row>], remote: Option<&Remote>, columns: usize, now_ms: i64
         }
         spaces(&mut line, AGE.saturating_sub(width(&age)));
         line.push_str(&age);
-        let message = row.message.as_deref().map(as_plain).unwrap_or_default();
+        let mut message = row.message.as_deref().map(as_plain).unwrap_or_default();
+        if row.failed && row.state == Some(State::Idle) {
+            message = Cow::Owned(format!("failed: {message}"));
+        }
         if !narrow && !message.is_empty() {
             let room = columns.saturating_sub(width(&line) + 2);
             line.push_str("  ");
@@ -259,6 +262,7 @@ mod tests {
             created_at: None,
             last_activity_ms: Some(NOW - minutes * 60_000),
             message: Some(message.to_owned()).filter(|message| !message.is_empty()),
+            failed: issue.ends_with("#7"),
         })
     }
 
@@ -294,7 +298,7 @@ mod tests {
 #14                 used             0 s
   ログインを直して、それからテストを全…
 #7                  idle     beefy   2 h
-  and now the docs please
+  failed: and now the docs please
 …/a-tool-of-ours#3  left             3 m
   Benchmark it
 base                idle            40 d
@@ -307,7 +311,7 @@ base                idle            40 d
         let text = table(&rows(), None, 80, NOW);
         let expected = "\
 shoko/kugetsu#14            used             0 s  ログインを直して、それからテ…
-shoko/kugetsu#7             idle     beefy   2 h  and now the docs please
+shoko/kugetsu#7             idle     beefy   2 h  failed: and now the docs please
 group/sub/a-tool-of-ours#3  left             3 m  Benchmark it
 base                        idle            40 d
 ";

@@ -257,6 +257,7 @@ fn note(context: &Context, file: &str, message: &[u8]) {
         file.state = Some("idle".to_owned());
         file.last_activity = Some(timestamp(clock::now_ms()));
         file.message = Some(plain(&String::from_utf8_lossy(message)));
+        file.trouble = None;
     });
     if let Err(error) = noted {
         context.ui.note(&format!("the session's record could not be written: {error}"));

@@ -98,9 +98,12 @@ pub struct Record {
     /// When what came back had arrived, likewise. Times of new messages are made with it, so it stays what it was.
     #[serde(default)]
     pub arrived_ms: Option<i64>,
-    /// The session that what came back became, where the session itself had moved on here.
+    /// The session that what came back became, where the session itself had moved on here, or went back there.
     #[serde(default)]
     pub apart: Option<String>,
+    /// That was because somebody undid on the host what had left.
+    #[serde(default)]
+    pub undone: bool,
     /// When it came to its end.
     pub ended_ms: Option<i64>,
     /// What was decided.

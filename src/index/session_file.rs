@@ -46,6 +46,9 @@ pub struct SessionFile<S = String> {
     /// The last message that it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub message: Option<S>,
+    /// Why the last run did not do its work, here or on a host.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub trouble: Option<S>,
 }
 
 /// A text of a file, where it stands in memory.
@@ -113,6 +116,7 @@ impl<'t> SessionFile<Text<'t>> {
             directory: owned(self.directory),
             last_activity: owned(self.last_activity),
             message: owned(self.message),
+            trouble: owned(self.trouble),
         }
     }
 }
@@ -130,6 +134,7 @@ impl SessionFile {
             directory: None,
             last_activity: None,
             message: None,
+            trouble: None,
         }
     }
 
@@ -147,7 +152,7 @@ impl SessionFile {
     pub(super) fn merged_into(&self, old: Option<&[u8]>) -> Result<Vec<u8>, serde_json::Error> {
         let mut fields: Map<String, Value> = old.map(serde_json::from_slice).transpose()?.unwrap_or_default();
         let Value::Object(ours) = serde_json::to_value(self)? else { return Ok(Vec::new()) };
-        for gone in ["directory", "last_activity", "message"] {
+        for gone in ["directory", "last_activity", "message", "trouble"] {
             if !ours.contains_key(gone) {
                 fields.shift_remove(gone);
             }

@@ -214,14 +214,17 @@ impl<W: Write> Writer<'_, W> {
             let (info, changed) = changes.of_message(id)?;
             let pieces = Pieces::of(&text)?;
             let info = info.map_or_else(|| pieces.info.get().to_owned(), |info| info.get().to_owned());
-            let ids: HashSet<&str> = expected.parts().collect();
+            let late = self.away.came.late_parts.iter().filter(|late| late.message == id);
+            let ids: HashSet<&str> = expected.parts().chain(late.map(|late| late.part.as_str())).collect();
             let mut parts: Vec<(String, String)> = Vec::new();
             for (id, raw) in part_ids(&text)?.into_iter().zip(&pieces.parts) {
                 if ids.contains(id.as_str()) && !changed.iter().any(|(changed, _)| *changed == id) {
                     parts.push((id, raw.get().to_owned()));
                 }
             }
-            parts.extend(changed.into_iter().map(|(id, raw)| (id, raw.get().to_owned())));
+            // Of a message whose end was undone, what was only given an end is not there any more.
+            let changed = changed.into_iter().filter(|(id, _)| ids.contains(id.as_str()));
+            parts.extend(changed.map(|(id, raw)| (id, raw.get().to_owned())));
             parts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
             self.message(&info)?;
             for (_, part) in parts {

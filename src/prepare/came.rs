@@ -47,6 +47,9 @@ pub struct Homecoming {
     /// Whether the ids of all rows can be told from home's by the undo's clock, so that a later trip may build upon what
     /// the host has: with that clock, made [`crate::session::Clock::later`]. Else the host must get the session anew.
     pub keeps_ids: bool,
+    /// Where somebody undid the end of what left there, and went on: what is still there of it, in the ids of home. Home has all
+    /// of it, so that what comes is a session of its own.
+    pub remaining: Option<Outline>,
     /// What the file that came does not hold and so does not come home, in words.
     pub not_carried: Vec<&'static str>,
     /// The session's own record, for [`super::import_file`]: that of before the trip, where it is known.
@@ -95,6 +98,7 @@ impl Homecoming {
             newest_ms: None,
             open_calls: 0,
             keeps_ids: true,
+            remaining: None,
             not_carried: Vec::new(),
             record,
         }

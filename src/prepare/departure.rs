@@ -20,6 +20,7 @@ pub(super) struct Departure {
 }
 
 /// A row that left.
+#[derive(Clone)]
 struct Row {
     there: String,
     home: String,
@@ -33,6 +34,14 @@ pub(super) enum Standing {
     /// It left, and stood at this position.
     Left(usize),
     New,
+}
+
+/// What came back is what left, or its beginning, and more.
+pub(super) struct Checked {
+    /// What each message of the session itself is.
+    pub(super) standings: Vec<Standing>,
+    /// Where not all that left is there any more: what is.
+    pub(super) remaining: Option<Departure>,
 }
 
 impl Departure {
@@ -82,17 +91,46 @@ impl Departure {
         self.find(there).map(|row| row.home.as_str())
     }
 
-    /// Checks that all that left is there, once, in its order and in its place, and tells what each message of the
-    /// session itself is. `children` are sub-agents' sessions that home has.
-    pub(super) fn check(&self, back: &Back, children: &[&str]) -> Result<Vec<Standing>, HomeError> {
+    /// Checks that all that left is there, or all up to where somebody undid the rest, once, in its order and in its place.
+    /// `children` are sub-agents' sessions that home has.
+    pub(super) fn check(&self, back: &Back, children: &[&str]) -> Result<Checked, HomeError> {
         self.check_ids(back)?;
         self.check_parents(back, children)?;
         let standings = self.check_order(&back.root)?;
-        match (back.kind, &back.root.known) {
-            (BackKind::Bundle, Some(known)) => self.check_known(known)?,
-            _ => self.check_whole(&back.root.outline)?,
+        // Only who goes on takes away what was undone.
+        let goes_on = standings.contains(&Standing::New);
+        let remaining = match (back.kind, &back.root.known) {
+            (BackKind::Bundle, Some(known)) => self.check_known(known, goes_on)?,
+            _ => self.check_whole(&back.root.outline, goes_on)?,
+        };
+        Ok(Checked { standings, remaining })
+    }
+
+    /// Its first so many messages with, of the last of these, as many parts as make so many of all; `None` where that is not
+    /// how many there can be. opencode deletes what was undone with the next prompt, from a message or from a part on.
+    fn first(&self, messages: usize, parts: usize) -> Result<Option<Self>, ExportError> {
+        let none = Outline::default;
+        let mut first = Self { home: none(), taken: none(), there: none(), rows: Vec::new() };
+        let mut more = parts;
+        for (at, there) in self.there.iter().enumerate().take(messages) {
+            let (Some(home), Some(taken)) = (self.home.get(at), self.taken.get(at)) else { return Ok(None) };
+            let kept = there.parts().len().min(more);
+            if kept < there.parts().len() && at + 1 < messages {
+                return Ok(None);
+            }
+            more -= kept;
+            let here: Vec<&str> = home.parts().take(kept).collect();
+            first.taken.push(taken.id(), taken.parts().filter(|part| here.contains(part)))?;
+            first.home.push(home.id(), here.into_iter())?;
+            first.there.push(there.id(), there.parts().take(kept))?;
         }
-        Ok(standings)
+        if first.there.len() < messages || more > 0 {
+            return Ok(None);
+        }
+        let ids = first.there.sorted();
+        let is_kept = |row: &&Row| ids.binary_search(&row.there.as_str()).is_ok();
+        first.rows = self.rows.iter().filter(is_kept).cloned().collect();
+        Ok(Some(first))
     }
 
     /// Every id is there once, and no sub-agent has one that left.
@@ -159,10 +197,15 @@ impl Departure {
     }
 
     /// What a bundle says of what is still there.
-    fn check_known(&self, known: &Known) -> Result<(), HomeError> {
+    fn check_known(&self, known: &Known, goes_on: bool) -> Result<Option<Self>, HomeError> {
         let expected = Known::of(&self.there);
         if *known == expected {
-            return Ok(());
+            return Ok(None);
+        }
+        let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let first = self.first(count(known.messages), count(known.parts))?;
+        if let Some(first) = first.filter(|first| goes_on && Known::of(&first.there) == *known) {
+            return Ok(Some(first));
         }
         let lost = |expected: u64, known: u64| expected.saturating_sub(known);
         match (lost(expected.messages, known.messages), lost(expected.parts, known.parts)) {
@@ -171,14 +214,19 @@ impl Departure {
         }
     }
 
-    /// A whole session has all of it.
-    fn check_whole(&self, back: &Outline) -> Result<(), HomeError> {
+    /// A whole session has all of it, or its beginning.
+    fn check_whole(&self, back: &Outline, goes_on: bool) -> Result<Option<Self>, HomeError> {
         let here = back.sorted();
+        let is_here = |id: &&str| here.binary_search(id).is_ok();
         let all = self.there.iter().flat_map(|message| std::iter::once(message.id()).chain(message.parts()));
-        let mut missing = all.filter(|id| here.binary_search(id).is_err());
-        match missing.next() {
-            Some(first) => Err(HomeError::Missing { first: first.to_owned(), count: 1 + missing.count() }),
-            None => Ok(()),
+        let mut missing = all.filter(|id| !is_here(id));
+        let Some(lost) = missing.next() else { return Ok(None) };
+        let messages = self.there.iter().filter(|message| is_here(&message.id())).count();
+        let parts = self.there.iter().flat_map(|message| message.parts()).filter(is_here).count();
+        // As many as are here: where all of them are, no others can be.
+        match self.first(messages, parts)? {
+            Some(first) if goes_on && first.there.sorted().iter().all(is_here) => Ok(Some(first)),
+            _ => Err(HomeError::Missing { first: lost.to_owned(), count: 1 + missing.count() }),
         }
     }
 }

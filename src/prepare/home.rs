@@ -4,7 +4,7 @@ use super::arrivals::Bounds;
 use super::back::{Back, BackKind, Section, read_back};
 use super::before::Before;
 use super::came::{Homecoming, Homeward, LatePart};
-use super::departure::{Departure, Standing};
+use super::departure::{Checked, Departure, Standing};
 use super::edit::{Edit, Pieces, part_ids, unsound};
 use super::error::HomeError;
 use super::inward::Inward;
@@ -39,6 +39,8 @@ use std::io::{Read, Seek, Write};
 ///   are ended as well.
 /// - Title, cost, tokens, summary, permissions and todos come where they changed there, against how they stood there
 ///   before the run. Whether they changed here, too, is for the reader of the file to see.
+/// - Where somebody undid the end of what left and went on, only its beginning is there any more. What comes home does not fit
+///   into the session at home then; see [`Homecoming::remaining`].
 /// - A plain export holds neither sub-agents nor todos, and tells nothing of how things stood before: of what left,
 ///   only parts that were added come home.
 ///
@@ -55,7 +57,7 @@ pub fn homecoming(
     let came = read_back(&mut back, &undo.session)?;
     let departure = Departure::new(left, undo)?;
     let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
-    let standings = departure.check(&came, &children)?;
+    let Checked { standings, remaining } = departure.check(&came, &children)?;
     let earliest_ms = if here.grown { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
     let bounds = Bounds {
         ahead_ms: undo.clock.map_or(0, |clock| clock.ahead_ms),
@@ -67,7 +69,7 @@ pub fn homecoming(
     let mut home = Home {
         undo,
         here,
-        departure: &departure,
+        departure: remaining.as_ref().unwrap_or(&departure),
         inward: &inward,
         outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
@@ -83,7 +85,8 @@ pub fn homecoming(
     }
     home.came.keeps_ids = home.keeps_ids(&came)?;
     home.rows.end()?;
-    Ok(home.came)
+    let came = home.came;
+    Ok(Homecoming { remaining: remaining.map(|remaining| remaining.taken), ..came })
 }
 
 struct Home<'h, W: Write> {

@@ -180,8 +180,8 @@ impl Arriving {
         applied.await.map_err(|_| TripError::Broken("a worker thread ended before its work"))
     }
 
-    /// Makes of what left and what was done there a session of its own, `copy`, with fresh ids; the session itself is not
-    /// touched. The same again changes nothing.
+    /// Makes of what left, or is still there of it, and what was done there a session of its own, `copy`, with fresh ids; the
+    /// session itself is not touched. The same again changes nothing.
     ///
     /// # Errors
     /// As for [`Arriving::land`].
@@ -198,7 +198,8 @@ impl Arriving {
         }
         let children = database.descendants(&self.session)?;
         let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
-        let (came, left, path) = (came.clone(), left.clone(), tools.database.clone());
+        let left = came.remaining.as_ref().unwrap_or(left).clone();
+        let (came, path) = (came.clone(), tools.database.clone());
         let spec = CopySpec {
             session: copy.to_owned(),
             title: format!("{} (from {})", self.title, self.host),

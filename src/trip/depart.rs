@@ -61,6 +61,7 @@ impl Request {
             launched_ms: None,
             arrived_ms: None,
             apart: None,
+            undone: false,
             ended_ms: None,
             plan,
             sent: None,

@@ -286,8 +286,8 @@ pub enum TripError {
         /// What differs.
         what: String,
     },
-    /// The session went on here while it was away.
-    #[error("{session} went on here while it was on {host}; what came back is the session {copy}")]
+    /// The session went on here while it was away, or on another way there.
+    #[error("{}; what came back is the session {copy}", parted(session, host, *undone))]
     Diverged {
         /// The session.
         session: String,
@@ -295,6 +295,8 @@ pub enum TripError {
         host: String,
         /// The session that holds what left and what was done there.
         copy: String,
+        /// Part of what left was undone there.
+        undone: bool,
     },
     /// Somebody went on with the session on the host itself, and that cannot come home with another trip.
     #[error("{}, and {}", beyond(session, host, *messages), apart(*differs))]
@@ -337,6 +339,16 @@ fn beyond(session: &str, host: &str, messages: usize) -> String {
     match messages {
         0 => format!("messages of {session} were changed on {host}"),
         more => format!("{more} messages of {session} on {host} are not here"),
+    }
+}
+
+/// Why what came back is not in the session that left.
+fn parted(session: &str, host: &str, undone: bool) -> String {
+    match undone {
+        true => format!(
+            "on {host}, a part of what {session} had been was undone before it went on; here it is as it was"
+        ),
+        false => format!("{session} went on here while it was on {host}"),
     }
 }
 

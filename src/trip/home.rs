@@ -74,14 +74,15 @@ impl Trip {
 
     /// What came back to a session that had moved on is said to be another one, however often it is asked for.
     fn is_apart(&self) -> Result<(), TripError> {
-        let Record { session, host, apart, .. } = self.record();
-        match apart.clone() {
-            Some(copy) => Err(TripError::Diverged { session: session.clone(), host: host.clone(), copy }),
+        let Record { session, host, apart, undone, .. } = self.record().clone();
+        match apart {
+            Some(copy) => Err(TripError::Diverged { session, host, copy, undone }),
             None => Ok(()),
         }
     }
 
-    /// Writes what came home into the session or, where that has moved on here, beside it; then there is nothing to tell.
+    /// Writes what came home into the session or, where that has moved on here or went back there, beside it; then there is
+    /// nothing to tell.
     async fn land(
         &mut self,
         tools: &Tools,
@@ -90,10 +91,14 @@ impl Trip {
         left: &Outline,
     ) -> Result<Option<Landing>, TripError> {
         if self.record().apart.is_none() {
-            match arriving.land(tools, came, left.len()).await? {
-                Landing::MovedOn => {}
-                landed => return Ok(Some(landed)),
+            let undone = came.remaining.is_some();
+            if !undone {
+                match arriving.land(tools, came, left.len()).await? {
+                    Landing::MovedOn => {}
+                    landed => return Ok(Some(landed)),
+                }
             }
+            self.dispatch.record.undone = undone;
             let mut random = || RandomState::new().hash_one(0);
             self.dispatch.record.apart = Some(new_session_id(clock::now_ms(), &mut random));
             // A copy that a kill leaves unrecorded would be made twice.

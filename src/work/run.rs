@@ -102,12 +102,10 @@ pub async fn run(
         watcher.denied(&denied);
     }
     files.forget_survivors()?;
-    note(bench, job, State::Used)?;
+    note(bench, job, State::Used, None)?;
     let child = spawn(bench, job, &files)?;
     watcher.began();
-    let done = attend(bench, job, &files, child, watcher, stop).await;
-    let done =
-        done.and_then(|done| Ok(Done { trouble: trouble(bench, job, &done, last.as_deref())?, ..done }));
+    let done = attend(bench, job, &files, (child, last.as_deref()), watcher, stop).await;
     // Told before the lock is free: whoever follows the log leaves it then.
     match &done {
         Ok(Done { trouble: Some(trouble), stopped, .. }) => {
@@ -119,12 +117,12 @@ pub async fn run(
     done
 }
 
-/// Sees a run through to its end.
+/// Sees a run through to its end; `last` was the session's last prompt before it.
 async fn attend(
     bench: &Bench,
     job: &Job,
     files: &RunFiles,
-    mut child: Child,
+    (mut child, last): (Child, Option<&str>),
     watcher: &dyn Watcher,
     stop: impl Future<Output = ()>,
 ) -> Result<Done, WorkError> {
@@ -150,9 +148,21 @@ async fn attend(
         survivors.extend(end_all(&mark, None, super::guard::GRACE).iter().map(survivor));
     }
     events.take(watcher)?;
+    let Events { outcome, reply, .. } = events;
+    let trouble = if stopped {
+        Ok(None)
+    } else {
+        let name = quoted(&job.name);
+        let cure = format!("kugetsu permit {name} PERMISSION PATTERN gives it beforehand");
+        match outcome.trouble_with(exit(status), &files.last_line(), &cure) {
+            None => other_agent(bench, job, last),
+            trouble => Ok(trouble),
+        }
+    };
+    let why = trouble.as_ref().map_or_else(|error| Some(error.to_string()), Clone::clone);
     // The work is done whether or not it can be written down. The message is there while there is something to take up.
     let forgotten = disk::remove(&files.prompt()).map_err(WorkError::from);
-    for recorded in [forgotten, note(bench, job, State::Idle)] {
+    for recorded in [forgotten, note(bench, job, State::Idle, why)] {
         if let Err(error) = recorded {
             watcher.unrecorded(&error);
         }
@@ -160,15 +170,7 @@ async fn attend(
     if !survivors.is_empty() {
         return Err(WorkError::Survived { name: job.name.clone(), survivors });
     }
-    let Events { outcome, reply, .. } = events;
-    let trouble = match stopped {
-        true => Some("it was stopped".to_owned()),
-        false => {
-            let name = quoted(&job.name);
-            let cure = format!("kugetsu permit {name} PERMISSION PATTERN gives it beforehand");
-            outcome.trouble_with(exit(status), &files.last_line(), &cure)
-        }
-    };
+    let trouble = if stopped { Some("it was stopped".to_owned()) } else { trouble? };
     Ok(Done { exit: status.code(), trouble, stopped, reply: reply.text().map(str::to_owned) })
 }
 
@@ -200,12 +202,9 @@ async fn check(bench: &Bench, job: &Job) -> Result<Option<String>, WorkError> {
     Ok(row.last_user.map(|user| user.message_id))
 }
 
-/// Why the run did not do its work. The events said how it went; the prompt, as opencode has it since `last`, must agree:
-/// opencode takes another agent silently where it does not have the one that was asked for.
-fn trouble(bench: &Bench, job: &Job, done: &Done, last: Option<&str>) -> Result<Option<String>, WorkError> {
-    if done.trouble.is_some() {
-        return Ok(done.trouble.clone());
-    }
+/// Whether another agent did the work than was asked for, as opencode silently lets one where it does not have that: the prompt,
+/// as it has it since `last`, tells.
+fn other_agent(bench: &Bench, job: &Job, last: Option<&str>) -> Result<Option<String>, WorkError> {
     let row = Database::open(&bench.database)?.session(&job.session)?;
     let prompt = row.and_then(|row| row.last_user).filter(|user| Some(user.message_id.as_str()) != last);
     Ok(match (prompt.and_then(|user| user.agent), &job.setting.agent) {
@@ -235,8 +234,8 @@ async fn relocate(bench: &Bench, job: &Job, title: &str) -> Result<(), WorkError
     Ok(std::fs::remove_file(&path).map_err(|source| DiskError::at(&path, source))?)
 }
 
-/// Writes down in the index what is going on.
-fn note(bench: &Bench, job: &Job, state: State) -> Result<(), WorkError> {
+/// Writes down in the index what is going on, and why the last run did not do its work.
+fn note(bench: &Bench, job: &Job, state: State, trouble: Option<String>) -> Result<(), WorkError> {
     let Some(file) = &job.file else { return Ok(()) };
     bench.index.change(&format!("{RUNNING}{}", job.name), file, |file| {
         file.state = Some(state.name().to_owned());
@@ -245,6 +244,7 @@ fn note(bench: &Bench, job: &Job, state: State) -> Result<(), WorkError> {
         if state == State::Used {
             file.message = Some(plain(&job.message).chars().take(KEPT).collect());
         }
+        file.trouble = trouble.as_deref().map(plain);
     })?;
     Ok(())
 }

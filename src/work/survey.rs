@@ -35,6 +35,8 @@ pub struct Row {
     pub last_activity_ms: Option<i64>,
     /// The last message that kugetsu gave it, or its beginning.
     pub message: Option<String>,
+    /// The last run did not do its work.
+    pub failed: bool,
 }
 
 /// The sessions, and what could not be found out.
@@ -128,6 +130,7 @@ fn recorded<S: AsRef<str> + Into<String>>(issue: Option<&str>, file: SessionFile
         created_at: file.created_at.map(S::into),
         last_activity_ms: file.last_activity.and_then(|text| moment(text.as_ref())),
         message: file.message.map(S::into),
+        failed: file.trouble.is_some(),
         ..blank(issue)
     })
 }
@@ -155,6 +158,7 @@ fn blank(issue: Option<&str>) -> Row {
         created_at: None,
         last_activity_ms: None,
         message: None,
+        failed: false,
     }
 }
 

@@ -22,6 +22,7 @@ fn record(session: &str, state: State) -> Record {
         launched_ms: None,
         arrived_ms: None,
         apart: None,
+        undone: false,
         ended_ms: None,
         plan: Plan {
             home_directory: "/home/me/app".to_owned(),

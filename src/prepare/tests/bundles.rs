@@ -11,8 +11,8 @@ use crate::session::{Clock, CopySpec, ExportError, Raw};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
-const CHILD: &str = "ses_e07836e36ffethChildSession";
-const LATER: i64 = BEGIN_MS + 5_000_000;
+pub(super) const CHILD: &str = "ses_e07836e36ffethChildSession";
+pub(super) const LATER: i64 = BEGIN_MS + 5_000_000;
 
 fn said(text: &str) -> Vec<Draft> {
     let user = Draft::User { text: text.into(), agent: "plan".into(), model: "m2".into(), variant: None };
@@ -20,12 +20,12 @@ fn said(text: &str) -> Vec<Draft> {
 }
 
 /// Two more messages at the end of a session.
-fn go_on(session: &mut Session, tail: &str, text: &str, ms: i64) {
+pub(super) fn go_on(session: &mut Session, tail: &str, text: &str, ms: i64) {
     let id = self::text(&session.info["id"]).to_owned();
     session.messages.extend(messages_of(&id, tail, Release::New, &said(text), ms));
 }
 
-fn child(parent: &str, ms: i64) -> Session {
+pub(super) fn child(parent: &str, ms: i64) -> Session {
     let info = json!({"id": CHILD, "parentID": parent, "slug": "x", "projectID": "p", "directory": "/srv/work here",
         "title": "\u{1b}[2Jsub", "version": "1", "cost": 1, "time": {"created": ms, "updated": ms}});
     let mut session = Session { info, messages: Vec::new(), todos: json!([]) };
@@ -436,7 +436,7 @@ proptest! {
 }
 
 /// A copy's messages, with the ids of the original, all of which are other ones.
-fn in_ids_of(copy: &Session, original: &Session, sessions: [(&str, &str); 2]) -> Vec<Value> {
+pub(super) fn in_ids_of(copy: &Session, original: &Session, sessions: [(&str, &str); 2]) -> Vec<Value> {
     let ids = outline_ids(copy).into_iter().zip(outline_ids(original));
     let text = serde_json::to_string(&copy.messages).unwrap();
     let text = ids.chain(sessions).fold(text, |text, (new, old)| {
@@ -458,7 +458,7 @@ fn outline_ids(session: &Session) -> Vec<&str> {
 }
 
 /// Home, with what came back beside what left.
-fn with_a_copy(trip: &Trip, away: &Away<'_>, arrival: &str) -> Database {
+pub(super) fn with_a_copy(trip: &Trip, away: &Away<'_>, arrival: &str) -> Database {
     let copy =
         CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
     let (mut out, mut random) = (Vec::new(), random(1));

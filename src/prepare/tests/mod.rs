@@ -7,6 +7,7 @@ mod jumps;
 mod leaving;
 mod paths;
 mod travels;
+mod undone;
 mod work;
 mod world;
 

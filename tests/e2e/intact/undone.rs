@@ -1,7 +1,7 @@
 //! Prompts that were undone, as `/undo` in opencode's interface does it: the messages stay until the next prompt, which
 //! deletes all that stand behind.
 
-use super::{World, column, other_session, text_of};
+use super::{World, column, new_rows, other_session, text_of};
 use crate::support::machine::Machine;
 use crate::support::opencode::Release;
 use rusqlite::types::Value as Cell;
@@ -9,15 +9,15 @@ use serde_json::json;
 
 /// Undoes the last prompt.
 fn undo(machine: &Machine, session: &str) {
-    let database = machine.database();
-    let last: String = database
-        .query_row(
-            "SELECT id FROM message WHERE session_id = ? AND data ->> '$.role' = 'user' ORDER BY time_created DESC LIMIT 1",
-            [session],
-            |row| row.get(0),
-        )
-        .unwrap();
-    set(machine, session, Some(json!({ "messageID": last }).to_string()));
+    undo_several(machine, session, 1);
+}
+
+/// Undoes so many prompts.
+fn undo_several(machine: &Machine, session: &str, prompts: usize) {
+    let mut messages = machine.export(session)["messages"].as_array().unwrap().clone();
+    messages.retain(|message| message["info"]["role"] == "user");
+    let first = &messages[messages.len() - prompts]["info"]["id"];
+    set(machine, session, Some(json!({ "messageID": first }).to_string()));
 }
 
 fn set(machine: &Machine, session: &str, revert: Option<String>) {
@@ -89,5 +89,46 @@ fn what_is_undone_on_the_host_is_home_all_the_same() {
         super::new_rows(&before, &world.here(&session));
         assert_eq!(column(&world.host.machine.database(), &session, "revert"), Cell::Null);
         world.goes_on_at_home(&session, "first");
+    }
+}
+
+#[test]
+fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(Release::New, release);
+        let session = world.session("[[say hello from home]]");
+        world
+            .home
+            .machine
+            .continue_session(&world.project, &session, "[[say regretted]]", &[])
+            .expect_success();
+        world.home.kugetsu(&["remote", "pi", &session, "[[say by the run]]"]).expect_success();
+        world.has_ended(&session);
+        let before = world.here(&session);
+        let there = &world.host.machine;
+        undo_several(there, &session, 2);
+        let directory = there.home().join("projects/app");
+        there.continue_session(&directory, &session, "[[say another way]]", &[]).expect_success();
+        assert!(!serde_json::to_string(&there.export(&session)).unwrap().contains("regretted"));
+
+        let copied = world.home.kugetsu(&["fetch", &session, "--snapshot", "--json"]).expect_success().json();
+        let apart = world.home.kugetsu(&["fetch", &session]).expect_code(4);
+        assert!(apart.stderr.contains("was undone"), "{}", apart.stderr);
+        let copy = other_session(&apart, &session);
+        assert_eq!(world.here(&session), before, "here it is as it was");
+        for copy in [copied["snapshot"].as_str().unwrap(), &copy] {
+            let said: Vec<String> =
+                world.messages(copy).iter().map(|message| text_of(message).trim().to_owned()).collect();
+            let expected =
+                ["[[say hello from home]]", "hello from home", "[[say another way]]", "another way"];
+            assert_eq!(said, expected);
+        }
+        assert_eq!(other_session(&world.home.kugetsu(&["fetch", &session]).expect_code(4), &session), copy);
+        world.goes_on_at_home(&copy, "another way");
+        world.goes_on_at_home(&session, "regretted");
+        let before = world.here(&session);
+        world.round_trip(&session, "[[say once more]]", &[]);
+        new_rows(&before, &world.here(&session));
+        assert_eq!(world.host.machine.export(&session)["messages"].as_array().unwrap().len(), 8);
     }
 }

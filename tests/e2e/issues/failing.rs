@@ -45,6 +45,11 @@ fn a_detached_run_that_fails_leaves_word_in_its_log() {
     let failed = world.kugetsu(&["continue", ISSUE, "again"]).expect_code(5);
     assert!(failed.stderr.contains("provider exploded"), "{}", failed.stderr);
     assert!(log(&world).ends_with(expected.strip_prefix(" > try\n").unwrap()), "{}", log(&world));
+    let listed = || world.kugetsu(&["list"]).expect_success().stdout;
+    assert!(listed().contains("  failed: again\n"), "{}", listed());
+    world.home.machine.stand_in();
+    world.kugetsu(&["continue", ISSUE, "once more"]).expect_success();
+    assert!(listed().contains("  once more\n"), "{}", listed());
 }
 
 #[test]

@@ -101,6 +101,7 @@ impl Kept {
             launched_ms: None,
             arrived_ms: None,
             apart: None,
+            undone: false,
             ended_ms: None,
             plan,
             sent: None,

@@ -54,6 +54,9 @@ fn an_issue_is_started_on_a_host_and_is_told_to_be_there() {
     let round =
         kugetsu(&["remote", "pi", "shoko/kugetsu#14", "[[say once more]]", "--round-trip"]).expect_success();
     assert_eq!(round.stdout.trim(), "once more");
+    kugetsu(&["remote", "pi", "14", "[[status 401]]", "--round-trip"]).expect_code(5);
+    let listed = kugetsu(&["list"]).expect_success().stdout;
+    assert!(listed.contains("  failed: [[status 401]]\n"), "{listed}");
 }
 
 #[test]

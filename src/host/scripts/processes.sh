@@ -1,8 +1,7 @@
 # shellcheck shell=sh disable=SC2154 # what stands before it sets them
 # Who is at work in a dispatch. All that a run starts has KUGETSU_DISPATCH=ID in its environment.
 
-# The processes of the dispatch $1, one a line. Where nobody can look into environments: opencode, what descends from it,
-# and what descends from $2, which were found before.
+# The processes of the dispatch $1, one a line. Where nobody can look into environments: opencode, and what descends from it.
 marked() {
 	if [ -r /proc/self/environ ]; then
 		# Each environment behind a line with its file's name. What that gives is looked at once more: an environment can hold
@@ -15,10 +14,23 @@ marked() {
 			done 2>/dev/null
 		return
 	fi
-	found=" $2 "
 	run=$HOME/.kugetsu/dispatches/$1/run/opencode
-	lives "$run" && found="$found$its_pid "
-	table=$(ps -A -o pid= -o ppid= 2>/dev/null)
+	lives "$run" && kin "$its_pid" | sed 's/ .*//'
+}
+
+# Processes and their parents.
+parents() {
+	if [ -d /proc/self ]; then
+		grep '^PPid:' /dev/null /proc/[0-9]*/status 2>/dev/null | sed 's,^/proc/\([0-9]*\)/status:PPid:[^0-9]*,\1 ,'
+	else
+		ps -A -o pid= -o ppid= 2>/dev/null
+	fi
+}
+
+# The processes $1 and all that descends from them, each with when it began.
+kin() {
+	found=" $1 "
+	table=$(parents)
 	more=yes
 	while [ -n "$more" ]; do
 		more=
@@ -31,29 +43,40 @@ marked() {
 	done
 	# What has ended and was not reaped yet does not count.
 	for pid in $found; do
-		[ -z "$(began "$pid")" ] || echo "$pid"
+		since=$(began "$pid")
+		[ -z "$since" ] || echo "$pid $since"
 	done
 }
 
-# Ends the processes of the dispatch $1 and what they start meanwhile: asked to, and a second later forced. `left` is how many
+# The processes of the dispatch $1 with what descends from them, which need not carry its mark, and of those of $2, found so
+# before, what still lives.
+related() {
+	known=$(marked "$1" | tr '\n' ' ')
+	while read -r pid since; do
+		[ -n "$since" ] && [ "$(began "$pid")" = "$since" ] && known="$known$pid "
+	done <<-END
+		$2
+	END
+	[ -z "$known" ] || kin "$known"
+}
+
+# Ends the processes of the dispatch $1, what descends from them, and what they start meanwhile: asked to, and a second later forced. `left` is how many
 # the kernel does not let go of.
 end_marked() {
-	victims=$(marked "$1")
+	victims=$(related "$1" '')
 	rounds=0
 	while [ -n "$victims" ] && [ "$rounds" -lt 40 ]; do
 		force=
 		[ "$rounds" = 0 ] && force=TERM
 		[ "$rounds" -ge 10 ] && force=KILL
-		# shellcheck disable=SC2086 # several
-		[ -z "$force" ] || kill -s "$force" $victims 2>/dev/null
+		# shellcheck disable=SC2046 # several
+		[ -z "$force" ] || kill -s "$force" $(echo "$victims" | sed 's/ .*//') 2>/dev/null
 		pause 0.1
 		rounds=$((rounds + 1))
-		victims=$(marked "$1" "$victims")
+		victims=$(related "$1" "$victims")
 	done
-	# shellcheck disable=SC2086 # counted
-	set -- $victims
 	# shellcheck disable=SC2034 # for who called
-	left=$#
+	left=$(echo "$victims" | grep -c .) || true
 }
 
 # Whether $1 is a result that is whole.

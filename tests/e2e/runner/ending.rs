@@ -69,6 +69,28 @@ fn a_cancelled_run_leaves_nothing_at_work_and_a_result() {
     }
 }
 
+/// A tool that starts another with an environment of its own.
+const UNMARKED: &str = "(exec sh -c 'env -i sh -c \"trap : TERM; sleep 600; sleep 600\" & echo $! >\"$0\"; wait' \"$own/begun\") & wait";
+
+#[test]
+fn what_dropped_the_mark_ends_with_the_run_that_started_it() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        let run = host.plain_run(&host.id(1));
+        begun(&host, &run, UNMARKED);
+        let unmarked = until(PATIENCE, || {
+            let told = fs::read_to_string(host.home().join("oc/begun")).unwrap();
+            told.trim().parse::<u32>().map_err(|error| error.to_string())
+        });
+        // One that nobody has reaped yet has no command any more.
+        let lives = || !fs::read(format!("/proc/{unmarked}/cmdline")).unwrap_or_default().is_empty();
+        assert!(lives() && !host.marked(&run.id).contains(&unmarked), "{sh:?}");
+        let cancelled = cancel(&host, &run.id);
+        assert_eq!((cancelled.found, cancelled.left, lives()), (Cancel::Yes, 0, false), "{sh:?}");
+        assert_eq!(living_in(host.home()), [] as [u32; 0], "{sh:?}");
+    }
+}
+
 #[test]
 fn a_run_ends_with_its_time() {
     for sh in SHELLS {

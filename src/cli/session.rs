@@ -6,7 +6,7 @@ use crate::disk::{self, Lock, Taken};
 use crate::index::{Found, Index};
 use crate::issue::{Argument, IssueRef, Named, RemoteError};
 use crate::text::{plain, quoted};
-use crate::trip::TripError;
+use crate::trip::{TripError, check_here};
 
 /// The step that all of it belongs to.
 const STEP: &str = "resolve";
@@ -156,20 +156,16 @@ fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliErr
     }
 }
 
-/// Takes a session's lock, to change its rows: it must be here, and nobody may run or move it meanwhile.
+/// Takes a session's lock, to change its rows: it must be here, and nobody may run or move it meanwhile, nor what a killed
+/// run left.
 pub(super) fn hold(context: &Context, session: &str, command: &str) -> Result<Lock, CliError> {
     let session = session.to_owned();
     let lock = match disk::take_session(context.kugetsu_home(), &session, command)? {
         Taken::Ours(lock) => lock,
         Taken::Theirs(by) => return Err(TripError::Busy { session, by }.into()),
     };
-    match context.store().away(&session).map_err(TripError::from)? {
-        None => Ok(lock),
-        Some(away) => {
-            let (host, dispatch, state) = (away.record.host, away.record.id, away.record.state.name());
-            Err(TripError::Away { session, host, dispatch, state }.into())
-        }
-    }
+    check_here(&context.store(), &session, false)?;
+    Ok(lock)
 }
 
 /// How an issue is called in a line that has no room for its whole address.

@@ -9,7 +9,7 @@ use super::steps::Steps;
 use super::{MESSAGE, News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
 use crate::clock;
 use crate::disk::{self, DiskError};
-use crate::dispatch::{Plan, Record, State, Step, new_id};
+use crate::dispatch::{Plan, Record, State, Step, Store, new_id};
 use crate::host;
 use crate::opencode::Database;
 use crate::text::plain;
@@ -29,7 +29,7 @@ impl Request {
 
         steps.begin(Step::Lock)?;
         let lock = tools.lock(&self.session, &format!("remote {}", self.host.name))?;
-        tools.check_here(&self.session, self.force)?;
+        check_here(&tools.store, &self.session, self.force)?;
         steps.done(Step::Lock)?;
 
         steps.begin(Step::Record)?;
@@ -77,20 +77,22 @@ impl Request {
     }
 }
 
-impl Tools {
-    /// Refuses a session that is not here, unless it is `forced`, or that something works on.
-    pub(super) fn check_here(&self, session: &str, forced: bool) -> Result<(), TripError> {
-        if let Some(away) = self.store.away(session)?.filter(|_| !forced) {
-            return Err(TripError::away(&away.record));
-        }
-        let remains = crate::process::find(&crate::process::run_mark(session), None);
-        match remains.first() {
-            None => Ok(()),
-            Some(first) => {
-                let (command, pid) = (plain(&first.command), first.pid);
-                let by = format!("an earlier run here left {command} alive (process {pid})");
-                Err(TripError::Busy { session: session.to_owned(), by })
-            }
+/// Refuses a session that is not here, unless it is `forced`, or that something works on which an earlier run left. Hold
+/// its lock.
+///
+/// # Errors
+/// [`TripError::Away`], [`TripError::Busy`]; a record that cannot be read.
+pub fn check_here(store: &Store, session: &str, forced: bool) -> Result<(), TripError> {
+    if let Some(away) = store.away(session)?.filter(|_| !forced) {
+        return Err(TripError::away(&away.record));
+    }
+    let remains = crate::process::find(&crate::process::run_mark(session), None);
+    match remains.first() {
+        None => Ok(()),
+        Some(first) => {
+            let (command, pid) = (plain(&first.command), first.pid);
+            let by = format!("an earlier run here left {command} alive (process {pid})");
+            Err(TripError::Busy { session: session.to_owned(), by })
         }
     }
 }
@@ -100,7 +102,7 @@ impl Trip {
     /// as it is.
     pub(super) async fn go_on(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.record().is_unlaunched() {
-            tools.check_here(&self.record().session, self.record().plan.forced)?;
+            check_here(&tools.store, &self.record().session, self.record().plan.forced)?;
             return self.depart(tools).await;
         }
         if self.record().state == State::Uploaded { self.relaunch(tools).await } else { Ok(()) }

@@ -39,6 +39,7 @@ mod status;
 mod steps;
 
 pub use cancel::{CancelReport, Ended, cancel};
+pub use depart::check_here;
 pub use dry::DryRun;
 pub use error::{Kind, TripError};
 pub use kept::{LeftOnHosts, Remains, Removed, left_on_hosts};

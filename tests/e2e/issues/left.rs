@@ -164,6 +164,13 @@ fn what_outlives_kugetsu_and_its_guard_is_named_and_ended() {
     let said = list.stderr.split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains(&format!("(process {orphan}); end it: kugetsu stop '{ISSUE}'")), "{said}");
     assert_eq!(world.listed(ISSUE)["state"], "left");
+    for refused in [&["verify", ISSUE, "--repair"][..], &["permit", ISSUE, "bash", "*"]] {
+        let refused = world.kugetsu(refused).expect_code(4).stderr;
+        assert!(
+            refused.contains(&format!("kugetsu stop {}", world.listed(ISSUE)["session"].as_str().unwrap())),
+            "{refused}"
+        );
+    }
     let resumed = world.kugetsu(&["resume", ISSUE, "[[say taken up]]"]).expect_success();
     assert!(resumed.stderr.contains(&format!("({orphan})")), "{}", resumed.stderr);
     assert_eq!(resumed.stdout.trim(), "taken up");

@@ -155,7 +155,7 @@ pub(super) async fn work_with(
     let job = Job { name, session, file, directory, setting, message, debug: arguments.debug };
     match arguments.detach {
         true => leave(context, bench, &job),
-        false => here(context, bench, &job, arguments.debug).await,
+        false => here(context, bench, &job).await,
     }
 }
 
@@ -198,15 +198,15 @@ pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliE
 }
 
 /// Works on it in this process, and shows the work.
-async fn here(context: &Context, bench: &Bench, job: &Job, debug: bool) -> Result<Exit, CliError> {
+async fn here(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
     let progress = Arc::new(Progress::new(&context.ui));
     progress.say(&context.ui.strong(&job.name));
     let shown = Shown::new(bench, job, &progress, None)?;
     let done = work::run(bench, job, &shown, told_to_stop()).await;
     progress.clear();
     let done = done?;
-    if debug {
-        let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+    if job.debug {
+        let files = RunFiles::of(&bench.kugetsu_home, job);
         context.ui.note(&format!("opencode's own log: {}", context.tilde(&files.stderr())));
     }
     conclude(context, job, &done)
@@ -292,7 +292,7 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
     ui.note(&format!("{} {} works on it without us", ui.good("✓"), job.name));
     ui.wrapped("  ", &format!("look at it: kugetsu logs {} -f", quoted(&job.name)));
     if job.debug {
-        let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+        let files = RunFiles::of(&bench.kugetsu_home, job);
         ui.note(&format!("  opencode's own log: {}", context.tilde(&files.stderr())));
     }
     if ui.json {

@@ -1,6 +1,6 @@
 //! The files of a session's runs on this machine: `runs/<session>/`, 0700.
 
-use super::WorkError;
+use super::{Job, WorkError};
 use crate::disk;
 use crate::process::Found;
 use crate::session::is_session_id;
@@ -16,12 +16,18 @@ const TAIL: u64 = 2000;
 #[derive(Debug, Clone)]
 pub struct RunFiles {
     directory: PathBuf,
+    debug: bool,
 }
 
 impl RunFiles {
     /// Those of `session`; nothing is made yet.
     pub fn new(kugetsu_home: &Path, session: &str) -> Self {
-        Self { directory: kugetsu_home.join("runs").join(session) }
+        Self { directory: kugetsu_home.join("runs").join(session), debug: false }
+    }
+
+    /// Those of the run of a job.
+    pub fn of(kugetsu_home: &Path, job: &Job) -> Self {
+        Self { debug: job.debug, ..Self::new(kugetsu_home, &job.session) }
     }
 
     /// The directory itself.
@@ -39,9 +45,9 @@ impl RunFiles {
         self.directory.join("events")
     }
 
-    /// What opencode prints beside; with `--debug` its own log.
+    /// What opencode prints beside; with `--debug` its own log, which stays until the next run with that.
     pub fn stderr(&self) -> PathBuf {
-        self.directory.join("stderr")
+        self.directory.join(if self.debug { "opencode.log" } else { "stderr" })
     }
 
     /// What of a run that was stopped could not be ended.

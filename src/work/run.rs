@@ -94,7 +94,7 @@ pub async fn run(
         watcher.remains(&remains);
         end_all(&mark, None, super::guard::GRACE);
     }
-    let files = RunFiles::new(&bench.kugetsu_home, &job.session);
+    let files = RunFiles::of(&bench.kugetsu_home, job);
     files.make()?;
     disk::write_atomic(&files.prompt(), job.message.as_bytes())?;
     let denied = Permissions::open(&bench.database)?.deny_answerless(&job.session)?;

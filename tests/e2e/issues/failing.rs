@@ -22,7 +22,7 @@ fn log(world: &World) -> String {
 fn a_provider_that_refuses_fails_the_run() {
     let world = World::real(Release::New);
     world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
-    let failed = world.kugetsu(&["continue", ISSUE, "[[status 401]]", "--json"]).expect_code(5);
+    let failed = world.kugetsu(&["continue", ISSUE, "[[status 401]]", "--json", "--debug"]).expect_code(5);
     let document = failed.json();
     let run = &document["run"];
     let error = run["error"].as_str().unwrap();
@@ -31,6 +31,11 @@ fn a_provider_that_refuses_fails_the_run() {
     assert!(failed.stderr.contains("✗ the run did not do its work"), "{}", failed.stderr);
     let log = log(&world);
     assert!(log.contains(&format!("\n✗ the run did not do its work: {error}\n")), "{log}");
+    // The next run leaves opencode's own log alone.
+    world.kugetsu(&["continue", ISSUE, "[[say on]]"]).expect_success();
+    let named = failed.stderr.lines().find_map(|line| line.split_once("own log: ~/")).unwrap().1;
+    let own = std::fs::read_to_string(world.home.machine.home().join(named)).unwrap();
+    assert!(own.contains("level=INFO"), "{own}");
 }
 
 #[test]

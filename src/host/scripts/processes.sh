@@ -60,8 +60,8 @@ related() {
 	[ -z "$known" ] || kin "$known"
 }
 
-# Ends the processes of the dispatch $1, what descends from them, and what they start meanwhile: asked to, and a second later forced. `left` is how many
-# the kernel does not let go of.
+# Ends the processes of the dispatch $1, what descends from them, and what they start meanwhile: asked to, and a second
+# later forced. `left` is how many the kernel does not let go of.
 end_marked() {
 	victims=$(related "$1" '')
 	rounds=0

@@ -9,7 +9,7 @@ use super::progress::Progress;
 use super::session::{self, Resolved};
 use super::{dry, message};
 use crate::clock;
-use crate::dispatch::Mode;
+use crate::dispatch::{Dispatch, Mode, State};
 use crate::hosts::HostEntry;
 use crate::index::timestamp;
 use crate::session::Model;
@@ -171,9 +171,15 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     };
     let trip = interruptible(&progress, work).await;
     progress.clear();
-    let trip = trip.ok_or_else(|| interrupted(context, &progress))?;
-    let trip = trip.map_err(unknown)?;
-    Ok(conclude(context, trip.record(), &trip.report()))
+    let failed = match trip {
+        Some(Ok(trip)) => return Ok(conclude(context, trip.record(), &trip.report())),
+        Some(Err(error)) => unknown(error),
+        None => interrupted(context, &progress),
+    };
+    if arguments.fork {
+        take_back(context, &request.session).await;
+    }
+    Err(failed)
 }
 
 /// What is wanted here of a session, `called` so by the user.
@@ -229,6 +235,22 @@ async fn fork(context: &Context, original: &Resolved) -> Result<Resolved, CliErr
     let session = crate::work::fork(&bench, &original.session, name, told_to_stop()).await?;
     context.ui.note(&format!("{} a copy of {name}: {session}", context.ui.good("✓")));
     Ok(Resolved { session, issue: None, file: None })
+}
+
+/// Removes a copy whose trip came to nothing, since the same words make another one. One that can be gone on with stays.
+async fn take_back(context: &Context, copy: &str) {
+    let came_to_nothing = |dispatch: &Dispatch| matches!(dispatch.record.state, State::Failed { .. });
+    if !context.store().of(copy).is_ok_and(|all| all.iter().all(came_to_nothing)) {
+        return;
+    }
+    let removed = async {
+        let bench = context.bench().await?;
+        Ok::<_, CliError>(crate::work::unfork(&bench, copy).await?)
+    };
+    match removed.await {
+        Ok(()) => context.ui.note("  the copy is removed again"),
+        Err(error) => context.ui.note(&format!("  the copy {copy} is not removed again: {}", error.message)),
+    }
 }
 
 /// Brings a session home that another host than `to` has.

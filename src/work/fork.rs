@@ -1,7 +1,10 @@
 //! A session is copied, to be worked on apart from its original.
 
 use super::copying::{Copying, copied};
+use super::destroy::delete;
+use super::held::Held;
 use super::{Bench, WorkError};
+use crate::disk::{Lock, session_lock};
 use crate::opencode::Database;
 use std::future::Future;
 use std::path::Path;
@@ -33,6 +36,22 @@ pub async fn fork(
     let copying = Copying { original: session, title: &title, directory, command: &command };
     let (copy, _held) = copied(bench, &copying, stop).await?;
     Ok(copy)
+}
+
+/// Removes a copy again, where what it was made for came to nothing.
+///
+/// # Errors
+/// [`WorkError::Busy`]; opencode does not delete it.
+pub async fn unfork(bench: &Bench, copy: &str) -> Result<(), WorkError> {
+    let lock = Held::take(&bench.kugetsu_home, copy, "fork")?;
+    let busy = || WorkError::Busy {
+        name: copy.to_owned(),
+        by: Lock::held_by(&session_lock(&bench.kugetsu_home, copy)),
+    };
+    let mut held = lock.ok_or_else(busy)?;
+    delete(bench, copy).await?;
+    held.forget();
+    Ok(())
 }
 
 /// The title of a copy, as opencode's own forks have them.

@@ -19,7 +19,7 @@ mod survey;
 pub use destroy::{Doomed, check_free, destroy};
 pub use error::WorkError;
 pub use files::{RunFiles, unfinished};
-pub use fork::fork;
+pub use fork::{fork, unfork};
 pub use guard::{Guarded, guard};
 pub use log::{LogReader, log_path};
 pub use make::make;

@@ -88,6 +88,10 @@ fn an_attempt_that_did_not_get_to_its_host_is_made_again_by_the_same_words() {
     kugetsu(&start).expect_code(3);
     kugetsu(&start).expect_code(3);
     assert_eq!(sessions(), before + 1, "the same session is used");
+    let fork = ["remote", "pi", issue, "hello", "--fork"];
+    let unreached = kugetsu(&fork).expect_code(3);
+    assert!(unreached.stderr.contains("the copy is removed again"), "{}", unreached.stderr);
+    assert_eq!(sessions(), before + 1, "nothing is left of the copy");
     host.sshd.restart();
     kugetsu(&start).expect_success();
     let away = kugetsu(&start).expect_code(4);

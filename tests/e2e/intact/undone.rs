@@ -132,3 +132,19 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
         assert_eq!(world.host.machine.export(&session)["messages"].as_array().unwrap().len(), 8);
     }
 }
+
+#[test]
+fn what_went_on_there_from_an_earlier_prompt_is_not_taken_away_by_another_trip() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    world.round_trip(&session, "[[say regretted]]", &[]);
+    let there = &world.host.machine;
+    undo(there, &session);
+    let directory = there.home().join("projects/app");
+    there.continue_session(&directory, &session, "[[say another way]]", &[]).expect_success();
+    let (here, rows) = (world.here(&session), world.there(&session));
+    let refused = world.home.kugetsu(&["remote", "pi", &session, "[[say on]]"]).expect_code(4);
+    assert!(refused.stderr.contains("--fork"), "{}", refused.stderr);
+    assert_eq!((world.here(&session), world.there(&session)), (here, rows));
+    world.goes_on_at_home(&session, "regretted");
+}

@@ -29,6 +29,8 @@ const HOLDER: usize = 10;
 const AGE: usize = 6;
 /// Columns of a state.
 const STATE: usize = 7;
+/// Sessions from which on two threads write their lines.
+const MANY: usize = 1000;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -117,49 +119,83 @@ fn document(row: &Row) -> Document<'_> {
 /// The sessions, one or two lines each, none wider than `columns`.
 fn table(rows: &[Box<Row>], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
     let names = names(rows, remote);
-    let longest = |texts: &mut dyn Iterator<Item = &str>| texts.map(width).max().unwrap_or(0);
-    let elsewhere = |row: &Row| {
-        let holder = row.holder.as_deref().filter(|holder| *holder != HERE);
-        holder.map(plain).unwrap_or_default()
-    };
-    let holder = rows.iter().map(|row| width(&elsewhere(row))).max().unwrap_or(0).min(HOLDER);
-    let rest = 2 + STATE + AGE + if holder > 0 { holder + 2 } else { 0 };
-    let narrow = columns < NARROW;
-    let room = if narrow { columns.saturating_sub(rest) } else { columns / 3 };
-    let name_columns = longest(&mut names.iter().map(AsRef::as_ref)).min(room);
-    let mut text = String::with_capacity(rows.len() * columns);
-    let mut line = String::new();
-    for (row, name) in rows.iter().zip(&names) {
-        let state = row.state.map_or("?", State::name);
-        let age = row.last_activity_ms.map(|ms| age(now_ms - ms)).unwrap_or_default();
-        line.clear();
-        pad(&mut line, &ending(name, name_columns), name_columns);
-        line.push_str("  ");
-        pad(&mut line, state, STATE);
-        if holder > 0 {
-            line.push_str("  ");
-            pad(&mut line, &cut(&elsewhere(row), holder), holder);
-        }
-        spaces(&mut line, AGE.saturating_sub(width(&age)));
-        line.push_str(&age);
-        let mut message = row.message.as_deref().map(as_plain).unwrap_or_default();
-        if row.failed && row.state == Some(State::Idle) {
-            message = Cow::Owned(format!("failed: {message}"));
-        }
-        if !narrow && !message.is_empty() {
-            let room = columns.saturating_sub(width(&line) + 2);
-            line.push_str("  ");
-            line.push_str(&cut(&message, room));
-        }
-        text.push_str(line.trim_end());
-        text.push('\n');
-        if narrow && !message.is_empty() {
-            text.push_str("  ");
-            text.push_str(&cut(&message, columns.saturating_sub(2)));
-            text.push('\n');
-        }
+    let layout = Layout::of(rows, &names, columns, now_ms);
+    let half = if rows.len() < MANY { rows.len() } else { rows.len() / 2 };
+    let (first, last) = (rows.get(..half).unwrap_or(rows), rows.get(half..).unwrap_or_default());
+    let last_names = names.get(half..).unwrap_or_default();
+    if last.is_empty() {
+        return layout.lines(rows, &names);
     }
-    text
+    std::thread::scope(|scope| {
+        let last = || layout.lines(last, last_names);
+        let other = std::thread::Builder::new().spawn_scoped(scope, last);
+        let mut text = layout.lines(first, &names);
+        // Where no thread could be had, it is done here.
+        text += &other.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(last);
+        text
+    })
+}
+
+/// Where things stand in the lines of the list.
+struct Layout {
+    columns: usize,
+    /// Columns of the names.
+    names: usize,
+    /// Columns of the holders; none where all sessions are here.
+    holders: usize,
+    now_ms: i64,
+}
+
+impl Layout {
+    fn of(rows: &[Box<Row>], names: &[Cow<'_, str>], columns: usize, now_ms: i64) -> Self {
+        let holders = rows.iter().map(|row| width(&elsewhere(row))).max().unwrap_or(0).min(HOLDER);
+        let rest = 2 + STATE + AGE + if holders > 0 { holders + 2 } else { 0 };
+        let room = if columns < NARROW { columns.saturating_sub(rest) } else { columns / 3 };
+        let names = names.iter().map(|name| width(name)).max().unwrap_or(0).min(room);
+        Self { columns, names, holders, now_ms }
+    }
+
+    fn lines(&self, rows: &[Box<Row>], names: &[Cow<'_, str>]) -> String {
+        let narrow = self.columns < NARROW;
+        let mut text = String::with_capacity(rows.len() * self.columns);
+        let mut line = String::new();
+        for (row, name) in rows.iter().zip(names) {
+            let state = row.state.map_or("?", State::name);
+            let age = row.last_activity_ms.map(|ms| age(self.now_ms - ms)).unwrap_or_default();
+            line.clear();
+            pad(&mut line, &ending(name, self.names), self.names);
+            line.push_str("  ");
+            pad(&mut line, state, STATE);
+            if self.holders > 0 {
+                line.push_str("  ");
+                pad(&mut line, &cut(&elsewhere(row), self.holders), self.holders);
+            }
+            spaces(&mut line, AGE.saturating_sub(width(&age)));
+            line.push_str(&age);
+            let mut message = row.message.as_deref().map(as_plain).unwrap_or_default();
+            if row.failed && row.state == Some(State::Idle) {
+                message = Cow::Owned(format!("failed: {message}"));
+            }
+            if !narrow && !message.is_empty() {
+                let room = self.columns.saturating_sub(width(&line) + 2);
+                line.push_str("  ");
+                line.push_str(&cut(&message, room));
+            }
+            text.push_str(line.trim_end());
+            text.push('\n');
+            if narrow && !message.is_empty() {
+                text.push_str("  ");
+                text.push_str(&cut(&message, self.columns.saturating_sub(2)));
+                text.push('\n');
+            }
+        }
+        text
+    }
+}
+
+/// The host that has a session.
+fn elsewhere(row: &Row) -> Cow<'_, str> {
+    row.holder.as_deref().filter(|holder| *holder != HERE).map(as_plain).unwrap_or_default()
 }
 
 /// What each session is called, as short as can be: `#14` where that means it in this directory, and without the
@@ -311,11 +347,21 @@ base                idle            40 d
         let text = table(&rows(), None, 80, NOW);
         let expected = "\
 shoko/kugetsu#14            used             0 s  ログインを直して、それからテ…
-shoko/kugetsu#7             idle     beefy   2 h  failed: and now the docs please
+shoko/kugetsu#7             idle     beefy   2 h  failed: and now the docs plea…
 group/sub/a-tool-of-ours#3  left             3 m  Benchmark it
 base                        idle            40 d
 ";
         assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn many_are_listed_in_the_same_order() {
+        let of = |n: usize| row(&format!("a/b/c#{n}"), State::Idle, HERE, 1, "");
+        let rows: Vec<Box<Row>> = (0..MANY + 1).map(of).collect();
+        let text = table(&rows, None, 80, NOW);
+        let numbers =
+            text.lines().map(|line| line.split(['#', ' ']).nth(1).unwrap().parse::<usize>().unwrap());
+        assert_eq!(numbers.collect::<Vec<_>>(), (0..MANY + 1).collect::<Vec<_>>());
     }
 
     #[test]

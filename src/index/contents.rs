@@ -4,12 +4,17 @@ use super::FORMAT;
 use super::session_file::{Unreadable, newer};
 use crate::issue::IssueRef;
 use crate::session::is_session_id;
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value};
+use std::collections::HashSet;
 
 /// What `index.json` holds; whatever else is in it is kept, in its place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
+    /// All but the issues, in whose place stands what they are where there are none.
     fields: Map<String, Value>,
+    /// A list: there may be ten thousand, and most who read them go through all.
+    issues: Vec<(String, String)>,
 }
 
 impl Index {
@@ -25,8 +30,7 @@ impl Index {
 
     /// All issues and the names of their files, in the order in which they were added.
     pub fn issues(&self) -> impl Iterator<Item = (&str, &str)> {
-        let issues = self.fields.get("issues").and_then(Value::as_object);
-        issues.into_iter().flatten().map(|(issue, file)| (issue.as_str(), file.as_str().unwrap_or_default()))
+        self.issues.iter().map(|(issue, file)| (issue.as_str(), file.as_str()))
     }
 
     /// The issue as it is spelled in the index, and its file.
@@ -53,8 +57,7 @@ impl Index {
 
     /// The issue that is spelled just like `text`, and its file.
     pub fn spelled(&self, text: &str) -> Option<(&str, &str)> {
-        let (issue, file) = self.fields.get("issues")?.as_object()?.get_key_value(text)?;
-        Some((issue, file.as_str().unwrap_or_default()))
+        self.issues().find(|(issue, _)| *issue == text)
     }
 
     /// A name for the file of `issue`: the script's own, or with `#2`, `#3`, … before `.json` where another issue has it
@@ -71,54 +74,133 @@ impl Index {
 
     /// Adds an issue, or gives it another file.
     pub fn insert(&mut self, issue: &str, file: &str) {
-        if !self.fields.get("issues").is_some_and(Value::is_object) {
-            self.fields.insert("issues".to_owned(), Value::Object(Map::new()));
-        }
-        if let Some(issues) = self.fields.get_mut("issues").and_then(Value::as_object_mut) {
-            issues.insert(issue.to_owned(), file.into());
+        match self.issues.iter_mut().find(|(known, _)| known == issue) {
+            Some((_, known)) => file.clone_into(known),
+            None => self.issues.push((issue.to_owned(), file.to_owned())),
         }
     }
 
     /// Removes an issue, as it is spelled here; its file's name.
     pub fn remove(&mut self, issue: &str) -> Option<String> {
-        let file = self.fields.get_mut("issues")?.as_object_mut()?.shift_remove(issue)?;
-        file.as_str().map(str::to_owned)
+        let at = self.issues.iter().position(|(known, _)| known == issue)?;
+        Some(self.issues.remove(at).1)
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
         let damaged = |reason: &str| Err(Unreadable::Damaged(reason.to_owned()));
-        let value: Value =
-            serde_json::from_slice(bytes).map_err(|error| Unreadable::Damaged(error.to_string()))?;
-        if let Some(version) = newer(&value) {
+        let read: Fields = serde_json::from_slice(bytes).map_err(|error| {
+            // Where the format is a newer one, that is what is wrong.
+            let version = serde_json::from_slice::<Value>(bytes).ok().as_ref().and_then(newer);
+            version.map_or_else(|| Unreadable::Damaged(error.to_string()), Unreadable::Newer)
+        })?;
+        let Fields { fields, issues } = read;
+        let format = fields.get("format").and_then(Value::as_u64);
+        if let Some(version) = format.filter(|version| *version > u64::from(FORMAT)) {
             return Err(Unreadable::Newer(version));
         }
-        let Value::Object(fields) = value else { return damaged("it is not an object") };
         match fields.get("base") {
             None | Some(Value::Null) => {}
             Some(Value::String(base)) if base.is_empty() || is_session_id(base) => {}
             Some(_) => return damaged("its base is not an id of opencode's shape"),
         }
-        match fields.get("issues") {
-            None | Some(Value::Null) => {}
-            Some(Value::Object(issues)) => {
-                if !issues.values().all(|file| file.as_str().is_some_and(is_file_name)) {
-                    return damaged("an issue has no file's name");
-                }
-            }
-            Some(_) => return damaged("its issues are not an object"),
+        match issues.iter().all(|(_, file)| is_file_name(file)) {
+            true => Ok(Self { fields, issues }),
+            false => damaged("an issue has no file's name"),
         }
-        Ok(Self { fields })
     }
 
     pub(super) fn text(&self) -> Result<Vec<u8>, serde_json::Error> {
         let mut fields = self.fields.clone();
         fields.entry("base").or_insert(Value::Null);
-        fields.entry("issues").or_insert_with(|| Value::Object(Map::new()));
+        let none = fields.entry("issues").or_insert_with(|| Value::Object(Map::new()));
+        if !self.issues.is_empty() {
+            let file = |(issue, file): &(String, String)| (issue.clone(), file.as_str().into());
+            *none = Value::Object(self.issues.iter().map(file).collect());
+        }
         fields.insert("format".to_owned(), FORMAT.into());
         let mut text = serde_json::to_vec_pretty(&fields)?;
         text.push(b'\n');
         Ok(text)
     }
+}
+
+/// The file's fields, as in [`Index`].
+#[derive(Default)]
+struct Fields {
+    fields: Map<String, Value>,
+    issues: Vec<(String, String)>,
+}
+
+impl<'de> Deserialize<'de> for Fields {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct All;
+        impl<'de> Visitor<'de> for All {
+            type Value = Fields;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
+                let mut all = Fields::default();
+                while let Some(key) = map.next_key::<String>()? {
+                    let value = if key == "issues" {
+                        let Issues(issues) = map.next_value()?;
+                        let none = if issues.is_some() { Value::Object(Map::new()) } else { Value::Null };
+                        all.issues = issues.unwrap_or_default();
+                        none
+                    } else {
+                        map.next_value()?
+                    };
+                    all.fields.insert(key, value);
+                }
+                Ok(all)
+            }
+        }
+        deserializer.deserialize_map(All)
+    }
+}
+
+/// What stands under `issues`: an object, or null.
+struct Issues(Option<Vec<(String, String)>>);
+
+impl<'de> Deserialize<'de> for Issues {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Pairs;
+        impl<'de> Visitor<'de> for Pairs {
+            type Value = Issues;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("issues with the names of their files")
+            }
+
+            fn visit_unit<E>(self) -> Result<Issues, E> {
+                Ok(Issues(None))
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Issues, A::Error> {
+                let mut issues: Vec<(String, String)> = Vec::new();
+                while let Some(entry) = map.next_entry()? {
+                    issues.push(entry);
+                }
+                Ok(Issues(Some(last_of_each(issues))))
+            }
+        }
+        deserializer.deserialize_any(Pairs)
+    }
+}
+
+/// Of what has the same name, what was said last, in the place of the first.
+fn last_of_each(issues: Vec<(String, String)>) -> Vec<(String, String)> {
+    let names: HashSet<&str> = issues.iter().map(|(issue, _)| issue.as_str()).collect();
+    if names.len() == issues.len() {
+        return issues;
+    }
+    let mut map = Map::new();
+    for (issue, file) in issues {
+        map.insert(issue, Value::String(file));
+    }
+    map.into_iter().map(|(issue, file)| (issue, file.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 /// Whether it names a file right in `sessions/`.
@@ -185,6 +267,26 @@ mod tests {
         let value: Value = serde_json::from_slice(&index.text().unwrap()).unwrap();
         let expected = r#"{"v":1,"issues":{"a":"a#2.json","m":"m.json","b":"b.json"},"extra":{"k":[1]},"base":"ses_b","format":1}"#;
         assert_eq!(value.to_string(), expected);
+    }
+
+    #[test]
+    fn what_is_said_twice_holds_as_it_was_said_last() {
+        let index = parse(
+            r#"{"issues": {"a": "a.json", "b": "b.json", "a": "c.json"}, "base": "ses_a", "base": "ses_b"}"#,
+        );
+        assert_eq!(index.issues().collect::<Vec<_>>(), [("a", "c.json"), ("b", "b.json")]);
+        assert_eq!(index.base(), Some("ses_b"));
+    }
+
+    #[test]
+    fn no_issues_are_written_as_they_were() {
+        for (text, written) in [("{}", "{}"), (r#"{"issues": null}"#, "null"), (r#"{"issues": {}}"#, "{}")] {
+            let mut index = parse(text);
+            index.insert("a", "a.json");
+            assert_eq!(index.remove("a").as_deref(), Some("a.json"));
+            let value: Value = serde_json::from_slice(&index.text().unwrap()).unwrap();
+            assert_eq!(value["issues"].to_string(), written, "{text}");
+        }
     }
 
     #[test]

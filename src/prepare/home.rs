@@ -241,6 +241,7 @@ impl<W: Write> Home<'_, W> {
                     self.came.changed += 1;
                     parts.push(raw);
                 }
+                None if self.was_cut(&message.info.id, &part.id) => {}
                 None => {
                     late.push(LatePart { message: message.info.id.clone(), part: part.id.clone() });
                     parts.push(raw);
@@ -254,6 +255,12 @@ impl<W: Write> Home<'_, W> {
         }
         self.came.late_parts.extend(late);
         parts.into_iter().try_for_each(|part| self.rows.part(part.get()))
+    }
+
+    /// Whether preparing added this part, and it was undone there.
+    fn was_cut(&self, message: &str, part: &str) -> bool {
+        self.undo.added_to(message).any(|added| added == part)
+            && self.departure.pairs().all(|(home, _)| home != part)
     }
 
     /// How calls end that the run left open.

@@ -2,7 +2,7 @@
 //! step, or, where the session moved on here meanwhile, kept apart from it.
 
 use super::departed::{self, Departed};
-use super::{Tools, TripError, blocking};
+use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
@@ -214,7 +214,8 @@ impl Arriving {
             let output = disk::create_new_private(&files.beside)?;
             let whole = Whole::Copy(&spec, &mut random);
             let refused = |source| TripError::Home { host, source, kept: files.back };
-            beside(&away, open(&files.export)?, open(&files.arrival)?, output, whole).map_err(refused)?;
+            let made = beside(&away, open(&files.export)?, open(&files.arrival)?, output, whole);
+            let left_out = made.map_err(refused)?.left_out;
             let arrival = Arrival {
                 file: &files.beside,
                 session: &session,
@@ -222,9 +223,17 @@ impl Arriving {
                 before: &files.before,
                 now_ms: spec.now_ms,
             };
-            Ok(arrival::apply(&path, &arrival))
+            Ok((arrival::apply(&path, &arrival), left_out))
         });
-        made.await?.map(|_| ()).map_err(|source| self.refused(source))
+        let (applied, left_out) = made.await?;
+        applied.map_err(|source| self.refused(source))?;
+        if !left_out.is_empty() {
+            let (host, sessions) = (&self.host, left_out.join(", "));
+            tools.tell(News::Warning(format!(
+                "the sessions of sub-agents that are here stay as they are; what these did since is on {host} only: {sessions}"
+            )));
+        }
+        Ok(())
     }
 
     /// The database here.

@@ -345,9 +345,7 @@ fn beyond(session: &str, host: &str, messages: usize) -> String {
 /// Why what came back is not in the session that left.
 fn parted(session: &str, host: &str, undone: bool) -> String {
     match undone {
-        true => format!(
-            "on {host}, a part of what {session} had been was undone before it went on; here it is as it was"
-        ),
+        true => format!("on {host}, a part of what {session} had been was undone before it went on"),
         false => format!("{session} went on here while it was on {host}"),
     }
 }

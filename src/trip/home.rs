@@ -57,9 +57,7 @@ impl Trip {
         tools.tell(News::Critical(false));
         let landed = landed?;
         self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), left.len()))?;
-        if let Some(landed) = landed {
-            self.note(tools, landed, &came);
-        }
+        self.note(tools, landed, &came);
         self.dispatch.record.ended_ms = Some(clock::now_ms());
         let new_messages = came.new_messages.len();
         self.reach(tools, Step::Import, State::Home { new_messages })?;
@@ -105,6 +103,7 @@ impl Trip {
             self.dispatch.save()?;
         }
         if let Some(copy) = self.record().apart.clone() {
+            arriving.be_there(tools).await?;
             arriving.apart(tools, came, left, &copy).await?;
         }
         Ok(None)
@@ -151,18 +150,18 @@ impl Trip {
     }
 
     /// Says what of the session is not as it was on the host.
-    fn note(&self, tools: &Tools, landed: Landing, came: &Homecoming) {
+    fn note(&self, tools: &Tools, landed: Option<Landing>, came: &Homecoming) {
         let mut left_behind: Vec<&str> = came.not_carried.clone();
         match landed {
-            Landing::Home(applied) => {
+            Some(Landing::Home(applied)) => {
                 left_behind.extend(applied.not_carried);
                 if !applied.kept.is_empty() {
                     let kept = applied.kept.join(", ");
                     tools.tell(News::Warning(format!("changed on both sides, kept as here: {kept}")));
                 }
             }
-            Landing::MovedOn => {}
-            Landing::Imported(why, left_out) => {
+            Some(Landing::MovedOn) | None => {}
+            Some(Landing::Imported(why, left_out)) => {
                 let mut what = "new messages came home, by opencode import".to_owned();
                 if !left_out.is_empty() {
                     what = format!("only {what}; not brought home: {}", left_out.join(", "));

@@ -17,6 +17,17 @@ impl Arriving {
         })
     }
 
+    /// Puts it back where it was deleted here. What is to stand beside it is written as a change of what is here, too.
+    pub(super) async fn be_there(&self, tools: &Tools) -> Result<(), TripError> {
+        let Some(departed) = self.departed.as_ref().filter(|_| self.files.export.exists()) else {
+            return Ok(());
+        };
+        if !self.database(tools)?.contains(&self.session)? {
+            self.restore(tools, departed).await?;
+        }
+        Ok(())
+    }
+
     /// Puts it back; what it looks like now.
     pub(super) async fn restore(&self, tools: &Tools, departed: &Departed) -> Result<Fingerprint, TripError> {
         tools.program.import(&self.files.export, &self.directory, &self.session).await?;

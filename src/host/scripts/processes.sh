@@ -57,7 +57,11 @@ related() {
 	done <<-END
 		$2
 	END
-	[ -z "$known" ] || kin "$known"
+	[ -n "$known" ] || return
+	all=$(kin "$known")
+	# The last of them may have ended just now, and have started another before.
+	[ -n "$all" ] || all=$(kin "$(marked "$1" | tr '\n' ' ')")
+	[ -z "$all" ] || echo "$all"
 }
 
 # Ends the processes of the dispatch $1, what descends from them, and what they start meanwhile: asked to, and a second

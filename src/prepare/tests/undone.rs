@@ -2,11 +2,12 @@
 
 use super::bundles::{CHILD, LATER, child, go_on, in_ids_of, with_a_copy};
 use super::home::HERE;
-use super::world::{Session, Trip, apply};
+use super::world::{Session, Trip, apply, outline, text};
 use super::{spec, value};
 use crate::prepare::{Away, HomeError};
-use crate::session::arbitrary::{FIXTURES, session};
+use crate::session::arbitrary::{FIXTURES, call_id, session};
 use proptest::prelude::*;
+use serde_json::Value;
 
 /// Leaves its first messages, and of the one behind them so many parts; without any, not that one either.
 fn cut(session: &mut Session, messages: usize, parts: usize) {
@@ -41,9 +42,9 @@ fn only_a_beginning_that_is_proven_is_taken_for_one() {
 proptest! {
     #[test]
     fn what_is_left_of_it_comes_home_with_the_work(
-        draft in session(), from: prop::sample::Index, within: prop::sample::Index, exported: bool,
+        draft in session(), from: prop::sample::Index, within: prop::sample::Index, exported: bool, call in prop::option::of(0_usize..4),
     ) {
-        let trip = Trip::start(&draft.json(), &spec(None));
+        let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
         let mut there = trip.imported.clone();
         let root = there.get_mut(trip.id()).unwrap();
         prop_assume!(!root.messages.is_empty());
@@ -61,10 +62,15 @@ proptest! {
         apply(&mut expected, trip.id(), &arrival);
         let root = expected.get_mut(trip.id()).unwrap();
         root.sort();
-        let work = root.messages.split_off(root.messages.len() - 2);
-        let parts = parts.min(root.messages.get(from).map_or(0, |_| parts_of(root, from)));
-        cut(root, from, parts);
-        root.messages.extend(work);
+        let (before, after) = (outline(&trip.imported[trip.id()]), outline(&there[trip.id()]));
+        let (before, after) = (before.sorted(), after.sorted());
+        let is_undone = |id: &Value| {
+            before.binary_search(&text(id)).is_ok() && after.binary_search(&text(id)).is_err()
+        };
+        root.messages.retain(|message| !is_undone(&message["info"]["id"]));
+        for message in &mut root.messages {
+            message["parts"].as_array_mut().unwrap().retain(|part| !is_undone(&part["id"]));
+        }
         let left = came.remaining.clone().unwrap();
         let away = Away { left: &left, undo: trip.undo(), came: &came, children: &[] };
         let home = with_a_copy(&trip, &away, &arrival);

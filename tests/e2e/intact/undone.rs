@@ -102,7 +102,8 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
             .machine
             .continue_session(&world.project, &session, "[[say regretted]]", &[])
             .expect_success();
-        world.home.kugetsu(&["remote", "pi", &session, "[[say by the run]]"]).expect_success();
+        let trip = world.home.kugetsu(&["remote", "pi", &session, "[[say by the run]]", "--json"]);
+        let dispatch = trip.expect_success().json()["dispatch"].as_str().unwrap().to_owned();
         world.has_ended(&session);
         let before = world.here(&session);
         let there = &world.host.machine;
@@ -112,10 +113,18 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
         assert!(!serde_json::to_string(&there.export(&session)).unwrap().contains("regretted"));
 
         let copied = world.home.kugetsu(&["fetch", &session, "--snapshot", "--json"]).expect_success().json();
-        let apart = world.home.kugetsu(&["fetch", &session]).expect_code(4);
+        let messages = world.messages(&session);
+        let deleted = release == Release::Old;
+        if deleted {
+            let delete = "DELETE FROM session WHERE id = ?1";
+            assert_eq!(world.home.machine.database().execute(delete, [&session]).unwrap(), 1);
+        }
+        let apart = world.home.kugetsu(&["fetch", &dispatch]).expect_code(4);
         assert!(apart.stderr.contains("was undone"), "{}", apart.stderr);
+        assert_eq!(apart.stderr.contains("deleted here"), deleted, "{}", apart.stderr);
         let copy = other_session(&apart, &session);
-        assert_eq!(world.here(&session), before, "here it is as it was");
+        assert_eq!(world.messages(&session), messages);
+        assert!(deleted || world.here(&session) == before, "here it is as it was");
         for copy in [copied["snapshot"].as_str().unwrap(), &copy] {
             let said: Vec<String> =
                 world.messages(copy).iter().map(|message| text_of(message).trim().to_owned()).collect();
@@ -123,7 +132,7 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
                 ["[[say hello from home]]", "hello from home", "[[say another way]]", "another way"];
             assert_eq!(said, expected);
         }
-        assert_eq!(other_session(&world.home.kugetsu(&["fetch", &session]).expect_code(4), &session), copy);
+        assert_eq!(other_session(&world.home.kugetsu(&["fetch", &dispatch]).expect_code(4), &session), copy);
         world.goes_on_at_home(&copy, "another way");
         world.goes_on_at_home(&session, "regretted");
         let before = world.here(&session);

@@ -95,6 +95,22 @@ impl Machine {
         });
     }
 
+    /// Gives a session another title, for good: while opencode works on it, it may just be writing the record as it had read it.
+    ///
+    /// # Panics
+    /// Where there is no such session, or it was given one so already.
+    #[track_caller]
+    pub fn retitle(&self, session: &str, title: &str) {
+        let database = self.database();
+        let stays = format!(
+            "CREATE TRIGGER retitled AFTER UPDATE OF title ON session WHEN NEW.id = '{session}' AND NEW.title <> '{title}'
+             BEGIN UPDATE session SET title = '{title}' WHERE id = NEW.id; END"
+        );
+        database.execute_batch(&stays).unwrap();
+        let set = "UPDATE session SET title = ?2 WHERE id = ?1";
+        assert_eq!(database.execute(set, params![session, title]).unwrap(), 1);
+    }
+
     fn change_part(&self, part: &str, change: impl FnOnce(&mut Value)) {
         let database = self.database();
         let data: String =

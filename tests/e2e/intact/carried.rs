@@ -39,11 +39,8 @@ fn everything(here: Release, there: Release) {
     let args = ["remote", "pi", &session, &message, "--round-trip", "--json", "--model", "fake/m2"];
     let trip = world.home.spawn(&args);
     world.model.wait_for_hold("title", SOON);
+    world.host.machine.retitle(&session, "Renamed on the pi");
     let there_database = world.host.machine.database();
-    let changed = there_database
-        .execute("UPDATE session SET title = 'Renamed on the pi' WHERE id = ?", [&session])
-        .unwrap();
-    assert_eq!(changed, 1);
     world.model.release("title");
     let trip = trip.wait(crate::support::process::PATIENCE).expect_success();
     let report = trip.json();
@@ -183,12 +180,9 @@ fn what_both_sides_changed_stays_as_it_is_here() {
     let message = format!("[[tool todowrite {list}]]\n[[hold both]]\n[[say done there]]");
     let trip = world.home.kugetsu(&["remote", "pi", &session, &message, "--json"]).expect_success();
     world.model.wait_for_hold("both", SOON);
-    let title = |database: rusqlite::Connection, title: &str| {
-        let update = "UPDATE session SET title = ?2 WHERE id = ?1";
-        assert_eq!(database.execute(update, [session.as_str(), title]).unwrap(), 1);
-    };
-    title(world.host.machine.database(), "Theirs");
-    title(world.home.machine.database(), "Mine");
+    world.host.machine.retitle(&session, "Theirs");
+    let set = "UPDATE session SET title = 'Mine' WHERE id = ?1";
+    assert_eq!(world.home.machine.database().execute(set, [&session]).unwrap(), 1);
     let todo = "INSERT INTO todo(session_id, position, content, status, priority, time_created, time_updated)
         VALUES (?1, 0, 'mine', 'pending', 'low', 1, 1)";
     world.home.machine.database().execute(todo, [&session]).unwrap();

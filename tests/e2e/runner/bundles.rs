@@ -37,7 +37,7 @@ fn what_is_new_comes_back(release: Release) {
     real.change(&format!("UPDATE part SET data = '{data}' WHERE id = '{changed}'"));
     let during: String = real.value(&format!("SELECT permission FROM session WHERE id = '{SESSION}'"));
     assert_eq!(during.matches("deny").count(), 3, "{during}");
-    real.change(&format!("UPDATE session SET title = 'Another title' WHERE id = '{SESSION}'"));
+    real.machine.retitle(SESSION, "Another title");
     real.model.release("middle");
     let result = real.host.result(&run.id);
     expect_bundle(&result);

@@ -17,9 +17,10 @@ fn begun_unheard(message: &str) -> (Model, Home, Host, String) {
     home.add_host("pi", &host, json!({}));
     let project = home.machine.project("app");
     let session = home.machine.insert_empty_session(&project, "a session");
+    // The shell is held up first: else it may tell of the runner before it is killed.
     host.machine.install_script(
         "setsid",
-        "#!/bin/sh\nPATH=/usr/bin:/bin setsid \"$@\" &\nwhile [ ! -e run/identity ]; do sleep 0.01; done\nkill -9 $PPID\n",
+        "#!/bin/sh\nkill -STOP $PPID\nPATH=/usr/bin:/bin setsid \"$@\" &\nwhile [ ! -e run/identity ]; do sleep 0.01; done\nkill -9 $PPID\n",
     );
     std::fs::write(host.machine.home().join(".profile"), "PATH=$HOME/bin:$PATH\n").unwrap();
     let first = home.kugetsu(&["remote", "pi", &session, message]).expect_code(3);

@@ -5,7 +5,7 @@ use super::error::{CliError, Exit};
 use super::progress::Progress;
 use crate::clock;
 use crate::dispatch::{Record, State};
-use crate::index::{moment, timestamp};
+use crate::index::{IndexError, SessionFile, moment, timestamp};
 use crate::text::{plain, quoted, span};
 use crate::trip::{Report, TripError};
 use std::time::Duration;
@@ -161,18 +161,27 @@ fn note(context: &Context, record: &Record, report: &Report) {
     let (Some(issue), Some(ended_ms), Some(_)) = (&record.issue, record.ended_ms, report.new_messages) else {
         return;
     };
-    let store = context.index();
-    let noted = store.index().and_then(|index| {
-        let Some((_, file)) = index.spelled(issue) else { return Ok(None) };
-        store.change("remote", file, |file| {
-            let since = file.last_activity.as_deref().and_then(moment);
-            if file.session == record.session && since.is_none_or(|since| since <= ended_ms) {
-                file.last_activity = Some(timestamp(ended_ms));
-                file.trouble = report.run.error.as_deref().map(plain);
-            }
-        })
+    let index = match context.index().index() {
+        Ok(index) => index,
+        Err(error) => return not_written(context, &error),
+    };
+    let Some((_, file)) = index.spelled(issue) else { return };
+    write_down(context, file, |file| {
+        let since = file.last_activity.as_deref().and_then(moment);
+        if file.session == record.session && since.is_none_or(|since| since <= ended_ms) {
+            file.last_activity = Some(timestamp(ended_ms));
+            file.trouble = report.run.error.as_deref().map(plain);
+        }
     });
-    if let Err(error) = noted {
-        context.ui.note(&format!("the session's record could not be written: {error}"));
+}
+
+/// Changes what the index says of a session. That it cannot is no reason to fail: the trip itself is elsewhere.
+pub(super) fn write_down(context: &Context, file: &str, change: impl FnOnce(&mut SessionFile)) {
+    if let Err(error) = context.index().change("remote", file, change) {
+        not_written(context, &error);
     }
+}
+
+fn not_written(context: &Context, error: &IndexError) {
+    context.ui.note(&format!("the session's record could not be written: {error}"));
 }

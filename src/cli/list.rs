@@ -120,16 +120,15 @@ fn document(row: &Row) -> Document<'_> {
 fn table(rows: &[Box<Row>], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
     let names = names(rows, remote);
     let layout = Layout::of(rows, &names, columns, now_ms);
-    let half = if rows.len() < MANY { rows.len() } else { rows.len() / 2 };
-    let (first, last) = (rows.get(..half).unwrap_or(rows), rows.get(half..).unwrap_or_default());
-    let last_names = names.get(half..).unwrap_or_default();
-    if last.is_empty() {
+    if rows.len() < MANY {
         return layout.lines(rows, &names);
     }
+    let half = rows.len() / 2;
+    let ((first, last), (first_names, last_names)) = (rows.split_at(half), names.split_at(half));
     std::thread::scope(|scope| {
         let last = || layout.lines(last, last_names);
         let other = std::thread::Builder::new().spawn_scoped(scope, last);
-        let mut text = layout.lines(first, &names);
+        let mut text = layout.lines(first, first_names);
         // Where no thread could be had, it is done here.
         text += &other.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(last);
         text

@@ -1,7 +1,7 @@
 //! `kugetsu remote`
 
 use super::away::{self, Wanted};
-use super::conclude::{conclude, interrupted, near, to_be_taken_up};
+use super::conclude::{conclude, interrupted, near, to_be_taken_up, write_down};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::{interruptible, told_to_stop};
@@ -275,15 +275,12 @@ async fn bring_home(
 
 /// Writes down in the index what the session is at. A run that was left here is taken over by the trip.
 fn note(context: &Context, file: &str, message: &[u8]) {
-    let noted = context.index().change("remote", file, |file| {
+    write_down(context, file, |file| {
         file.state = Some("idle".to_owned());
         file.last_activity = Some(timestamp(clock::now_ms()));
         file.message = Some(plain(&String::from_utf8_lossy(message)));
         file.trouble = None;
     });
-    if let Err(error) = noted {
-        context.ui.note(&format!("the session's record could not be written: {error}"));
-    }
 }
 
 /// Waits for a trip's run and brings the session home.

@@ -48,8 +48,6 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
             }
             // What is over is of interest only where its host still keeps something of it.
             all.retain(|dispatch| !dispatch.record.state.is_end() || dispatch.record.there);
-            // Of the same second, their ids sort at random.
-            all.sort_by_key(|dispatch| dispatch.record.created_ms);
             all
         }
     };

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// A new id: the UTC time to the second and 40 random bits, as `20261120-103015-4k2mtv7a`. It sorts
-/// by age and is made of `[a-z0-9-]`, so that it can stand in any path.
+/// by age, to the second, and is made of `[a-z0-9-]`, so that it can stand in any path.
 pub fn new_id(now_ms: i64) -> String {
     let since_epoch = Duration::from_millis(now_ms.try_into().unwrap_or(0));
     let time = humantime::format_rfc3339_seconds(UNIX_EPOCH + since_epoch).to_string();

@@ -97,19 +97,22 @@ impl Store {
         self.each()?.into_iter().collect()
     }
 
-    /// As [`Store::all`], with what is wrong in the place of those that cannot be read.
+    /// As [`Store::all`], with what is wrong with those that cannot be read before the others.
     pub fn each(&self) -> Result<Vec<Result<Dispatch, StoreError>>, StoreError> {
         let entries = match std::fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(DiskError::at(&self.root, error).into()),
         };
-        let mut ids: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|id| is_id(id))
-            .collect();
-        ids.sort();
-        Ok(ids.iter().filter_map(|id| self.open(id).transpose()).collect())
+        let ids = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        let mut all: Vec<_> =
+            ids.filter(|id| is_id(id)).filter_map(|id| self.open(&id).transpose()).collect();
+        // Ids tell the second only.
+        let age = |found: &Result<Dispatch, _>| {
+            found.as_ref().ok().map(|found| (found.record.created_ms, found.record.id.clone()))
+        };
+        all.sort_by_cached_key(age);
+        Ok(all)
     }
 
     /// The newest dispatch of `session`.
@@ -121,8 +124,6 @@ impl Store {
     pub fn of(&self, session: &str) -> Result<Vec<Dispatch>, StoreError> {
         let mut all = self.all()?;
         all.retain(|dispatch| dispatch.record.session == session);
-        // Ids tell the second only.
-        all.sort_by_key(|dispatch| dispatch.record.created_ms);
         Ok(all)
     }
 

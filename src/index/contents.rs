@@ -1,20 +1,20 @@
 //! `index.json`: the base session, and which file is which issue's.
 
 use super::FORMAT;
-use super::session_file::{Unreadable, newer};
+use super::session_file::Unreadable;
 use crate::issue::IssueRef;
 use crate::session::is_session_id;
-use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
+use indexmap::IndexMap;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
-use std::collections::HashSet;
 
 /// What `index.json` holds; whatever else is in it is kept, in its place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Index {
     /// All but the issues, in whose place stands what they are where there are none.
     fields: Map<String, Value>,
-    /// A list: there may be ten thousand, and most who read them go through all.
-    issues: Vec<(String, String)>,
+    /// By their names: there may be ten thousand, and as values they would take twice as long to read.
+    issues: IndexMap<String, String>,
 }
 
 impl Index {
@@ -57,7 +57,7 @@ impl Index {
 
     /// The issue that is spelled just like `text`, and its file.
     pub fn spelled(&self, text: &str) -> Option<(&str, &str)> {
-        self.issues().find(|(issue, _)| *issue == text)
+        self.issues.get_key_value(text).map(|(issue, file)| (issue.as_str(), file.as_str()))
     }
 
     /// A name for the file of `issue`: the script's own, or with `#2`, `#3`, … before `.json` where another issue has it
@@ -74,38 +74,43 @@ impl Index {
 
     /// Adds an issue, or gives it another file.
     pub fn insert(&mut self, issue: &str, file: &str) {
-        match self.issues.iter_mut().find(|(known, _)| known == issue) {
-            Some((_, known)) => file.clone_into(known),
-            None => self.issues.push((issue.to_owned(), file.to_owned())),
-        }
+        self.issues.insert(issue.to_owned(), file.to_owned());
     }
 
     /// Removes an issue, as it is spelled here; its file's name.
     pub fn remove(&mut self, issue: &str) -> Option<String> {
-        let at = self.issues.iter().position(|(known, _)| known == issue)?;
-        Some(self.issues.remove(at).1)
+        self.issues.shift_remove(issue)
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let damaged = |reason: &str| Err(Unreadable::Damaged(reason.to_owned()));
-        let read: Fields = serde_json::from_slice(bytes).map_err(|error| {
-            // Where the format is a newer one, that is what is wrong.
-            let version = serde_json::from_slice::<Value>(bytes).ok().as_ref().and_then(newer);
-            version.map_or_else(|| Unreadable::Damaged(error.to_string()), Unreadable::Newer)
-        })?;
-        let Fields { fields, issues } = read;
-        let format = fields.get("format").and_then(Value::as_u64);
+        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
+        let refused = |reason: &str| Err(Unreadable::Damaged(reason.to_owned()));
+        let all: IndexMap<String, &RawValue> = serde_json::from_slice(bytes).map_err(damaged)?;
+        let format = all.get("format").and_then(|raw| serde_json::from_str::<u64>(raw.get()).ok());
         if let Some(version) = format.filter(|version| *version > u64::from(FORMAT)) {
             return Err(Unreadable::Newer(version));
         }
-        match fields.get("base") {
+        let mut index = Self::default();
+        for (key, raw) in all {
+            let value = if key == "issues" {
+                let issues: Option<IndexMap<String, String>> =
+                    serde_json::from_str(raw.get()).map_err(damaged)?;
+                let none = issues.as_ref().map_or(Value::Null, |_| Value::Object(Map::new()));
+                index.issues = issues.unwrap_or_default();
+                none
+            } else {
+                serde_json::from_str(raw.get()).map_err(damaged)?
+            };
+            index.fields.insert(key, value);
+        }
+        match index.fields.get("base") {
             None | Some(Value::Null) => {}
             Some(Value::String(base)) if base.is_empty() || is_session_id(base) => {}
-            Some(_) => return damaged("its base is not an id of opencode's shape"),
+            Some(_) => return refused("its base is not an id of opencode's shape"),
         }
-        match issues.iter().all(|(_, file)| is_file_name(file)) {
-            true => Ok(Self { fields, issues }),
-            false => damaged("an issue has no file's name"),
+        match index.issues.values().all(|file| is_file_name(file)) {
+            true => Ok(index),
+            false => refused("an issue has no file's name"),
         }
     }
 
@@ -114,7 +119,7 @@ impl Index {
         fields.entry("base").or_insert(Value::Null);
         let none = fields.entry("issues").or_insert_with(|| Value::Object(Map::new()));
         if !self.issues.is_empty() {
-            let file = |(issue, file): &(String, String)| (issue.clone(), file.as_str().into());
+            let file = |(issue, file): (&String, &String)| (issue.clone(), file.as_str().into());
             *none = Value::Object(self.issues.iter().map(file).collect());
         }
         fields.insert("format".to_owned(), FORMAT.into());
@@ -122,85 +127,6 @@ impl Index {
         text.push(b'\n');
         Ok(text)
     }
-}
-
-/// The file's fields, as in [`Index`].
-#[derive(Default)]
-struct Fields {
-    fields: Map<String, Value>,
-    issues: Vec<(String, String)>,
-}
-
-impl<'de> Deserialize<'de> for Fields {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct All;
-        impl<'de> Visitor<'de> for All {
-            type Value = Fields;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("an object")
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Fields, A::Error> {
-                let mut all = Fields::default();
-                while let Some(key) = map.next_key::<String>()? {
-                    let value = if key == "issues" {
-                        let Issues(issues) = map.next_value()?;
-                        let none = if issues.is_some() { Value::Object(Map::new()) } else { Value::Null };
-                        all.issues = issues.unwrap_or_default();
-                        none
-                    } else {
-                        map.next_value()?
-                    };
-                    all.fields.insert(key, value);
-                }
-                Ok(all)
-            }
-        }
-        deserializer.deserialize_map(All)
-    }
-}
-
-/// What stands under `issues`: an object, or null.
-struct Issues(Option<Vec<(String, String)>>);
-
-impl<'de> Deserialize<'de> for Issues {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Pairs;
-        impl<'de> Visitor<'de> for Pairs {
-            type Value = Issues;
-
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("issues with the names of their files")
-            }
-
-            fn visit_unit<E>(self) -> Result<Issues, E> {
-                Ok(Issues(None))
-            }
-
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Issues, A::Error> {
-                let mut issues: Vec<(String, String)> = Vec::new();
-                while let Some(entry) = map.next_entry()? {
-                    issues.push(entry);
-                }
-                Ok(Issues(Some(last_of_each(issues))))
-            }
-        }
-        deserializer.deserialize_any(Pairs)
-    }
-}
-
-/// Of what has the same name, what was said last, in the place of the first.
-fn last_of_each(issues: Vec<(String, String)>) -> Vec<(String, String)> {
-    let names: HashSet<&str> = issues.iter().map(|(issue, _)| issue.as_str()).collect();
-    if names.len() == issues.len() {
-        return issues;
-    }
-    let mut map = Map::new();
-    for (issue, file) in issues {
-        map.insert(issue, Value::String(file));
-    }
-    map.into_iter().map(|(issue, file)| (issue, file.as_str().unwrap_or_default().to_owned())).collect()
 }
 
 /// Whether it names a file right in `sessions/`.

@@ -170,7 +170,7 @@ impl SessionFile {
 }
 
 /// The format of a file that a newer kugetsu wrote.
-pub(super) fn newer(file: &Value) -> Option<u64> {
+fn newer(file: &Value) -> Option<u64> {
     file.get("format").and_then(Value::as_u64).filter(|version| *version > u64::from(FORMAT))
 }
 

@@ -136,22 +136,14 @@ impl Arriving {
         came: &Homecoming,
         left: usize,
     ) -> Result<Landing, TripError> {
-        let mut left = match &self.departed {
+        let left = match &self.departed {
             Some(departed) => departed.fingerprint.clone(),
             None => match self.as_counted(tools, left)? {
                 Some(fingerprint) => fingerprint,
                 None => return Ok(Landing::MovedOn),
             },
         };
-        let mut applied = self.apply(tools, left.clone()).await?;
-        if let (Err(error), Some(departed)) = (&applied, &self.departed)
-            && self.is_gone(tools, error)?
-            && self.files.export.exists()
-        {
-            left = self.restore(tools, departed).await?;
-            applied = self.apply(tools, left.clone()).await?;
-        }
-        match applied {
+        match self.apply(tools, left.clone()).await? {
             Ok(applied) => Ok(Landing::Home(applied)),
             Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
             Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),

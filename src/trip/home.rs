@@ -42,7 +42,7 @@ impl Trip {
         let Some(sent) = self.dispatch.record.sent.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
-        let arriving = Arriving::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
+        let mut arriving = Arriving::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
         let left = match arriving.left() {
             Some(left) => left.clone(),
             None => self.left().await?,
@@ -53,7 +53,7 @@ impl Trip {
         self.done(tools, Step::Verify)?;
         self.begin(tools, Step::Import)?;
         tools.tell(News::Critical(true));
-        let landed = self.land(tools, &arriving, &came, &left).await;
+        let landed = self.land(tools, &mut arriving, &came, &left).await;
         tools.tell(News::Critical(false));
         let landed = landed?;
         self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), left.len()))?;
@@ -84,10 +84,11 @@ impl Trip {
     async fn land(
         &mut self,
         tools: &Tools,
-        arriving: &Arriving,
+        arriving: &mut Arriving,
         came: &Homecoming,
         left: &Outline,
     ) -> Result<Option<Landing>, TripError> {
+        arriving.be_there(tools).await?;
         if self.record().apart.is_none() {
             let undone = came.remaining.is_some();
             if !undone {
@@ -103,7 +104,6 @@ impl Trip {
             self.dispatch.save()?;
         }
         if let Some(copy) = self.record().apart.clone() {
-            arriving.be_there(tools).await?;
             arriving.apart(tools, came, left, &copy).await?;
         }
         Ok(None)

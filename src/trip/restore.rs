@@ -5,40 +5,28 @@ use super::departed::Departed;
 use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::opencode::Fingerprint;
-use crate::opencode::arrival::{self, Arrival, ArrivalError};
+use crate::opencode::arrival::{self, Arrival};
 use crate::session::{Op, Raw, Todos};
 
 impl Arriving {
-    /// Whether the session is not here any more. Where the schema is not known, applying does not tell.
-    pub(super) fn is_gone(&self, tools: &Tools, error: &ArrivalError) -> Result<bool, TripError> {
-        Ok(match error {
-            ArrivalError::Gone { .. } => true,
-            error => error.falls_back() && !self.database(tools)?.contains(&self.session)?,
-        })
-    }
-
-    /// Puts it back where it was deleted here. What is to stand beside it is written as a change of what is here, too.
-    pub(super) async fn be_there(&self, tools: &Tools) -> Result<(), TripError> {
+    /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
+    pub(super) async fn be_there(&mut self, tools: &Tools) -> Result<(), TripError> {
         let Some(departed) = self.departed.as_ref().filter(|_| self.files.export.exists()) else {
             return Ok(());
         };
-        if !self.database(tools)?.contains(&self.session)? {
-            self.restore(tools, departed).await?;
+        if self.database(tools)?.contains(&self.session)? {
+            return Ok(());
         }
-        Ok(())
-    }
-
-    /// Puts it back; what it looks like now.
-    pub(super) async fn restore(&self, tools: &Tools, departed: &Departed) -> Result<Fingerprint, TripError> {
+        let outline = departed.outline.clone();
         tools.program.import(&self.files.export, &self.directory, &self.session).await?;
         self.restore_todos(tools).await?;
-        let fingerprint = self.looks(tools)?;
         // Else a kill before the work is there would make it look like a session that has moved on.
-        let departed = Departed { fingerprint: fingerprint.clone(), outline: departed.outline.clone() };
+        let departed = Departed { fingerprint: self.looks(tools)?, outline };
         departed.write(&self.files.departed)?;
+        self.departed = Some(departed);
         tools
             .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
-        Ok(fingerprint)
+        Ok(())
     }
 
     fn looks(&self, tools: &Tools) -> Result<Fingerprint, TripError> {

@@ -4,7 +4,7 @@ use super::destroy::delete;
 use super::held::Held;
 use super::{Bench, RunFiles, WorkError};
 use crate::clock;
-use crate::disk::{DiskError, Lock, session_lock};
+use crate::disk::DiskError;
 use crate::opencode::Database;
 use crate::session::{CopySpec, copy, new_session_id, scan};
 use std::fs::File;
@@ -35,11 +35,7 @@ pub(super) async fn copied(
 ) -> Result<(String, Held), WorkError> {
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
     // Held before there is anything of it: what no issue has and nobody holds is what `prune` takes away.
-    let held =
-        Held::take(&bench.kugetsu_home, &session, copying.command)?.ok_or_else(|| WorkError::Busy {
-            name: session.clone(),
-            by: Lock::held_by(&session_lock(&bench.kugetsu_home, &session)),
-        })?;
+    let held = Held::take_free(&bench.kugetsu_home, &session, &session, copying.command)?;
     let files = RunFiles::new(&bench.kugetsu_home, &session);
     files.make()?;
     let made = tokio::select! {

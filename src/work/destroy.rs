@@ -27,15 +27,11 @@ impl Doomed {
 /// [`WorkError::Busy`], [`WorkError::Away`].
 pub fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError> {
     let Some(session) = &doomed.session else { return Ok(()) };
-    if Lock::is_held(&session_lock(&bench.kugetsu_home, session)) {
-        return Err(busy(bench, doomed, session));
+    let lock = session_lock(&bench.kugetsu_home, session);
+    if Lock::is_held(&lock) {
+        return Err(WorkError::Busy { name: doomed.name().to_owned(), by: Lock::held_by(&lock) });
     }
     check_here(bench, doomed, session)
-}
-
-fn busy(bench: &Bench, doomed: &Doomed, session: &str) -> WorkError {
-    let by = Lock::held_by(&session_lock(&bench.kugetsu_home, session));
-    WorkError::Busy { name: doomed.name().to_owned(), by }
 }
 
 fn check_here(bench: &Bench, doomed: &Doomed, session: &str) -> Result<(), WorkError> {
@@ -57,8 +53,7 @@ pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Resul
     let mut held = None;
     let mut removed = false;
     if let Some(session) = &doomed.session {
-        let lock = Held::take(&bench.kugetsu_home, session, "destroy")?;
-        let mut lock = lock.ok_or_else(|| busy(bench, doomed, session))?;
+        let mut lock = Held::take_free(&bench.kugetsu_home, session, doomed.name(), "destroy")?;
         check_here(bench, doomed, session)?;
         if session_too {
             removed = delete(bench, session).await?;

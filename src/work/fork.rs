@@ -4,7 +4,6 @@ use super::copying::{Copying, copied};
 use super::destroy::delete;
 use super::held::Held;
 use super::{Bench, WorkError};
-use crate::disk::{Lock, session_lock};
 use crate::opencode::Database;
 use std::future::Future;
 use std::path::Path;
@@ -43,12 +42,7 @@ pub async fn fork(
 /// # Errors
 /// [`WorkError::Busy`]; opencode does not delete it.
 pub async fn unfork(bench: &Bench, copy: &str) -> Result<(), WorkError> {
-    let lock = Held::take(&bench.kugetsu_home, copy, "fork")?;
-    let busy = || WorkError::Busy {
-        name: copy.to_owned(),
-        by: Lock::held_by(&session_lock(&bench.kugetsu_home, copy)),
-    };
-    let mut held = lock.ok_or_else(busy)?;
+    let mut held = Held::take_free(&bench.kugetsu_home, copy, copy, "fork")?;
     delete(bench, copy).await?;
     held.forget();
     Ok(())

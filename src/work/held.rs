@@ -24,6 +24,23 @@ impl Held {
         })
     }
 
+    /// As [`Held::take`]; `name` is what the user calls the session.
+    ///
+    /// # Errors
+    /// [`WorkError::Busy`] where it is running or being moved.
+    pub(super) fn take_free(
+        kugetsu_home: &Path,
+        session: &str,
+        name: &str,
+        command: &str,
+    ) -> Result<Self, WorkError> {
+        let held = Self::take(kugetsu_home, session, command)?;
+        held.ok_or_else(|| WorkError::Busy {
+            name: name.to_owned(),
+            by: Lock::held_by(&session_lock(kugetsu_home, session)),
+        })
+    }
+
     /// Nobody is going to need the lock's file any more.
     pub(super) fn forget(&mut self) {
         self.forgotten = true;

@@ -105,7 +105,7 @@ pub async fn run(
     note(bench, job, State::Used, None)?;
     let child = spawn(bench, job, &files)?;
     watcher.began();
-    let done = attend(bench, job, &files, (child, last.as_deref()), watcher, stop).await;
+    let done = attend(bench, job, &files, child, last.as_deref(), watcher, stop).await;
     // Told before the lock is free: whoever follows the log leaves it then.
     match &done {
         Ok(Done { trouble: Some(trouble), stopped, .. }) => {
@@ -122,7 +122,8 @@ async fn attend(
     bench: &Bench,
     job: &Job,
     files: &RunFiles,
-    (mut child, last): (Child, Option<&str>),
+    mut child: Child,
+    last: Option<&str>,
     watcher: &dyn Watcher,
     stop: impl Future<Output = ()>,
 ) -> Result<Done, WorkError> {

@@ -67,9 +67,7 @@ fn what_somebody_did_on_the_host_itself_comes_home() {
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");
     world.round_trip(&session, "[[say first]]", &[]);
-    let there = &world.host.machine;
-    let directory = there.home().join("projects/app");
-    there.continue_session(&directory, &session, "[[say typed on the pi itself]]", &[]).expect_success();
+    world.typed_there(&session, "[[say typed on the pi itself]]", &[]);
     let before = world.here(&session);
     world.round_trip(&session, "[[say second]]", &[]);
     let after = world.here(&session);
@@ -91,10 +89,7 @@ fn what_somebody_did_behind_a_one_way_trip_comes_home_with_it() {
     let before = world.here(&session);
     world.home.kugetsu(&["remote", "pi", &session, "[[say done by the run]]"]).expect_success();
     world.has_ended(&session);
-    let there = &world.host.machine;
-    let directory = there.home().join("projects/app");
-    let by_hand = there.continue_session(&directory, &session, "[[say by hand]]", &["--agent", "plan"]);
-    by_hand.expect_success();
+    world.typed_there(&session, "[[say by hand]]", &["--agent", "plan"]);
     let report = world.home.kugetsu(&["fetch", &session, "--json"]).expect_success().json();
     assert_eq!((&report["state"], &report["reply"]), (&json!("home"), &json!("by hand")), "{report:#}");
     assert_eq!(report["run"]["ok"], true, "another agent's last answer is not the run's: {report:#}");

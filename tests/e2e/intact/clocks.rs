@@ -101,9 +101,7 @@ fn later_trips_build_upon_what_a_host_with_another_clock_has() {
     for (name, value) in faked("-86400s") {
         world.host.machine.set_env(&name, value);
     }
-    let there = &world.host.machine;
-    let directory = there.home().join("projects/app");
-    there.continue_session(&directory, &session, "[[say typed there]]", &[]).expect_success();
+    world.typed_there(&session, "[[say typed there]]", &[]);
     let between = world.here(&session);
     let moved = world.home.kugetsu(&["remote", "pi", &session, "go", "--dir", "~/elsewhere"]).expect_code(4);
     assert!(moved.stderr.contains("--keep-paths"), "{}", moved.stderr);

@@ -70,6 +70,14 @@ impl World {
         });
     }
 
+    /// Somebody types a prompt on the host itself.
+    #[track_caller]
+    fn typed_there(&self, session: &str, prompt: &str, flags: &[&str]) {
+        let there = &self.host.machine;
+        let directory = there.home().join("projects/app");
+        there.continue_session(&directory, session, prompt, flags).expect_success();
+    }
+
     fn here(&self, session: &str) -> Rows {
         rows(&self.home.machine.database(), session)
     }

@@ -108,8 +108,7 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
         let before = world.here(&session);
         let there = &world.host.machine;
         undo_several(there, &session, 2);
-        let directory = there.home().join("projects/app");
-        there.continue_session(&directory, &session, "[[say another way]]", &[]).expect_success();
+        world.typed_there(&session, "[[say another way]]", &[]);
         assert!(!serde_json::to_string(&there.export(&session)).unwrap().contains("regretted"));
 
         let copied = world.home.kugetsu(&["fetch", &session, "--snapshot", "--json"]).expect_success().json();
@@ -147,10 +146,8 @@ fn what_went_on_there_from_an_earlier_prompt_is_not_taken_away_by_another_trip()
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");
     world.round_trip(&session, "[[say regretted]]", &[]);
-    let there = &world.host.machine;
-    undo(there, &session);
-    let directory = there.home().join("projects/app");
-    there.continue_session(&directory, &session, "[[say another way]]", &[]).expect_success();
+    undo(&world.host.machine, &session);
+    world.typed_there(&session, "[[say another way]]", &[]);
     let (here, rows) = (world.here(&session), world.there(&session));
     let refused = world.home.kugetsu(&["remote", "pi", &session, "[[say on]]"]).expect_code(4);
     assert!(refused.stderr.contains("--fork"), "{}", refused.stderr);

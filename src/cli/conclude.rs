@@ -138,7 +138,10 @@ pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> E
             let took = record.ended_ms.unwrap_or_else(clock::now_ms).saturating_sub(record.created_ms);
             let took = span(Duration::from_millis(took.max(0).unsigned_abs()));
             let plural = if new == 1 { "" } else { "s" };
-            let text = format!("home: {new} new message{plural}, {took}; agent and model as before");
+            let older = record.older_changed;
+            let text = format!(
+                "home: {new} new message{plural}, {older} older changed, {took}; agent and model as before"
+            );
             ui.wrapped(&format!("{} ", ui.good("✓")), &text);
         }
         None => {

@@ -137,6 +137,7 @@ mod tests {
                 model: None,
                 run: RunReport { ok: None, exit: None, error: Some(trouble.into()) },
                 new_messages: None,
+                refused: Vec::new(),
                 reply: None,
                 started: None,
                 finished: None,

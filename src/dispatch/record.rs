@@ -104,6 +104,12 @@ pub struct Record {
     /// That was because somebody undid on the host what had left.
     #[serde(default)]
     pub undone: bool,
+    /// What the host changed in the session and may not change, in words: what came back became that session then.
+    #[serde(default)]
+    pub refused: Vec<String>,
+    /// Messages that home had and that came back changed.
+    #[serde(default)]
+    pub older_changed: usize,
     /// When it came to its end.
     pub ended_ms: Option<i64>,
     /// What was decided.

@@ -2,6 +2,7 @@
 
 use super::database::{Database, DatabaseError, at, columns};
 use super::fingerprint::{feed, hex};
+use crate::session::raw::Object;
 use crate::session::{Outline, Raw};
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OptionalExtension as _, Transaction};
@@ -99,6 +100,34 @@ impl Database {
         })
     }
 
+    /// A message of a session with its parts, as `opencode export` shapes it.
+    ///
+    /// # Errors
+    /// The database, or a row of which the data is no object.
+    pub fn message(&self, session: &str, id: &str) -> Result<Option<String>, DatabaseError> {
+        self.in_one_moment(|snapshot| {
+            let query = "SELECT CAST(data AS BLOB) FROM message WHERE id = ?1 AND session_id = ?2";
+            let data: Option<Vec<u8>> =
+                snapshot.prepare_cached(query)?.query_row((id, session), |row| row.get(0)).optional()?;
+            let Some(data) = data else { return Ok(None) };
+            let of_session = [("id", id), ("sessionID", session)];
+            let info = with_keys(&data, &of_session)?;
+            let mut query = snapshot.prepare_cached(
+                "SELECT id, CAST(data AS BLOB) FROM part WHERE message_id = ?1 AND session_id = ?2 ORDER BY id",
+            )?;
+            let rows = query.query_map((id, session), |row| Ok((row.get(0)?, row.get(1)?)))?;
+            let mut parts = Vec::new();
+            for row in rows {
+                let (part, data): (String, Vec<u8>) = row?;
+                parts.push(with_keys(
+                    &data,
+                    &[("id", part.as_str()), ("sessionID", session), ("messageID", id)],
+                )?);
+            }
+            Ok(Some(format!("{{\"info\":{info},\"parts\":[{}]}}", parts.join(","))))
+        })
+    }
+
     /// The messages and parts of a session, in order.
     pub fn outline(&self, session: &str) -> Result<Outline, DatabaseError> {
         self.in_one_moment(|snapshot| outline(snapshot, session))
@@ -126,6 +155,19 @@ impl Database {
         let done = self.connection.unchecked_transaction().and_then(|snapshot| read(&snapshot));
         done.map_err(|error| at(&self.path, error))
     }
+}
+
+/// The object in a row's data, with the columns that are keys among its fields.
+fn with_keys(data: &[u8], keys: &[(&str, &str)]) -> rusqlite::Result<String> {
+    let broken = |error: Box<dyn std::error::Error + Send + Sync>| {
+        rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, error)
+    };
+    let text = std::str::from_utf8(data).map_err(|error| broken(error.into()))?;
+    let mut object = Object::parse(text).map_err(|error| broken(error.into()))?;
+    for (key, value) in keys {
+        object.set(key, value).map_err(|error| broken(error.into()))?;
+    }
+    serde_json::to_string(&object).map_err(|error| broken(error.into()))
 }
 
 fn outline(connection: &Connection, session: &str) -> rusqlite::Result<Outline> {

@@ -35,6 +35,8 @@ pub(super) struct Timing {
     bounds: [i64; 2],
     /// The other offset that may have held.
     other_ms: i64,
+    /// No time of the row is older; `None` where home has the row, and knows its times.
+    earliest_ms: Option<i64>,
 }
 
 impl Timing {
@@ -45,6 +47,14 @@ impl Timing {
 
     /// Any other time of the message, at home.
     pub(super) fn home(&self, there_ms: i64) -> i64 {
+        let [_, end] = self.bounds;
+        match self.earliest_ms {
+            Some(earliest) => self.translated(there_ms).clamp(earliest.min(end), end),
+            None => self.translated(there_ms),
+        }
+    }
+
+    fn translated(&self, there_ms: i64) -> i64 {
         let [now, end] = self.bounds;
         let shifted = there_ms.saturating_sub(self.offset_ms);
         let other = there_ms.saturating_sub(self.other_ms);
@@ -60,8 +70,8 @@ impl Timing {
     }
 
     /// Whether nothing changes.
-    pub(super) fn is_identity(&self, there_ms: i64) -> bool {
-        self.offset_ms == 0 && self.created(there_ms) == there_ms
+    pub(super) fn is_identity(&self) -> bool {
+        self.offset_ms == 0 && self.earliest_ms.is_none()
     }
 }
 
@@ -81,9 +91,15 @@ impl Bounds {
         self.end_ms().saturating_mul(PER_MS).saturating_add(PER_MS - 1)
     }
 
+    /// The times of a sub-agent's record, which may be older than the launch.
+    pub(super) fn of_a_record(&self) -> Timing {
+        Timing { earliest_ms: Some(1), ..self.timing(0, self.ahead_ms) }
+    }
+
     pub(super) fn timing(&self, created_ms: i64, offset_ms: i64) -> Timing {
         let other_ms = if offset_ms == self.ahead_ms { 0 } else { self.ahead_ms };
-        Timing { created_ms, offset_ms, bounds: [self.now_ms, self.end_ms()], other_ms }
+        let earliest_ms = (created_ms > 0).then(|| created_ms.min(self.earliest_ms).max(1));
+        Timing { created_ms, offset_ms, bounds: [self.now_ms, self.end_ms()], other_ms, earliest_ms }
     }
 }
 

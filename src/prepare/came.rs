@@ -1,6 +1,7 @@
 //! What is known of a session that comes home.
 
 use super::back::BackKind;
+use super::rights::Breach;
 use crate::session::message::Message;
 use crate::session::{Outline, Raw};
 
@@ -19,6 +20,21 @@ pub struct Homeward<'a> {
     pub children: &'a [(String, Outline)],
     /// The `cost` and `tokens` that home has counted of each of these, as in a session's record.
     pub spent: &'a [(String, Raw)],
+    /// The messages of these.
+    pub rows: &'a dyn HomeRows,
+}
+
+/// The messages of the sub-agents' sessions that home has.
+pub trait HomeRows: std::fmt::Debug {
+    /// A message of a session with its parts, as `opencode export` shapes it; `None` where home does not have it.
+    ///
+    /// # Errors
+    /// The database cannot be read.
+    fn message(
+        &self,
+        session: &str,
+        id: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>>;
 }
 
 /// What comes home, beside what is in the arrival file.
@@ -32,6 +48,8 @@ pub struct Homecoming {
     pub late_parts: Vec<LatePart>,
     /// Messages and parts that left and are other ones now: changed there, or given an end.
     pub changed: usize,
+    /// Messages that home had and that the host changed, sub-agents' included.
+    pub older_changed: usize,
     /// Sessions of sub-agents that are new or went on.
     pub children: usize,
     /// Of these, the ones that home does not have, with what came of them, in the ids of home.
@@ -50,6 +68,14 @@ pub struct Homecoming {
     /// Where somebody undid the end of what left there, and went on: what is still there of it, in the ids of home. Home has all
     /// of it, so that what comes is a session of its own.
     pub remaining: Option<Outline>,
+    /// What the host changed and may not change. Where there is any, nothing of what came is for the session itself.
+    pub breaches: Vec<Breach>,
+    /// The session's rules, or those of a new sub-agent, are others on the host. They stay there.
+    pub has_other_rules: bool,
+    /// The host counted more cost or tokens than its new messages say. The messages count.
+    pub is_overcounted: bool,
+    /// Rows of sub-agents' sessions that are otherwise on the host in what it may not change. Those of home stay.
+    pub kept_rows: usize,
     /// What the file that came does not hold and so does not come home, in words.
     pub not_carried: Vec<&'static str>,
     /// The session's own record, for [`super::import_file`]: that of before the trip, where it is known.
@@ -91,6 +117,7 @@ impl Homecoming {
             new_messages: Outline::default(),
             late_parts: Vec::new(),
             changed: 0,
+            older_changed: 0,
             children: 0,
             sub_agents: Vec::new(),
             reply: None,
@@ -99,6 +126,10 @@ impl Homecoming {
             open_calls: 0,
             keeps_ids: true,
             remaining: None,
+            breaches: Vec::new(),
+            has_other_rules: false,
+            is_overcounted: false,
+            kept_rows: 0,
             not_carried: Vec::new(),
             record,
         }

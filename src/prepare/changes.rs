@@ -57,13 +57,8 @@ impl Change {
 }
 
 fn fields(patch: &Patch<'_>) -> Vec<(&'static str, Box<RawValue>)> {
-    let all = [
-        ("title", patch.title),
-        ("cost", patch.cost),
-        ("tokens", patch.tokens),
-        ("summary", patch.summary),
-        ("permission", patch.permission),
-    ];
+    let all =
+        [("title", patch.title), ("cost", patch.cost), ("tokens", patch.tokens), ("summary", patch.summary)];
     all.into_iter().filter_map(|(key, raw)| Some((key, raw?.to_owned()))).collect()
 }
 

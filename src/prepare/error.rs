@@ -64,6 +64,17 @@ pub enum HomeError {
         /// The sub-agent's.
         session: String,
     },
+    /// A number that opencode does not write, where it counts with numbers.
+    #[error("{id} has a {what} that opencode does not write")]
+    Unbelievable {
+        /// The row's id.
+        id: String,
+        /// The field.
+        what: String,
+    },
+    /// The rows of a sub-agent's session that home has cannot be read.
+    #[error("a sub-agent's session here cannot be read: {0}")]
+    Rows(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The session as it left cannot be read.
     #[error("the session as it left cannot be read again: {0}")]
     Kept(#[source] ExportError),

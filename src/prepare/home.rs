@@ -8,13 +8,16 @@ use super::departure::{Checked, Departure, Standing};
 use super::edit::{Edit, Pieces, part_ids, unsound};
 use super::error::HomeError;
 use super::inward::Inward;
-use super::merge::merge_message;
+use super::limits::{check_message, check_record, within};
+use super::merge::{OnBreach, Versions, merge_message};
 use super::outward::Outward;
 use super::places::Places;
-use super::record::{Changed, changed_todos, uncounted};
+use super::record::{Changed, Records, changed_todos};
+use super::rights::{Breach, OpenRows};
 use super::rows::Rows;
 use super::setting::{put, put_back};
 use super::settle::{Ending, settled};
+use super::spent::Spent;
 use super::undo::Undo;
 use crate::session::message::Message;
 use crate::session::raw::Object;
@@ -37,8 +40,10 @@ use std::io::{Read, Seek, Write};
 ///   the TUI goes on with those of the last user message.
 /// - Calls that were open when the session left are ended at home as they were in the copy; calls that the run left open
 ///   are ended as well.
-/// - Title, cost, tokens, summary, permissions and todos come where they changed there, against how they stood there
-///   before the run. Whether they changed here, too, is for the reader of the file to see.
+/// - Of the session's record and todos comes what the table of rights lets a host change, where it changed there, against how
+///   it stood there before the run. Whether it changed here, too, is for the reader of the file to see. Rules never come.
+/// - What a host changed in older messages beyond its right is in the file, too, and in [`Homecoming::breaches`]: then the file
+///   is not for the session itself.
 /// - Where somebody undid the end of what left and went on, only its beginning is there any more. What comes home does not fit
 ///   into the session at home then; see [`Homecoming::remaining`].
 /// - A plain export holds neither sub-agents nor todos, and tells nothing of how things stood before: of what left,
@@ -70,13 +75,15 @@ pub fn homecoming(
         undo,
         here,
         departure: remaining.as_ref().unwrap_or(&departure),
+        directory: directory(undo),
         inward: &inward,
         outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
         came: Homecoming::of(came.kind, former_record(undo, &came.root.record)?),
     };
     home.record(&came, &standings, &mut back)?;
-    home.root(&came.root, &standings, &mut back, Before::new(before, &undo.session))?;
+    let before = Before::new(before, &undo.session);
+    home.root(&came.root, &standings, &mut back, before)?;
     let former = home.former(&came);
     for (section, child) in (1..).zip(&came.children) {
         if !former.contains(child.session.as_str()) {
@@ -89,14 +96,17 @@ pub fn homecoming(
     Ok(Homecoming { remaining: remaining.map(|remaining| remaining.taken), ..came })
 }
 
-struct Home<'h, W: Write> {
-    undo: &'h Undo,
-    here: &'h Homeward<'h>,
+/// What is made of a file that came back.
+pub(super) struct Home<'h, W: Write> {
+    pub(super) undo: &'h Undo,
+    pub(super) here: &'h Homeward<'h>,
     departure: &'h Departure,
-    inward: &'h Inward<'h>,
+    /// The session's directory at home.
+    pub(super) directory: String,
+    pub(super) inward: &'h Inward<'h>,
     outward: Outward<'h>,
-    rows: Rows<W>,
-    came: Homecoming,
+    pub(super) rows: Rows<W>,
+    pub(super) came: Homecoming,
 }
 
 impl<W: Write> Home<'_, W> {
@@ -117,25 +127,18 @@ impl<W: Write> Home<'_, W> {
             return Ok(());
         }
         let departed = self.undo.departed.as_ref();
-        let sent = departed.map(|departed| departed.info.get());
-        let base = came.root.base.as_ref().map(|base| base.info.get()).or(sent);
-        if let Some(base) = base {
-            let mut changed = Changed::of(&came.root.record, base, sent)?;
-            let lacking =
-                sent.map(|sent| uncounted(&came.root.record, sent)).transpose()?.unwrap_or_default();
-            if let (Some(sent), false) = (sent, lacking.is_empty()) {
-                let mut spent = Vec::new();
-                for (message, _) in came
-                    .root
-                    .messages
-                    .iter()
-                    .zip(standings)
-                    .filter(|(_, standing)| **standing == Standing::New)
-                {
-                    spent.push(serde_json::from_str(&message.read(back)?).map_err(unsound)?);
-                }
-                changed.add_spent(sent, &lacking, &spent)?;
+        let home = departed.map(|departed| departed.info.get());
+        let base = came.root.base.as_ref().map(|base| base.info.get()).or(home);
+        if base.is_some() {
+            let mut spent = Spent::default();
+            let new = |standing: &Standing| *standing == Standing::New;
+            for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
+                spent.add(&message.read(back)?)?;
             }
+            check_record(&self.undo.session, &came.root.record)?;
+            let changed = Changed::of(&Records { now: &came.root.record, base, home }, &spent)?;
+            self.came.has_other_rules |= changed.has_other_rules;
+            self.came.is_overcounted |= changed.is_overcounted;
             if let Some(patch) = changed.patch(&self.undo.session) {
                 self.rows.patch(patch)?;
             }
@@ -186,6 +189,7 @@ impl<W: Write> Home<'_, W> {
         for ((at, message), _) in new() {
             let timing = self.inward.timing(0, at);
             let text = message.read(back)?;
+            check_message(&text)?;
             self.new_message(&self.inward.message(&text, timing)?, last_user == Some(at))?;
             self.came.newest_ms = self.came.newest_ms.max(Some(timing.created(message.created_ms)));
         }
@@ -218,20 +222,38 @@ impl<W: Write> Home<'_, W> {
             Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?.0,
             None => Cow::Borrowed(own),
         };
+        let open = OpenRows::of(own)?;
         let merged = match back {
             Some(back) => {
                 let message: Message<'_> = serde_json::from_str(&ended).map_err(unsound)?;
                 let sent = self.outward.message(&ended, &message, created_ms);
-                let sent = self.inward.message(&sent, self.inward.known())?;
-                Cow::Owned(merge_message(&ended, &sent, back)?)
+                let base = self.inward.message(&sent, self.inward.known())?;
+                let versions = Versions { base: &base, ours: &ended, theirs: back };
+                let breaches = &mut self.came.breaches;
+                let merged = merge_message(&versions, &open, OnBreach::Take, breaches)?;
+                self.came.older_changed += usize::from(!same(&merged, &ended));
+                Cow::Owned(merged)
             }
             None => ended,
         };
-        let (text, open) = settled(&merged, &self.ending())?;
-        self.came.open_calls += open;
+        let text = self.ended(&merged)?.into_owned();
+        let late = self.changes(own, &text)?;
+        for part in late {
+            let is_added = self.undo.added_to(&part.message).any(|added| added == part.part);
+            if !is_added && !open.message {
+                let breach = Breach { row: part.part.clone(), field: String::new() };
+                self.came.breaches.push(breach);
+            }
+            self.came.late_parts.push(part);
+        }
+        Ok(())
+    }
+
+    /// Writes what of a message is other than `own`; gives the parts that are new.
+    pub(super) fn changes(&mut self, own: &str, text: &str) -> Result<Vec<LatePart>, HomeError> {
         let own_ids = part_ids(own)?;
-        let (own, now) = (Pieces::of(own)?, Pieces::of(&text)?);
-        let message: Message<'_> = serde_json::from_str(&text).map_err(unsound)?;
+        let (own, now) = (Pieces::of(own)?, Pieces::of(text)?);
+        let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
         let mut parts = Vec::new();
         let mut late = Vec::new();
         for (raw, part) in now.parts.iter().zip(&message.parts) {
@@ -253,8 +275,8 @@ impl<W: Write> Home<'_, W> {
         if changed || !late.is_empty() {
             self.rows.message(now.info.get())?;
         }
-        self.came.late_parts.extend(late);
-        parts.into_iter().try_for_each(|part| self.rows.part(part.get()))
+        parts.into_iter().try_for_each(|part| self.rows.part(part.get()))?;
+        Ok(late)
     }
 
     /// Whether preparing added this part, and it was undone there.
@@ -274,7 +296,8 @@ impl<W: Write> Home<'_, W> {
 
     /// A message of the session itself that is new.
     fn new_message(&mut self, text: &str, is_last_user: bool) -> Result<(), HomeError> {
-        let text = self.ended(text)?;
+        let text = within(text, &self.directory)?;
+        let text = self.ended(&text)?;
         let text = if is_last_user {
             let mut edit = Edit::new(&text)?;
             put_back(&mut edit.info, self.undo)?;
@@ -289,13 +312,14 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// A message of the run, without open calls.
-    fn ended<'t>(&mut self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
+    pub(super) fn ended<'t>(&mut self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
         let (text, open) = settled(text, &self.ending())?;
         self.came.open_calls += open;
         Ok(text)
     }
 
-    fn write(&mut self, text: &str) -> Result<(), HomeError> {
+    /// A new message, as it is to be.
+    pub(super) fn write(&mut self, text: &str) -> Result<(), HomeError> {
         let split = Pieces::of(text)?;
         self.rows.message(split.info.get())?;
         split.parts.iter().try_for_each(|part| self.rows.part(part.get()))
@@ -320,118 +344,6 @@ impl<W: Write> Home<'_, W> {
         let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
         Ok(left && came.root.outline.sorted().into_iter().all(known))
     }
-
-    /// Sub-agents' sessions that home does not have, and in which nothing was done since the launch. They are of earlier
-    /// trips: home had them and let them go, or has them as those of a copy. A host that got the session anew tells of
-    /// them all the same, since it does not know what home has.
-    fn former<'b>(&self, came: &'b Back) -> HashSet<&'b str> {
-        let mut former = HashSet::new();
-        let mut parents = HashSet::new();
-        for child in came.children.iter().rev() {
-            let is_here = self.here.children.iter().any(|(id, _)| *id == child.session);
-            let goes_on = parents.contains(child.session.as_str());
-            if !self.here.grown && child.is_same && !is_here && !goes_on {
-                former.insert(child.session.as_str());
-            } else {
-                parents.extend(child.parent.as_deref());
-            }
-        }
-        former
-    }
-
-    /// What came, in the ids of home.
-    fn at_home(&self, came: &Outline) -> Result<Outline, HomeError> {
-        let id = |there| self.inward.id(there).unwrap_or(there);
-        let mut home = Outline::default();
-        for message in came.iter() {
-            let parts: Vec<&str> = message.parts().map(id).collect();
-            home.push(id(message.id()), parts.into_iter())?;
-        }
-        Ok(home)
-    }
-
-    /// A sub-agent's session. Of one that home has, only what the run did there and what home lacks: a host that was not
-    /// known to share it tells of all that it has, in the paths and with the counts of its own.
-    fn child(
-        &mut self,
-        section: usize,
-        child: &Section,
-        back: &mut (impl Read + Seek),
-    ) -> Result<(), HomeError> {
-        let own = self.here.children.iter().find(|(id, _)| *id == child.session).map(|(_, own)| own.sorted());
-        let is_wanted = |there: &str| {
-            let lacks =
-                |own: &Vec<&str>| self.inward.id(there).is_none_or(|home| own.binary_search(&home).is_err());
-            own.as_ref().is_none_or(lacks) || !child.is_same && !child.former.contains(there)
-        };
-        let sorted = child.outline.sorted();
-        let wanted: HashSet<&str> = sorted.into_iter().filter(|id| is_wanted(id)).collect();
-        if own.is_some() && child.is_same && wanted.is_empty() {
-            return Ok(());
-        }
-        let record = self.inward.record(&child.record);
-        let mut info = Object::parse(&record).map_err(unsound)?;
-        put(&mut info, "directory", self.undo.info.directory.as_ref())?;
-        if info.get("path").is_some() {
-            put(&mut info, "path", self.undo.info.path.as_ref())?;
-        }
-        info.remove("share");
-        let info = serde_json::to_string(&info).map_err(unsound)?;
-        self.came.children += 1;
-        self.rows.session(&child.session, child.parent.as_deref(), &info)?;
-        match own.is_some() {
-            true if child.is_same => {}
-            true => self.goes_on(child)?,
-            false => self.is_new(child)?,
-        }
-        for (at, (message, ids)) in child.messages.iter().zip(child.outline.iter()).enumerate() {
-            let parts: Vec<bool> = ids.parts().map(|part| wanted.contains(part)).collect();
-            let is_wanted = wanted.contains(ids.id());
-            if !is_wanted && !parts.contains(&true) {
-                continue;
-            }
-            let text = message.read(back)?;
-            let text = self.inward.message(&text, self.inward.timing(section, at))?;
-            let text = self.ended(&text)?;
-            let split = Pieces::of(&text)?;
-            if is_wanted {
-                self.rows.message(split.info.get())?;
-            }
-            let wanted = split.parts.iter().zip(parts).filter(|(_, is_wanted)| *is_wanted);
-            wanted.into_iter().try_for_each(|(part, _)| self.rows.part(part.get()))?;
-        }
-        Ok(())
-    }
-
-    /// What of the record and the todos changed, of a sub-agent's session that home has.
-    fn goes_on(&mut self, child: &Section) -> Result<(), HomeError> {
-        // An earlier kugetsu's launch wrote down nothing of before the run.
-        let base = child.base.as_ref().map(|base| base.info.get());
-        let spent = self.here.spent.iter().find(|(id, _)| *id == child.session).map(|(_, spent)| spent.get());
-        let changed = Changed::of(&child.record, base.unwrap_or("{}"), base.and(spent))?.counted();
-        if let Some(patch) = changed.patch(&child.session) {
-            self.rows.patch(patch)?;
-        }
-        match changed_todos(child, None) {
-            Some(todos) => self.rows.todos(&child.session, todos),
-            None => Ok(()),
-        }
-    }
-
-    /// The todos of a sub-agent's session that home does not have, and what it lacks.
-    fn is_new(&mut self, child: &Section) -> Result<(), HomeError> {
-        let outline = self.at_home(&child.outline)?;
-        self.came.sub_agents.push((child.session.clone(), outline));
-        let lacking = "what sub-agents said earlier, in sessions that are not here any more";
-        let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
-        if lacks && !self.came.not_carried.contains(&lacking) {
-            self.came.not_carried.push(lacking);
-        }
-        match child.todos.as_deref().filter(|todos| !same(todos, "[]")) {
-            Some(todos) => self.rows.todos(&child.session, todos),
-            None => Ok(()),
-        }
-    }
 }
 
 /// The record of before the trip; from an undo of version 1, the one that came with what preparing set put back.
@@ -450,4 +362,12 @@ fn former_record(undo: &Undo, record: &str) -> Result<Raw, ExportError> {
     }
     let json = serde_json::to_string(&info).map_err(unsound)?;
     Ok(Raw::from(serde_json::from_str::<&RawValue>(&json).map_err(unsound)?))
+}
+
+/// The session's directory at home.
+fn directory(undo: &Undo) -> String {
+    let departed = undo.departed.as_ref().and_then(|departed| Object::parse(departed.info.get()).ok());
+    let of_record = departed.as_ref().and_then(|info| info.get("directory")).map(Raw::from);
+    let directory = undo.info.directory.clone().or(of_record);
+    directory.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }

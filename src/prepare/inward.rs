@@ -72,9 +72,8 @@ impl<'a> Inward<'a> {
     /// A message.
     pub(super) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
-        let there_ms = message.info.time.created_ms();
         let same_ids = self.clock.is_none() && self.ids.is_identity();
-        if same_ids && self.paths.is_none() && timing.is_identity(there_ms) {
+        if same_ids && self.paths.is_none() && timing.is_identity() {
             return Ok(Cow::Borrowed(text));
         }
         let fields = Fields {
@@ -92,7 +91,7 @@ impl<'a> Inward<'a> {
 
     /// A sub-agent's own record.
     pub(super) fn record(&self, text: &str) -> String {
-        let timing = self.known();
+        let timing = self.bounds.of_a_record();
         let fields = Fields {
             id: &|id| self.id(id).map(str::to_owned),
             time: &|_, ms| Some(timing.home(ms)),

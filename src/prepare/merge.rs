@@ -1,36 +1,69 @@
-//! A row that left and came back changed: what was changed there is taken over, all else stays as it is at home.
+//! The three-way merge of a message that left: what the host may change in it is taken over, all else stays as it is at
+//! home, and what the host changed beyond its right is named.
 
 use super::edit::{Pieces, part_ids, unsound};
+use super::rights::{Breach, OpenRows, Right, Row, find, shown};
 use crate::session::ExportError;
+use crate::session::message::Message;
 use crate::session::raw::Object;
 use crate::session::same::same;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 
-/// The message as it is to be at home: `home` is what stands there, `sent` the copy that left, and `back` what came of
-/// it, all in the terms of home. Parts that only `back` has stand behind the others; a part that it lacks is unchanged.
-pub(super) fn merge_message(home: &str, sent: &str, back: &str) -> Result<String, ExportError> {
+/// The versions of one message: `base`, the copy that was sent; `ours`, what stands at home; `theirs`, what came back.
+/// All of them in the terms of home.
+pub(super) struct Versions<'t> {
+    pub(super) base: &'t str,
+    pub(super) ours: &'t str,
+    pub(super) theirs: &'t str,
+}
+
+/// What the merge does with a change that the host may not make. It is named in any case.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum OnBreach {
+    /// The change is in the result, which is not for the session itself.
+    Take,
+    /// What stands at home is in the result.
+    Keep,
+}
+
+/// The message as it is to be. Parts that only `theirs` has stand behind the others; a part that it lacks is unchanged.
+/// `open` says which rows had not come to their end when they left.
+pub(super) fn merge_message(
+    versions: &Versions<'_>,
+    open: &OpenRows,
+    on_breach: OnBreach,
+    breaches: &mut Vec<Breach>,
+) -> Result<String, ExportError> {
     #[derive(Serialize)]
     struct Merged<'a> {
         info: Cow<'a, RawValue>,
         parts: Vec<Cow<'a, RawValue>>,
     }
-    let (home_ids, sent_ids, back_ids) = (part_ids(home)?, part_ids(sent)?, part_ids(back)?);
-    let (home, sent, back) = (Pieces::of(home)?, Pieces::of(sent)?, Pieces::of(back)?);
-    let mut parts = Vec::with_capacity(home.parts.len());
-    for (raw, id) in home.parts.iter().zip(&home_ids) {
-        parts.push(match (part(&sent, &sent_ids, id), part(&back, &back_ids, id)) {
-            (Some(sent), Some(back)) => Cow::Owned(to_owned(&merge(raw.get(), sent, back)?)?),
+    let message: Message<'_> = serde_json::from_str(versions.ours).map_err(unsound)?;
+    let (base_ids, theirs_ids) = (part_ids(versions.base)?, part_ids(versions.theirs)?);
+    let (ours, base) = (Pieces::of(versions.ours)?, Pieces::of(versions.base)?);
+    let theirs = Pieces::of(versions.theirs)?;
+    let mut parts = Vec::with_capacity(ours.parts.len());
+    for (raw, own) in ours.parts.iter().zip(&message.parts) {
+        let (row, is_open) = (Row::of_part(own), open.has(&own.id));
+        let mut fields = Fields { row, id: &own.id, is_open, on_breach, at: Vec::new(), breaches };
+        parts.push(match (part(&base, &base_ids, &own.id), part(&theirs, &theirs_ids, &own.id)) {
+            (Some(base), Some(theirs)) => {
+                Cow::Owned(to_owned(&fields.merge(raw.get(), base, theirs, false)?)?)
+            }
             _ => Cow::Borrowed(*raw),
         });
     }
-    for (raw, id) in back.parts.iter().zip(&back_ids) {
-        if !home_ids.contains(id) {
+    for (raw, id) in theirs.parts.iter().zip(&theirs_ids) {
+        if !message.parts.iter().any(|own| own.id == *id) {
             parts.push(Cow::Borrowed(*raw));
         }
     }
-    let info = own_setting(home.info.get(), &merge(home.info.get(), sent.info.get(), back.info.get())?)?;
+    let (row, id, is_open) = (Row::of_message(&message), message.info.id.as_str(), open.message);
+    let mut fields = Fields { row, id, is_open, on_breach, at: Vec::new(), breaches };
+    let info = fields.merge(ours.info.get(), base.info.get(), theirs.info.get(), false)?;
     let merged = Merged { info: Cow::Owned(to_owned(&info)?), parts };
     serde_json::to_string(&merged).map_err(unsound)
 }
@@ -44,49 +77,92 @@ fn to_owned(json: &str) -> Result<Box<RawValue>, ExportError> {
     RawValue::from_string(json.to_owned()).map_err(unsound)
 }
 
-/// Agent and model of a user message are those that it was written with; preparing set others.
-fn own_setting(home: &str, merged: &str) -> Result<String, ExportError> {
-    let own = Object::parse(home).map_err(unsound)?;
-    if own.get("role").is_none_or(|role| role.get() != "\"user\"") {
-        return Ok(merged.to_owned());
-    }
-    let mut info = Object::parse(merged).map_err(unsound)?;
-    for key in ["agent", "model", "variant"] {
-        match own.get(key) {
-            Some(value) => info.set(key, value).map_err(unsound)?,
-            None => info.remove(key),
-        }
-    }
-    serde_json::to_string(&info).map_err(unsound)
+/// The most breaches that are named: a host can make any number of them.
+const MOST_NAMED: usize = 50;
+
+/// The fields of one row.
+struct Fields<'b> {
+    row: Row,
+    id: &'b str,
+    is_open: bool,
+    on_breach: OnBreach,
+    /// Where in the row the merge is.
+    at: Vec<String>,
+    breaches: &'b mut Vec<Breach>,
 }
 
-/// Field by field. A field that did not come back stays: a host of another release drops, at import, what it does not
-/// know. A tool call's state that has come further is taken over as a whole, since its fields belong together.
-fn merge<'a>(home: &'a str, sent: &str, back: &'a str) -> Result<Cow<'a, str>, ExportError> {
-    if same(sent, back) || same(home, back) {
-        return Ok(Cow::Borrowed(home));
-    }
-    let is_object = |json: &str| json.starts_with('{');
-    if !is_object(home) || !is_object(sent) || !is_object(back) {
-        return Ok(Cow::Borrowed(back));
-    }
-    let (own, sent) = (Object::parse(home).map_err(unsound)?, Object::parse(sent).map_err(unsound)?);
-    let came = Object::parse(back).map_err(unsound)?;
-    let status = |object: &Object<'_>| object.get("status").map(|raw| raw.get().to_owned());
-    if status(&sent) != status(&came) {
-        return Ok(Cow::Borrowed(back));
-    }
-    let mut merged = Object::parse(home).map_err(unsound)?;
-    for (key, value) in came.iter() {
-        match (own.get(key), sent.get(key)) {
-            (Some(own), Some(sent)) => {
-                let field = to_owned(&merge(own.get(), sent.get(), value.get())?)?;
-                merged.set(key, &field).map_err(unsound)?;
+impl Fields<'_> {
+    /// Field by field. A field that did not come back stays: a host of another release drops, at import, what it does not
+    /// know. `is_free`: the host may change all of this value.
+    fn merge<'a>(
+        &mut self,
+        ours: &'a str,
+        base: &str,
+        theirs: &'a str,
+        mut is_free: bool,
+    ) -> Result<Cow<'a, str>, ExportError> {
+        if same(base, theirs) || same(ours, theirs) {
+            return Ok(Cow::Borrowed(ours));
+        }
+        match self.right(theirs) {
+            Some(Right::Home) if !is_free => return Ok(Cow::Borrowed(ours)),
+            Some(_) => is_free = true,
+            None => {}
+        }
+        let is_object = |json: &str| json.starts_with('{');
+        if !is_object(ours) || !is_object(base) || !is_object(theirs) {
+            let is_kept = !is_free && self.breach() == OnBreach::Keep;
+            return Ok(Cow::Borrowed(if is_kept { ours } else { theirs }));
+        }
+        let (own, base) = (Object::parse(ours).map_err(unsound)?, Object::parse(base).map_err(unsound)?);
+        let came = Object::parse(theirs).map_err(unsound)?;
+        let status = |object: &Object<'_>| object.get("status").map(|raw| raw.get().to_owned());
+        // The fields of a call that has come further belong together.
+        if is_free && status(&base) != status(&came) {
+            return Ok(Cow::Borrowed(theirs));
+        }
+        let mut merged = Object::parse(ours).map_err(unsound)?;
+        for (key, value) in came.iter() {
+            self.at.push(key.to_owned());
+            match (own.get(key), base.get(key)) {
+                (Some(own), Some(base)) => {
+                    let field = to_owned(&self.merge(own.get(), base.get(), value.get(), is_free)?)?;
+                    merged.set(key, &field).map_err(unsound)?;
+                }
+                // What preparing added is not home's.
+                (None, Some(base)) if same(base.get(), value.get()) => {}
+                (Some(own), None) if same(own.get(), value.get()) => {}
+                _ => {
+                    let is_kept = match self.right(value.get()) {
+                        _ if is_free => false,
+                        Some(right) => right == Right::Home,
+                        None => self.breach() == OnBreach::Keep,
+                    };
+                    if !is_kept {
+                        merged.set(key, value).map_err(unsound)?;
+                    }
+                }
             }
-            // What preparing added is not home's.
-            (None, Some(sent)) if same(sent.get(), value.get()) => {}
-            _ => merged.set(key, value).map_err(unsound)?,
+            self.at.pop();
+        }
+        Ok(Cow::Owned(serde_json::to_string(&merged).map_err(unsound)?))
+    }
+
+    /// What becomes of the value here, of which the host made `theirs`; `None` where it may not.
+    fn right(&self, theirs: &str) -> Option<Right> {
+        let entry = find(self.row, &self.at)?;
+        match entry.right {
+            Right::WhileOpen if !self.is_open => None,
+            Right::Home => Some(Right::Home),
+            right => entry.shape.fits(theirs).then_some(right),
         }
     }
-    Ok(Cow::Owned(serde_json::to_string(&merged).map_err(unsound)?))
+
+    fn breach(&mut self) -> OnBreach {
+        if self.breaches.len() < MOST_NAMED {
+            let field = self.at.iter().map(|step| shown(step)).collect::<Vec<_>>().join(".");
+            self.breaches.push(Breach { row: self.id.to_owned(), field });
+        }
+        self.on_breach
+    }
 }

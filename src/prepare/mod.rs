@@ -10,21 +10,25 @@ mod before;
 mod beside;
 mod came;
 mod changes;
+mod children;
 mod departure;
 mod edit;
 mod error;
 mod home;
 mod import;
 mod inward;
+mod limits;
 mod merge;
 mod outgoing;
 mod outward;
 mod paths;
 mod places;
 mod record;
+mod rights;
 mod rows;
 mod setting;
 mod settle;
+mod spent;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -33,13 +37,14 @@ mod url;
 
 pub use back::BackKind;
 pub use beside::{Away, Beside, Whole, beside};
-pub use came::{Homecoming, Homeward, LastAssistant, LatePart};
+pub use came::{HomeRows, Homecoming, Homeward, LastAssistant, LatePart};
 pub use error::{HomeError, PrepareError};
 pub use home::homecoming;
 pub use import::import_file;
 pub use outgoing::{Prepared, Spec, prepare};
 pub use paths::Paths;
 pub use places::messages_there;
+pub use rights::Breach;
 pub use undo::{
     AddedPart, CompletedMessage, Departed, FormerInfo, FormerUser, SettledPart, Told, UNDO_VERSION, Undo,
 };

@@ -47,3 +47,14 @@ fn encoded(path: &str) -> String {
     }
     out
 }
+
+/// Whether a URL names a file below a directory: an absolute one, without a step up.
+pub(super) fn is_below(url: &str, directory: &str) -> bool {
+    let Some(path) = url.strip_prefix("file://").filter(|path| path.starts_with('/')) else { return false };
+    let path = path.split(['?', '#']).next().unwrap_or_default();
+    let directory = directory.trim_end_matches('/');
+    let Some(length) = encoded_length(path, directory) else { return false };
+    let rest = path.get(length..).unwrap_or_default();
+    let is_up = |step: &str| matches!(step.to_ascii_lowercase().replace("%2e", ".").as_str(), "." | "..");
+    rest.starts_with('/') && !rest.to_ascii_lowercase().contains("%2f") && !rest.split(['/', '\\']).any(is_up)
+}

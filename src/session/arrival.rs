@@ -61,9 +61,6 @@ pub struct Patch<'a> {
     /// `info.summary`: `{additions, deletions, files, diffs}`.
     #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub summary: Option<&'a RawValue>,
-    /// `info.permission`: `[{permission, pattern, action}]`.
-    #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub permission: Option<&'a RawValue>,
 }
 
 /// A message without its parts.
@@ -137,7 +134,7 @@ mod tests {
     const ALL: &str = concat!(
         r#"{"session":{"id":"ses_2","parent":"ses_1","info":{"title":"\ud83d"}}}"#,
         "\n",
-        r#"{"patch":{"session":"ses_1","title":"t","cost":1e400,"permission":null}}"#,
+        r#"{"patch":{"session":"ses_1","title":"t","cost":1e400,"summary":null}}"#,
         "\n",
         r#"{"message":{"info":{"id":"msg_1", "n":  1.0}}}"#,
         "\n",
@@ -155,7 +152,7 @@ mod tests {
         let (offset, op) = reader.read().unwrap().unwrap();
         let Op::Patch(patch) = op else { panic!("{op:?}") };
         assert_eq!(offset as usize, ALL.find("{\"patch").unwrap());
-        assert_eq!(patch.permission.map(RawValue::get), Some("null"), "taken away");
+        assert_eq!(patch.summary.map(RawValue::get), Some("null"), "taken away");
         assert!(patch.tokens.is_none(), "left alone");
     }
 

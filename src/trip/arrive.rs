@@ -7,7 +7,7 @@ use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
 use crate::opencode::{Database, DatabaseError, Fingerprint};
-use crate::prepare::{Away, Homecoming, Homeward, Undo, Whole, beside, homecoming};
+use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, Whole, beside, homecoming};
 use crate::session::{CopySpec, Outline};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -47,6 +47,16 @@ pub(super) struct Arriving {
     grown: bool,
     /// When what came back had arrived; written down, since times of new messages depend on it.
     pub(super) arrived_ms: i64,
+}
+
+impl HomeRows for Database {
+    fn message(
+        &self,
+        session: &str,
+        id: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Database::message(self, session, id)?)
+    }
 }
 
 /// Where what came back is now.
@@ -104,7 +114,6 @@ impl Arriving {
         let database = self.database(tools)?;
         let children = database.descendants(&self.session)?;
         let spent = database.spent(&children)?;
-        drop(database);
         if !self.files.export.exists() {
             // A trip that an earlier kugetsu began: the session has not moved on, or what came is kept apart from it.
             tools.program.export(&self.session, &self.files.export).await?;
@@ -116,7 +125,8 @@ impl Arriving {
             let before = open(&files.export)?;
             remove(&files.arrival)?;
             let output = disk::create_new_private(&files.arrival)?;
-            let here = Homeward { now_ms, launched_ms, grown, children: &children, spent: &spent };
+            let rows = &database;
+            let here = Homeward { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
             homecoming(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
                 host,
                 source,

@@ -62,6 +62,8 @@ impl Request {
             arrived_ms: None,
             apart: None,
             undone: false,
+            refused: Vec::new(),
+            older_changed: 0,
             ended_ms: None,
             plan,
             sent: None,

@@ -8,7 +8,7 @@ use crate::opencode::arrival::ArrivalError;
 use crate::opencode::{DatabaseError, ProgramError};
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
-use crate::text::quoted;
+use crate::text::{plain, quoted};
 use crate::transport::ConnectError;
 use crate::transport::TransportError;
 use std::path::PathBuf;
@@ -287,7 +287,7 @@ pub enum TripError {
         what: String,
     },
     /// The session went on here while it was away, or on another way there.
-    #[error("{}; what came back is the session {copy}", parted(session, host, *undone))]
+    #[error("{}; what came back is the session {copy}", parted(session, host, *undone, refused))]
     Diverged {
         /// The session.
         session: String,
@@ -297,6 +297,8 @@ pub enum TripError {
         copy: String,
         /// Part of what left was undone there.
         undone: bool,
+        /// What the host changed beyond its right, in words.
+        refused: Vec<String>,
     },
     /// Somebody went on with the session on the host itself, and that cannot come home with another trip.
     #[error("{}, and {}", beyond(session, host, *messages), apart(*differs))]
@@ -343,7 +345,17 @@ fn beyond(session: &str, host: &str, messages: usize) -> String {
 }
 
 /// Why what came back is not in the session that left.
-fn parted(session: &str, host: &str, undone: bool) -> String {
+fn parted(session: &str, host: &str, undone: bool, refused: &[String]) -> String {
+    if let Some(first) = refused.first() {
+        let more = match refused.len() - 1 {
+            0 => String::new(),
+            more => format!(", and {more} more"),
+        };
+        return format!(
+            "{host} changed what it may not change in {session} ({}{more}), which is as it was",
+            plain(first)
+        );
+    }
     match undone {
         true => format!("on {host}, a part of what {session} had been was undone before it went on"),
         false => format!("{session} went on here while it was on {host}"),

@@ -59,6 +59,7 @@ impl Trip {
         self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), left.len()))?;
         self.note(tools, landed, &came);
         self.dispatch.record.ended_ms = Some(clock::now_ms());
+        self.dispatch.record.older_changed = came.older_changed;
         let new_messages = came.new_messages.len();
         self.reach(tools, Step::Import, State::Home { new_messages })?;
         // A message from the near future would keep opencode here from answering the next one.
@@ -72,9 +73,9 @@ impl Trip {
 
     /// What came back to a session that had moved on is said to be another one, however often it is asked for.
     fn is_apart(&self) -> Result<(), TripError> {
-        let Record { session, host, apart, undone, .. } = self.record().clone();
+        let Record { session, host, apart, undone, refused, .. } = self.record().clone();
         match apart {
-            Some(copy) => Err(TripError::Diverged { session, host, copy, undone }),
+            Some(copy) => Err(TripError::Diverged { session, host, copy, undone, refused }),
             None => Ok(()),
         }
     }
@@ -91,13 +92,14 @@ impl Trip {
         arriving.be_there(tools).await?;
         if self.record().apart.is_none() {
             let undone = came.remaining.is_some();
-            if !undone {
+            if !undone && came.breaches.is_empty() {
                 match arriving.land(tools, came, left.len()).await? {
                     Landing::MovedOn => {}
                     landed => return Ok(Some(landed)),
                 }
             }
             self.dispatch.record.undone = undone;
+            self.dispatch.record.refused = came.breaches.iter().map(ToString::to_string).collect();
             let mut random = || RandomState::new().hash_one(0);
             self.dispatch.record.apart = Some(new_session_id(clock::now_ms(), &mut random));
             // A copy that a kill leaves unrecorded would be made twice.
@@ -168,6 +170,29 @@ impl Trip {
                 }
                 tools.tell(News::Warning(format!("{why}; {what}")));
             }
+        }
+        let host = &self.record().host;
+        let kept = [
+            (
+                came.has_other_rules,
+                format!(
+                    "the permission rules on {host} are others; they stay there, and those here are as before"
+                ),
+            ),
+            (
+                came.is_overcounted,
+                format!("{host} counted more cost or tokens than its messages say; the messages count"),
+            ),
+            (
+                came.kept_rows > 0,
+                format!(
+                    "{} rows of sub-agents' sessions are otherwise on {host}; those here stay",
+                    came.kept_rows
+                ),
+            ),
+        ];
+        for (_, text) in kept.into_iter().filter(|(is_so, _)| *is_so) {
+            tools.tell(News::Warning(text));
         }
         if !left_behind.is_empty() {
             let what = left_behind.join(", ");

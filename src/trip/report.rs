@@ -30,6 +30,8 @@ pub struct Report {
     pub run: RunReport,
     /// Messages that came home.
     pub new_messages: Option<usize>,
+    /// What the host changed in the session beyond its right; that is in a session of its own.
+    pub refused: Vec<String>,
     /// The text of the last assistant message.
     pub reply: Option<String>,
     /// When the run was launched, RFC 3339 in UTC.
@@ -82,6 +84,7 @@ impl Report {
                 State::Home { new_messages } => Some(new_messages),
                 _ => None,
             },
+            refused: record.refused.clone(),
             reply: None,
             started: time(record.launched_ms),
             finished: time(record.ended_ms),

@@ -23,6 +23,8 @@ fn record(session: &str, state: State) -> Record {
         arrived_ms: None,
         apart: None,
         undone: false,
+        refused: Vec::new(),
+        older_changed: 0,
         ended_ms: None,
         plan: Plan {
             home_directory: "/home/me/app".to_owned(),

@@ -51,7 +51,6 @@ pub(super) fn of_patch(patch: &Patch<'_>) -> Result<Vec<Cell>, ArrivalError> {
         (Field::Cost, patch.cost),
         (Field::Tokens, patch.tokens),
         (Field::Summary, patch.summary),
-        (Field::Permission, patch.permission),
     ];
     let mut cells = Vec::new();
     for (field, raw) in fields {
@@ -90,7 +89,8 @@ pub(super) fn set(connection: &Connection, session: &str, cells: &[&Cell]) -> ru
 /// A session's columns, and what else it has that this database has no column for.
 type NewRow = (Vec<(&'static str, Value)>, Vec<&'static str>);
 
-fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>) -> Result<NewRow, ArrivalError> {
+/// `rules` are those that it gets, whatever its record says.
+fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>, rules: Value) -> Result<NewRow, ArrivalError> {
     let info = object(new.info, "a session's record")?;
     let table = &schema.session;
     let mut columns: Vec<(&'static str, Value)> = vec![
@@ -107,7 +107,7 @@ fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>) -> Result<NewRow, 
     let mut lacking = Vec::new();
     let title = lossy(&info, "title")?.ok_or_else(|| unsound("a session has no title"))?;
     columns.push(("title", title));
-    for field in [Field::Cost, Field::Tokens, Field::Summary, Field::Permission] {
+    for field in [Field::Cost, Field::Tokens, Field::Summary] {
         let Some(raw) = info.get(field.name()) else { continue };
         for cell in cells_of(field, raw)? {
             if table.has(cell.column) {
@@ -117,7 +117,10 @@ fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>) -> Result<NewRow, 
             }
         }
     }
-    for name in ["agent", "model", "revert", "metadata"] {
+    if table.has("permission") {
+        columns.push(("permission", rules));
+    }
+    for name in ["agent", "model"] {
         let Some(raw) = info.get(name) else { continue };
         if !table.has(name) {
             lacking.push(name);
@@ -131,6 +134,23 @@ fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>) -> Result<NewRow, 
     Ok((columns, lacking))
 }
 
+/// The permission rules of a session that is made: a sub-agent's are those that its parent has here, and another session
+/// has none. No rule of a host's comes home.
+fn rules_of_parent(
+    connection: &Connection,
+    schema: &Schema,
+    new: &NewSession<'_>,
+) -> rusqlite::Result<Value> {
+    let Some(parent) = new.parent.as_deref().filter(|_| schema.session.has("permission")) else {
+        return Ok(Value::Null);
+    };
+    let rules = connection
+        .prepare_cached("SELECT permission FROM session WHERE id = ?1")?
+        .query_row([parent], |row| row.get(0))
+        .optional()?;
+    Ok(rules.unwrap_or(Value::Null))
+}
+
 /// Whether a session that was made is there as it was written.
 pub(super) fn is_made(
     connection: &Connection,
@@ -138,7 +158,8 @@ pub(super) fn is_made(
     home: &Home,
     new: &NewSession<'_>,
 ) -> Result<bool, Stop<ArrivalError>> {
-    for (column, value) in row_of(schema, home, new)?.0 {
+    let rules = rules_of_parent(connection, schema, new)?;
+    for (column, value) in row_of(schema, home, new, rules)?.0 {
         let query = format!("SELECT 1 FROM session WHERE id = ?1 AND {column} IS ?2");
         if !connection.prepare_cached(&query)?.exists((&new.id, value))? {
             return Ok(false);
@@ -154,7 +175,8 @@ pub(super) fn insert(
     home: &Home,
     new: &NewSession<'_>,
 ) -> Result<Vec<&'static str>, Stop<ArrivalError>> {
-    let (columns, lacking) = row_of(schema, home, new)?;
+    let rules = rules_of_parent(connection, schema, new)?;
+    let (columns, lacking) = row_of(schema, home, new, rules)?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     if let Some(what) = schema.session.unknown_need(&names) {
         return Err(
@@ -175,13 +197,15 @@ fn cells_of(field: Field, raw: &RawValue) -> Result<Vec<Cell>, ArrivalError> {
             None => vec![],
         },
         Field::Cost => match read::<Option<f64>>(raw, &what)? {
+            Some(cost) if cost.abs() > LARGEST => return Err(unsound("a session costs more than can be")),
             Some(cost) => vec![Value::Real(cost)],
             None => vec![],
         },
-        Field::Tokens => read::<Option<Tokens>>(raw, &what)?.map(Tokens::values).unwrap_or_default(),
-        Field::Summary => read::<Option<Summary<'_>>>(raw, &what)?.unwrap_or_default().values(),
-        Field::Permission => vec![json(raw)],
-        Field::Todos => vec![],
+        Field::Tokens => {
+            read::<Option<Tokens>>(raw, &what)?.map(Tokens::values).transpose()?.unwrap_or_default()
+        }
+        Field::Summary => read::<Option<Summary<'_>>>(raw, &what)?.unwrap_or_default().values()?,
+        Field::Permission | Field::Todos => vec![],
     };
     let columns = field.columns().iter();
     Ok(columns.zip(values).map(|(column, value)| Cell { field, column, value }).collect())
@@ -202,9 +226,9 @@ struct Cache {
 }
 
 impl Tokens {
-    fn values(self) -> Vec<Value> {
+    fn values(self) -> Result<Vec<Value>, ArrivalError> {
         let Self { input, output, reasoning, cache } = self;
-        [input, output, reasoning, cache.read, cache.write].map(integer).to_vec()
+        [input, output, reasoning, cache.read, cache.write].into_iter().map(integer).collect()
     }
 }
 
@@ -218,10 +242,10 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn values(self) -> Vec<Value> {
-        let number = |number: Option<f64>| number.map_or(Value::Null, integer);
+    fn values(self) -> Result<Vec<Value>, ArrivalError> {
+        let number = |number: Option<f64>| number.map_or(Ok(Value::Null), integer);
         let diffs = self.diffs.map_or(Value::Null, json);
-        vec![number(self.additions), number(self.deletions), number(self.files), diffs]
+        Ok(vec![number(self.additions)?, number(self.deletions)?, number(self.files)?, diffs])
     }
 }
 
@@ -230,16 +254,10 @@ fn times(info: &Object<'_>) -> Result<Vec<(&'static str, Value)>, ArrivalError> 
     struct Time {
         created: f64,
         updated: f64,
-        compacting: Option<f64>,
-        archived: Option<f64>,
     }
     let raw = info.get("time").ok_or_else(|| unsound("a session has no time"))?;
     let time: Time = read(raw, "a session's time")?;
-    let mut times = vec![("time_created", integer(time.created)), ("time_updated", integer(time.updated))];
-    for (name, value) in [("time_compacting", time.compacting), ("time_archived", time.archived)] {
-        times.extend(value.map(|value| (name, integer(value))));
-    }
-    Ok(times)
+    Ok(vec![("time_created", integer(time.created)?), ("time_updated", integer(time.updated)?)])
 }
 
 fn text(text: &str) -> Value {
@@ -252,9 +270,15 @@ fn lossy(info: &Object<'_>, key: &str) -> Result<Option<Value>, ArrivalError> {
     Ok(value.map(|text| Value::Text(text.0)))
 }
 
+/// The largest number that is kept: up to here JavaScript's are exact, and none that opencode writes is near.
+const LARGEST: f64 = 9_007_199_254_740_992.0;
+
 /// JavaScript's numbers that are whole ones.
-fn integer(number: f64) -> Value {
-    Value::Integer(number as i64)
+fn integer(number: f64) -> Result<Value, ArrivalError> {
+    if number.abs() > LARGEST {
+        return Err(unsound("a number in a session's record is larger than any that opencode writes"));
+    }
+    Ok(Value::Integer(number as i64))
 }
 
 /// JSON that is kept as text; `null` is no text at all.

@@ -87,7 +87,12 @@ pub(super) fn message(info: &RawValue) -> Result<MessageRow, ArrivalError> {
     }
     session_id(&session)?;
     let time = fields.get("time").ok_or_else(|| unsound("a message has no time"))?;
-    let created = read::<Time>(time, "a message's time")?.created as i64;
+    let created = read::<Time>(time, "a message's time")?.created;
+    // JavaScript's numbers are exact up to here; opencode asks the model for ever behind a message of the far future.
+    if created.abs() > 9_007_199_254_740_992.0 {
+        return Err(unsound("a message's time is none"));
+    }
+    let created = created as i64;
     for key in ["id", "sessionID"] {
         fields.remove(key);
     }

@@ -20,7 +20,6 @@ struct Work {
     late: Vec<Vec<String>>,
     new: Vec<Draft>,
     title: Option<String>,
-    permission: Option<&'static str>,
     todos: Option<Vec<String>>,
     /// Each the child of the one before, or of the session.
     children: Vec<(bool, Vec<Draft>, Vec<String>)>,
@@ -45,21 +44,19 @@ fn drafts() -> impl Strategy<Value = Vec<Draft>> {
 fn work() -> impl Strategy<Value = Work> {
     let several = |n| prop::collection::vec(prop::option::weighted(0.3, value()), n);
     let todos = || prop::collection::vec(".{0,6}", 0..4);
-    let permission = prop::option::of(prop::sample::select(vec!["null", "[]", r#"[{"permission":"x"}]"#]));
     (
         (several(5), several(15)),
         prop::collection::vec(prop::collection::vec(value(), 0..2), 5),
         drafts(),
-        (prop::option::of(".{0,6}"), permission, prop::option::of(todos())),
+        (prop::option::of(".{0,6}"), prop::option::of(todos())),
         prop::collection::vec((any::<bool>(), drafts(), todos()), 0..3),
     )
-        .prop_map(|((messages, parts), late, new, (title, permission, todos), children)| Work {
+        .prop_map(|((messages, parts), late, new, (title, todos), children)| Work {
             messages,
             parts,
             late,
             new,
             title,
-            permission,
             todos,
             children,
         })
@@ -201,12 +198,6 @@ fn arrival(world: &World, home: &[Draft], work: &Work) -> Writer {
         patch["title"] = json!(title);
         writer.expected.sessions.get_mut(AWAY).unwrap().1 = json!(title);
     }
-    if let Some(rules) = work.permission {
-        let parsed: Value = serde_json::from_str(rules).unwrap();
-        writer.expected.sessions.get_mut(AWAY).unwrap().2 =
-            if parsed.is_null() { Value::Null } else { json!(rules) };
-        patch["permission"] = parsed;
-    }
     writer.op(&json!({ "patch": patch }));
     let mut parts = work.parts.iter();
     for (n, draft) in home.iter().enumerate() {
@@ -228,8 +219,7 @@ fn arrival(world: &World, home: &[Draft], work: &Work) -> Writer {
     for (n, (nested, drafts, todos)) in work.children.iter().enumerate() {
         let (above, id) = (if *nested { parent.as_str() } else { AWAY }, format!("ses_child{n}"));
         writer.op(&session(&id, Some(above), "Child"));
-        let rules = r#"[{"permission":"task","pattern":"*","action":"deny"}]"#;
-        writer.expected.sessions.insert(id.clone(), (json!(above), json!("Child"), json!(rules)));
+        writer.expected.sessions.insert(id.clone(), (json!(above), json!("Child"), json!(RULES)));
         writer.drafts(&id, &format!("child{n}_"), 0, drafts);
         writer.todos(&id, todos);
         parent = id;

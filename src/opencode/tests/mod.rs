@@ -68,8 +68,8 @@ impl World {
     pub(super) fn session(&self, id: &str, project: &str, parent: Option<&str>) {
         let insert = "INSERT INTO session(id, project_id, parent_id, slug, directory, title, version,
               permission, summary_files, time_created, time_updated)
-            VALUES (?1, ?2, ?3, 'slug', '/here/app', 'A title', '1', '[]', 1, ?4, ?4)";
-        self.connection().execute(insert, params![id, project, parent, THEN]).unwrap();
+            VALUES (?1, ?2, ?3, 'slug', '/here/app', 'A title', '1', ?5, 1, ?4, ?4)";
+        self.connection().execute(insert, params![id, project, parent, THEN, RULES]).unwrap();
     }
 
     pub(super) fn message(&self, session: &str, id: &str, created: i64, data: &Value) {
@@ -162,6 +162,9 @@ pub(super) fn part(session: &str, message: &str, id: &str, text: &str) -> Value 
     json!({"part": {"id": id, "sessionID": session, "messageID": message, "type": "text", "text": text}})
 }
 
+/// The rules of every session that is there.
+pub(super) const RULES: &str = r#"[{"permission":"bash","pattern":"*","action":"deny"}]"#;
+
 /// A session, likewise.
 pub(super) fn session(id: &str, parent: Option<&str>, title: &str) -> Value {
     json!({"session": {"id": id, "parent": parent, "info": {
@@ -170,7 +173,8 @@ pub(super) fn session(id: &str, parent: Option<&str>, title: &str) -> Value {
         "model": {"id": "m1", "providerID": "fake"}, "cost": 0.25,
         "tokens": {"input": 1, "output": 2, "reasoning": 3, "cache": {"read": 4, "write": 5}},
         "summary": {"additions": 1, "deletions": 2, "files": 3, "diffs": []},
-        "permission": [{"permission": "task", "pattern": "*", "action": "deny"}],
+        "permission": [{"permission": "*", "pattern": "*", "action": "allow"}],
+        "revert": {"messageID": "msg_1"}, "metadata": {"x": 1},
         "time": {"created": THEN + 5, "updated": THEN + 6},
     }}})
 }

@@ -26,7 +26,7 @@ fn everything() -> Vec<Value> {
     vec![
         json!({"patch": {"session": AWAY, "title": "Another", "cost": 1.5,
             "tokens": {"input": 10, "output": 20, "reasoning": 30, "cache": {"read": 40, "write": 50}},
-            "summary": {"additions": 7, "deletions": 8, "files": 9}, "permission": null}}),
+            "summary": {"additions": 7, "deletions": 8, "files": 9}}}),
         json!({"message": {"info": {"id": "msg_2", "sessionID": AWAY, "role": "assistant",
             "time": {"created": THEN + 1, "completed": THEN + 2}}}}),
         json!({"part": {"id": "prt_2", "sessionID": AWAY, "messageID": "msg_2", "type": "tool",
@@ -90,7 +90,7 @@ fn all_that_came_home_is_there_and_nothing_else_changed() {
                 "SELECT title, directory, project_id, permission, summary_additions, summary_files, time_updated
                  FROM session WHERE id = 'ses_away'"
             ),
-            [[json!("Another"), json!("/here/app"), json!("here"), json!(null), json!(7), json!(9), json!(NOW)]]
+            [[json!("Another"), json!("/here/app"), json!("here"), json!(RULES), json!(7), json!(9), json!(NOW)]]
         );
         assert_eq!(
             world.values(
@@ -104,7 +104,7 @@ fn all_that_came_home_is_there_and_nothing_else_changed() {
                     json!(title),
                     json!("/here/app"),
                     json!("here"),
-                    json!(r#"[{"permission":"task","pattern":"*","action":"deny"}]"#),
+                    json!(RULES),
                     json!("[]"),
                     json!(THEN + 5),
                     json!(THEN + 6),
@@ -253,7 +253,7 @@ fn fields_that_changed_here_meanwhile_stay() {
     connection.execute("UPDATE session SET title = 'Mine', permission = NULL WHERE id = ?1", [AWAY]).unwrap();
     connection.execute("DELETE FROM todo WHERE session_id = ?1 AND position = 1", [AWAY]).unwrap();
     let applied = world.apply_to(Some(&departed), &world.file(&everything())).unwrap();
-    assert_eq!(applied.kept, ["title", "todos"], "the rules are the same on both sides");
+    assert_eq!(applied.kept, ["title", "todos"], "rules never come home");
     assert_eq!(
         world.values("SELECT title, cost FROM session WHERE id = 'ses_away'"),
         [[json!("Mine"), json!(1.5)]]

@@ -1,7 +1,7 @@
 //! Bundles that are not what a host should write, and trips that follow each other.
 
 use super::home::HERE;
-use super::world::{Database, Session, Trip, apply, outline, text};
+use super::world::{Database, NoRows, Rows, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec, value};
 use crate::prepare::{Away, BackKind, HomeError, Homeward, Spec, Whole, beside};
 use crate::session::arbitrary::{
@@ -16,7 +16,11 @@ pub(super) const LATER: i64 = BEGIN_MS + 5_000_000;
 
 fn said(text: &str) -> Vec<Draft> {
     let user = Draft::User { text: text.into(), agent: "plan".into(), model: "m2".into(), variant: None };
-    vec![user, Draft::Assistant { parts: vec![PartDraft::Text(format!("{text}!"), false)], ended: true }]
+    let call = PartDraft::Tool { status: "completed", text: text.into(), call: 1 };
+    vec![
+        user,
+        Draft::Assistant { parts: vec![PartDraft::Text(format!("{text}!"), false), call], ended: true },
+    ]
 }
 
 /// Two more messages at the end of a session.
@@ -140,7 +144,7 @@ fn every_breach_is_refused() {
     });
     assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
     let record = refused(|all| all[0].1["info"]["cost"] = json!("much"));
-    assert!(matches!(record, HomeError::Export(ExportError::NotAnExport { .. })), "{record}");
+    assert!(matches!(record, HomeError::Unbelievable { .. }), "{record}");
     let todos = refused(|all| all[0].1["todos"] = json!([{"content": 1, "status": "", "priority": ""}]));
     assert!(matches!(todos, HomeError::Export(ExportError::NotAnExport { .. })), "{todos}");
     let empty = Trip::start(FIXTURES[0].1, &spec(None)).back("", &HERE).unwrap_err();
@@ -182,8 +186,14 @@ fn second(clock: Option<Clock>) {
     go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
-    let here =
-        Homeward { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, grown: false, children: &[], spent: &[] };
+    let here = Homeward {
+        now_ms: NOW_MS + 20_000,
+        launched_ms: NOW_MS,
+        grown: false,
+        children: &[],
+        spent: &[],
+        rows: &NoRows,
+    };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     apply(&mut home, trip.id(), &arrival);
     assert!(came.keeps_ids);
@@ -196,7 +206,7 @@ fn second(clock: Option<Clock>) {
     let clock = clock.map(|clock| clock.later(later));
     let export = root.export().to_string();
     let mut again = Trip::start(&export, &Spec { clock, now_ms: later, subset: Some(subset), ..spec(None) });
-    assert_eq!((again.prepared.messages, again.prepared.parts, again.prepared.home.len()), (2, 2, 8));
+    assert_eq!((again.prepared.messages, again.prepared.parts, again.prepared.home.len()), (2, 3, 8));
     let sent = again.imported[again.id()].messages.clone();
     assert_eq!(sent.len(), 2);
     let mut imported = there.clone();
@@ -207,26 +217,30 @@ fn second(clock: Option<Clock>) {
     let mut there = imported;
     go_on(there.get_mut(again.id()).unwrap(), "moreZm7ZOVRlqZ", "three", later + ahead + 1000);
     go_on(there.get_mut(CHILD).unwrap(), "goonZm7ZOVRlqZ", "again", later + ahead + 1000);
-    there.get_mut(CHILD).unwrap().messages[0]["parts"][0]["time"] =
-        json!({"compacted": later + ahead + 2000});
+    there.get_mut(CHILD).unwrap().messages[1]["parts"][1]["state"]["time"]["compacted"] =
+        json!(later + ahead + 2000);
+    there.get_mut(CHILD).unwrap().messages[3]["info"]["cost"] = json!(2);
     there.get_mut(CHILD).unwrap().info["cost"] = json!(3);
     let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
+    let before = home.clone();
+    let cost = serde_json::value::RawValue::from_string(json!({"cost": 1}).to_string()).unwrap();
+    let spent = [(CHILD.to_owned(), Raw::from(cost.as_ref()))];
     let here = Homeward {
         now_ms: later + 20_000,
         launched_ms: later,
         grown: false,
         children: &children,
-        spent: &[],
+        spent: &spent,
+        rows: &Rows(&before),
     };
     let (came, arrival) = again.back(&again.bundle(&there), &here).unwrap();
-    let before = home.clone();
     apply(&mut home, again.id(), &arrival);
     assert_eq!((came.keeps_ids, came.not_carried.len()), (true, 0));
     assert_eq!((home[again.id()].messages.len(), home[CHILD].messages.len()), (10, 4));
     assert_eq!(home[again.id()].messages[..8], before[again.id()].messages[..]);
-    let mut first = before[CHILD].messages[0].clone();
-    first["parts"][0]["time"] = json!({"compacted": later + 2000});
-    assert_eq!((&home[CHILD].messages[0], &home[CHILD].messages[1]), (&first, &before[CHILD].messages[1]));
+    let mut second = before[CHILD].messages[1].clone();
+    second["parts"][1]["state"]["time"]["compacted"] = json!(later + 2000);
+    assert_eq!((&home[CHILD].messages[0], &home[CHILD].messages[1]), (&before[CHILD].messages[0], &second));
     assert_eq!(home[CHILD].messages[2]["info"]["time"]["created"], later + 1000);
     assert_eq!(home[CHILD].info["cost"], 3);
     assert_eq!(home[again.id()].messages[8]["info"]["time"]["created"], later + 1000);
@@ -247,7 +261,7 @@ fn second(clock: Option<Clock>) {
     // And it is as old as it is.
     let late = Homeward { launched_ms: later + 3_600_000, now_ms: later + 3_700_000, ..here };
     let (_, arrival) = again.back(&written(&sections), &late).unwrap();
-    let mut other = before;
+    let mut other = before.clone();
     apply(&mut other, again.id(), &arrival);
     assert_eq!(other[CHILD].messages[2]["info"]["time"]["created"], later + 1000);
 }
@@ -291,8 +305,14 @@ fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> 
 #[test]
 fn a_sub_agent_that_home_let_go_does_not_come_back() {
     let launched_ms = LATER + 1_000_000;
-    let here =
-        Homeward { now_ms: launched_ms + 20_000, launched_ms, grown: false, children: &[], spent: &[] };
+    let here = Homeward {
+        now_ms: launched_ms + 20_000,
+        launched_ms,
+        grown: false,
+        children: &[],
+        spent: &[],
+        rows: &NoRows,
+    };
     assert_eq!(of_a_former_sub_agent(false, &here), None);
     // Somebody worked there before the launch: it may be theirs.
     let child = of_a_former_sub_agent(false, &Homeward { grown: true, ..here }).unwrap();
@@ -307,8 +327,14 @@ fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
     let launched = LATER + 1_000_000;
     go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
-    let here =
-        Homeward { now_ms: launched + 20_000, launched_ms: launched, grown: true, children: &[], spent: &[] };
+    let here = Homeward {
+        now_ms: launched + 20_000,
+        launched_ms: launched,
+        grown: true,
+        children: &[],
+        spent: &[],
+        rows: &NoRows,
+    };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
@@ -354,23 +380,25 @@ proptest! {
         let session = expected.get_mut(CHILD).unwrap();
         if there {
             go_on(child, "thereZm7ZOVRlqZ", "there", later + 2000);
+            child.messages.last_mut().unwrap()["info"]["cost"] = json!(0.5);
             child.info["cost"] = json!(1.5);
             child.todos = json!([{"content": "theirs", "status": "s", "priority": "p"}]);
             session.info["cost"] = json!(if here { 3.5 } else { 1.5 });
             session.todos = child.todos.clone();
         }
         if marked {
-            child.messages[1]["parts"][0]["time"] = json!({"compacted": later + 3000});
-            session.messages[1]["parts"][0] = child.messages[1]["parts"][0].clone();
-            session.messages[1]["parts"][0]["time"] = json!({"compacted": later + 3000});
+            for session in [child, session] {
+                session.messages[1]["parts"][1]["state"]["time"]["compacted"] = json!(later + 3000);
+            }
         }
 
         let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
         let cost = json!({"cost": home[CHILD].info["cost"]}).to_string();
         let spent = serde_json::value::RawValue::from_string(cost).unwrap();
         let spent = [(CHILD.to_owned(), Raw::from(spent.as_ref()))];
+        let rows = home.clone();
         let homeward = Homeward {
-            now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent,
+            now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent, rows: &Rows(&rows),
         };
         let (came, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
         prop_assert_eq!(came.children, usize::from(there || marked));

@@ -1,8 +1,8 @@
 //! A plain export that came back.
 
-use super::world::Trip;
+use super::world::{NoRows, Trip};
 use super::{NOW_MS, has_open, is_open, spec, value};
-use crate::prepare::{BackKind, HomeError, Homecoming, Homeward, LatePart, homecoming, import_file};
+use crate::prepare::{BackKind, Breach, HomeError, Homecoming, Homeward, LatePart, homecoming, import_file};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, SESSION, call_id, drafts, messages, session,
 };
@@ -11,8 +11,14 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::Cursor;
 
-pub(super) const HERE: Homeward<'_> =
-    Homeward { now_ms: NOW_MS + 10_000_000, launched_ms: BEGIN_MS, grown: true, children: &[], spent: &[] };
+pub(super) const HERE: Homeward<'_> = Homeward {
+    now_ms: NOW_MS + 10_000_000,
+    launched_ms: BEGIN_MS,
+    grown: true,
+    children: &[],
+    spent: &[],
+    rows: &NoRows,
+};
 
 /// Brings a plain export home, into a file for import.
 fn home(trip: &Trip, back: &Value) -> Result<(Homecoming, Value), HomeError> {
@@ -93,7 +99,7 @@ fn a_failed_run_says_why() {
 }
 
 #[test]
-fn parts_that_came_late_are_brought_along() {
+fn a_part_that_was_added_to_what_the_user_said_is_a_breach() {
     let (trip, mut back) = back_from_work();
     let mut late = back["messages"][0]["parts"][0].clone();
     late["id"] = json!("prt_late");
@@ -101,6 +107,7 @@ fn parts_that_came_late_are_brought_along() {
     let (home, import) = home(&trip, &back).unwrap();
     let message = back["messages"][0]["info"]["id"].as_str().unwrap().to_owned();
     assert_eq!(home.late_parts, [LatePart { message, part: "prt_late".into() }]);
+    assert_eq!(home.breaches, [Breach { row: "prt_late".into(), field: String::new() }]);
     assert_eq!(import["messages"][0]["info"], back["messages"][0]["info"]);
     assert_eq!(import["messages"][0]["parts"], json!([back["messages"][0]["parts"][1]]));
     assert_eq!((import["messages"].as_array().unwrap().len(), home.new_messages.len()), (4, 2));

@@ -1,7 +1,7 @@
 //! Clocks that are set while a run goes on, and rows of other makes among those that come.
 
 use super::spec;
-use super::world::{Database, Trip, apply, text};
+use super::world::{Database, NoRows, Trip, apply, text};
 use crate::prepare::{Homeward, Spec};
 use crate::session::arbitrary::{BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, session};
 use crate::session::{Clock, SAME_CLOCK_MS};
@@ -13,7 +13,14 @@ const LAUNCHED: i64 = NOW_MS;
 const ARRIVED: i64 = NOW_MS + 3_600_000;
 
 fn here() -> Homeward<'static> {
-    Homeward { now_ms: ARRIVED, launched_ms: LAUNCHED, grown: false, children: &[], spent: &[] }
+    Homeward {
+        now_ms: ARRIVED,
+        launched_ms: LAUNCHED,
+        grown: false,
+        children: &[],
+        spent: &[],
+        rows: &NoRows,
+    }
 }
 
 fn said(n: usize) -> Vec<Draft> {

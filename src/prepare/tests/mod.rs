@@ -3,6 +3,7 @@
 mod bundles;
 mod clocks;
 mod home;
+mod hostile;
 mod jumps;
 mod leaving;
 mod paths;

@@ -17,8 +17,6 @@ pub(super) struct Work {
     messages: Vec<Draft>,
     /// Parts that are marked, as compaction does.
     marked: Vec<Index>,
-    /// A message that gets one more part.
-    late: Option<Index>,
     /// A message whose own record changes.
     summed: Option<Index>,
     title: Option<String>,
@@ -30,12 +28,7 @@ pub(super) struct Work {
 }
 
 pub(super) fn work() -> impl Strategy<Value = Work> {
-    let rows = (
-        drafts(),
-        prop::collection::vec(any::<Index>(), 0..3),
-        prop::option::of(any::<Index>()),
-        prop::option::of(any::<Index>()),
-    );
+    let rows = (drafts(), prop::collection::vec(any::<Index>(), 0..3), prop::option::of(any::<Index>()));
     let record = (
         prop::option::of(".{0,9}"),
         prop::option::of(any::<u32>()),
@@ -43,9 +36,9 @@ pub(super) fn work() -> impl Strategy<Value = Work> {
         prop::option::of(prop::collection::vec(".{0,5}", 0..3)),
     );
     let children = (prop::option::of(drafts()), prop::option::of(drafts()));
-    (rows, record, children).prop_map(|((messages, marked, late, summed), record, (child, grandchild))| {
+    (rows, record, children).prop_map(|((messages, marked, summed), record, (child, grandchild))| {
         let (title, spent, permission, todos) = record;
-        Work { messages, marked, late, summed, title, spent, permission, todos, child, grandchild }
+        Work { messages, marked, summed, title, spent, permission, todos, child, grandchild }
     })
 }
 
@@ -61,35 +54,42 @@ impl Work {
                 let parts = known[index.index(length)]["parts"].as_array_mut().unwrap();
                 if !parts.is_empty() {
                     let length = parts.len();
-                    parts[index.index(length)]["time"]["compacted"] = json!(now_ms);
+                    let part = &mut parts[index.index(length)];
+                    if part["type"] == "tool" {
+                        part["state"]["time"]["compacted"] = json!(now_ms);
+                    }
                 }
-            }
-            if let Some(index) = &self.late {
-                let length = known.len();
-                let info = known[index.index(length)]["info"].clone();
-                let part = json!({"id": format!("prt_{:012x}lateZm7ZOVRlqZ", (now_ms * 0x1000) as u64 & 0xffff_ffff_ffff),
-                    "sessionID": root, "messageID": info["id"], "type": "patch", "files": [], "hash": "4b82"});
-                known[index.index(length)]["parts"].as_array_mut().unwrap().push(part);
             }
             if let Some(index) = &self.summed {
                 let length = known.len();
-                known[index.index(length)]["info"]["summary"] =
-                    json!({"diffs": [{"file": "a", "additions": 1}]});
+                let info = &mut known[index.index(length)]["info"];
+                let diffs = json!({"diffs": [{"file": "a", "additions": 1}]});
+                info["summary"] = if info["role"] == "user" { diffs } else { json!(true) };
             }
         }
+        let before = known.len();
         known.extend(messages_of(root, "rootZm7ZOVRlqZ", Release::New, &self.messages, now_ms));
         let info = &mut session.info;
         if let Some(title) = &self.title {
             info["title"] = json!(title);
         }
-        if let Some(spent) = self.spent {
+        let answer =
+            session.messages[before..].iter_mut().find(|message| message["info"]["role"] == "assistant");
+        if let (Some(spent), Some(answer)) = (self.spent, answer) {
+            // What the messages say, and the record with them.
+            let spent = spent % 1_000_000 + 1;
+            let info = &mut answer["info"];
+            info["cost"] = json!(f64::from(spent) / 8.0);
+            info["tokens"] =
+                json!({"input": spent, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": spent}});
+            let info = &mut session.info;
             info["cost"] = json!(f64::from(spent) / 8.0);
             info["tokens"] =
                 json!({"input": spent, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": spent}});
             info["summary"] = json!({"additions": spent, "deletions": 0, "files": 1});
         }
         if self.permission {
-            info["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "allow"}]);
+            session.info["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "allow"}]);
         }
         if let Some(todos) = &self.todos {
             let todo = |text: &String| json!({"content": text, "status": "pending", "priority": "high"});
@@ -128,7 +128,7 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
             continue;
         }
         let now = std::mem::replace(&mut session.info, old.info.clone());
-        for key in ["title", "cost", "tokens", "summary", "permission"] {
+        for key in ["title", "cost", "tokens", "summary"] {
             if now.get(key) != trip.imported[root].info.get(key) {
                 put(&mut session.info, key, now.get(key));
             }

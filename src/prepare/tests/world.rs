@@ -1,7 +1,7 @@
 //! A host that works on a session, and a home that takes in what came of it; both keep rows as opencode does.
 
 use super::value;
-use crate::prepare::{HomeError, Homecoming, Homeward, Prepared, Spec, Undo, homecoming, prepare};
+use crate::prepare::{HomeError, HomeRows, Homecoming, Homeward, Prepared, Spec, Undo, homecoming, prepare};
 use crate::session::bundle::Known;
 use crate::session::{ArrivalReader, Op, Outline, scan};
 use serde_json::{Value, json};
@@ -50,6 +50,31 @@ pub(super) fn outline(session: &Session) -> Outline {
         outline.push(text(&message["info"]["id"]), parts).unwrap();
     }
     outline
+}
+
+/// The rows of a home that has no sub-agents' sessions.
+#[derive(Debug)]
+pub(super) struct NoRows;
+
+impl HomeRows for NoRows {
+    fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(None)
+    }
+}
+
+/// The rows of a home.
+#[derive(Debug)]
+pub(super) struct Rows<'d>(pub(super) &'d Database);
+
+impl HomeRows for Rows<'_> {
+    fn message(
+        &self,
+        session: &str,
+        id: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let messages = self.0.get(session).map(|session| session.messages.as_slice()).unwrap_or_default();
+        Ok(messages.iter().find(|message| message["info"]["id"] == id).map(ToString::to_string))
+    }
 }
 
 /// A session that has left, and all that home and host know of it.
@@ -187,14 +212,13 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                 home.entry(new.id.into_owned()).or_insert(session);
             }
             Op::Patch(patch) => {
-                assert!(patch.session == root || patch.title.is_none() && patch.permission.is_none());
+                assert!(patch.session == root || patch.title.is_none());
                 let info = &mut home.get_mut(patch.session.as_ref()).unwrap().info;
                 for (key, raw) in [
                     ("title", patch.title),
                     ("cost", patch.cost),
                     ("tokens", patch.tokens),
                     ("summary", patch.summary),
-                    ("permission", patch.permission),
                 ] {
                     match raw.map(value) {
                         Some(Value::Null) => drop(info.as_object_mut().unwrap().shift_remove(key)),

@@ -102,6 +102,8 @@ impl Kept {
             arrived_ms: None,
             apart: None,
             undone: false,
+            refused: Vec::new(),
+            older_changed: 0,
             ended_ms: None,
             plan,
             sent: None,

@@ -22,6 +22,7 @@ use super::undo::Undo;
 use crate::session::message::Message;
 use crate::session::raw::Object;
 use crate::session::same::same;
+use crate::session::snapshots::kept;
 use crate::session::{ExportError, Outline, Raw, SAME_CLOCK_MS};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -226,11 +227,12 @@ impl<W: Write> Home<'_, W> {
         let merged = match back {
             Some(back) => {
                 let message: Message<'_> = serde_json::from_str(&ended).map_err(unsound)?;
-                let sent = self.outward.message(&ended, &message, created_ms);
+                let sent = self.outward.message(&ended, &message, created_ms)?;
                 let base = self.inward.message(&sent, self.inward.known())?;
                 let versions = Versions { base: &base, ours: &ended, theirs: back };
                 let breaches = &mut self.came.breaches;
                 let merged = merge_message(&versions, &open, OnBreach::Take, breaches)?;
+                let merged = kept(&ended, merged).map_err(unsound)?;
                 self.came.older_changed += usize::from(!same(&merged, &ended));
                 Cow::Owned(merged)
             }

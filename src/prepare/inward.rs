@@ -9,6 +9,7 @@ use super::paths::Paths;
 use super::terms::{Fields, Said, in_other_terms};
 use super::undo::Undo;
 use crate::session::message::Message;
+use crate::session::snapshots::arriving;
 use crate::session::stamp::Kind;
 use crate::session::{Clock, Outline};
 use std::borrow::Cow;
@@ -69,12 +70,16 @@ impl<'a> Inward<'a> {
         self.ids.get(there).or_else(|| self.departure.home_id(there))
     }
 
-    /// A message.
+    /// A message. The snapshots of the host stay there.
     pub(super) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+        Ok(arriving(self.translated(text, &message, timing), &message).map_err(unsound)?)
+    }
+
+    fn translated<'t>(&self, text: &'t str, message: &Message<'_>, timing: Timing) -> Cow<'t, str> {
         let same_ids = self.clock.is_none() && self.ids.is_identity();
         if same_ids && self.paths.is_none() && timing.is_identity() {
-            return Ok(Cow::Borrowed(text));
+            return Cow::Borrowed(text);
         }
         let fields = Fields {
             id: &|id| self.id(id).map(str::to_owned),
@@ -86,7 +91,7 @@ impl<'a> Inward<'a> {
             },
             path: &|style, text| self.paths.and_then(|paths| paths.homeward(style, text)),
         };
-        Ok(Cow::Owned(in_other_terms(text, Some(&message), &fields)))
+        Cow::Owned(in_other_terms(text, Some(message), &fields))
     }
 
     /// A sub-agent's own record.

@@ -60,7 +60,7 @@ pub struct Prepared {
 
 /// Copies the export `input`, which `scan` is the scan of, to `output`, made fit for the host.
 ///
-/// Every open tool call gets an end; directory, agent and model are the host's. A message in which nothing is
+/// Every open tool call gets an end; directory, agent and model are the host's; patches name no files there. A message in which nothing is
 /// changed is copied byte for byte; so is, in a changed one, each part and field that is not.
 ///
 /// # Errors
@@ -137,7 +137,7 @@ pub fn prepare(
                 });
                 if sent {
                     // What stands where in it is the same before and after; a part that was added has no paths.
-                    let text = outward.message(&text, &message, created_ms);
+                    let text = outward.message(&text, &message, created_ms)?;
                     out.message(&text).map_err(PrepareError::Write)?;
                 }
             }

@@ -1,10 +1,12 @@
 //! The words of home in those of the host: ids, times and paths of the outgoing copy.
 
+use super::edit::unsound;
 use super::paths::Paths;
 use super::places::Places;
 use super::terms::{Fields, Said, in_other_terms};
 use crate::session::message::Message;
-use crate::session::{Clock, Outline};
+use crate::session::snapshots::leaving;
+use crate::session::{Clock, ExportError, Outline};
 use std::borrow::Cow;
 
 /// Translates a session, message by message, in its order.
@@ -31,8 +33,17 @@ impl<'a> Outward<'a> {
         self.last_ms
     }
 
-    /// A message, made at `created_ms` by the host's clock.
-    pub(super) fn message<'t>(&self, text: &'t str, message: &Message<'_>, created_ms: i64) -> Cow<'t, str> {
+    /// A message, made at `created_ms` by the host's clock. Its snapshots stay here.
+    pub(super) fn message<'t>(
+        &self,
+        text: &'t str,
+        message: &Message<'_>,
+        created_ms: i64,
+    ) -> Result<Cow<'t, str>, ExportError> {
+        leaving(self.translated(text, message, created_ms), message).map_err(unsound)
+    }
+
+    fn translated<'t>(&self, text: &'t str, message: &Message<'_>, created_ms: i64) -> Cow<'t, str> {
         if self.clock.is_none() && self.paths.is_none() {
             return Cow::Borrowed(text);
         }

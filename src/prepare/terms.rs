@@ -27,8 +27,8 @@ pub(super) struct Fields<'f> {
 ///
 /// An id is a string in a field whose name ends in `id`, and not in what a model gave to a tool. A time is a number in
 /// the `time` of a record, a message, a part or a call: what tools keep under that name is theirs. The model reads paths
-/// in what it gave to a tool, in an assistant message's `path`, in file parts and in patches; those in speech, the
-/// user's included, and in what tools said stay.
+/// in what it gave to a tool, in an assistant message's `path` and in file parts; those in speech, the user's included, and
+/// in what tools said stay.
 pub(super) fn in_other_terms(json: &str, message: Option<&Message<'_>>, fields: &Fields<'_>) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 16);
     walk(json, &mut out, |way, leaf| match leaf {
@@ -77,7 +77,6 @@ fn style(way: &[Step<'_>], message: &Message<'_>) -> Option<Style> {
                 ("tool", [state, input, ..]) if state.is("state") && input.is("input") => Some(Style::Text),
                 ("file", [url]) if url.is("url") => Some(Style::Url),
                 ("file", [source, path]) if source.is("source") && path.is("path") => Some(Style::Whole),
-                ("patch", [files, Step::Element(_)]) if files.is("files") => Some(Style::Whole),
                 _ => None,
             }
         }

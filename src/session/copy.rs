@@ -8,7 +8,9 @@ use super::raw::Object;
 use super::reader::{Event, ExportReader};
 use super::remap::remap;
 use super::scan::Scan;
+use super::snapshots::leaving;
 use serde_json::json;
+use std::borrow::Cow;
 use std::io::{Read, Write};
 
 /// What the copy is to be.
@@ -46,7 +48,8 @@ pub enum CopyError {
 /// opencode's ids are primary keys of its whole database, and import passes over what it has already: so every
 /// message and part gets a fresh id of the same time, and what names them is changed with them. Everything else is
 /// kept byte for byte; sub-agents' sessions are not copied, and go on being named by the calls that started them. As
-/// with opencode's own fork, the copy is nobody's sub-agent, is not shared, and grants nothing.
+/// with opencode's own fork, the copy is nobody's sub-agent, is not shared, and grants nothing. In the directory of the
+/// original it can undo what was done there, as the original can; in another one it must not.
 ///
 /// # Errors
 /// An export that is not sound or not the scanned one; a `random` (64 bits a call) that is none; a failing `output`.
@@ -59,6 +62,10 @@ pub fn copy(
 ) -> Result<IdMap, CopyError> {
     let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
     let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids, others: &[] };
+    let unsound = |error: serde_json::Error| {
+        ExportError::not_an_export(format!("it cannot be copied ({:?})", error.classify()))
+    };
+    let is_elsewhere = spec.directory.as_ref().is_some_and(|directory| *directory != scan.directory);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let mut buffer = Vec::new();
@@ -71,12 +78,7 @@ pub fn copy(
                 if info.id != scan.id {
                     return Err(CopyError::Changed);
                 }
-                let record = record(copied, spec, random).map_err(|error| {
-                    ExportError::not_an_export(format!(
-                        "its record cannot be copied ({:?})",
-                        error.classify()
-                    ))
-                })?;
+                let record = record(copied, spec, random).map_err(unsound)?;
                 out.info(&record).map_err(CopyError::Write)?;
             }
             Event::Message(_, _, message) => {
@@ -88,7 +90,9 @@ pub fn copy(
                     return Err(CopyError::Changed);
                 }
                 count += 1;
-                out.message(copied).map_err(CopyError::Write)?;
+                let copied = Cow::Borrowed(copied);
+                let copied = if is_elsewhere { leaving(copied, &message).map_err(unsound)? } else { copied };
+                out.message(&copied).map_err(CopyError::Write)?;
             }
             Event::Other(key, _) => out.other(&key, copied).map_err(CopyError::Write)?,
         }

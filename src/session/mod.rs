@@ -26,6 +26,7 @@ pub(crate) mod remap;
 pub(crate) mod same;
 mod scan;
 mod setting;
+pub(crate) mod snapshots;
 mod splitter;
 pub(crate) mod stamp;
 #[cfg(test)]

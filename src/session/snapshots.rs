@@ -1,0 +1,238 @@
+//! Snapshots of the files are a machine's own: what a message says of them, and what of that may be said elsewhere.
+//!
+//! opencode keeps how the files of a turn were in a store of its own, and messages name what is in it. To undo a turn, it
+//! gives each file that a `patch` part names the content that it has in the tree of that part. Where the store does not
+//! know the tree, it takes the file for new and deletes it, wherever the file is; where it knows the tree by chance (two
+//! copies of one repository), it overwrites the file. The trees that steps name are given to git as they are, with every
+//! undo and after every run, also where they are options: `--output=FILE` empties that file.
+//!
+//! So a patch that is somewhere else than the store of its snapshot names no files, and a message of another machine names
+//! no snapshots at all. The text of the work, and what tools said, stays.
+
+use super::message::Message;
+use super::raw::Object;
+use serde::{Deserialize, Serialize};
+use serde_json::value::{RawValue, to_raw_value};
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+/// A field of a part of this kind, and what is to stand there instead; `None` takes it away.
+type Rule = (&'static str, &'static str, Option<&'static str>);
+
+/// What a patch of this machine's opencode must not say elsewhere. The trees of its steps are of opencode's own shape, and
+/// another store at most knows nothing of them.
+const LEAVING: [Rule; 1] = [("patch", "files", Some("[]"))];
+
+/// What no row of another machine says here. Only what opencode can do without is taken away.
+const ARRIVING: [Rule; 5] = [
+    ("patch", "files", Some("[]")),
+    ("patch", "hash", Some("\"\"")),
+    ("step-start", "snapshot", None),
+    ("step-finish", "snapshot", None),
+    ("snapshot", "snapshot", Some("\"\"")),
+];
+
+/// A message (`text`) for where the snapshots of its patches are not. `message` is what stands in it.
+pub(crate) fn leaving<'t>(
+    text: Cow<'t, str>,
+    message: &Message<'_>,
+) -> Result<Cow<'t, str>, serde_json::Error> {
+    without(text, message, &LEAVING)
+}
+
+/// A message that comes from another machine, likewise.
+pub(crate) fn arriving<'t>(
+    text: Cow<'t, str>,
+    message: &Message<'_>,
+) -> Result<Cow<'t, str>, serde_json::Error> {
+    without(text, message, &ARRIVING)
+}
+
+/// `merged` with those parts of `own` that name snapshots as they stand there: opencode changes none of them once they are
+/// written.
+pub(crate) fn kept(own: &str, merged: String) -> Result<String, serde_json::Error> {
+    let message: Message<'_> = serde_json::from_str(own)?;
+    let of_own = Parts::of(own)?.parts;
+    let mut kept: HashMap<&str, &RawValue> = HashMap::new();
+    for (part, raw) in message.parts.iter().zip(of_own) {
+        if ARRIVING.iter().any(|(kind, ..)| *kind == part.kind) {
+            kept.insert(&part.id, raw);
+        }
+    }
+    if kept.is_empty() {
+        return Ok(merged);
+    }
+    let after: Message<'_> = serde_json::from_str(&merged)?;
+    let mut parts = Parts::of(&merged)?.parts;
+    for (raw, part) in parts.iter_mut().zip(&after.parts) {
+        if let Some(own) = kept.get(part.id.as_str()) {
+            *raw = own;
+        }
+    }
+    with_parts(&merged, &parts)
+}
+
+fn without<'t>(
+    text: Cow<'t, str>,
+    message: &Message<'_>,
+    rules: &[Rule],
+) -> Result<Cow<'t, str>, serde_json::Error> {
+    if !message.parts.iter().any(|part| rules.iter().any(|(kind, ..)| *kind == part.kind)) {
+        return Ok(text);
+    }
+    let mut parts: Vec<Cow<'_, RawValue>> = Vec::with_capacity(message.parts.len());
+    let mut is_changed = false;
+    for (raw, part) in Parts::of(&text)?.parts.into_iter().zip(&message.parts) {
+        let changed = changed(raw, rules.iter().filter(|(kind, ..)| *kind == part.kind))?;
+        is_changed |= changed.is_some();
+        parts.push(changed.map_or(Cow::Borrowed(raw), Cow::Owned));
+    }
+    let changed = is_changed.then(|| with_parts(&text, &parts)).transpose()?;
+    drop(parts);
+    Ok(changed.map_or(text, Cow::Owned))
+}
+
+/// A part by these rules; `None` where it stays as it is.
+fn changed<'r>(
+    raw: &RawValue,
+    rules: impl Iterator<Item = &'r Rule>,
+) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+    let mut part: Option<Object<'_>> = None;
+    let mut is_changed = false;
+    for (_, key, instead) in rules {
+        let part = match &mut part {
+            Some(part) => part,
+            none => none.insert(Object::parse(raw.get())?),
+        };
+        if part.get(key).map(RawValue::get) == *instead {
+            continue;
+        }
+        is_changed = true;
+        match instead {
+            Some(json) => part.set(key, &serde_json::from_str::<&RawValue>(json)?)?,
+            None => part.remove(key),
+        }
+    }
+    part.filter(|_| is_changed).map(|part| to_raw_value(&part)).transpose()
+}
+
+/// The parts of a message, raw.
+#[derive(Deserialize)]
+struct Parts<'a> {
+    #[serde(borrow)]
+    parts: Vec<&'a RawValue>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(message: &'a str) -> Result<Self, serde_json::Error> {
+        serde_json::from_str(message)
+    }
+}
+
+fn with_parts(message: &str, parts: &impl Serialize) -> Result<String, serde_json::Error> {
+    let mut message = Object::parse(message)?;
+    message.set("parts", parts)?;
+    serde_json::to_string(&message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const FILES: &str = r#"["/home/me/app/a","/etc/hosts"]"#;
+
+    fn message(parts: &[String]) -> String {
+        let parts = parts.join(",");
+        format!(
+            r#"{{"info":{{"id":"msg_1","sessionID":"ses_1","role":"assistant","time":{{"created":1}}}},"parts":[{parts}]}}"#
+        )
+    }
+
+    fn part(id: u8, rest: &str) -> String {
+        format!(r#"{{"id":"prt_{id}","sessionID":"ses_1","messageID":"msg_1",{rest}}}"#)
+    }
+
+    fn patch(id: u8, hash: &str, files: &str) -> String {
+        part(id, &format!(r#""type":"patch","hash":"{hash}","files":{files}"#))
+    }
+
+    /// As opencode writes a turn, with half a surrogate pair.
+    fn turn(hash: &str, files: &str) -> String {
+        message(&[
+            part(1, &format!(r#""snapshot":"{hash}","type":"step-start""#)),
+            part(2, r#""type":"tool","state":{"input":{"files":["/a"],"snapshot":"x"},"output":"\ud83d"}"#),
+            part(3, &format!(r#""type":"step-finish","reason":"stop","snapshot":"{hash}","cost":0"#)),
+            patch(4, hash, files),
+            part(5, r#""type":"text","text":"done","files":["/a"],"snapshot":"x","hash":"y""#),
+        ])
+    }
+
+    fn done(of: fn(Cow<'_, str>, &Message<'_>) -> Result<String, serde_json::Error>, text: &str) -> String {
+        of(Cow::Borrowed(text), &serde_json::from_str(text).unwrap()).unwrap()
+    }
+
+    fn left(text: &str) -> String {
+        done(|text, message| leaving(text, message).map(Cow::into_owned), text)
+    }
+
+    fn arrived(text: &str) -> String {
+        done(|text, message| arriving(text, message).map(Cow::into_owned), text)
+    }
+
+    #[test]
+    fn a_patch_that_leaves_names_no_files() {
+        let text = turn("4b82", FILES);
+        assert_eq!(left(&text), text.replace(FILES, "[]"), "and every other byte stays");
+        let without = turn("4b82", "[]");
+        let parsed: Message<'_> = serde_json::from_str(&without).unwrap();
+        assert!(matches!(leaving(Cow::Borrowed(&without), &parsed), Ok(Cow::Borrowed(_))));
+    }
+
+    #[test]
+    fn what_arrives_names_no_files_and_no_snapshots() {
+        for hash in ["4b82", "--output=/home/me/.profile"] {
+            let expected = turn(hash, FILES)
+                .replace(FILES, "[]")
+                .replace(&format!(r#""snapshot":"{hash}","type""#), r#""type""#)
+                .replace(&format!(r#","snapshot":"{hash}","cost""#), r#","cost""#)
+                .replace(hash, "");
+            assert_eq!(arrived(&turn(hash, FILES)), expected);
+            assert_eq!(arrived(&expected), expected);
+        }
+        let old = message(&[part(1, r#""type":"snapshot","snapshot":"--output=/x""#)]);
+        assert_eq!(arrived(&old), message(&[part(1, r#""type":"snapshot","snapshot":"""#)]));
+    }
+
+    #[test]
+    fn a_patch_is_known_however_it_is_spelled_and_whatever_it_lacks() {
+        let odd = message(&[
+            part(1, r#""typ\u0065":"pat\u0063h","h\u0061sh":"4b","fil\u0065s":["/a"]"#),
+            part(2, r#""type":"patch","files":"/a""#),
+            part(3, r#""type":"patch","hash":null,"files":null"#),
+        ]);
+        let came: serde_json::Value = serde_json::from_str(&arrived(&odd)).unwrap();
+        for part in came["parts"].as_array().unwrap() {
+            assert_eq!((&part["files"], &part["hash"]), (&serde_json::json!([]), &serde_json::json!("")));
+        }
+        let gone: serde_json::Value = serde_json::from_str(&left(&odd)).unwrap();
+        assert!(gone["parts"].as_array().unwrap().iter().all(|part| part["files"] == serde_json::json!([])));
+    }
+
+    #[test]
+    fn what_names_the_snapshots_of_this_machine_stays_whatever_comes_back() {
+        let own = message(&[patch(1, "4b82", FILES), part(2, r#""type":"text","text":"a""#)]);
+        for back in [
+            patch(1, "5c93", "[]"),
+            patch(1, "5c93", r#"["/other"]"#),
+            part(1, r#""type":"text","hash":"5c93","files":["/other"]"#),
+        ] {
+            let merged = message(&[back, part(2, r#""type":"text","text":"b""#), part(3, r#""type":"x""#)]);
+            let expected = message(&[
+                patch(1, "4b82", FILES),
+                part(2, r#""type":"text","text":"b""#),
+                part(3, r#""type":"x""#),
+            ]);
+            assert_eq!(kept(&own, merged).unwrap(), expected);
+        }
+    }
+}

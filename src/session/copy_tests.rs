@@ -158,3 +158,24 @@ proptest! {
         prop_assert!(first.iter().all(|(old, fresh)| third.iter().all(|(_, other)| other != fresh && other != old)));
     }
 }
+
+#[test]
+fn a_copy_in_another_directory_cannot_undo_what_was_done_in_that_one() {
+    let mut session: Value = serde_json::from_str(FIXTURES[0].1).unwrap();
+    let directory = session["info"]["directory"].as_str().unwrap().to_owned();
+    let mut patch = session["messages"][1]["parts"][0].clone();
+    patch["id"] = json!("prt_patch");
+    patch["type"] = json!("patch");
+    patch["hash"] = json!("4b82");
+    patch["files"] = json!([format!("{directory}/a")]);
+    session["messages"][1]["parts"].as_array_mut().unwrap().push(patch.clone());
+    for (to, files) in
+        [(None, &patch["files"]), (Some(directory.as_str()), &patch["files"]), (Some("/srv/w"), &json!([]))]
+    {
+        let spec = CopySpec { directory: to.map(str::to_owned), ..spec() };
+        let copy: Value = serde_json::from_str(&copied(&session.to_string(), &spec, 3).0).unwrap();
+        let parts = copy["messages"][1]["parts"].as_array().unwrap();
+        let copied = parts.iter().find(|part| part["type"] == "patch").unwrap();
+        assert_eq!((&copied["files"], &copied["hash"]), (files, &patch["hash"]), "{to:?}");
+    }
+}

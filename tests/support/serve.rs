@@ -56,6 +56,17 @@ impl Serve {
         assert_eq!(status, 204, "{answer}");
     }
 
+    /// What `POST path` answers.
+    ///
+    /// # Panics
+    /// Where it is no success, or no JSON.
+    #[track_caller]
+    pub fn post(&self, path: &str, body: &Value) -> Value {
+        let (status, answer) = self.ask("POST", path, Some(body)).unwrap();
+        assert_eq!(status, 200, "{path}: {answer}");
+        serde_json::from_str(&answer).unwrap_or_else(|error| panic!("{path}: {error}: {answer}"))
+    }
+
     /// What it has printed, on either stream.
     pub fn printed(&self) -> String {
         format!("{}{}", self.running.stdout_so_far(), self.running.stderr_so_far())

@@ -6,6 +6,7 @@ mod apart;
 mod carried;
 mod clocks;
 mod compacted;
+mod files;
 mod paths;
 mod undone;
 mod unknown;

@@ -1,0 +1,178 @@
+//! opencode's own undo and redo touch only files of the machine on which the work was done.
+
+use super::{Rows, World, rows};
+use crate::support::machine::Machine;
+use crate::support::opencode::Release;
+use crate::support::serve::Serve;
+use crate::tui::Terminal;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The files of a project, but those of git.
+fn files(project: &Path) -> BTreeMap<String, String> {
+    let all = fs::read_dir(project).unwrap().map(|entry| entry.unwrap());
+    let all = all.filter(|entry| entry.file_type().unwrap().is_file());
+    all.map(|entry| (entry.file_name().into_string().unwrap(), fs::read_to_string(entry.path()).unwrap()))
+        .collect()
+}
+
+/// The rows of a session that are patches.
+fn patches(rows: &Rows) -> Vec<&String> {
+    rows.values().filter(|row| row.contains("\"type\":\"patch\"")).collect()
+}
+
+/// opencode on a machine, and the project in which its undo and redo are watched.
+struct Undoing<'m> {
+    machine: &'m Machine,
+    serve: Serve,
+    project: PathBuf,
+}
+
+impl<'m> Undoing<'m> {
+    fn start(machine: &'m Machine) -> Self {
+        let project = machine.home().join("projects/app");
+        Self { machine, serve: Serve::start(machine, &project), project }
+    }
+
+    /// Undoes a session from its user message that says this on, and gives what changed to `undone`; then redoes it, which
+    /// must bring everything back.
+    #[track_caller]
+    fn undo(&self, session: &str, said: &str) -> Vec<String> {
+        let sql = "SELECT message_id FROM part WHERE session_id = ?1 AND instr(data, ?2) \
+                   AND json_extract(data, '$.type') = 'text' ORDER BY id LIMIT 1";
+        let message: String =
+            self.machine.database().query_row(sql, [session, said], |row| row.get(0)).unwrap();
+        let before = files(&self.project);
+        let done = self.serve.post(&format!("/session/{session}/revert"), &json!({ "messageID": message }));
+        assert_eq!(done["revert"]["messageID"], message, "{done:#}");
+        let undone = files(&self.project);
+        let redone = self.serve.post(&format!("/session/{session}/unrevert"), &json!({}));
+        assert_eq!(redone["revert"], Value::Null, "{redone:#}");
+        assert_eq!(files(&self.project), before, "redo brings everything back");
+        let names = before.keys().chain(undone.keys());
+        let mut changed: Vec<String> =
+            names.filter(|name| before.get(*name) != undone.get(*name)).cloned().collect();
+        changed.sort_unstable();
+        changed.dedup();
+        changed
+    }
+}
+
+/// opencode notes how the files stood as a step begins, and the command must not have changed them by then.
+fn edits(command: &str) -> String {
+    format!("[[bash sleep 1; {command}]]")
+}
+
+/// A session that changed files at home, then on the host, where a sub-agent did so, too. The repository is the same on
+/// both sides when the host begins, so that home's opencode knows the first tree of the host, and none of the later ones.
+fn away(release: Release) -> (World, String, String) {
+    let world = World::new(release, release);
+    let there = world.host.machine.git_project("app");
+    assert_eq!(world.home.machine.git_project("app"), world.project);
+    for project in [&world.project, &there] {
+        fs::write(project.join("shared"), "same\n").unwrap();
+    }
+    let session = world.session(&format!("{}\n[[say hello from home]]", edits("echo one >own")));
+    fs::copy(world.project.join("own"), there.join("own")).unwrap();
+    let before = world.here(&session);
+    assert_eq!(patches(&before).len(), 1, "{before:?}");
+
+    let task = json!({ "description": "Edit", "prompt": edits("echo far >sub"), "subagent_type": "general" });
+    let message = format!(
+        "{}\n{}\n[[tool task {task}]]\n[[say done there]]",
+        edits("echo far >shared"),
+        edits("echo far >README.md; echo far >new"),
+    );
+    world.round_trip(&session, &message, &[]);
+    let after = world.here(&session);
+    super::new_rows(&before, &after);
+    let came = patches(&after).into_iter().filter(|row| !before.values().any(|own| own == *row));
+    let came: Vec<_> = came.collect();
+    assert!(came.len() >= 2 && came.iter().all(|row| row.contains("\"files\":[]")), "{came:?}");
+    let child = "SELECT id FROM session WHERE parent_id = ?";
+    let child = world.home.machine.database().query_row(child, [&session], |row| row.get(0)).unwrap();
+    // The user has files of these names, with work of their own in them.
+    for name in ["shared", "README.md", "new", "sub"] {
+        fs::write(world.project.join(name), "mine\n").unwrap();
+    }
+    (world, session, child)
+}
+
+fn undo_touches_only_what_was_done_on_the_same_machine(release: Release) {
+    let (world, session, child) = away(release);
+    let home = &world.home.machine;
+    home.continue_session(&world.project, &session, &edits("echo later >later"), &[]).expect_success();
+    let here = Undoing::start(home);
+    assert_eq!(here.undo(&session, "echo later"), ["later"], "what was done here after the trip");
+    assert_eq!(here.undo(&session, "done there"), ["later"], "nothing of what was done there");
+    assert_eq!(here.undo(&session, "hello from home"), ["later", "own"], "and what was done here before it");
+    assert_eq!(here.undo(&child, "echo far"), [""; 0], "nothing of what a sub-agent did there");
+    let copy = here.serve.post(&format!("/session/{session}/fork"), &json!({}));
+    assert_eq!(here.undo(copy["id"].as_str().unwrap(), "hello from home"), ["later", "own"]);
+    drop(here);
+
+    let there = Undoing::start(&world.host.machine);
+    let done_there = ["README.md", "new", "shared", "sub"];
+    assert_eq!(there.undo(&session, "hello from home"), done_there, "nothing of what was done at home");
+    assert_eq!(there.undo(&child, "echo far"), ["sub"]);
+    drop(there);
+
+    // The host keeps what it can undo, and gets nothing else, on the next trip.
+    let before = (world.here(&session), world.there(&session));
+    world.round_trip(&session, "[[say once more]]", &[]);
+    super::new_rows(&before.0, &world.here(&session));
+    let after = world.there(&session);
+    for (id, row) in &before.1 {
+        assert_eq!(after.get(id), Some(row));
+    }
+    assert_eq!(patches(&after).len(), patches(&world.here(&session)).len());
+    // Sent anew, since paths are the same on both sides now, it is as harmless.
+    world.round_trip(&session, "[[say and again]]", &["--keep-paths"]);
+    super::new_rows(&before.0, &world.here(&session));
+    let anew = rows(&world.host.machine.database(), &session);
+    assert!(patches(&anew).iter().all(|row| row.contains("\"files\":[]")), "{anew:?}");
+    let there = Undoing::start(&world.host.machine);
+    assert_eq!(there.undo(&session, "hello from home"), [""; 0]);
+}
+
+#[test]
+fn undo_touches_only_what_was_done_on_the_same_machine_with_the_newest_release() {
+    undo_touches_only_what_was_done_on_the_same_machine(Release::New);
+}
+
+#[test]
+fn undo_touches_only_what_was_done_on_the_same_machine_with_the_middle_release() {
+    undo_touches_only_what_was_done_on_the_same_machine(Release::Mid);
+}
+
+#[test]
+fn undo_touches_only_what_was_done_on_the_same_machine_with_the_oldest_release() {
+    undo_touches_only_what_was_done_on_the_same_machine(Release::Old);
+}
+
+#[test]
+fn undo_in_the_tui_leaves_the_files_of_what_was_done_on_a_host() {
+    let (world, session, _) = away(Release::New);
+    let mine = files(&world.project);
+    let terminal = Terminal::start(&world.home, &world.project, &format!("opencode -s {session}"));
+    terminal.wait_for(&["done there"]);
+    for (command, shown) in [("/undo", true), ("/redo", false)] {
+        terminal.tmux(&["send-keys", "-l", command]);
+        terminal.wait_for(&[command]);
+        terminal.tmux(&["send-keys", "Enter"]);
+        let is_undone = || {
+            world.home.machine.database().query_row(
+                "SELECT revert IS NOT NULL FROM session WHERE id = ?",
+                [&session],
+                |row| row.get::<_, bool>(0),
+            )
+        };
+        crate::support::process::until(crate::support::process::PATIENCE, || match is_undone().unwrap() {
+            undone if undone == shown => Ok(()),
+            _ => Err(terminal.tmux(&["capture-pane", "-p"])),
+        });
+        assert_eq!(files(&world.project), mine, "{command}");
+    }
+}

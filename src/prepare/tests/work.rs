@@ -1,7 +1,7 @@
 //! Work on a host, brought home in a bundle: home is what left, and the work.
 
 use super::home::{HERE, end_like};
-use super::world::{Database, Session, Trip, apply, text};
+use super::world::{Database, Session, Trip, apply};
 use super::{has_open, spec, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, Draft, Release, call_id, drafts, messages_of, session};
 use proptest::prelude::*;
@@ -52,15 +52,10 @@ impl Work {
             for index in &self.marked {
                 let length = known.len();
                 let parts = known[index.index(length)]["parts"].as_array_mut().unwrap();
-                // Nobody changes a step once it is written.
-                let mut parts: Vec<_> =
-                    parts.iter_mut().filter(|part| !text(&part["type"]).starts_with("step-")).collect();
-                if !parts.is_empty() {
-                    let length = parts.len();
-                    let part = &mut parts[index.index(length)];
-                    if part["type"] == "tool" {
-                        part["state"]["time"]["compacted"] = json!(now_ms);
-                    }
+                let mut calls: Vec<_> = parts.iter_mut().filter(|part| part["type"] == "tool").collect();
+                if !calls.is_empty() {
+                    let length = calls.len();
+                    calls[index.index(length)]["state"]["time"]["compacted"] = json!(now_ms);
                 }
             }
             if let Some(index) = &self.summed {

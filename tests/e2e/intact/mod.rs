@@ -7,6 +7,7 @@ mod carried;
 mod clocks;
 mod compacted;
 mod files;
+mod hostile;
 mod paths;
 mod undone;
 mod unknown;

@@ -4,6 +4,7 @@ use super::conclude::{interrupted, missing, near};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
+use super::host;
 use super::interrupt::interruptible;
 use super::progress::Progress;
 use crate::dispatch::Record;
@@ -44,7 +45,7 @@ pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit
     let found = find(context, &arguments.what)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, nearest) = context.host(&found.record.host)?;
+    let (host, nearest) = host::to_reach(context, &context.hosts()?, &found.record)?;
     let cancelled = interruptible(&progress, cancel(&tools, &found.record.id, host)).await;
     progress.clear();
     let cancelled = cancelled.ok_or_else(|| interrupted(context, &progress))?;

@@ -7,7 +7,7 @@ use super::output::Ui;
 use super::progress::Progress;
 use crate::disk;
 use crate::dispatch::Store;
-use crate::hosts::{self, HostEntry, Hosts, Lookup, SearchPath};
+use crate::hosts::{self, Allowed, HostEntry, Hosts, SearchPath};
 use crate::index;
 use crate::issue::{self, Remote, RemoteError};
 use crate::opencode::{Program, Surroundings};
@@ -55,38 +55,29 @@ impl Context {
         Ok(remote.behind(|alias| ssh::hostname(alias, &self.user_home)))
     }
 
-    /// The hosts of all hosts.json; what is odd about them is said.
+    /// The hosts of all files; what is odd about them is said.
     pub(super) fn hosts(&self) -> Result<Hosts, CliError> {
-        let (config_home, file) = (variable("XDG_CONFIG_HOME"), variable("KUGETSU_HOSTS"));
-        let hosts = Hosts::load(&SearchPath::new(hosts::Surroundings {
-            home: Some(&self.user_home),
-            config_home: config_home.as_deref(),
-            hosts_file: file.as_deref(),
-            working_directory: &self.working_directory,
-        }))?;
+        let hosts = Hosts::load(&self.hosts_files(), &self.allowed())?;
         for warning in &hosts.warnings {
             self.ui.note(&warning.to_string());
         }
         Ok(hosts)
     }
 
-    /// A host by its name in hosts.json, or an alias that ssh may know; and the nearest name for when it does not.
-    pub(super) fn host(&self, name: &str) -> Result<(HostEntry, Option<String>), CliError> {
-        let valid = !name.is_empty()
-            && !name.starts_with('-')
-            && !name.chars().any(|c| c.is_whitespace() || c.is_control());
-        if !valid {
-            return Err(CliError::usage(
-                format!("{name:?} cannot be a host"),
-                "list the hosts: kugetsu hosts",
-            ));
-        }
-        let hosts = self.hosts()?;
-        let nearest = match hosts.find(name) {
-            Lookup::Entry(_) => None,
-            Lookup::Unknown { nearest } => nearest,
-        };
-        Ok((self.host_among(&hosts, name), nearest))
+    /// The files that may name hosts.
+    pub(super) fn hosts_files(&self) -> SearchPath {
+        let (config_home, file) = (variable("XDG_CONFIG_HOME"), variable("KUGETSU_HOSTS"));
+        SearchPath::new(hosts::Surroundings {
+            home: Some(&self.user_home),
+            config_home: config_home.as_deref(),
+            hosts_file: file.as_deref(),
+            working_directory: &self.working_directory,
+        })
+    }
+
+    /// What the user allowed of projects' files.
+    pub(super) fn allowed(&self) -> Allowed {
+        Allowed::new(&self.kugetsu_home)
     }
 
     /// Finds out, by its name alone, whether there is such a host.
@@ -154,16 +145,6 @@ impl Context {
         let program = Program::locate(surroundings)?;
         let database = program.db_path(surroundings).await?;
         Ok((program, database))
-    }
-
-    /// A host of `hosts` by its name, or the alias of that name.
-    pub(super) fn host_among(&self, hosts: &Hosts, name: &str) -> HostEntry {
-        match hosts.find(name) {
-            Lookup::Entry(entry) => entry.clone(),
-            Lookup::Unknown { .. } => {
-                HostEntry { name: name.to_owned(), host: name.to_owned(), ..HostEntry::default() }
-            }
-        }
     }
 
     /// What several hosts are asked with, at the same time: nobody is asked for a passphrase then.

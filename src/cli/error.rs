@@ -110,6 +110,13 @@ impl CliError {
         Self { hint, ..Self::new(Exit::Usage, "arguments", message) }
     }
 
+    /// All of it in one line, where it is one of several things that are told.
+    pub(super) fn in_one_line(&self) -> String {
+        let ways = self.ways.iter().map(|(what, command)| format!("{what}: {command}"));
+        let all = [self.message.clone()].into_iter().chain(self.safe.clone()).chain(self.hint.clone());
+        all.chain(ways).collect::<Vec<_>>().join("; ")
+    }
+
     /// The document that `--json` prints.
     pub(super) fn document(&self) -> impl Serialize + '_ {
         let kind = match self.exit {

@@ -4,6 +4,7 @@ use super::conclude::{conclude, interrupted, missing, near, over, to_be_taken_up
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
+use super::host;
 use super::interrupt::interruptible;
 use super::progress::Progress;
 use crate::dispatch::Dispatch;
@@ -40,7 +41,7 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
     over(record)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, nearest) = context.host(&record.host)?;
+    let (host, nearest) = host::of(context, record)?;
     if arguments.snapshot {
         let taken = interruptible(&progress, snapshot(&tools, &found, host)).await;
         progress.clear();

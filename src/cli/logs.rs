@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::dispatches;
 use super::error::{CliError, Exit};
+use super::host;
 use super::lines::{lines, said_aside};
 use super::progress::Progress;
 use super::session::{self, Resolved};
@@ -125,7 +126,7 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
         return Err(CliError::failed("resolve", message));
     };
     let tools = context.tools(Arc::new(Progress::new(&context.ui))).await?;
-    let (host, _) = context.host(&record.host)?;
+    let (host, _) = host::to_reach(context, &context.hosts()?, &record)?;
     let last = Arc::new(Mutex::new(Last { most: arguments.lines, ..Last::default() }));
     let keep = |text: &str| {
         let mut last = last.lock().unwrap_or_else(PoisonError::into_inner);

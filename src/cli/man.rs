@@ -74,7 +74,10 @@ fn page(command: &Command) -> io::Result<Vec<u8>> {
 }
 
 fn verb_page(command: &Command, verb: &str) -> Result<io::Result<Vec<u8>>, CliError> {
-    let found = verbs(command).find(|known| known.get_name() == verb).ok_or_else(|| {
+    let find = |name: &str| verbs(command).find(|known| known.get_name() == name);
+    // What a verb has below it is written as its page is called: hosts-trust.
+    let below = || verb.split_once('-').and_then(|(outer, inner)| find(outer)?.find_subcommand(inner));
+    let found = find(verb).or_else(below).ok_or_else(|| {
         let names: Vec<&str> = verbs(command).map(Command::get_name).collect();
         CliError::usage(
             format!("there is no verb {:?}", plain(verb)),

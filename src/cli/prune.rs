@@ -2,14 +2,17 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::host;
 use super::output::Ui;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, Record};
 use crate::text::plain;
 use crate::trip::{LeftOnHosts, Remains, TripError, left_on_hosts};
 use crate::work::{self, Item};
 use clap::Args;
 use console::measure_text_width;
 use serde::Serialize;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 
 /// Shows what is no longer of use, and removes it with --force
 ///
@@ -86,7 +89,21 @@ async fn on_hosts(context: &Context) -> Result<LeftOnHosts, CliError> {
     }
     let tools = context.tools_that_ask_nothing().await?;
     let hosts = context.hosts()?;
-    Ok(left_on_hosts(&tools, &dispatches, |name| Some(context.host_among(&hosts, name))).await?)
+    let untold = RefCell::new(BTreeSet::new());
+    let host_of = |record: &Record| match host::to_reach(context, &hosts, record) {
+        Ok((entry, _)) => Some(entry),
+        Err(error) => {
+            untold.borrow_mut().insert(format!(
+                "{} is not asked: {}",
+                plain(&record.host),
+                error.in_one_line()
+            ));
+            None
+        }
+    };
+    let left = left_on_hosts(&tools, &dispatches, host_of).await?;
+    untold.take().iter().for_each(|line| context.ui.wrapped("  ", line));
+    Ok(left)
 }
 
 fn show(ui: &Ui, there: &[Remains], items: &[Item], removed: bool, silent: &[String]) {

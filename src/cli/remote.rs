@@ -4,6 +4,7 @@ use super::away::{self, Wanted};
 use super::conclude::{conclude, interrupted, near, to_be_taken_up, write_down};
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::host;
 use super::interrupt::{interruptible, told_to_stop};
 use super::progress::Progress;
 use super::session::{self, Resolved};
@@ -100,7 +101,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
             ),
         ));
     };
-    let (host, nearest) = context.host(&arguments.host)?;
+    let (host, nearest) = host::find(context, &arguments.host)?;
     // Read before anything is made: bad words should not leave a session behind.
     let message = message::read(arguments.message.as_deref())?;
     if arguments.start || (arguments.fork && !arguments.dry_run) {
@@ -262,7 +263,7 @@ async fn bring_home(
     to: &str,
 ) -> Result<(), CliError> {
     let Some(away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
-    let (host, nearest) = context.host(&away.record.host)?;
+    let (host, nearest) = host::of(context, &away.record)?;
     let mut trip = Trip::resume(tools, &away.record.id, host, "fetch")?;
     let fetched = interruptible(progress, trip.fetch_home(tools)).await;
     progress.clear();

@@ -3,8 +3,9 @@
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
+use super::host;
 use super::session::short;
-use crate::dispatch::Dispatch;
+use crate::dispatch::{Dispatch, Record};
 use crate::text::{plain, span};
 use crate::trip::{Look, Report, TripError, look_at};
 use clap::Args;
@@ -53,7 +54,10 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
     };
     let tools = context.tools_that_ask_nothing().await?;
     let hosts = context.hosts()?;
-    let looks = look_at(&tools, &shown, |name| Some(context.host_among(&hosts, name))).await;
+    let host_of = |record: &Record| {
+        host::to_reach(context, &hosts, record).map(|(entry, _)| entry).map_err(|error| error.in_one_line())
+    };
+    let looks = look_at(&tools, &shown, host_of).await;
     if ui.json {
         let documents: Vec<Document<'_>> = looks.iter().map(document).collect();
         match documents.first().filter(|_| one) {

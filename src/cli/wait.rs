@@ -4,6 +4,7 @@ use super::conclude::{conclude, interrupted, near, over, to_be_taken_up};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
+use super::host;
 use super::interrupt::interruptible;
 use super::progress::Progress;
 use super::remote::complete;
@@ -29,7 +30,7 @@ pub(super) async fn run(arguments: WaitArgs, context: &Context) -> Result<Exit, 
     over(record)?;
     let progress = Arc::new(Progress::new(&context.ui));
     let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, nearest) = context.host(&record.host)?;
+    let (host, nearest) = host::of(context, record)?;
     let mut trip = Trip::resume(&tools, &record.id, host, "wait")?;
     // Another kugetsu may just have ended it.
     over(trip.record())?;

@@ -4,12 +4,14 @@
 //! trip stands, whatever was killed in between.
 
 mod id;
+mod origin;
 mod record;
 mod state;
 mod step;
 mod store;
 
 pub use id::{is_id, new_id};
+pub use origin::{HostOrigin, ProjectHost};
 pub use record::{Mode, Plan, Record, Sent, VERSION};
 pub use state::State;
 pub use step::{Moment, Step};

@@ -1,5 +1,6 @@
 //! What is written down of a dispatch: `dispatch.json`, version 2.
 
+use super::origin::HostOrigin;
 use super::state::State;
 use super::step::Step;
 use crate::events::Outcome;
@@ -89,6 +90,9 @@ pub struct Record {
     pub issue: Option<String>,
     /// The host's name.
     pub host: String,
+    /// Where the host of that name was found; `None` where an earlier kugetsu made the record.
+    #[serde(default)]
+    pub origin: Option<HostOrigin>,
     /// One-way or round-trip.
     pub mode: Mode,
     /// When it was made, in milliseconds since the epoch.

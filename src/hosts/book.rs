@@ -5,33 +5,45 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{HostsError, Warning};
-use super::{HostEntry, SearchPath, file, nearest};
+use super::{Allowed, HostEntry, Pending, SearchPath, Source, Unusable, file, nearest, root, value};
 
-/// No list of hosts comes near this, in bytes.
+/// No file with hosts comes near this, in bytes.
 const LARGEST: u64 = 1024 * 1024;
 
 /// The hosts that the files name.
 ///
 /// A project's files come with a clone, so their author decides what its names mean: a project may point `pi`
 /// somewhere else, name the program that is run there as opencode, and set any variable of the run (`PATH` and
-/// `LD_PRELOAD` included: there is no list of harmless ones). What bounds this is that nothing of it is executed
-/// *here*, that a host must already be in the user's known_hosts and accept the user's key, and that `source`
-/// tells which file an entry is from; whoever shows or uses an entry from a project should say so.
+/// `LD_PRELOAD` included: there is no list of harmless ones). So such a file counts once the user has allowed its
+/// content; until then it is as if it were not there, but for the names that nothing else has: these are refused, and
+/// never taken for an alias of ssh.
 #[derive(Debug, Default)]
 pub struct Hosts {
-    /// In the order in which their names were first seen.
+    /// Those that count, in the order in which their names were first seen.
     pub entries: Vec<HostEntry>,
+    /// Those in whose place a later one counts, the earliest first.
+    pub replaced: Vec<HostEntry>,
     /// What is odd but harmless, in the order of the files.
     pub warnings: Vec<Warning>,
-    /// The files that were there, lowest priority first.
+    /// The files whose hosts count, lowest priority first.
     pub files: Vec<PathBuf>,
+    /// Files of the project that the user has not allowed yet, likewise.
+    pub pending: Vec<Pending>,
+    /// Files of the project that cannot be used.
+    pub unusable: Vec<Unusable>,
+    /// The user named the one file that is read.
+    pub is_named: bool,
 }
 
 /// What is known under a name.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub enum Lookup<'a> {
-    /// A host of a file.
+    /// A host that counts.
     Entry(&'a HostEntry),
+    /// Only a project's file has it, which the user has not allowed yet.
+    Pending(&'a Pending),
+    /// No file has it that can be used, and a project's file cannot be: it may be there.
+    Unusable(&'a Unusable),
     /// In no file; it may still be an alias that ssh knows.
     Unknown {
         /// The name of a file that is most like it.
@@ -41,23 +53,32 @@ pub enum Lookup<'a> {
 
 impl Hosts {
     /// Reads every file that is there. An entry of a later file replaces one of the same name as a whole.
-    pub fn load(path: &SearchPath) -> Result<Self, HostsError> {
-        let mut hosts = Self::default();
-        for file in &path.files {
-            let Some(text) = read(file)? else {
-                if path.required {
-                    return Err(HostsError::Missing { path: file.clone() });
+    ///
+    /// # Errors
+    /// A file of the user's cannot be used, or what was allowed is not known.
+    pub fn load(path: &SearchPath, allowed: &Allowed) -> Result<Self, HostsError> {
+        let mut hosts = Self { is_named: path.required, ..Self::default() };
+        let home = path.home.as_deref();
+        let mut own = Vec::new();
+        for source in &path.files {
+            if !source.is_project {
+                match read(&source.path)? {
+                    Some(text) => hosts.add_own(&text, source, home)?,
+                    None if path.required => return Err(HostsError::Missing { path: source.path.clone() }),
+                    None => {}
                 }
+                own.extend(fs::canonicalize(&source.path));
                 continue;
-            };
-            let parsed = file::parse(&text, file, path.home.as_deref())?;
-            hosts.warnings.extend(parsed.warnings);
-            hosts.files.push(file.clone());
-            for entry in parsed.entries {
-                match hosts.entries.iter_mut().find(|known| known.name == entry.name) {
-                    Some(known) => *known = entry,
-                    None => hosts.entries.push(entry),
-                }
+            }
+            // The user may stand in a directory that leads to their own configuration.
+            if fs::canonicalize(&source.path).is_ok_and(|path| own.contains(&path)) {
+                continue;
+            }
+            match Pending::read(source, home) {
+                Ok(None) => {}
+                Ok(Some(file)) if allowed.allows(&file)? => hosts.accept(file),
+                Ok(Some(file)) => hosts.pending.push(file),
+                Err(error) => hosts.unusable.push(Unusable { path: source.path.clone(), error }),
             }
         }
         Ok(hosts)
@@ -65,18 +86,60 @@ impl Hosts {
 
     /// The host of this name.
     pub fn find(&self, name: &str) -> Lookup<'_> {
-        match self.entries.iter().find(|entry| entry.name == name) {
-            Some(entry) => Lookup::Entry(entry),
+        if let Some(entry) = self.entries.iter().find(|entry| entry.name == name) {
+            return Lookup::Entry(entry);
+        }
+        if let Some(file) = self.pending_of(name).next() {
+            return Lookup::Pending(file);
+        }
+        // Nothing else can be the name of an entry.
+        match self.unusable.first().filter(|_| value::name(name).is_ok()) {
+            Some(file) => Lookup::Unusable(file),
             None => Lookup::Unknown {
                 nearest: nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
                     .map(str::to_owned),
             },
         }
     }
+
+    /// The user's own host of this name, whatever a project makes of it.
+    pub fn own(&self, name: &str) -> Option<&HostEntry> {
+        let all = self.replaced.iter().chain(&self.entries);
+        all.filter(|entry| entry.name == name && !entry.is_project).next_back()
+    }
+
+    /// The files that have a host of this name and are not allowed.
+    pub fn pending_of(&self, name: &str) -> impl Iterator<Item = &Pending> {
+        self.pending.iter().filter(move |file| file.entries.iter().any(|entry| entry.name == name))
+    }
+
+    /// Makes the hosts of a project's file count.
+    pub fn accept(&mut self, file: Pending) {
+        self.warnings.extend(file.warnings);
+        self.files.push(file.path);
+        file.entries.into_iter().for_each(|entry| self.put(entry));
+    }
+
+    fn add_own(&mut self, text: &str, source: &Source, home: Option<&Path>) -> Result<(), HostsError> {
+        let parsed = root::parse(text, source, home)?;
+        self.warnings.extend(parsed.warnings);
+        if !parsed.entries.is_empty() {
+            self.files.push(source.path.clone());
+        }
+        parsed.entries.into_iter().for_each(|entry| self.put(entry));
+        Ok(())
+    }
+
+    fn put(&mut self, entry: HostEntry) {
+        match self.entries.iter_mut().find(|known| known.name == entry.name) {
+            Some(known) => self.replaced.push(std::mem::replace(known, entry)),
+            None => self.entries.push(entry),
+        }
+    }
 }
 
 /// The text of a file; `None` where there is none.
-fn read(path: &Path) -> Result<Option<String>, HostsError> {
+pub(super) fn read(path: &Path) -> Result<Option<String>, HostsError> {
     let unreadable = |source| HostsError::Unreadable { path: path.to_owned(), source };
     let found = match fs::metadata(path) {
         Ok(found) => found,
@@ -103,58 +166,4 @@ fn read(path: &Path) -> Result<Option<String>, HostsError> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::disk::write_atomic;
-    use std::process::Command;
-
-    fn load(files: &[&Path], required: bool) -> Result<Hosts, HostsError> {
-        let files = files.iter().map(|file| file.to_path_buf()).collect();
-        Hosts::load(&SearchPath { files, required, home: None })
-    }
-
-    #[test]
-    fn a_later_file_replaces_whole_entries() {
-        let dir = tempfile::tempdir().unwrap();
-        let (low, high, none) = (dir.path().join("l"), dir.path().join("h"), dir.path().join("n"));
-        write_atomic(&low, br#"{"pi": {"host": "old", "port": 1, "x": 1}, "beefy": "b"}"#).unwrap();
-        write_atomic(&high, br#"{"new": "n", "pi": "new"}"#).unwrap();
-        let hosts = load(&[&low, &none, &high], false).unwrap();
-        let shown: Vec<_> =
-            hosts.entries.iter().map(|e| (e.name.as_str(), e.host.as_str(), e.port)).collect();
-        assert_eq!(shown, [("pi", "new", None), ("beefy", "b", None), ("new", "n", None)]);
-        assert_eq!(hosts.entries[0].source.as_deref(), Some(high.as_path()));
-        assert_eq!(hosts.files, [low, high]);
-        assert_eq!(hosts.warnings.len(), 1);
-        assert_eq!(hosts.find("pi"), Lookup::Entry(&hosts.entries[0]));
-        assert_eq!(hosts.find("beefi"), Lookup::Unknown { nearest: Some("beefy".into()) });
-        assert_eq!(hosts.find("zzz"), Lookup::Unknown { nearest: None });
-    }
-
-    #[test]
-    fn what_cannot_be_read_is_told_apart() {
-        let dir = tempfile::tempdir().unwrap();
-        let file = dir.path().join("hosts.json");
-        assert!(matches!(load(&[&file], true), Err(HostsError::Missing { .. })));
-        assert!(load(&[&file], false).unwrap().files.is_empty());
-        assert!(matches!(load(&[dir.path()], false), Err(HostsError::NotAFile { .. })));
-
-        let pipe = dir.path().join("pipe");
-        assert!(Command::new("mkfifo").arg(&pipe).status().unwrap().success());
-        assert!(matches!(load(&[&pipe], false), Err(HostsError::NotAFile { .. })));
-
-        let circle = dir.path().join("circle");
-        std::os::unix::fs::symlink(&circle, &circle).unwrap();
-        assert!(matches!(load(&[&circle], false), Err(HostsError::Unreadable { .. })));
-
-        write_atomic(&file, b"{\n \"a\xff\": 1}").unwrap();
-        let error = load(&[&file], false).unwrap_err().to_string();
-        assert!(error.ends_with("hosts.json:2:4: not UTF-8 text"), "{error}");
-        assert!(load(&[&file.join("below")], false).unwrap().files.is_empty());
-
-        write_atomic(&file, &vec![b' '; 1024 * 1024]).unwrap();
-        assert!(load(&[&file], false).is_ok());
-        write_atomic(&file, &vec![b' '; 1024 * 1024 + 1]).unwrap();
-        assert!(matches!(load(&[&file], false), Err(HostsError::TooLarge { .. })));
-    }
-}
+mod tests;

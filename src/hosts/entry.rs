@@ -34,6 +34,10 @@ pub struct HostEntry {
     pub run_timeout: Option<Duration>,
     /// The file that it was read from; `None` for an ssh alias.
     pub source: Option<PathBuf>,
+    /// The plugin among whose options it stands, where the file is opencode's configuration.
+    pub plugin: Option<String>,
+    /// The file came with a project, whose author need not be this user.
+    pub is_project: bool,
 }
 
 impl HostEntry {

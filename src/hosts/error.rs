@@ -2,7 +2,10 @@
 
 use std::fmt;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+
+use crate::disk::DiskError;
+use crate::text::harmless;
 
 use jsonc_parser::errors::ParseErrorKind;
 
@@ -19,7 +22,7 @@ pub struct Place {
 
 impl fmt::Display for Place {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}:{}", self.path.display(), self.line, self.column)
+        write!(f, "{}:{}:{}", shown(&self.path), self.line, self.column)
     }
 }
 
@@ -27,19 +30,19 @@ impl fmt::Display for Place {
 #[derive(Debug, thiserror::Error)]
 pub enum HostsError {
     /// The one file that was asked for does not exist.
-    #[error("{}: there is no such hosts file", path.display())]
+    #[error("{}: there is no such hosts file", shown(path))]
     Missing {
         /// The file.
         path: PathBuf,
     },
     /// A directory, a pipe or a device stands where the file is looked for.
-    #[error("{} is not a file", path.display())]
+    #[error("{} is not a file", shown(path))]
     NotAFile {
         /// What stands there.
         path: PathBuf,
     },
     /// It could not be read.
-    #[error("{} cannot be read: {source}", path.display())]
+    #[error("{} cannot be read: {source}", shown(path))]
     Unreadable {
         /// The file.
         path: PathBuf,
@@ -47,7 +50,7 @@ pub enum HostsError {
         source: io::Error,
     },
     /// It is larger than any list of hosts.
-    #[error("{} is larger than {limit} bytes", path.display())]
+    #[error("{} is larger than {limit} bytes", shown(path))]
     TooLarge {
         /// The file.
         path: PathBuf,
@@ -76,6 +79,9 @@ pub enum HostsError {
         /// What stands there.
         found: &'static str,
     },
+    /// Whether a project's file counts is not known.
+    #[error(transparent)]
+    Allowed(#[from] AllowedError),
     /// A host's entry is wrong as a whole.
     #[error("{place}: host \"{host}\": {problem}")]
     Host {
@@ -97,6 +103,30 @@ pub enum HostsError {
         field: String,
         /// What, and the cure.
         problem: Box<Problem>,
+    },
+}
+
+/// What is remembered of the files that the user allowed cannot be read or written.
+#[derive(Debug, thiserror::Error)]
+pub enum AllowedError {
+    /// The disk said no.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+    /// Something else than the format.
+    #[error("{} cannot be read: {reason}; it was left as it is", shown(path))]
+    Damaged {
+        /// The record.
+        path: PathBuf,
+        /// Why, in the JSON parser's words.
+        reason: String,
+    },
+    /// Written by a later kugetsu.
+    #[error("{} has format {version}, written by a newer kugetsu", shown(path))]
+    Newer {
+        /// The record.
+        path: PathBuf,
+        /// Its format.
+        version: u64,
     },
 }
 
@@ -193,25 +223,54 @@ pub enum Problem {
     Duration,
 }
 
-/// A field that kugetsu does not know; it is ignored.
+/// Something that kugetsu does not know; it is ignored.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Warning {
     /// Where.
     pub place: Place,
-    /// The host's name.
-    pub host: String,
-    /// The field, bounded and printable.
-    pub field: String,
-    /// The field that may have been meant.
-    pub nearest: Option<&'static str>,
+    /// What it is called, bounded and printable.
+    pub name: String,
+    /// What it is a part of.
+    pub unknown: Unknown,
+}
+
+/// What something unknown is a part of.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Unknown {
+    /// A field of a host's entry.
+    Field {
+        /// The host's name.
+        host: String,
+        /// The field that may have been meant.
+        nearest: Option<&'static str>,
+    },
+    /// It stands beside the object `"hosts"` that holds all hosts.
+    Beside,
+    /// An option of a plugin, much like `hosts`.
+    Option {
+        /// The plugin's name.
+        plugin: &'static str,
+    },
 }
 
 impl fmt::Display for Warning {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: host \"{}\": unknown field \"{}\" is ignored", self.place, self.host, self.field)?;
-        match self.nearest {
-            Some(nearest) => write!(f, "; did you mean \"{nearest}\"?"),
-            None => Ok(()),
+        let Self { place, name, unknown } = self;
+        match unknown {
+            Unknown::Field { host, nearest } => {
+                write!(f, "{place}: host \"{host}\": unknown field \"{name}\" is ignored")?;
+                match nearest {
+                    Some(nearest) => write!(f, "; did you mean \"{nearest}\"?"),
+                    None => Ok(()),
+                }
+            }
+            Unknown::Beside => {
+                write!(f, "{place}: \"{name}\" beside \"hosts\" is ignored; a host belongs inside \"hosts\"")
+            }
+            Unknown::Option { plugin } => write!(
+                f,
+                "{place}: plugin \"{plugin}\": option \"{name}\" is ignored; did you mean \"hosts\"?"
+            ),
         }
     }
 }
@@ -224,4 +283,9 @@ pub(super) fn printable(text: &str) -> String {
         shown.push('…');
     }
     shown
+}
+
+/// `path` as it may be shown: the name of a directory that came with a clone may hold anything.
+fn shown(path: &Path) -> String {
+    harmless(&path.to_string_lossy()).replace('\n', " ")
 }

@@ -1,12 +1,12 @@
-//! One hosts.json: its text to entries.
+//! Objects of hosts: their text to entries.
 
 use std::path::Path;
 
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::{Range, Ranged as _};
 
-use super::error::{HostsError, Place, Problem, Warning, printable};
-use super::{HostEntry, jsonc, nearest, value};
+use super::error::{HostsError, Place, Problem, Unknown, Warning, printable};
+use super::{HostEntry, nearest, value};
 
 /// The fields of an entry.
 const FIELDS: [&str; 12] = [
@@ -29,22 +29,13 @@ const FIELDS: [&str; 12] = [
 pub(super) struct Parsed {
     pub(super) entries: Vec<HostEntry>,
     pub(super) warnings: Vec<Warning>,
+    /// The text that they come from; another text may say something else.
+    pub(super) content: String,
 }
 
-/// Reads the text of the file at `path`. `home` resolves `~/`, the file's directory a relative path.
-pub(super) fn parse(text: &str, path: &Path, home: Option<&Path>) -> Result<Parsed, HostsError> {
-    // A byte order mark is no character of the first line.
-    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
-    let reader = Reader { text, path, home };
-    let root = jsonc::parse(text)
-        .map_err(|(offset, problem)| HostsError::Syntax { place: place(text, path, offset), problem })?;
-    match root {
-        None => Ok(Parsed::default()),
-        Some(Value::Object(hosts)) => reader.hosts(&hosts),
-        Some(other) => {
-            Err(HostsError::NotAnObject { place: reader.place(other.range()), found: value::kind(&other) })
-        }
-    }
+/// Editors learn from this what belongs into the file.
+pub(super) fn is_schema(name: &str, value: &Value<'_>) -> bool {
+    name == "$schema" && matches!(value, Value::StringLit(_))
 }
 
 /// Line and column of a byte offset.
@@ -58,10 +49,12 @@ pub(super) fn place(text: &str, path: &Path, offset: usize) -> Place {
     }
 }
 
-struct Reader<'t> {
-    text: &'t str,
-    path: &'t Path,
-    home: Option<&'t Path>,
+/// Reads objects of hosts in the text of the file at `path`. `home` resolves `~/`, the file's directory a relative path.
+pub(super) struct Reader<'t> {
+    pub(super) text: &'t str,
+    pub(super) path: &'t Path,
+    pub(super) home: Option<&'t Path>,
+    pub(super) is_project: bool,
 }
 
 /// Which field is being read, for the error that it may become.
@@ -73,10 +66,18 @@ struct At<'n> {
 }
 
 impl Reader<'_> {
-    fn hosts(&self, hosts: &Object<'_>) -> Result<Parsed, HostsError> {
-        let mut parsed = Parsed::default();
+    /// Adds the hosts of an object to `parsed`; `plugin` is the plugin whose option it is.
+    pub(super) fn hosts(
+        &self,
+        hosts: &Object<'_>,
+        plugin: Option<&str>,
+        parsed: &mut Parsed,
+    ) -> Result<(), HostsError> {
         for (index, prop) in hosts.properties.iter().enumerate() {
             let name = prop.name.as_str();
+            if is_schema(name, &prop.value) {
+                continue;
+            }
             let fail = |problem| HostsError::Host {
                 place: self.place(prop.name.range()),
                 host: printable(name),
@@ -89,6 +90,8 @@ impl Reader<'_> {
             let mut entry = HostEntry {
                 name: name.to_owned(),
                 source: Some(self.path.to_owned()),
+                plugin: plugin.map(str::to_owned),
+                is_project: self.is_project,
                 ..HostEntry::default()
             };
             match &prop.value {
@@ -114,7 +117,7 @@ impl Reader<'_> {
             }
             parsed.entries.push(entry);
         }
-        Ok(parsed)
+        Ok(())
     }
 
     fn entry(
@@ -171,9 +174,8 @@ impl Reader<'_> {
                 }
                 unknown => warnings.push(Warning {
                     place: self.place(prop.name.range()),
-                    host: name.clone(),
-                    field: printable(unknown),
-                    nearest: nearest(unknown, FIELDS),
+                    name: printable(unknown),
+                    unknown: Unknown::Field { host: name.clone(), nearest: nearest(unknown, FIELDS) },
                 }),
             }
         }
@@ -246,7 +248,7 @@ impl Reader<'_> {
         }
     }
 
-    fn place(&self, range: Range) -> Place {
+    pub(super) fn place(&self, range: Range) -> Place {
         place(self.text, self.path, range.start)
     }
 }

@@ -1,4 +1,4 @@
-//! Which files are read, in which order.
+//! Which files are read, in which order, and whose word they are.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -16,42 +16,79 @@ pub struct Surroundings<'a> {
     pub working_directory: &'a Path,
 }
 
+/// How a file holds hosts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Form {
+    /// A hosts.json: hosts are all that it holds.
+    Hosts,
+    /// opencode's own configuration: hosts stand in the options of a plugin.
+    Config,
+}
+
+impl Form {
+    /// The form of a file of this name.
+    pub fn of(path: &Path) -> Self {
+        let name = path.file_name().unwrap_or_default();
+        if CONFIG_NAMES.iter().any(|config| name == *config) { Self::Config } else { Self::Hosts }
+    }
+}
+
+/// A file that may name hosts.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Source {
+    /// Where it is.
+    pub path: PathBuf,
+    /// How it holds hosts.
+    pub form: Form,
+    /// It came with a project, whose author need not be this user.
+    pub is_project: bool,
+}
+
 /// The files to read, and what `~/` in them means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SearchPath {
     /// Lowest priority first.
-    pub files: Vec<PathBuf>,
+    pub files: Vec<Source>,
     /// Whether the files were asked for by name, so that a missing one is an error.
     pub required: bool,
     /// The home directory.
     pub home: Option<PathBuf>,
 }
 
+/// opencode's own files.
+const CONFIG_NAMES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
+
 impl SearchPath {
-    /// Lowest priority first: `<config>/opencode/`, `<project>/`, `<project>/.opencode/`, each with
-    /// `hosts.json` and then `hosts.jsonc`. The project is the nearest directory, from the working directory
-    /// upwards, that holds a `.git`; else the working directory.
+    /// Lowest priority first: `<config>/opencode/`, `<project>/`, `<project>/.opencode/`, each with `opencode.json`,
+    /// `opencode.jsonc`, `hosts.json` and `hosts.jsonc`: a file that is only about hosts overrides the options of a
+    /// plugin beside it. The project is the nearest directory, from the working directory upwards, that holds a `.git`;
+    /// else the working directory.
     pub fn new(from: Surroundings<'_>) -> Self {
         let home = from.home.map(Path::to_owned);
         let given = |value: Option<&OsStr>| {
             value.filter(|text| !text.is_empty()).map(|text| from.working_directory.join(text))
         };
         if let Some(file) = given(from.hosts_file) {
-            return Self { files: vec![file], required: true, home };
+            let form = Form::of(&file);
+            return Self {
+                files: vec![Source { path: file, form, is_project: false }],
+                required: true,
+                home,
+            };
         }
         let config = given(from.config_home).or_else(|| from.home.map(|home| home.join(".config")));
         let project = project(from.working_directory);
         let directories = config
-            .map(|config| config.join("opencode"))
+            .map(|config| (config.join("opencode"), false))
             .into_iter()
-            .chain([project.to_owned(), project.join(".opencode")]);
-        let mut files: Vec<PathBuf> = Vec::new();
-        for directory in directories {
-            for name in ["hosts.json", "hosts.jsonc"] {
-                let file = directory.join(name);
-                // Someone may stand in the configuration directory itself.
-                if !files.contains(&file) {
-                    files.push(file);
+            .chain([(project.to_owned(), true), (project.join(".opencode"), true)]);
+        let mut files: Vec<Source> = Vec::new();
+        for (directory, is_project) in directories {
+            for name in CONFIG_NAMES.iter().chain(&["hosts.json", "hosts.jsonc"]) {
+                let path = directory.join(name);
+                // The working directory may be the configuration directory itself; that stays the user's.
+                if !files.iter().any(|file| file.path == path) {
+                    files.push(Source { form: Form::of(&path), path, is_project });
                 }
             }
         }
@@ -85,20 +122,23 @@ mod tests {
         fs::DirBuilder::new().recursive(true).create(&deep).unwrap();
         fs::File::create(repo.join(".git")).unwrap();
         let path = SearchPath::new(from(&deep));
-        let expected = [
-            "/home/me/.config/opencode/hosts.json".into(),
-            "/home/me/.config/opencode/hosts.jsonc".into(),
-            repo.join("hosts.json"),
-            repo.join("hosts.jsonc"),
-            repo.join(".opencode/hosts.json"),
-            repo.join(".opencode/hosts.jsonc"),
-        ];
-        assert_eq!(path.files, expected);
+        let names = ["opencode.json", "opencode.jsonc", "hosts.json", "hosts.jsonc"];
+        let config = Path::new("/home/me/.config/opencode");
+        let directories = [(config, false), (&repo, true), (&repo.join(".opencode"), true)];
+        let expected: Vec<(PathBuf, bool)> = directories
+            .iter()
+            .flat_map(|(directory, is_project)| names.map(|name| (directory.join(name), *is_project)))
+            .collect();
+        let found: Vec<_> = path.files.iter().map(|file| (file.path.clone(), file.is_project)).collect();
+        assert_eq!(found, expected);
+        assert!(path.files.iter().all(|file| {
+            (file.form == Form::Config) == file.path.to_string_lossy().contains("/opencode.json")
+        }));
         assert!(!path.required);
 
         let elsewhere =
             SearchPath::new(Surroundings { config_home: Some(OsStr::new("/cfg")), ..from(&deep) });
-        assert_eq!(elsewhere.files[0], Path::new("/cfg/opencode/hosts.json"));
+        assert_eq!(elsewhere.files[0].path, Path::new("/cfg/opencode/opencode.json"));
         assert_eq!(SearchPath::new(Surroundings { config_home: Some(OsStr::new("")), ..from(&deep) }), path);
     }
 
@@ -108,8 +148,10 @@ mod tests {
         let here = top.path().join("opencode");
         let config_home = Some(top.path().as_os_str());
         let path = SearchPath::new(Surroundings { config_home, ..from(&here) });
-        assert_eq!(path.files.len(), 4);
-        assert_eq!(path.files[0], here.join("hosts.json"));
+        assert_eq!(path.files.len(), 8);
+        assert_eq!(path.files[2].path, here.join("hosts.json"));
+        let projects: Vec<bool> = path.files.iter().map(|file| file.is_project).collect();
+        assert_eq!(projects, [false, false, false, false, true, true, true, true], "the user's stay theirs");
     }
 
     #[test]
@@ -118,6 +160,7 @@ mod tests {
             hosts_file: Some(OsStr::new("x/h.json")),
             ..from(Path::new("/w"))
         });
-        assert_eq!((path.files, path.required), (vec![PathBuf::from("/w/x/h.json")], true));
+        let file = Source { path: "/w/x/h.json".into(), form: Form::Hosts, is_project: false };
+        assert_eq!((path.files, path.required), (vec![file], true));
     }
 }

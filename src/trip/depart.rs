@@ -9,8 +9,9 @@ use super::steps::Steps;
 use super::{MESSAGE, News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
 use crate::clock;
 use crate::disk::{self, DiskError};
-use crate::dispatch::{Plan, Record, State, Step, Store, new_id};
+use crate::dispatch::{HostOrigin, Plan, ProjectHost, Record, State, Step, Store, new_id};
 use crate::host;
+use crate::hosts::HostEntry;
 use crate::opencode::Database;
 use crate::text::plain;
 
@@ -56,6 +57,7 @@ impl Request {
             title: local.title.clone(),
             issue: self.issue.clone(),
             host: self.host.name.clone(),
+            origin: Some(origin(&self.host)),
             mode: self.mode,
             created_ms: now,
             launched_ms: None,
@@ -77,6 +79,22 @@ impl Request {
             trouble: None,
         }
     }
+}
+
+/// Whose word the host is, and how it is reached where that is a project's.
+fn origin(host: &HostEntry) -> HostOrigin {
+    let Some(file) = &host.source else { return HostOrigin::Alias };
+    if !host.is_project {
+        return HostOrigin::User;
+    }
+    HostOrigin::Project(ProjectHost {
+        file: file.to_string_lossy().into_owned(),
+        host: host.host.clone(),
+        port: host.port,
+        identity_file: host.identity_file.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        opencode: host.opencode.clone(),
+        env: host.env.clone(),
+    })
 }
 
 /// Refuses a session that is not here, unless it is `forced`, or that something works on which an earlier run left. Hold

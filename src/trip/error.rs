@@ -395,6 +395,7 @@ impl TripError {
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
+            Self::Hosts(HostsError::Allowed(_)) => Kind::Failed,
             Self::UnknownHost { .. }
             | Self::Hosts(_)
             | Self::Message(_)

@@ -43,22 +43,22 @@ pub struct LeftOnHosts {
 /// What is gone, and what is not, with the reason.
 pub type Removed = (Vec<Remains>, Vec<(Remains, &'static str)>);
 
-/// Asks the hosts of all trips that are recorded here what they keep of ours; nothing is changed. `host` finds a host by
-/// its name.
+/// Asks the hosts of all trips that are recorded here what they keep of ours; nothing is changed. `host` finds the host of
+/// a trip.
 ///
 /// # Errors
 /// This home's own id cannot be read.
 pub async fn left_on_hosts(
     tools: &Tools,
     dispatches: &[Dispatch],
-    host: impl Fn(&str) -> Option<HostEntry>,
+    host: impl Fn(&Record) -> Option<HostEntry>,
 ) -> Result<LeftOnHosts, TripError> {
     // Where it was never made, no host has anything of ours.
     let Some(owner) = tools.known_owner()? else { return Ok(LeftOnHosts::default()) };
     let mut asking = BTreeMap::new();
     for dispatch in dispatches {
         let name = &dispatch.record.host;
-        let Some(entry) = host(name).filter(|_| !asking.contains_key(name)) else { continue };
+        let Some(entry) = host(&dispatch.record).filter(|_| !asking.contains_key(name)) else { continue };
         let tools = tools.clone();
         let ask = async move {
             let mut line = Line::new(entry);

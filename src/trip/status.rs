@@ -4,7 +4,7 @@ use super::journal;
 use super::line::Line;
 use super::{ANSWER, EVENTS, PATIENCE, Report, Tools, TripError};
 use crate::clock;
-use crate::dispatch::{Dispatch, State, Step};
+use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::events::{Activity, Lines};
 use crate::host::{self, HostEnv, Standing, Status, Statuses};
 use crate::hosts::HostEntry;
@@ -44,21 +44,30 @@ pub struct Look {
     pub title: String,
 }
 
-/// Looks at trips; asks each host once, and all hosts at the same time. `host` finds a host by its name.
+/// Looks at trips; asks each host once, and all hosts at the same time. `host` finds the host of a trip, or says why it
+/// cannot be asked.
 pub async fn look_at(
     tools: &Tools,
     dispatches: &[Dispatch],
-    host: impl Fn(&str) -> Option<HostEntry>,
+    host: impl Fn(&Record) -> Result<HostEntry, String>,
 ) -> Vec<Look> {
-    let mut asked: BTreeMap<&str, Vec<String>> = BTreeMap::new();
-    for dispatch in dispatches.iter().filter(|dispatch| dispatch.record.is_away()) {
-        asked.entry(&dispatch.record.host).or_default().push(dispatch.record.id.clone());
+    // Two hosts may have the same name, one of them a project's; ssh tells them apart.
+    let mut asked: BTreeMap<(String, String), (Result<HostEntry, String>, Vec<String>)> = BTreeMap::new();
+    let mut keys = Vec::new();
+    for Dispatch { record, .. } in dispatches.iter() {
+        let key = record.is_away().then(|| {
+            let found = host(record);
+            let key = (record.host.clone(), found.as_ref().map_or_else(String::clone, HostEntry::ssh));
+            asked.entry(key.clone()).or_insert((found, Vec::new())).1.push(record.id.clone());
+            key
+        });
+        keys.push(key);
     }
     let mut asking = Vec::new();
-    for (name, ids) in asked {
-        let (tools, entry) = (tools.clone(), host(name));
+    for (key, (entry, ids)) in asked {
+        let tools = tools.clone();
         let ask = async move {
-            let Some(entry) = entry else { return Err("no hosts.json can be read".to_owned()) };
+            let entry = entry?;
             let (mut line, mut all) = (Line::new(entry), Statuses::default());
             for some in ids.chunks(AT_ONCE) {
                 match tokio::time::timeout(ANSWERS_WITHIN, ask(&tools, &mut line, some)).await {
@@ -68,14 +77,15 @@ pub async fn look_at(
             }
             Ok(all)
         };
-        asking.push((name.to_owned(), tokio::spawn(ask)));
+        asking.push((key, tokio::spawn(ask)));
     }
-    let mut answers: BTreeMap<String, Result<Statuses, String>> = BTreeMap::new();
-    for (name, ask) in asking {
+    let mut answers: BTreeMap<(String, String), Result<Statuses, String>> = BTreeMap::new();
+    for (key, ask) in asking {
         let answer = ask.await.unwrap_or_else(|_| Err("asking it failed".to_owned()));
-        answers.insert(name, answer);
+        answers.insert(key, answer);
     }
-    dispatches.iter().map(|dispatch| look(tools, dispatch, answers.get(&dispatch.record.host))).collect()
+    let answered = dispatches.iter().zip(keys);
+    answered.map(|(dispatch, key)| look(tools, dispatch, key.and_then(|key| answers.get(&key)))).collect()
 }
 
 async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses, TripError> {

@@ -11,4 +11,5 @@ mod launches;
 mod runs;
 pub(crate) mod scene;
 mod terminal;
+mod trusted;
 pub(crate) mod turns;

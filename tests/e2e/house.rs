@@ -54,7 +54,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("host", &["text", "transport"]),
     ("transport", &["hosts", "text"]),
     ("prepare", &["session"]),
-    ("hosts", &["text"]),
+    ("hosts", &["disk", "text"]),
     ("disk", &["clock"]),
     ("process", &[]),
     ("events", &[]),

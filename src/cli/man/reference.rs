@@ -23,15 +23,14 @@ pub(super) fn markdown(command: &mut Command) -> String {
     for name in &names {
         let Some(verb) = command.find_subcommand_mut(name) else { continue };
         text.push_str(&format!("\n## kugetsu {name}\n\n"));
-        let about = verb.get_long_about().or_else(|| verb.get_about()).map(ToString::to_string);
-        for paragraph in about.unwrap_or_default().split("\n\n") {
-            text.push_str(&format!("{}\n\n", sentence(paragraph)));
-        }
+        text.push_str(&about(verb));
         text.push_str(&format!("    {}\n", usage(verb)));
-        let own: Vec<String> =
-            verb.get_arguments().filter(|word| shown(word) && !word.is_global_set()).map(item).collect();
-        if !own.is_empty() {
-            text.push_str(&format!("\n{}", own.concat()));
+        text.push_str(&words(verb));
+        for inner in verb.get_subcommands_mut().filter(|inner| inner.get_name() != "help") {
+            text.push_str(&format!("\n### kugetsu {name} {}\n\n", inner.get_name()));
+            text.push_str(&about(inner));
+            text.push_str(&format!("    {}\n", usage(inner)));
+            text.push_str(&words(inner));
         }
     }
     for (title, items) in SECTIONS {
@@ -41,6 +40,19 @@ pub(super) fn markdown(command: &mut Command) -> String {
         }
     }
     text
+}
+
+/// What it is for, in paragraphs.
+fn about(command: &Command) -> String {
+    let about = command.get_long_about().or_else(|| command.get_about()).map(ToString::to_string);
+    about.unwrap_or_default().split("\n\n").map(|paragraph| format!("{}\n\n", sentence(paragraph))).collect()
+}
+
+/// Its own words and flags, as a list.
+fn words(command: &Command) -> String {
+    let own = command.get_arguments().filter(|word| shown(word) && !word.is_global_set());
+    let own: String = own.map(item).collect();
+    if own.is_empty() { own } else { format!("\n{own}") }
 }
 
 fn usage(command: &mut Command) -> String {

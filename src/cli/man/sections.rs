@@ -69,7 +69,14 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
             ),
             ("undo", "session, dispatch, already, removed, restored, sessions, after (a file for undo)."),
             ("permit", "The rules, in order: an array of permission, pattern, action."),
-            ("hosts", "An array of name, host, port, agent, model, variant, directory, source."),
+            (
+                "hosts",
+                "An array, one of each name: name, host, port, agent, model, variant, directory, source, plugin (where source is an opencode.json), allowed (false: only a project's file names it, which is not allowed), replaces and not_allowed, arrays of {host, port, source, plugin, differs (fields)}.",
+            ),
+            (
+                "hosts trust",
+                "An array of what was allowed: file, hosts [{name, host, replaces (a file), differs (fields)}].",
+            ),
             (
                 "remote --dry-run",
                 "session, issue, title, host, mode, messages, bytes, directory, agent, model, variant, opencode, opencode_version, prompt.",
@@ -80,7 +87,10 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
         "Environment",
         &[
             ("KUGETSU_HOME", "Where kugetsu keeps its files, in place of ~/.kugetsu."),
-            ("KUGETSU_HOSTS", "One hosts file, in place of all that would be looked for."),
+            (
+                "KUGETSU_HOSTS",
+                "One hosts file, in place of all that would be looked for; it needs no allowing.",
+            ),
             ("KUGETSU_OPENCODE", "The path of opencode on this machine, in place of the first on PATH."),
             ("NO_COLOR", "No colours, where it is set."),
         ],
@@ -90,7 +100,11 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
         &[
             (
                 "~/.config/opencode/hosts.json",
-                "Hosts, with comments and trailing commas. A hosts.json of the project, and one in its .opencode directory, add to it and override it by name.",
+                "Hosts, with comments and trailing commas: {\"hosts\": {NAME: HOST}}, or {NAME: HOST}. A hosts.json of the project, and one in its .opencode directory, add to it and override it by name, once they are allowed (kugetsu hosts trust).",
+            ),
+            (
+                "opencode.json",
+                "Beside each of these, hosts may stand in the options of a plugin: {\"plugin\": [[\"opencode-remote-login\", {\"hosts\": {NAME: HOST}}]]}, or \"kugetsu\" in place of that name. The hosts.json beside it overrides it by name.",
             ),
             ("~/.kugetsu/index.json, ~/.kugetsu/sessions/", "Which session is which issue's."),
             (
@@ -102,6 +116,10 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
                 "What runs printed, and the files of each session's last run.",
             ),
             ("~/.kugetsu/known/", "What hosts are known to have of sessions."),
+            (
+                "~/.kugetsu/allowed/",
+                "Which files of projects may name hosts, with the digest of what they said.",
+            ),
             ("~/.kugetsu/repairs/", "How sessions were before verify --repair."),
         ],
     ),

@@ -17,6 +17,7 @@ fn record(session: &str, state: State) -> Record {
         title: "A title".to_owned(),
         issue: None,
         host: "pi".to_owned(),
+        origin: None,
         mode: Mode::OneWay,
         created_ms: 1,
         launched_ms: None,

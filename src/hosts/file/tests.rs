@@ -1,9 +1,14 @@
+use super::super::{Form, Source, root};
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
 
 fn read(text: &str) -> Result<Parsed, HostsError> {
-    parse(text, Path::new("/etc/hosts.json"), Some(Path::new("/home/me")))
+    parse(text, "/etc/hosts.json", Some(Path::new("/home/me")))
+}
+
+fn parse(text: &str, path: &str, home: Option<&Path>) -> Result<Parsed, HostsError> {
+    root::parse(text, &Source { path: path.into(), form: Form::Hosts, is_project: false }, home)
 }
 
 fn error(text: &str) -> String {
@@ -55,6 +60,8 @@ fn both_forms_of_an_entry() {
                 .clone(),
             run_timeout: Some(std::time::Duration::from_secs(5400)),
             source,
+            plugin: None,
+            is_project: false,
         }
     );
 }
@@ -72,7 +79,7 @@ fn the_example_is_read_without_a_warning_and_shows_every_field() {
 #[test]
 fn a_file_without_a_value_has_no_hosts() {
     for text in ["", "// nothing yet\n", "{}", "\u{feff}{}"] {
-        assert_eq!(read(text).unwrap(), Parsed::default(), "{text:?}");
+        assert_eq!(read(text).unwrap().entries, [], "{text:?}");
     }
 }
 
@@ -87,7 +94,7 @@ fn where_an_identity_file_is() {
     assert_eq!(at("keys/k"), Path::new("/etc/keys/k"));
     assert_eq!(at("/keys/k"), Path::new("/keys/k"));
     let text = r#"{"a": {"host": "h", "identity_file": "~/k"}}"#;
-    let error = parse(text, Path::new("f"), None).unwrap_err().to_string();
+    let error = parse(text, "f", None).unwrap_err().to_string();
     assert!(
         error.starts_with("f:1:38: host \"a\", field \"identity_file\": the home directory is not known"),
         "{error}"

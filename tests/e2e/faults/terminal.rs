@@ -10,7 +10,7 @@ use std::io::Write as _;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
 /// A terminal in which a shell runs a script, made by `script` of bsdutils.
-struct Terminal {
+pub(super) struct Terminal {
     child: Child,
     keys: ChildStdin,
     screen: tempfile::NamedTempFile,
@@ -18,7 +18,7 @@ struct Terminal {
 
 impl Terminal {
     /// Runs `script`, in which `$KUGETSU` is the program, at so many columns.
-    fn start(scene: &Scene, columns: u16, script: &str) -> Self {
+    pub(super) fn start(scene: &Scene, columns: u16, script: &str) -> Self {
         let machine = &scene.home.machine;
         let screen = tempfile::NamedTempFile::new().unwrap();
         let program = machine.home().join("bin/in-terminal");
@@ -36,27 +36,27 @@ impl Terminal {
     }
 
     /// All that the terminal was sent so far.
-    fn screen(&self) -> String {
+    pub(super) fn screen(&self) -> String {
         String::from_utf8_lossy(&fs::read(self.screen.path()).unwrap()).into_owned()
     }
 
     /// Waits until `words` stand there.
     #[track_caller]
-    fn shows(&self, words: &str) {
+    pub(super) fn shows(&self, words: &str) {
         until(PATIENCE, || {
             let screen = self.screen();
             if strip_ansi_codes(&screen).contains(words) { Ok(()) } else { Err(screen) }
         });
     }
 
-    fn types(&mut self, keys: &str) {
+    pub(super) fn types(&mut self, keys: &str) {
         self.keys.write_all(keys.as_bytes()).unwrap();
         self.keys.flush().unwrap();
     }
 
     /// What it showed in all, and the exit status of its script.
     #[track_caller]
-    fn ends(mut self) -> (String, i32) {
+    pub(super) fn ends(mut self) -> (String, i32) {
         let status = until(PATIENCE, || match self.child.try_wait().unwrap() {
             Some(status) => Ok(status),
             None => Err(self.screen()),

@@ -96,6 +96,7 @@ impl Kept {
             title: "t".into(),
             issue: None,
             host: "pi".into(),
+            origin: None,
             mode: Mode::OneWay,
             created_ms: 1,
             launched_ms: None,

@@ -80,7 +80,10 @@ impl Line {
 fn bash_completes_verbs_hosts_and_issues() {
     let line = Line::new();
     assert_eq!(line.bash(&["kugetsu", "rem"]), ["remote"]);
+    // A project's word for a host does not count before it is allowed.
+    fs::write(line.app.join("hosts.json"), r#"{"hosts": {"beelzebub": "me@192.0.2.3"}}"#).unwrap();
     assert_eq!(line.bash(&["kugetsu", "remote", "b"]), ["beefy"]);
+    assert_eq!(line.bash(&["kugetsu", "hosts", "t"]), ["trust"]);
     assert_eq!(line.bash(&["kugetsu", "continue", "1"]), ["14"]);
     assert_eq!(line.bash(&["kugetsu", "remote", "pi", "shoko/"]), ["shoko/kugetsu#14", "shoko/kugetsu#7"]);
     assert_eq!(line.bash(&["kugetsu", "stop", "git."]), ["git.example.org/group/sub/tool#3"]);

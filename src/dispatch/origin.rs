@@ -1,0 +1,61 @@
+//! Whose word a trip's host is.
+
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Where the host of a trip was found when the trip began. By its name alone, another machine could be meant later: a
+/// project's file changes with every pull, and is not read in another directory.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum HostOrigin {
+    /// In no file: an alias that ssh knows.
+    Alias,
+    /// In a file of the user's.
+    User,
+    /// In a project's file, which the user had allowed.
+    Project(ProjectHost),
+}
+
+/// What it takes to reach a project's host again, as the file said it when the trip began.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ProjectHost {
+    /// The file.
+    pub file: String,
+    /// Its address.
+    pub host: String,
+    /// Its port.
+    pub port: Option<u16>,
+    /// The key.
+    pub identity_file: Option<String>,
+    /// The path of opencode on it.
+    pub opencode: Option<String>,
+    /// The environment of what is run on it.
+    pub env: BTreeMap<String, String>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_words_for_it_on_disk_stay() {
+        for (origin, text) in [
+            (HostOrigin::Alias, r#""alias""#),
+            (HostOrigin::User, r#""user""#),
+            (
+                HostOrigin::Project(ProjectHost {
+                    file: "/p/hosts.json".into(),
+                    host: "me@pi".into(),
+                    port: Some(22),
+                    identity_file: None,
+                    opencode: None,
+                    env: [("A".to_owned(), "b".to_owned())].into(),
+                }),
+                r#"{"project":{"file":"/p/hosts.json","host":"me@pi","port":22,"identity_file":null,"opencode":null,"env":{"A":"b"}}}"#,
+            ),
+        ] {
+            assert_eq!(serde_json::to_string(&origin).unwrap(), text);
+            assert_eq!(serde_json::from_str::<HostOrigin>(text).unwrap(), origin);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! In which fields one entry differs from another of the same name.
+
+use std::collections::BTreeSet;
+
+use super::HostEntry;
+
+/// A field that is not the same.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The field, with a dot before what lies inside it: `env.PATH`.
+    pub field: String,
+    /// What it was; `None` where it was not set.
+    pub from: Option<String>,
+    /// What it is; likewise.
+    pub to: Option<String>,
+}
+
+/// Where `new` differs from `old`; without one, all that `new` sets. Of environment variables only the names are told:
+/// what they hold may be a secret.
+pub fn differences(new: &HostEntry, old: Option<&HostEntry>) -> Vec<Difference> {
+    let (new, old) = (fields(new), old.map(fields).unwrap_or_default());
+    let names: BTreeSet<(usize, &str)> =
+        new.iter().chain(&old).map(|field| (field.order, field.name.as_str())).collect();
+    let of = |fields: &'_ [Field], name: &str| fields.iter().find(|field| field.name == name).cloned();
+    let differs = |(_, name): (usize, &str)| {
+        let (old, new) = (of(&old, name), of(&new, name));
+        let same = old.as_ref().map(|field| &field.value) == new.as_ref().map(|field| &field.value);
+        let shown = |field: Option<Field>| field.map(|field| field.shown);
+        (!same).then(|| Difference { field: name.to_owned(), from: shown(old), to: shown(new) })
+    };
+    names.into_iter().filter_map(differs).collect()
+}
+
+/// A field that is set.
+#[derive(Clone)]
+struct Field {
+    order: usize,
+    name: String,
+    value: String,
+    shown: String,
+}
+
+fn fields(entry: &HostEntry) -> Vec<Field> {
+    // Every field is named here, so that a new one cannot be forgotten.
+    let HostEntry {
+        name: _,
+        host,
+        port,
+        identity_file,
+        agent,
+        model,
+        variant,
+        directory,
+        opencode,
+        env,
+        permission,
+        run_timeout,
+        source: _,
+        plugin: _,
+        is_project: _,
+    } = entry;
+    let single = [
+        ("host", Some(host.clone())),
+        ("port", port.map(|port| port.to_string())),
+        ("identity_file", identity_file.as_ref().map(|path| path.to_string_lossy().into_owned())),
+        ("agent", agent.clone()),
+        ("model", model.clone()),
+        ("variant", variant.clone()),
+        ("directory", directory.clone()),
+        ("opencode", opencode.clone()),
+        ("run_timeout", run_timeout.map(|time| humantime::format_duration(time).to_string())),
+    ];
+    let mut fields: Vec<Field> = Vec::new();
+    let mut add = |order: usize, name: String, value: String, shown: Option<&str>| {
+        let shown = shown.map_or_else(|| value.clone(), str::to_owned);
+        fields.push(Field { order, name, value, shown });
+    };
+    for (order, (name, value)) in single.into_iter().enumerate() {
+        if let Some(value) = value {
+            add(order, name.to_owned(), value, None);
+        }
+    }
+    for (name, value) in env {
+        add(100, format!("env.{name}"), value.clone(), Some("set"));
+    }
+    for (name, rule) in permission {
+        add(101, format!("permission.{name}"), rule.to_string(), None);
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn entry(host: &str, secret: &str, rule: &str) -> HostEntry {
+        let permission = json!({ "bash": rule }).as_object().unwrap().clone();
+        HostEntry {
+            name: "pi".into(),
+            host: host.into(),
+            env: [("A".into(), "same".into()), ("TOKEN".into(), secret.into())].into(),
+            permission,
+            ..HostEntry::default()
+        }
+    }
+
+    #[test]
+    fn every_field_that_differs_is_told_and_no_secret() {
+        let old = HostEntry { port: Some(22), ..entry("me@pi", "s3cret", "deny") };
+        let new = HostEntry { agent: Some("build".into()), ..entry("you@pi", "other", "allow") };
+        assert_eq!(differences(&old, Some(&old)), []);
+        let told: Vec<String> = differences(&new, Some(&old))
+            .iter()
+            .map(|Difference { field, from, to }| {
+                let or = |value: &Option<String>| value.clone().unwrap_or("-".into());
+                format!("{field} {} {}", or(from), or(to))
+            })
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "host me@pi you@pi",
+                "port 22 -",
+                "agent - build",
+                "env.TOKEN set set",
+                "permission.bash \"deny\" \"allow\""
+            ]
+        );
+        let all: Vec<String> = differences(&new, None).into_iter().map(|found| found.field).collect();
+        assert_eq!(all, ["host", "agent", "env.A", "env.TOKEN", "permission.bash"]);
+    }
+}

@@ -1,0 +1,82 @@
+//! A project's file whose hosts do not count yet.
+
+use sha2::{Digest as _, Sha256};
+use std::path::PathBuf;
+
+use super::error::{HostsError, Unknown, Warning};
+use super::file::Parsed;
+use super::{HostEntry, Source, root};
+
+/// A project's file that was read, and waits for the user to allow it.
+#[derive(Debug)]
+pub struct Pending {
+    /// The file.
+    pub path: PathBuf,
+    /// What it says of hosts, in its order.
+    pub entries: Vec<HostEntry>,
+    /// What is odd about it.
+    pub warnings: Vec<Warning>,
+    /// Of the content.
+    pub(super) digest: String,
+}
+
+/// A project's file that cannot be used, whether it was allowed or not.
+#[derive(Debug)]
+pub struct Unusable {
+    /// The file.
+    pub path: PathBuf,
+    /// Why.
+    pub error: HostsError,
+}
+
+impl Pending {
+    /// Reads a project's file; `None` where it is not there, or names no host.
+    ///
+    /// # Errors
+    /// It cannot be read or understood.
+    pub fn read(source: &Source, home: Option<&std::path::Path>) -> Result<Option<Self>, HostsError> {
+        let Some(text) = super::book::read(&source.path)? else { return Ok(None) };
+        let Parsed { entries, warnings, content } = root::parse(&text, source, home)?;
+        let digest = digest(&content, &warnings);
+        Ok((!entries.is_empty()).then(|| Self { path: source.path.clone(), entries, warnings, digest }))
+    }
+}
+
+/// What tells one content from another. A field that is ignored today may mean something to a later kugetsu; since the
+/// ignored ones are a part of it, that kugetsu asks anew.
+fn digest(content: &str, warnings: &[Warning]) -> String {
+    let mut sum = Sha256::new();
+    sum.update(content);
+    for Warning { name, unknown, .. } in warnings {
+        let host = match unknown {
+            Unknown::Field { host, .. } => host.as_str(),
+            Unknown::Beside | Unknown::Option { .. } => "",
+        };
+        sum.update(format!("\0{host}\0{name}"));
+    }
+    hex(&sum.finalize())
+}
+
+pub(super) fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::hosts::Form;
+    use std::path::Path;
+
+    #[test]
+    fn a_field_that_gets_a_meaning_makes_it_another_content() {
+        let source = |path| Source { path, form: Form::Hosts, is_project: true };
+        let text = r#"{ "pi": { "host": "p", "proxy": "x" } }"#;
+        let Parsed { warnings, .. } = root::parse(text, &source("/p/hosts.json".into()), None).unwrap();
+        assert_eq!(digest(text, &warnings), digest(text, &warnings));
+        assert_ne!(digest(text, &warnings), digest(text, &[]));
+        assert_ne!(digest(text, &[]), digest(&format!("{text} "), &[]));
+        assert!(
+            Pending::read(&source("/nowhere/hosts.json".into()), Some(Path::new("/"))).unwrap().is_none()
+        );
+    }
+}

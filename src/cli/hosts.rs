@@ -142,8 +142,12 @@ fn paragraph(row: &Row<'_>) -> String {
     }
     for Other { host, port, source, plugin, differs } in &row.not_allowed {
         let (address, from) = (address(host, *port), from(source.as_deref(), *plugin));
-        let differs = if differs.is_empty() { "nothing".to_owned() } else { differs.join(", ") };
-        text.push_str(&format!("    not allowed yet: {address} from {from} (other in {differs})\n"));
+        let how = if differs.is_empty() {
+            "the same".to_owned()
+        } else {
+            format!("differs in {}", differs.join(", "))
+        };
+        text.push_str(&format!("    not allowed yet: {address} from {from} ({how})\n"));
     }
     text
 }

@@ -3,7 +3,9 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::host;
-use crate::hosts::{Difference, Form, HostEntry, Hosts, HostsError, Lookup, Pending, Source, differences};
+use crate::hosts::{
+    Difference, Form, HostEntry, Hosts, HostsError, Lookup, Pending, SearchPath, Source, differences,
+};
 use crate::text::{harmless, plain};
 use clap::{Args, ValueHint};
 use console::Term;
@@ -54,7 +56,8 @@ pub(super) fn run(arguments: &TrustArgs, context: &Context) -> Result<Exit, CliE
         if !arguments.yes || !ui.quiet {
             describe(&file, &hosts, context).iter().for_each(|line| ui.line(line));
         }
-        if !arguments.yes && !(asks && agrees()) {
+        let agreed = arguments.yes || (asks && agrees());
+        if !agreed {
             return Err(refused(&file, asks, context));
         }
         let changes = file.entries.iter().map(|entry| change(entry, &hosts, context)).collect();
@@ -79,11 +82,16 @@ fn wanted(named: &[PathBuf], hosts: &mut Hosts, context: &Context) -> Result<Vec
         }
         return Ok(std::mem::take(&mut hosts.pending));
     }
+    let SearchPath { files, home, .. } = context.hosts_files();
     let mut wanted = Vec::new();
     for name in named {
         let path = whole(&context.working_directory().join(name));
+        // The user's own files count as they are.
+        if files.iter().any(|file| !file.is_project && whole(&file.path) == path) {
+            continue;
+        }
         let source = Source { form: Form::of(&path), path, is_project: true };
-        let file = Pending::read(&source, context.hosts_files().home.as_deref())?;
+        let file = Pending::read(&source, home.as_deref())?;
         let Some(file) = file else {
             let message = format!("no host is named in {}", plain(&context.tilde(&source.path)));
             return Err(CliError::usage(message, "see which files name hosts: kugetsu hosts"));

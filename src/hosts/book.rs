@@ -104,8 +104,8 @@ impl Hosts {
 
     /// The user's own host of this name, whatever a project makes of it.
     pub fn own(&self, name: &str) -> Option<&HostEntry> {
-        let all = self.replaced.iter().chain(&self.entries);
-        all.filter(|entry| entry.name == name && !entry.is_project).next_back()
+        let mut all = self.replaced.iter().chain(&self.entries);
+        all.rfind(|entry| entry.name == name && !entry.is_project)
     }
 
     /// The files that have a host of this name and are not allowed.

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use jsonc_parser::ast::{Array, Object, Value};
+use jsonc_parser::ast::{Array, Object, ObjectProp, Value};
 use jsonc_parser::common::Ranged as _;
 
-use super::error::{HostsError, Unknown, Warning, printable};
+use super::error::{HostsError, Problem, Unknown, Warning, printable};
 use super::file::{Parsed, Reader, is_schema, place};
 use super::{Form, Source, jsonc, nearest, value};
 
@@ -48,9 +48,18 @@ pub(super) fn parse(text: &str, source: &Source, home: Option<&Path>) -> Result<
 impl Reader<'_> {
     /// A hosts.json: an object of hosts, or one in which `hosts` is that object.
     fn file(&self, root: &Object<'_>, parsed: &mut Parsed) -> Result<(), HostsError> {
-        let Some(hosts) = wrapped(root) else { return self.hosts(root, None, parsed) };
+        let Some((first, hosts)) = wrapped(root) else { return self.hosts(root, None, parsed) };
         for prop in root.properties.iter().filter(|prop| !is_schema(prop.name.as_str(), &prop.value)) {
-            if prop.name.as_str() != "hosts" {
+            if prop.name.as_str() == "hosts" {
+                if prop.range != first.range {
+                    let problem = Problem::Twice { first: self.place(first.range).line };
+                    return Err(HostsError::Host {
+                        place: self.place(prop.range),
+                        host: "hosts".into(),
+                        problem,
+                    });
+                }
+            } else {
                 parsed.warnings.push(Warning {
                     place: self.place(prop.name.range()),
                     name: printable(prop.name.as_str()),
@@ -100,12 +109,11 @@ impl Reader<'_> {
 
 /// The object `hosts` that holds all hosts; `None` where a host is called so: that one is a string, or has a "host".
 /// (A host may be called "host", too: then what is behind that name is an entry, and no string.)
-fn wrapped<'v, 'a>(root: &'v Object<'a>) -> Option<&'v Object<'a>> {
-    let mut all = root.properties.iter().filter(|prop| prop.name.as_str() == "hosts");
-    let (Some(only), None) = (all.next(), all.next()) else { return None };
-    let Value::Object(hosts) = &only.value else { return None };
+fn wrapped<'v, 'a>(root: &'v Object<'a>) -> Option<(&'v ObjectProp<'a>, &'v Object<'a>)> {
+    let first = root.get("hosts")?;
+    let Value::Object(hosts) = &first.value else { return None };
     let is_host = hosts.get("host").is_some_and(|host| !matches!(host.value, Value::Object(_)));
-    (!is_host).then_some(hosts)
+    (!is_host).then_some((first, hosts))
 }
 
 /// Which of our plugins a configuration names: as a package, with a version or without, or by the path of its file.

@@ -90,9 +90,12 @@ pub async fn left_on_hosts(
             .remains
             .extend(kept.iter().filter_map(|kept| remains(&name, kept, &owner, (&dispatches, all_known))));
         let records = dispatches.iter().map(|dispatch| &dispatch.record);
+        // A trip of the same name may have gone to another machine, which was not asked.
+        let asked = found.lines.get(&name).map(|line| line.host.ssh());
         let gone = records.filter(|record| {
             let is_over = record.host == name && record.there && record.state.is_end();
-            is_over && kept.len() < MOST && !kept.iter().any(|kept| kept.id == record.id)
+            let is_listed = kept.iter().any(|kept| kept.id == record.id);
+            is_over && kept.len() < MOST && !is_listed && host(record).map(|entry| entry.ssh()) == asked
         });
         found.gone.extend(gone.cloned());
     }

@@ -44,6 +44,9 @@ pub struct Look {
     pub title: String,
 }
 
+/// A host's name, and the command by which ssh reaches it: two hosts may have one name, one of them a project's.
+type Machine = (String, String);
+
 /// Looks at trips; asks each host once, and all hosts at the same time. `host` finds the host of a trip, or says why it
 /// cannot be asked.
 pub async fn look_at(
@@ -51,8 +54,7 @@ pub async fn look_at(
     dispatches: &[Dispatch],
     host: impl Fn(&Record) -> Result<HostEntry, String>,
 ) -> Vec<Look> {
-    // Two hosts may have the same name, one of them a project's; ssh tells them apart.
-    let mut asked: BTreeMap<(String, String), (Result<HostEntry, String>, Vec<String>)> = BTreeMap::new();
+    let mut asked: BTreeMap<Machine, (Result<HostEntry, String>, Vec<String>)> = BTreeMap::new();
     let mut keys = Vec::new();
     for Dispatch { record, .. } in dispatches.iter() {
         let key = record.is_away().then(|| {
@@ -79,7 +81,7 @@ pub async fn look_at(
         };
         asking.push((key, tokio::spawn(ask)));
     }
-    let mut answers: BTreeMap<(String, String), Result<Statuses, String>> = BTreeMap::new();
+    let mut answers: BTreeMap<Machine, Result<Statuses, String>> = BTreeMap::new();
     for (key, ask) in asking {
         let answer = ask.await.unwrap_or_else(|_| Err("asking it failed".to_owned()));
         answers.insert(key, answer);

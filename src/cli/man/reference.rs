@@ -57,7 +57,9 @@ fn words(command: &Command) -> String {
 
 fn usage(command: &mut Command) -> String {
     let usage = command.render_usage().to_string();
-    usage.trim_start_matches("Usage:").split_whitespace().collect::<Vec<_>>().join(" ")
+    let words = usage.trim_start_matches("Usage:").split_whitespace().collect::<Vec<_>>().join(" ");
+    // Each way to write it on a line of its own.
+    words.replace(" kugetsu ", "\n    kugetsu ")
 }
 
 fn shown(word: &Arg) -> bool {

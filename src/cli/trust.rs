@@ -175,7 +175,6 @@ fn told(entry: &HostEntry, known: Option<&HostEntry>, tilde: impl Fn(&Path) -> S
         let shown = match (from, to) {
             (None, Some(to)) => plain(to),
             (Some(from), None) => format!("{} → not set", plain(from)),
-            (Some(from), Some(to)) if from == to => "another value".to_owned(),
             (Some(from), Some(to)) => format!("{} → {}", plain(from), plain(to)),
             (None, None) => String::new(),
         };
@@ -194,7 +193,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_file_would_change_is_told_without_secrets_and_escapes() {
+    fn what_a_file_would_change_is_told_without_the_users_secrets_and_without_escapes() {
         let own = HostEntry {
             name: "pi".into(),
             host: "me@pi".into(),
@@ -219,8 +218,8 @@ mod tests {
       host             me@pi → me@evil
       agent            plan → not set
       directory        ab c
-      env.PATH         set
-      env.TOKEN        another value
+      env.PATH         /tmp
+      env.TOKEN        … → 0ther
       permission.bash  \"allow\""
         );
         let new = tell(&theirs, None);
@@ -231,7 +230,7 @@ mod tests {
         );
         assert!(tell(&own, Some(&theirs)).contains("pi  replaces the project's pi of /p/hosts.json"));
         for text in [tell(&theirs, Some(&own)), new] {
-            assert!(!text.contains("s3cret") && !text.contains("0ther"), "{text}");
+            assert!(!text.contains("s3cret"), "{text}");
             assert!(!text.contains(|c: char| c.is_control() && c != '\n'), "{text:?}");
         }
     }

@@ -15,9 +15,10 @@ pub struct Difference {
     pub to: Option<String>,
 }
 
-/// Where `new` differs from `old`; without one, all that `new` sets. Of environment variables only the names are told:
-/// what they hold may be a secret.
+/// Where `new` differs from `old`; without one, all that `new` sets. What environment variables of `old` hold is not told:
+/// it may be a secret of the user's, and whoever decides about `new` needs to see that one.
 pub fn differences(new: &HostEntry, old: Option<&HostEntry>) -> Vec<Difference> {
+    let reordered = old.and_then(|old| reordered(new, old));
     let (new, old) = (fields(new), old.map(fields).unwrap_or_default());
     let names: BTreeSet<(usize, &str)> =
         new.iter().chain(&old).map(|field| (field.order, field.name.as_str())).collect();
@@ -25,10 +26,23 @@ pub fn differences(new: &HostEntry, old: Option<&HostEntry>) -> Vec<Difference> 
     let differs = |(_, name): (usize, &str)| {
         let (old, new) = (of(&old, name), of(&new, name));
         let same = old.as_ref().map(|field| &field.value) == new.as_ref().map(|field| &field.value);
-        let shown = |field: Option<Field>| field.map(|field| field.shown);
-        (!same).then(|| Difference { field: name.to_owned(), from: shown(old), to: shown(new) })
+        let from = old.map(|field| if field.is_secret { "…".to_owned() } else { field.value });
+        (!same).then(|| Difference { field: name.to_owned(), from, to: new.map(|field| field.value) })
     };
-    names.into_iter().filter_map(differs).collect()
+    names.into_iter().filter_map(differs).chain(reordered).collect()
+}
+
+/// The same permissions in another order mean something else: the last one that fits decides.
+fn reordered(new: &HostEntry, old: &HostEntry) -> Option<Difference> {
+    let names = |entry: &HostEntry| entry.permission.keys().cloned().collect::<Vec<String>>();
+    let sorted = |names: &[String]| names.iter().cloned().collect::<BTreeSet<String>>();
+    let (new, old) = (names(new), names(old));
+    let is_reordered = new != old && sorted(&new) == sorted(&old);
+    is_reordered.then(|| Difference {
+        field: "permission".to_owned(),
+        from: Some(old.join(", ")),
+        to: Some(new.join(", ")),
+    })
 }
 
 /// A field that is set.
@@ -37,7 +51,7 @@ struct Field {
     order: usize,
     name: String,
     value: String,
-    shown: String,
+    is_secret: bool,
 }
 
 fn fields(entry: &HostEntry) -> Vec<Field> {
@@ -71,20 +85,19 @@ fn fields(entry: &HostEntry) -> Vec<Field> {
         ("run_timeout", run_timeout.map(|time| humantime::format_duration(time).to_string())),
     ];
     let mut fields: Vec<Field> = Vec::new();
-    let mut add = |order: usize, name: String, value: String, shown: Option<&str>| {
-        let shown = shown.map_or_else(|| value.clone(), str::to_owned);
-        fields.push(Field { order, name, value, shown });
+    let mut add = |order: usize, name: String, value: String, is_secret: bool| {
+        fields.push(Field { order, name, value, is_secret });
     };
     for (order, (name, value)) in single.into_iter().enumerate() {
         if let Some(value) = value {
-            add(order, name.to_owned(), value, None);
+            add(order, name.to_owned(), value, false);
         }
     }
     for (name, value) in env {
-        add(100, format!("env.{name}"), value.clone(), Some("set"));
+        add(100, format!("env.{name}"), value.clone(), true);
     }
     for (name, rule) in permission {
-        add(101, format!("permission.{name}"), rule.to_string(), None);
+        add(101, format!("permission.{name}"), rule.to_string(), false);
     }
     fields
 }
@@ -106,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn every_field_that_differs_is_told_and_no_secret() {
+    fn every_field_that_differs_is_told_and_no_secret_of_the_old_one() {
         let old = HostEntry { port: Some(22), ..entry("me@pi", "s3cret", "deny") };
         let new = HostEntry { agent: Some("build".into()), ..entry("you@pi", "other", "allow") };
         assert_eq!(differences(&old, Some(&old)), []);
@@ -123,10 +136,18 @@ mod tests {
                 "host me@pi you@pi",
                 "port 22 -",
                 "agent - build",
-                "env.TOKEN set set",
+                "env.TOKEN … other",
                 "permission.bash \"deny\" \"allow\""
             ]
         );
+        let rules = |text: &str| {
+            serde_json::from_str::<serde_json::Value>(text).unwrap().as_object().unwrap().clone()
+        };
+        let first = HostEntry { permission: rules(r#"{ "*": "ask", "bash": "allow" }"#), ..old.clone() };
+        let second = HostEntry { permission: rules(r#"{ "bash": "allow", "*": "ask" }"#), ..old.clone() };
+        let (from, to) = (Some("*, bash".to_owned()), Some("bash, *".to_owned()));
+        let reordered = Difference { field: "permission".into(), from, to };
+        assert_eq!(differences(&second, Some(&first)), [reordered]);
         let all: Vec<String> = differences(&new, None).into_iter().map(|found| found.field).collect();
         assert_eq!(all, ["host", "agent", "env.A", "env.TOKEN", "permission.bash"]);
     }

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{DiskError, private_dir};
 use crate::clock;
+use crate::text::plain;
 
 /// The file of a session's lock; whoever runs or moves the session holds it.
 pub fn session_lock(kugetsu_home: &Path, session: &str) -> PathBuf {
@@ -140,7 +141,9 @@ impl Lock {
     pub fn holder(path: &Path) -> Option<Holder> {
         let mut line = String::new();
         File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
-        serde_json::from_str(&line).ok()
+        let holder: Holder = serde_json::from_str(&line).ok()?;
+        // Whoever can write the file is not to write to a terminal by it.
+        Some(Holder { command: plain(&holder.command), ..holder })
     }
 }
 
@@ -196,6 +199,19 @@ mod tests {
         });
         assert_eq!(Lock::holder(path).unwrap().command, "waiter");
         assert!(within(60_000).is_some(), "the one that gave up holds nothing");
+    }
+
+    #[test]
+    fn what_a_holder_wrote_reaches_no_terminal() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("lock");
+        std::fs::File::create(&path)
+            .and_then(|mut file| {
+                file.write_all(br#"{"pid":1,"command":"run \u001b[2J\u202ex","since":-9223372036854775808}"#)
+            })
+            .unwrap();
+        let by = Lock::held_by(&path);
+        assert!(by.starts_with("kugetsu run x (process 1) for ") && !by.contains(char::is_control), "{by:?}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! The record is written before and after each step, so that any later command can tell where a
 //! trip stands, whatever was killed in between.
 
+mod check;
 mod id;
 mod origin;
 mod record;

@@ -67,9 +67,13 @@ impl From<Text<'_>> for String {
     }
 }
 
+/// The last millisecond of the year 9999.
+const END_OF_TIME: i64 = 253_402_300_799_999;
+
 /// A moment as we write it: RFC 3339, UTC, to the second. `ms` counts from the Unix epoch.
 pub fn timestamp(ms: i64) -> String {
-    let since = Duration::from_millis(ms.try_into().unwrap_or(0));
+    // Behind the year 9999 there is no such way of writing it.
+    let since = Duration::from_millis(ms.min(END_OF_TIME).try_into().unwrap_or(0));
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }
 
@@ -98,6 +102,9 @@ impl<'t> SessionFile<Text<'t>> {
             Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
             _ if !is_session_id(file.session.as_ref()) => {
                 Err(damaged(&"its opencode_session_id is not of opencode's shape"))
+            }
+            _ if file.directory.as_ref().is_some_and(|directory| !is_directory(directory.as_ref())) => {
+                Err(damaged(&"its directory is no absolute path"))
             }
             _ => Ok(file),
         }
@@ -169,6 +176,11 @@ impl SessionFile {
     }
 }
 
+/// Whether a program can be started there, wherever kugetsu itself was.
+fn is_directory(path: &str) -> bool {
+    path.starts_with('/') && !path.contains('\0')
+}
+
 /// The format of a file that a newer kugetsu wrote.
 fn newer(file: &Value) -> Option<u64> {
     file.get("format").and_then(Value::as_u64).filter(|version| *version > u64::from(FORMAT))
@@ -182,6 +194,7 @@ mod tests {
     fn moments_are_written_in_utc() {
         assert_eq!(timestamp(1_795_170_275_999), "2026-11-20T10:24:35Z");
         assert_eq!(timestamp(-5), "1970-01-01T00:00:00Z");
+        assert_eq!(timestamp(i64::MAX), "9999-12-31T23:59:59Z");
         assert_eq!(moment("2026-11-20T10:24:35Z"), Some(1_795_170_275_000));
         assert_eq!(moment("Mon Mar 30 12:07:40 CEST 2026"), None);
     }
@@ -230,6 +243,8 @@ mod tests {
             r#"{"type":"forked","opencode_session_id":null}"#,
             r#"{"type":"forked","opencode_session_id":"../x"}"#,
             r#"{"type":"forked","opencode_session_id":"ses_a","state":7}"#,
+            r#"{"type":"forked","opencode_session_id":"ses_a","directory":"../elsewhere"}"#,
+            r#"{"type":"forked","opencode_session_id":"ses_a","directory":"/a\u0000b"}"#,
         ] {
             assert!(matches!(SessionFile::parse(bad.as_bytes()), Err(Unreadable::Damaged(_))), "{bad}");
         }

@@ -39,6 +39,12 @@ impl Paths {
         (sound && paths.here != paths.there).then_some(paths)
     }
 
+    /// Whether they are such as [`Paths::new`] makes, and not only such as could be read.
+    pub fn is_sound(&self) -> bool {
+        let there = if self.there.is_empty() { "/" } else { &self.there };
+        Self::new(&self.here, there).as_ref() == Some(self)
+    }
+
     /// A string of raw JSON, with its quotes, in the words of the host; `None` if it stays as it is.
     pub(super) fn outward(&self, style: Style, raw: &str) -> Option<String> {
         replaced(style, raw, &self.here, &self.there)

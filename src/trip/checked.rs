@@ -23,7 +23,15 @@ fn path(kugetsu_home: &Path, host: &str) -> Option<PathBuf> {
 pub(super) fn recall(kugetsu_home: &Path, host: &str, fingerprint: &str) -> Option<Checked> {
     let bytes = std::fs::read(path(kugetsu_home, host)?).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
-    (file.version == VERSION && file.fingerprint == fingerprint).then_some(file.checked)
+    (file.version == VERSION && file.fingerprint == fingerprint && is_sound(&file.checked))
+        .then_some(file.checked)
+}
+
+/// Whether it holds lines of text alone, as an answer does: they are shown.
+fn is_sound(checked: &Checked) -> bool {
+    let Checked { version, agents, models, trouble } = checked;
+    let mut texts = agents.iter().chain(models).chain([version, trouble]);
+    !texts.any(|text| text.chars().any(char::is_control))
 }
 
 /// Remembers. That it cannot costs only time, so it is no error.

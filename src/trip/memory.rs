@@ -29,6 +29,12 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// Whether it could have been written here: what is not so is forgotten, and more is sent.
+    fn is_sound(&self) -> bool {
+        let is_digest = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        is_digest(&self.known) && self.paths.as_ref().is_none_or(Paths::is_sound)
+    }
+
     /// Whether home still has all of that unchanged, by this stamp.
     pub(super) fn holds(&self, stamp: Option<&str>) -> bool {
         stamp == Some(&self.stamp)
@@ -70,7 +76,7 @@ fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
 pub(super) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<Memory> {
     let bytes = std::fs::read(path(kugetsu_home, host, session)?).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
-    (file.version == VERSION).then_some(file.memory)
+    (file.version == VERSION && file.memory.is_sound()).then_some(file.memory)
 }
 
 /// Remembers. That it cannot costs only bytes of the next trip, so it is no error.
@@ -129,7 +135,7 @@ mod tests {
         let memory = Memory {
             messages: 3,
             stamp: "s".into(),
-            known: "k".into(),
+            known: "ab12".into(),
             translated: false,
             clock: None,
             paths: None,
@@ -169,7 +175,7 @@ mod tests {
         let memory = Memory {
             messages: 1,
             stamp: "s".into(),
-            known: "k".into(),
+            known: "ab12".into(),
             translated: false,
             clock: None,
             paths: paths.clone(),

@@ -70,7 +70,7 @@ impl RunFiles {
     /// What of the last run could not be ended.
     pub(super) fn survivors(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.survivors_path()).unwrap_or_default();
-        text.lines().map(str::to_owned).collect()
+        text.lines().map(plain).collect()
     }
 
     /// A run begins; of the one before nothing is said any more.

@@ -55,7 +55,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
     ("transport", &["hosts", "text"]),
     ("prepare", &["session"]),
     ("hosts", &["disk", "text"]),
-    ("disk", &["clock"]),
+    ("disk", &["clock", "text"]),
     ("process", &[]),
     ("events", &[]),
     ("session", &[]),

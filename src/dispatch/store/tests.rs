@@ -103,6 +103,50 @@ fn what_is_newer_or_damaged_is_refused() {
 }
 
 #[test]
+fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record_left_alone() {
+    let whole: serde_json::Value = serde_json::from_slice(SECOND).unwrap();
+    let id = whole["id"].as_str().unwrap();
+    let path = Path::new("/k/dispatches").join(id).join("dispatch.json");
+    parse(SECOND, &path).unwrap();
+    for (pointer, bad, named) in [
+        ("/id", "20261120-102435-../../ab", "id"),
+        ("/id", "20261120-142441-aaaaaaaa", "id"),
+        ("/session", "../../../tmp/x", "session"),
+        ("/session", "ses_a/../b", "session"),
+        ("/host", "p\u{1b}[2Ji", "host"),
+        ("/host", "", "host"),
+        ("/host", "-oProxyCommand=x", "host"),
+        ("/issue", "github.com/a/b#1\n\u{9b}2J", "issue"),
+        ("/apart", "ses_../x", "apart"),
+        ("/account", "x y", "account"),
+        ("/plan/home_directory", "", "plan"),
+        ("/sent/run/id", "20261120-142441-aaaaaaaa", "sent"),
+        ("/sent/run/session", "ses_other", "sent"),
+        ("/sent/run/program", "opencode", "sent"),
+        ("/sent/run/owner", "$(x)", "sent"),
+        ("/sent/undo/session", "ses_other", "sent"),
+        ("/sent/launch/sum", "1 2; x", "sent"),
+        ("/sent/launch/known", "..", "sent"),
+    ] {
+        let mut changed = whole.clone();
+        // A field that an earlier kugetsu did not write is there or not.
+        let (parent, field) = pointer.rsplit_once('/').unwrap();
+        changed.pointer_mut(parent).unwrap()[field] = bad.into();
+        let error = parse(changed.to_string().as_bytes(), &path).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Damaged { reason, .. } if reason.contains(named)),
+            "{pointer}: {error}"
+        );
+        assert!(!error.to_string().contains(char::is_control), "{error}");
+    }
+    for (field, time) in [("created_ms", i64::MAX), ("ended_ms", -1), ("launched_ms", 253_402_300_800_000)] {
+        let mut changed = whole.clone();
+        changed[field] = time.into();
+        assert!(parse(changed.to_string().as_bytes(), &path).is_err(), "{field}");
+    }
+}
+
+#[test]
 fn every_trip_is_away_or_unlaunched_or_at_its_end() {
     for state in every_state() {
         let mut record = record("ses_1", state.clone());

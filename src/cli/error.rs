@@ -181,6 +181,7 @@ fn cure(error: &TripError) -> Option<&'static str> {
         | TripError::Store(StoreError::Disk(error))
         | TripError::Program(ProgramError::Disk(error)) => error.cure(),
         TripError::Program(ProgramError::UnsupportedVersion { .. }) => Some(ANOTHER_OPENCODE),
+        TripError::Program(error) => error.cure(),
         TripError::Database(error) => error.cure(),
         _ => None,
     }
@@ -275,7 +276,9 @@ impl From<ProgramError> for CliError {
                 hint: Some(ANOTHER_OPENCODE.to_owned()),
                 ..Self::new(Exit::Refused, "opencode", error.to_string())
             },
-            _ => Self::failed("opencode", error.to_string()),
+            _ => {
+                Self { hint: error.cure().map(str::to_owned), ..Self::failed("opencode", error.to_string()) }
+            }
         }
     }
 }

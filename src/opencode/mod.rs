@@ -18,6 +18,7 @@ mod version;
 mod version_cache;
 mod writer;
 
+pub use child::cause;
 pub use database::{Database, DatabaseError, LastUser, Listed, SessionRow};
 pub use fingerprint::Fingerprint;
 pub use headless::permission;

@@ -113,6 +113,20 @@ pub enum ProgramError {
     Disk(#[from] DiskError),
 }
 
+impl ProgramError {
+    /// What to do about it, as a thing to read.
+    pub fn cure(&self) -> Option<&'static str> {
+        match self {
+            Self::Failed { last_line, .. } | Self::NotImported { last_line, .. }
+                if child::is_databases(last_line) =>
+            {
+                Some("another program may hold opencode's database; the same again once that has ended")
+            }
+            _ => None,
+        }
+    }
+}
+
 /// A session's export on disk. Nothing is known yet of what is in it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Exported {
@@ -206,7 +220,7 @@ impl Program {
         let stdout = file.try_clone().map_err(|e| DiskError::at(into, e))?;
         let ended = child::run(self.command(["export", session]), stdout).await.map_err(|e| self.start(e))?;
         let bytes = file.metadata().map_err(|e| DiskError::at(into, e))?.len();
-        if !ended.status.success() && ended.last_line.contains("Session not found") {
+        if !ended.status.success() && ended.cause.contains("Session not found") {
             return Err(unknown());
         }
         if is_full(&file) {
@@ -217,7 +231,7 @@ impl Program {
             return Err(failed("export", ended));
         }
         unfinished.keep().map_err(|e| DiskError::at(into, e.error))?;
-        Ok(Exported { bytes, last_line: ended.last_line })
+        Ok(Exported { bytes, last_line: ended.cause })
     }
 
     /// Imports the export in `file` as `session`, in `directory`: opencode 1.18 takes the directory of the session
@@ -240,7 +254,7 @@ impl Program {
         let answer = child::last_line(&answer);
         let last_line = match ended.status.success() && !answer.is_empty() {
             true => answer,
-            false => ended.last_line,
+            false => ended.cause,
         };
         Err(ProgramError::NotImported {
             id: child::last_line(session),
@@ -315,7 +329,7 @@ impl Program {
 }
 
 fn failed(command: &'static str, ended: Ended) -> ProgramError {
-    ProgramError::Failed { command, status: ended.status.to_string(), last_line: ended.last_line }
+    ProgramError::Failed { command, status: ended.status.to_string(), last_line: ended.cause }
 }
 
 fn expected_database(from: Surroundings<'_>) -> Option<PathBuf> {

@@ -2,6 +2,7 @@
 
 use super::{Job, WorkError};
 use crate::disk;
+use crate::opencode::cause;
 use crate::process::Found;
 use crate::session::is_session_id;
 use crate::text::plain;
@@ -102,9 +103,9 @@ impl RunFiles {
         lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
-    /// The last of these lines.
-    pub(super) fn last_line(&self) -> String {
-        self.last_words().lines().last().unwrap_or_default().to_owned()
+    /// The one of these lines that says why the run ended.
+    pub(super) fn cause(&self) -> String {
+        cause(&self.last_words())
     }
 }
 

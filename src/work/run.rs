@@ -155,7 +155,7 @@ async fn attend(
     } else {
         let name = quoted(&job.name);
         let cure = format!("kugetsu permit {name} PERMISSION PATTERN gives it beforehand");
-        match outcome.trouble_with(exit(status), &files.last_line(), &cure) {
+        match outcome.trouble_with(exit(status), &files.cause(), &cure) {
             None => other_agent(bench, job, last),
             trouble => Ok(trouble),
         }

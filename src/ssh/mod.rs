@@ -67,13 +67,17 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
             (false, false) if timed_out => Some(format!("no answer within {seconds} s; it says: {words}")),
             (false, _) => None,
         };
+        let greeting = session.banner_bytes().map(crate::text::plain_bytes);
         return Err(match by_proxy {
             Some(detail) => ConnectError::Proxy { name, via, detail },
+            None if greeting.as_deref().is_some_and(is_full) => {
+                ConnectError::Full { name, said: greeting.unwrap_or_default() }
+            }
             None if timed_out => {
                 ConnectError::TimedOut { name, during: "waiting for its SSH greeting", seconds }
             }
-            None => handshake_fault(match session.banner_bytes() {
-                Some(banner) => format!("{}, by {}", e.message(), crate::text::plain_bytes(banner)),
+            None => handshake_fault(match greeting {
+                Some(greeting) => format!("{}, by {greeting}", e.message()),
                 None => format!("{}: what answers there closed the connection or is no sshd", e.message()),
             }),
         });
@@ -81,6 +85,12 @@ pub fn connect(target: &Target, asker: &dyn Asker, patience: Duration) -> Result
     check_host_key(&session, &settings, &known, &names, target, asker)?;
     auth::log_in(&session, &settings, target, asker)?;
     Ok(Connection::new(session, polled, proxy))
+}
+
+/// Whether an sshd said this in place of its greeting because it is busy: it has `MaxStartups` connections before their
+/// login, or punishes this machine for some seconds (`PerSourcePenalties`).
+fn is_full(greeting: &str) -> bool {
+    ["Exceeded MaxStartups", "Not allowed at this time"].iter().any(|said| greeting.starts_with(said))
 }
 
 /// Finds out whether there is such a host by its name alone; nothing is connected to.

@@ -68,6 +68,14 @@ pub enum ConnectError {
         /// libssh2's words, and the software that answered where it is known.
         detail: String,
     },
+    /// The host has as many connections before their login as it takes, or takes none from here for a while.
+    #[error("{name}: the host takes no more connections for now ({said})")]
+    Full {
+        /// The host.
+        name: String,
+        /// What it said in place of a greeting, control characters stripped.
+        said: String,
+    },
     /// The connection was lost before anybody was let in.
     #[error(
         "{name}: the connection was lost during the login{}",
@@ -188,6 +196,7 @@ impl ConnectError {
             | Self::Unreachable { .. }
             | Self::Proxy { .. }
             | Self::Handshake { .. }
+            | Self::Full { .. }
             | Self::Lost { .. } => true,
             Self::Config { .. }
             | Self::HostKeyUnknown { .. }
@@ -222,6 +231,7 @@ impl ConnectError {
             | Self::Auth { .. }
             | Self::Proxy { .. }
             | Self::Handshake { .. }
+            | Self::Full { .. }
             | Self::Lost { .. } => format!("see how far ssh itself gets: {ssh} -v true"),
             Self::Config { .. } | Self::HostKeyRevoked { .. } | Self::KnownHosts { .. } => return None,
         })

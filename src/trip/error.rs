@@ -392,6 +392,11 @@ impl TripError {
         }
     }
 
+    /// Whether the host only takes no more connections for now.
+    pub(super) fn is_full(&self) -> bool {
+        matches!(self, Self::Connect { source: ConnectError::Full { .. }, .. })
+    }
+
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {

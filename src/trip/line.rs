@@ -7,6 +7,7 @@ use crate::dispatch::Step;
 use crate::host::Answer;
 use crate::hosts::HostEntry;
 use crate::transport::{ConnectError, Output, Script, Transport, TransportError};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -19,6 +20,12 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 /// Logins that may be cut in a row once several keys were offered. A line may be; a host that takes fewer keys than there
 /// are hangs up each time, and would be asked for ever.
 const CUT_LOGINS: usize = 4;
+
+/// How long a host that takes no more connections for now is tried again, even if it was not reached before: it is there,
+/// and others who are just logging in make room.
+const FULL: Duration = Duration::from_secs(60);
+/// The longest pause meanwhile.
+const FULL_PAUSE: Duration = Duration::from_secs(4);
 
 /// How long a host may be out of reach.
 #[derive(Debug, Clone, Copy)]
@@ -100,7 +107,24 @@ impl Line {
         Ok(self.link.insert(link))
     }
 
+    /// Makes a connection, for which a host that has too many is asked again.
     async fn made(&mut self, tools: &Tools) -> Result<Link, TripError> {
+        let (since, mut pause) = (Instant::now(), FIRST_PAUSE);
+        loop {
+            let error = match self.dialled(tools).await {
+                Err(error) if error.is_full() && since.elapsed() < FULL => error,
+                result => return result,
+            };
+            // Others who were sent away at the same moment do not come back at the same moment.
+            let pause_now = pause.mul_f64(0.5 + RandomState::new().hash_one(0_u8) as f64 / u64::MAX as f64);
+            let left = self.deadline().map_or(pause_now, |(until, _)| until - Instant::now());
+            tools.tell(News::Reconnecting { pause: pause_now.min(left), why: error.to_string() });
+            tokio::time::sleep(pause_now.min(left)).await;
+            pause = (pause * 2).min(FULL_PAUSE);
+        }
+    }
+
+    async fn dialled(&mut self, tools: &Tools) -> Result<Link, TripError> {
         let (connector, entry) = (Arc::clone(&tools.connector), self.host.clone());
         let connecting = tokio::task::spawn_blocking(move || connector.connect(&entry, PATIENCE));
         let connected = match self.deadline() {

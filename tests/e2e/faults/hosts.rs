@@ -3,12 +3,13 @@
 use super::scene::{Scene, files};
 use crate::support::host::Host;
 use crate::support::opencode::Release;
+use crate::support::process::PATIENCE;
 use crate::support::proxy::{After, Proxy, ProxyOptions};
 use crate::support::sshd::keygen;
 use serde_json::json;
 use std::fs;
-use std::io::Write as _;
-use std::net::TcpListener;
+use std::io::{Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
 
 /// What waits for a host gives up after a second.
 fn hurry(scene: &Scene) {
@@ -37,6 +38,29 @@ fn a_host_that_is_down_is_named_and_may_be_tried_again() {
     let fault = scene.fault(&scene.remote(&["go on", "--dry-run"]));
     fault.is(3, "unreachable", "connect").says(&["pi: connection refused"]);
     scene.is_unscathed();
+}
+
+#[test]
+fn a_host_that_takes_no_more_connections_for_now_is_tried_again() {
+    let mut scene = Scene::alone();
+    let host = Host::start_with("pi", Release::New, &scene.model, |sshd| {
+        sshd.config.push("MaxStartups 1".to_owned());
+    });
+    host.machine.stand_in();
+    scene.home.add_host("pi", &host, json!({}));
+    // Somebody who does not log in takes the only place.
+    let mut other = TcpStream::connect(("127.0.0.1", host.sshd.port())).unwrap();
+    let mut greeting = [0; 4];
+    other.read_exact(&mut greeting).unwrap();
+    assert_eq!(&greeting, b"SSH-");
+    let going = scene.home.spawn(&scene.remote(&["[[say hello]]", "--round-trip"]));
+    going.wait_for_output(PATIENCE, |_, said| said.contains("trying again"));
+    let said = going.stderr_so_far();
+    assert!(said.contains("takes no more connections for now (Exceeded MaxStartups)"), "{said}");
+    drop(other);
+    let done = going.wait(PATIENCE).expect_success();
+    assert_eq!(done.stdout.trim(), "hello");
+    scene.host = Some(host);
 }
 
 #[test]

@@ -17,7 +17,6 @@ use crate::work::{LogReader, log_path};
 use clap::Args;
 use serde::Serialize;
 use std::collections::VecDeque;
-use std::io::Write as _;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use tokio::signal::unix::{SignalKind, signal};
@@ -158,17 +157,18 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
         heard?;
         return Ok(Exit::Done);
     }
-    let shown = show(all);
+    let shown = context.ui.lines(all);
     heard?;
-    if shown.is_err() || !arguments.follow || !goes_on {
+    if !shown || !arguments.follow || !goes_on {
         return Ok(Exit::Done);
     }
-    let hear: Hear = Arc::new(|event: &Event| {
+    let ui = context.ui.clone();
+    let hear: Hear = Arc::new(move |event: &Event| {
         // Nobody may be reading any more; then the next signal ends it.
-        let _ = show(lines(event).lines().map(str::to_owned));
+        ui.lines(lines(event).lines().map(str::to_owned));
     });
     let heard = listener.listen(&tools, true, &hear).await?;
-    let _ = show(said_aside(&heard.stderr).lines().map(str::to_owned));
+    context.ui.lines(said_aside(&heard.stderr).lines().map(str::to_owned));
     Ok(Exit::Done)
 }
 
@@ -194,14 +194,14 @@ async fn here(arguments: &LogsArgs, context: &Context, found: &Resolved) -> Resu
         });
         return Ok(Exit::Done);
     }
-    if show(last.lines).is_ok() && arguments.follow {
-        follow(reader, &lock).await?;
+    if context.ui.lines(last.lines) && arguments.follow {
+        follow(context, reader, &lock).await?;
     }
     Ok(Exit::Done)
 }
 
 /// Shows what is added until nobody runs or moves the session, or nobody reads.
-async fn follow(mut reader: LogReader, lock: &std::path::Path) -> Result<(), CliError> {
+async fn follow(context: &Context, mut reader: LogReader, lock: &std::path::Path) -> Result<(), CliError> {
     loop {
         // What was written before the lock was free is read after.
         let over = !Lock::is_held(lock);
@@ -210,19 +210,11 @@ async fn follow(mut reader: LogReader, lock: &std::path::Path) -> Result<(), Cli
         if over {
             lines.extend(reader.rest());
         }
-        if show(lines).is_err() || over {
+        if !context.ui.lines(lines) || over {
             return Ok(());
         }
         tokio::time::sleep(TICK).await;
     }
-}
-
-fn show(lines: impl IntoIterator<Item = String>) -> std::io::Result<()> {
-    let mut out = std::io::BufWriter::new(std::io::stdout().lock());
-    for line in lines {
-        writeln!(out, "{line}")?;
-    }
-    out.flush()
 }
 
 /// There is no log.

@@ -111,7 +111,7 @@ enum Verb {
 pub fn main() -> ExitCode {
     let arguments: Vec<OsString> = std::env::args_os().collect();
     if let Some(exit) = completions::answer(&arguments) {
-        return exit.into();
+        return Ui::new(&Global::default()).finish(exit).into();
     }
     let json = arguments.iter().any(|argument| argument == "--json");
     let parsed = Cli::command().color(colour(&arguments)).try_get_matches_from(&arguments);
@@ -122,12 +122,17 @@ pub fn main() -> ExitCode {
             return ui.fail(&CliError::from_clap(&error));
         }
         Err(error) => {
+            let ui = Ui::new(&Global::default());
             // Its own printing knows about help, colours and where each belongs.
-            let _ = error.print();
+            let printed = error.print();
             if let Some(hint) = error::eaten(&error) {
-                Ui::new(&Global::default()).line(&format!("\n{hint}"));
+                ui.line(&format!("\n{hint}"));
             }
-            return if error.use_stderr() { Exit::Usage.into() } else { Exit::Done.into() };
+            if error.use_stderr() {
+                return Exit::Usage.into();
+            }
+            printed.unwrap_or_else(output::unwritten);
+            return ui.finish(Exit::Done).into();
         }
     };
     let context = match Context::new(&cli.global) {
@@ -167,7 +172,7 @@ pub fn main() -> ExitCode {
     // A worker may still sit in a call on a connection that nobody waits for any more.
     runtime.shutdown_background();
     match result {
-        Ok(exit) => exit.into(),
+        Ok(exit) => context.ui.finish(exit).into(),
         Err(error) => context.ui.fail(&error),
     }
 }

@@ -1,11 +1,41 @@
 //! Standard output for the answer, standard error for everything else.
 
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::{Color, Global};
+use crate::text::{harmless, harmless_json};
 use console::{Style, Term};
 use serde::Serialize;
-use std::io::{IsTerminal as _, Write as _};
+use std::borrow::Cow;
+use std::io::{self, BufWriter, ErrorKind, IsTerminal as _, StdoutLock, Write as _};
 use std::process::ExitCode;
+use std::sync::OnceLock;
+
+/// Why the answer could not be written to this process's standard output, where it could not.
+static UNWRITTEN: OnceLock<io::Error> = OnceLock::new();
+
+/// Writes to standard output, which nothing else does, so that [`Ui::finish`] hears of every answer that was not written.
+/// False where nobody takes it.
+fn print(write: impl FnOnce(&mut BufWriter<StdoutLock<'static>>) -> io::Result<()>) -> bool {
+    if UNWRITTEN.get().is_some() {
+        return false;
+    }
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = write(&mut out).and_then(|()| out.flush());
+    written.map_err(unwritten).is_ok()
+}
+
+/// Remembers that something could not be written to standard output.
+pub(super) fn unwritten(error: io::Error) {
+    // The first says why.
+    let _ = UNWRITTEN.set(error);
+}
+
+/// Tells the process that started this one, and reads its standard output, how the work began. Nobody may be listening any
+/// more, and that is no fault: it is no answer.
+pub(super) fn tell_parent(line: &str) {
+    let mut out = io::stdout().lock();
+    let _ = writeln!(out, "{line}").and_then(|()| out.flush());
+}
 
 /// Columns where there is no terminal to ask.
 const COLUMNS: usize = 100;
@@ -75,26 +105,44 @@ impl Ui {
     /// A line that quiet mode does not hold back.
     pub(super) fn line(&self, line: &str) {
         // Nobody is left to be told that standard error is closed.
-        let _ = writeln!(std::io::stderr().lock(), "{line}");
+        let _ = writeln!(std::io::stderr().lock(), "{}", coloured(line));
     }
 
     /// The answer, alone on standard output, with a newline at its end.
     pub(super) fn answer(&self, text: &str) {
-        let text = crate::text::harmless(text);
-        let mut out = std::io::stdout().lock();
-        // A reader that has seen enough is no error.
-        let _ = out.write_all(text.as_bytes());
-        if !text.ends_with('\n') {
-            let _ = out.write_all(b"\n");
-        }
-        let _ = out.flush();
+        let text = harmless(text);
+        let end = if text.ends_with('\n') { "" } else { "\n" };
+        print(|out| write!(out, "{text}{end}"));
+    }
+
+    /// Lines of an answer that may go on; false once nobody takes them.
+    pub(super) fn lines(&self, lines: impl IntoIterator<Item = String>) -> bool {
+        print(|out| lines.into_iter().try_for_each(|line| writeln!(out, "{}", harmless(&line))))
     }
 
     /// One JSON document on standard output.
     pub(super) fn document(&self, document: &impl Serialize) {
-        if let Ok(text) = serde_json::to_string_pretty(document) {
-            let mut out = std::io::stdout().lock();
-            let _ = writeln!(out, "{}", crate::text::harmless_json(&text));
+        match serde_json::to_string_pretty(document) {
+            Ok(text) => {
+                print(|out| writeln!(out, "{}", harmless_json(&text)));
+            }
+            Err(error) => unwritten(error.into()),
+        }
+    }
+
+    /// The exit status of a command that came to its end with `exit`. An answer that could not be written is a failure; a
+    /// reader that has seen enough is none.
+    pub(super) fn finish(&self, exit: Exit) -> Exit {
+        // What the standard library still holds is written at the end without a word of how that went.
+        print(|_| Ok(()));
+        match UNWRITTEN.get() {
+            None => exit,
+            Some(error) if error.kind() == ErrorKind::BrokenPipe => exit,
+            Some(error) => {
+                let text = format!("the answer could not be written to standard output: {error}");
+                self.wrapped(&format!("{} ", self.bad("kugetsu:")), &text);
+                if exit == Exit::Done { Exit::Failed } else { exit }
+            }
         }
     }
 
@@ -104,12 +152,13 @@ impl Ui {
             self.document(&error.document());
         }
         let at = if self.verbose { format!(" (step: {})", error.step) } else { String::new() };
-        self.wrapped(&format!("{} ", self.bad("kugetsu:")), &format!("{}{at}", error.message));
+        let message = format!("{}{at}", error.message);
+        self.wrapped(&format!("{} ", self.bad("kugetsu:")), &harmless(&message));
         for more in [&error.safe, &error.hint].into_iter().flatten() {
-            self.wrapped("  ", more);
+            self.wrapped("  ", &harmless(more));
         }
         self.ways(&error.ways);
-        error.exit.into()
+        self.finish(error.exit).into()
     }
 
     /// Prints ways out in two columns, or, where these do not fit, each command on a line of its own.
@@ -132,6 +181,31 @@ impl Ui {
     pub(super) fn wrapped(&self, lead: &str, text: &str) {
         wrap(lead, text, self.columns()).iter().for_each(|line| self.line(line));
     }
+}
+
+/// A line without what a terminal acts upon but colours, which are ours. Whoever shows others' words makes them harmless; where
+/// that was forgotten, this is what they can do.
+fn coloured(line: &str) -> Cow<'_, str> {
+    if !line.contains(|c: char| c.is_control() && c != '\n') && *harmless(line) == *line {
+        return Cow::Borrowed(line);
+    }
+    let mut shown = String::with_capacity(line.len());
+    let mut rest = line;
+    while let Some((before, behind)) = rest.split_once('\u{1b}') {
+        shown.push_str(&harmless(before));
+        let end =
+            behind.find(|c: char| !c.is_ascii_digit() && !matches!(c, '[' | ';')).unwrap_or(behind.len());
+        match behind.get(..=end) {
+            Some(colour) if colour.starts_with('[') && colour.ends_with('m') => {
+                shown.push('\u{1b}');
+                shown.push_str(colour);
+                rest = behind.get(end + 1..).unwrap_or_default();
+            }
+            _ => rest = behind,
+        }
+    }
+    shown.push_str(&harmless(rest));
+    Cow::Owned(shown)
 }
 
 /// `text` behind `lead`, broken at spaces into lines of `width` columns; a word that is longer stays whole. Spaces that
@@ -161,6 +235,14 @@ pub(super) fn wrap(lead: &str, text: &str, width: usize) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_colours_reach_a_terminal() {
+        assert_eq!(coloured("\u{1b}[1;31mno\u{1b}[0m  yes\n"), "\u{1b}[1;31mno\u{1b}[0m  yes\n");
+        assert_eq!(coloured("a\u{1b}[2Jb\u{1b}]0;t\u{7}\u{9b}2Jc\u{202e}d\u{1b}"), "a[2Jb]0;t2Jcd");
+        assert_eq!(coloured("é 日本 ✓"), "é 日本 ✓");
+        assert_eq!(coloured("\u{1b}[éx\u{1b}"), "[éx");
+    }
 
     #[test]
     fn lines_are_broken_at_spaces() {

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
 use super::lines::{lines, said_aside};
+use super::output::tell_parent;
 use super::progress::Progress;
 use super::session::Resolved;
 use crate::clock;
@@ -314,8 +315,7 @@ pub(super) async fn detached(_: DetachedArgs, context: &Context) -> Result<Exit,
         let refused = exit == Exit::Refused;
         let refusal = Refusal { refused, step: step.into_owned(), message, safe, hint, retryable };
         let line = serde_json::to_string(&refusal).unwrap_or_default();
-        // Nobody may be listening any more.
-        let _ = writeln!(std::io::stdout().lock(), "{line}");
+        tell_parent(&line);
     }
     done
 }
@@ -384,9 +384,7 @@ impl Watcher for Shown {
     fn began(&self) {
         self.write(&format!("{} > {}\n", timestamp(clock::now_ms()), plain(&self.message)));
         if self.began.is_some() {
-            let mut out = std::io::stdout().lock();
-            // Nobody may be listening any more.
-            let _ = out.write_all(b"began\n").and_then(|()| out.flush());
+            tell_parent("began");
         }
         self.progress.working("working (Ctrl-C ends it)");
     }

@@ -117,6 +117,26 @@ fn the_arrows_point_one_way() {
 }
 
 #[test]
+fn only_one_file_writes_to_standard_output() {
+    // It remembers what could not be written, so that no answer is lost with exit status 0.
+    for (_, path) in rooms() {
+        for file in files(&path).iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {
+            let code = code(file);
+            let writes = ["stdout().lock()", "print!(", "println!("]
+                .iter()
+                .any(|way| code.match_indices(way).any(|(at, _)| !code[..at].ends_with('e')));
+            assert!(
+                !writes
+                    || file.ends_with("cli/output.rs")
+                    || file.components().any(|part| part.as_os_str() == "tests"),
+                "{} writes to standard output itself",
+                file.display()
+            );
+        }
+    }
+}
+
+#[test]
 fn a_crate_that_belongs_to_one_room_is_used_there_only() {
     for (room, path) in rooms() {
         for file in files(&path).iter().filter(|file| file.extension().is_some_and(|e| e == "rs")) {

@@ -1,6 +1,7 @@
 //! Issue sessions on this machine.
 #![allow(clippy::disallowed_methods, reason = "tests write what they like into homes of their own")]
 
+mod answers;
 mod copying;
 mod disks;
 mod ending;

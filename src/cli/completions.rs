@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::{Cli, Global, output};
 use crate::dispatch::Record;
-use crate::issue::{IssueRef, Remote};
+use crate::issue::{IssueRef, Repository};
 use crate::text::plain;
 use clap::{Args, Command, CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
@@ -143,16 +143,11 @@ fn dispatches(begun: &OsStr) -> Vec<CompletionCandidate> {
 
 /// The words that begin like `begun`, each the shortest name of its issue that does. A number stands without `#`, which
 /// would begin a comment.
-fn words<'i>(known: &'i [IssueRef], here: Option<&Remote>, begun: &str) -> Vec<(String, &'i IssueRef)> {
-    let is_here = |issue: &IssueRef| {
-        here.is_some_and(|remote| {
-            remote.host.eq_ignore_ascii_case(issue.instance())
-                && remote.path.eq_ignore_ascii_case(issue.path())
-        })
-    };
+fn words<'i>(known: &'i [IssueRef], here: Option<&Repository>, begun: &str) -> Vec<(String, &'i IssueRef)> {
+    let is_here = |issue: &IssueRef| here.is_some_and(|remote| remote.is_at(issue.instance(), issue.path()));
     let name = |issue: &'i IssueRef| {
         let number = is_here(issue).then(|| issue.number().to_string());
-        let path = here.is_none_or(|remote| remote.host.eq_ignore_ascii_case(issue.instance()));
+        let path = here.is_none_or(|remote| remote.is_at(issue.instance(), &remote.path));
         let path = (path && !begun.is_empty()).then(|| format!("{}#{}", issue.path(), issue.number()));
         let names = [number, path, Some(issue.to_string())].into_iter().flatten();
         names.into_iter().find(|name| name.starts_with(begun)).map(|name| (name, issue))
@@ -166,6 +161,7 @@ fn words<'i>(known: &'i [IssueRef], here: Option<&Remote>, begun: &str) -> Vec<(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issue::By;
 
     #[test]
     fn the_shortest_name_that_fits_is_offered() {
@@ -177,8 +173,13 @@ mod tests {
         ]
         .map(|issue| issue.parse().unwrap())
         .into();
-        let here = Remote { host: "github.com".into(), path: "Me/tool".into(), ssh: false };
-        let words = |begun: &str, here: Option<&Remote>| -> Vec<String> {
+        let here = Repository {
+            host: "github.com".into(),
+            port: None,
+            path: "Me/tool".into(),
+            by: By::Web { dashed: false },
+        };
+        let words = |begun: &str, here: Option<&Repository>| -> Vec<String> {
             super::words(&known, here, begun).into_iter().map(|(word, _)| word).collect()
         };
         let here = Some(&here);

@@ -9,7 +9,7 @@ use crate::disk;
 use crate::dispatch::Store;
 use crate::hosts::{self, Allowed, HostEntry, Hosts, SearchPath};
 use crate::index;
-use crate::issue::{self, Remote, RemoteError};
+use crate::issue::{self, RemoteError, Repository};
 use crate::opencode::{Program, Surroundings};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
@@ -18,7 +18,7 @@ use crate::work::{Bench, WorkError};
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 pub(super) struct Context {
@@ -26,6 +26,8 @@ pub(super) struct Context {
     user_home: PathBuf,
     working_directory: PathBuf,
     kugetsu_home: PathBuf,
+    /// The repository of the working directory, once git has told it.
+    remote: OnceLock<Repository>,
 }
 
 fn variable(name: &str) -> Option<OsString> {
@@ -41,7 +43,8 @@ impl Context {
         })?;
         let kugetsu_home = variable("KUGETSU_HOME")
             .map_or_else(|| user_home.join(".kugetsu"), |home| working_directory.join(home));
-        Ok(Self { ui: Ui::new(global), user_home, working_directory, kugetsu_home })
+        let remote = OnceLock::new();
+        Ok(Self { ui: Ui::new(global), user_home, working_directory, kugetsu_home, remote })
     }
 
     /// The records.
@@ -50,8 +53,20 @@ impl Context {
     }
 
     /// The repository whose issues are meant where only a number is given.
-    pub(super) fn remote(&self) -> Result<Remote, RemoteError> {
-        let remote = issue::remote_of(&self.working_directory)?;
+    pub(super) fn remote(&self) -> Result<Repository, RemoteError> {
+        if let Some(remote) = self.remote.get() {
+            return Ok(remote.clone());
+        }
+        let remote = self.remote_of(&self.working_directory)?;
+        Ok(self.remote.get_or_init(|| remote).clone())
+    }
+
+    /// The repository of a directory.
+    pub(super) fn remote_of(&self, directory: &Path) -> Result<Repository, RemoteError> {
+        if let (true, Some(remote)) = (directory == self.working_directory, self.remote.get()) {
+            return Ok(remote.clone());
+        }
+        let remote = issue::remote_of(directory)?;
         Ok(remote.behind(|alias| ssh::hostname(alias, &self.user_home)))
     }
 

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::clock;
 use crate::index::{Kind, timestamp};
-use crate::issue::Remote;
+use crate::issue::Repository;
 use crate::process::{RUN_MARK, marked};
 use crate::text::{as_plain, plain, quoted};
 use crate::work::{self, HERE, Row, State, Survey};
@@ -117,7 +117,7 @@ fn document(row: &Row) -> Document<'_> {
 }
 
 /// The sessions, one or two lines each, none wider than `columns`.
-fn table(rows: &[Box<Row>], remote: Option<&Remote>, columns: usize, now_ms: i64) -> String {
+fn table(rows: &[Box<Row>], remote: Option<&Repository>, columns: usize, now_ms: i64) -> String {
     let names = names(rows, remote);
     let layout = Layout::of(rows, &names, columns, now_ms);
     if rows.len() < MANY {
@@ -199,17 +199,13 @@ fn elsewhere(row: &Row) -> Cow<'_, str> {
 
 /// What each session is called, as short as can be: `#14` where that means it in this directory, and without the
 /// instance where all are of one.
-fn names<'r>(rows: &'r [Box<Row>], remote: Option<&Remote>) -> Vec<Cow<'r, str>> {
+fn names<'r>(rows: &'r [Box<Row>], remote: Option<&Repository>) -> Vec<Cow<'r, str>> {
     let issues: Vec<Option<Cow<'r, str>>> =
         rows.iter().map(|row| row.issue.as_deref().map(as_plain)).collect();
     let mut instances = issues.iter().flatten().filter_map(|issue| Some(parts(issue)?.0));
     let first = instances.next();
     let several = instances.any(|instance| Some(instance) != first);
-    let is_here = |instance: &str, path: &str| {
-        remote.is_some_and(|remote| {
-            instance.eq_ignore_ascii_case(&remote.host) && path.eq_ignore_ascii_case(&remote.path)
-        })
-    };
+    let is_here = |instance: &str, path: &str| remote.is_some_and(|remote| remote.is_at(instance, path));
     let shown_from = |issue: &str| match parts(issue) {
         Some((instance, path)) if is_here(instance, path) => instance.len() + 1 + path.len(),
         Some((instance, _)) if !several => instance.len() + 1,
@@ -281,6 +277,7 @@ fn age(ms: i64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::issue::By;
     use proptest::prelude::*;
 
     const NOW: i64 = 1_795_170_275_999;
@@ -322,8 +319,8 @@ mod tests {
         ]
     }
 
-    fn remote() -> Remote {
-        Remote { host: "github.com".into(), path: "Shoko/kugetsu".into(), ssh: true }
+    fn remote() -> Repository {
+        Repository { host: "github.com".into(), port: None, path: "Shoko/kugetsu".into(), by: By::Ssh }
     }
 
     #[test]

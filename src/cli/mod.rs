@@ -10,6 +10,7 @@ mod continue_;
 mod destroy;
 mod dispatches;
 mod dry;
+mod entry;
 mod error;
 mod fetch;
 mod host;

@@ -7,7 +7,7 @@ use super::error::{CliError, Exit};
 use super::host;
 use super::interrupt::{interruptible, told_to_stop};
 use super::progress::Progress;
-use super::session::{self, Resolved};
+use super::session::{self, Resolved, ToStart};
 use super::{dry, message};
 use crate::clock;
 use crate::dispatch::{Dispatch, Mode, State};
@@ -191,14 +191,14 @@ fn wanted<'a>(found: &'a Resolved, called: &'a str, host: &'a str) -> Wanted<'a>
 /// The session of an issue, to be worked on elsewhere: a new one, or one that was told nothing yet, as an attempt that
 /// did not get to its host leaves it.
 async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, CliError> {
-    let issue = session::issue(context, text)?;
-    if let Ok(found) = session::resolve(context, text) {
-        if is_fresh(context, &found)? {
-            return Ok(found);
+    let issue = match session::to_start(context, text)? {
+        ToStart::New(issue) => issue,
+        ToStart::Started(found) if is_fresh(context, &found)? => return Ok(found),
+        ToStart::Started(found) => {
+            away::check(context, &wanted(&found, text, host), false)?;
+            return Err(started(found.issue.unwrap_or(found.session), text, host));
         }
-        away::check(context, &wanted(&found, text, host), false)?;
-        return Err(started(found.issue.unwrap_or(found.session), text, host));
-    }
+    };
     let bench = context.bench_to_work().await?;
     let directory = super::work::directory(context, Path::new("."))?;
     let made = crate::work::make(&bench, &issue, &directory, told_to_stop()).await;

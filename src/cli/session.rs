@@ -1,12 +1,14 @@
 //! SESSION, wherever one is asked for.
 
 use super::context::Context;
+use super::entry::{self, Entry, Several};
 use super::error::{CliError, Exit};
 use crate::disk::{self, Lock, Taken};
 use crate::index::{Found, Index};
-use crate::issue::{Argument, IssueRef, Named, RemoteError};
+use crate::issue::{Argument, IssueRef, Meant, Named, RemoteError, Repository};
 use crate::text::{plain, quoted};
 use crate::trip::{TripError, check_here};
+use std::path::PathBuf;
 
 /// The step that all of it belongs to.
 const STEP: &str = "resolve";
@@ -22,21 +24,36 @@ pub(super) struct Resolved {
     pub(super) file: Option<String>,
 }
 
+/// What an issue is that is to be started.
+pub(super) enum ToStart {
+    /// It has a session.
+    Started(Resolved),
+    /// It has none, and is to be called so.
+    New(IssueRef),
+}
+
 /// The session that `text` means, in any of the forms of a SESSION. Whether opencode still has it is not asked.
 ///
 /// An issue without a session is refused and no wrong usage: the same words are right once it was started.
 pub(super) fn resolve(context: &Context, text: &str) -> Result<Resolved, CliError> {
-    if let Ok(Argument::Session(id)) = text.parse() {
-        return Ok(of_session(context, id));
-    }
-    let store = context.index();
-    let (issue, file) = listed(context, text)?;
-    let Some(file) = file else {
-        return Err(CliError {
-            hint: Some(format!("make one: kugetsu start {}", quoted(text))),
-            ..CliError::new(Exit::Refused, STEP, format!("{issue} has no session yet"))
-        });
+    let found = match text.parse() {
+        Ok(Argument::Session(id)) => of_session(context, id),
+        _ => {
+            let (issue, file) = listed(context, text)?;
+            let file = file.ok_or_else(|| CliError {
+                hint: Some(format!("make one: kugetsu start {}", quoted(text))),
+                ..CliError::new(Exit::Refused, STEP, format!("{issue} has no session yet"))
+            })?;
+            of_file(context, text, issue, file)?
+        }
     };
+    tell_another(context, found.issue.as_deref(), found.file.as_deref());
+    Ok(found)
+}
+
+/// The session of an issue that has one.
+fn of_file(context: &Context, text: &str, issue: String, file: String) -> Result<Resolved, CliError> {
+    let store = context.index();
     match store.read(&file)? {
         Some(found) => Ok(Resolved { session: found.session, issue: Some(issue), file: Some(file) }),
         None => Err(CliError {
@@ -53,7 +70,6 @@ pub(super) fn resolve(context: &Context, text: &str) -> Result<Resolved, CliErro
 /// The issue that `text` means, as the index spells it, and its file; without one where it has no session. What stands
 /// in the index just so is meant, whether or not we would write it like that.
 pub(super) fn listed(context: &Context, text: &str) -> Result<(String, Option<String>), CliError> {
-    let owned = |(issue, file): (&str, &str)| (issue.to_owned(), Some(file.to_owned()));
     let index = match text.parse() {
         Ok(Argument::Session(id)) => {
             let Resolved { issue, file, .. } = of_session(context, id);
@@ -61,21 +77,69 @@ pub(super) fn listed(context: &Context, text: &str) -> Result<(String, Option<St
         }
         _ => context.index().index()?,
     };
-    if let Some(spelled) = index.spelled(text) {
-        return Ok(owned(spelled));
+    if let Some((issue, file)) = index.spelled(text) {
+        return Ok((issue.to_owned(), Some(file.to_owned())));
     }
-    let issue = complete(context, parse(text)?, &index)?;
-    Ok(index.find(&issue).map_or_else(|| (issue.to_string(), None), owned))
+    let (meant, entry) = known(context, text, &index)?;
+    Ok(entry.map_or_else(|| (meant.issue.to_string(), None), |(issue, file)| (issue, Some(file))))
 }
 
-/// The issue that `text` means, whether it has a session or not.
-pub(super) fn issue(context: &Context, text: &str) -> Result<IssueRef, CliError> {
-    let argument = parse(text)?;
-    if let Argument::Session(id) = argument {
-        let issue = of_session(context, id).issue.and_then(|issue| issue.parse().ok());
-        return issue.ok_or_else(|| no_issue(text));
+/// The issue that is to be started: its session where it has one, or how it is to be called.
+pub(super) fn to_start(context: &Context, text: &str) -> Result<ToStart, CliError> {
+    if let Ok(Argument::Session(id)) = text.parse() {
+        let found = of_session(context, id);
+        return if found.issue.is_some() { Ok(ToStart::Started(found)) } else { Err(no_issue(text)) };
     }
-    complete(context, argument, &context.index().index()?)
+    let index = context.index().index()?;
+    if index.spelled(text).is_some() {
+        return resolve(context, text).map(ToStart::Started);
+    }
+    let (meant, entry) = known(context, text, &index)?;
+    if let Some((issue, file)) = entry {
+        let found = of_file(context, text, issue, file)?;
+        tell_another(context, found.issue.as_deref(), found.file.as_deref());
+        return Ok(ToStart::Started(found));
+    }
+    let name = entry::new_name(&index, &meant, context.remote().ok().as_ref());
+    tell_another(context, Some(&name.to_string()), None);
+    Ok(ToStart::New(name))
+}
+
+/// The issue that `text` means, and its entry in the index, if it has one.
+fn known(context: &Context, text: &str, index: &Index) -> Result<(Meant, Option<Entry>), CliError> {
+    let meant = complete(context, parse(text)?, index)?;
+    let here = if index.near(&meant.issue).is_empty() { None } else { context.remote().ok() };
+    let works_in = |file: &str| works_in(context, file).and_then(|(_, repository)| repository);
+    match entry::find(index, &meant, here.as_ref(), works_in) {
+        Ok(entry) => Ok((meant, entry)),
+        Err(Several(names)) => Err(several(&meant.issue.to_string(), &names)),
+    }
+}
+
+/// The directory in which the session of a file works, and its repository, where that is known.
+fn works_in(context: &Context, file: &str) -> Option<(PathBuf, Option<Repository>)> {
+    let directory = PathBuf::from(context.index().read(file).ok()??.directory?);
+    let repository = context.remote_of(&directory).ok();
+    Some((directory, repository))
+}
+
+/// Says so where an issue is of another repository than the one that the user stands in: the message goes elsewhere than
+/// to what they look at.
+fn tell_another(context: &Context, issue: Option<&str>, file: Option<&str>) {
+    let Some(address) = issue.and_then(|issue| issue.parse::<IssueRef>().ok()) else { return };
+    let Ok(here) = context.remote() else { return };
+    let place = || file.and_then(|file| works_in(context, file));
+    if !entry::is_another(&here, &address, || place().and_then(|(_, repository)| repository)) {
+        return;
+    }
+    let at = match place() {
+        Some((directory, Some(repository))) => {
+            format!("; its session works in {} ({repository})", context.tilde(&directory))
+        }
+        Some((directory, None)) => format!("; its session works in {}", context.tilde(&directory)),
+        None => String::new(),
+    };
+    context.ui.note(&format!("{address} is of another repository than this directory ({here}){at}"));
 }
 
 fn no_issue(text: &str) -> CliError {
@@ -103,9 +167,9 @@ fn of_session(context: &Context, session: String) -> Resolved {
 
 /// The whole address: completed from the directory's remote or, where that tells nothing and the repository is named,
 /// from the one issue in the index that can be meant.
-fn complete(context: &Context, argument: Argument, index: &Index) -> Result<IssueRef, CliError> {
+fn complete(context: &Context, argument: Argument, index: &Index) -> Result<Meant, CliError> {
     let without_remote = |error: &RemoteError| match &argument {
-        Argument::Partial { path, number } => only_known(index, path, *number),
+        Argument::Partial { path, number } => only_known(index, path, *number).map(Meant::from),
         _ => Err(CliError {
             hint: Some(RemoteError::CURE.to_owned()),
             ..CliError::new(Exit::Usage, STEP, error.to_string())
@@ -119,9 +183,16 @@ fn complete(context: &Context, argument: Argument, index: &Index) -> Result<Issu
         },
     };
     match argument.complete(|| remote) {
-        Ok(Named::Issue(issue)) => Ok(issue),
+        Ok(Named::Issue(meant)) => Ok(meant),
         Ok(Named::Session(id)) => Err(CliError::failed(STEP, format!("{id} is no issue"))),
         Err(error) => Err(CliError::new(Exit::Usage, STEP, error.to_string())),
+    }
+}
+
+fn several(named: &str, names: &[String]) -> CliError {
+    CliError {
+        hint: Some(format!("write the whole address: {}", names.join(" or "))),
+        ..CliError::new(Exit::Usage, STEP, format!("{named} is known at several forges"))
     }
 }
 
@@ -130,7 +201,7 @@ fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliErr
     let known = index.issues().filter_map(|(issue, _)| issue.parse::<IssueRef>().ok());
     let mut meant: Vec<IssueRef> = known
         .filter(|issue| {
-            let whole = format!("{}/{}", issue.instance(), issue.path());
+            let whole = format!("{}/{}", issue.host(), issue.path());
             issue.number() == number
                 && (issue.path().eq_ignore_ascii_case(path) || whole.eq_ignore_ascii_case(path))
         })
@@ -140,10 +211,7 @@ fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliErr
         (Some(issue), true) => Ok(issue),
         (Some(issue), false) => {
             let names: Vec<String> = meant.iter().chain([&issue]).map(ToString::to_string).collect();
-            Err(CliError {
-                hint: Some(format!("write the whole address: {}", names.join(" or "))),
-                ..CliError::new(Exit::Usage, STEP, format!("{named} is known at several forges"))
-            })
+            Err(several(&named, &names))
         }
         (None, _) => Err(CliError {
             hint: Some(format!("write its host, too, as github.com/{named}")),

@@ -4,6 +4,7 @@ use super::away::{self, Wanted};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
+use super::session::ToStart;
 use super::work::{Target, WorkArgs, directory, setting, tell_idle, work_with};
 use super::{message, session};
 use crate::opencode::Database;
@@ -25,13 +26,16 @@ pub(super) struct StartArgs {
 }
 
 pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit, CliError> {
-    let issue = session::issue(context, &arguments.issue)?;
-    if let Ok(found) = session::resolve(context, &arguments.issue) {
-        // Where it is says more than that it was started.
-        let command = "kugetsu continue".to_owned();
-        away::check(context, &Wanted { found: &found, called: &arguments.issue, command, to: None }, false)?;
-        return Err(WorkError::Started { issue: found.issue.unwrap_or(found.session) }.into());
-    }
+    let issue = match session::to_start(context, &arguments.issue)? {
+        ToStart::New(issue) => issue,
+        ToStart::Started(found) => {
+            // Where it is says more than that it was started.
+            let command = "kugetsu continue".to_owned();
+            let wanted = Wanted { found: &found, called: &arguments.issue, command, to: None };
+            away::check(context, &wanted, false)?;
+            return Err(WorkError::Started { issue: found.issue.unwrap_or(found.session) }.into());
+        }
+    };
     // What is wrong is found before anything is made: it should not leave a session behind.
     let words = message::read_if_given(arguments.message.as_deref())?;
     if let (None, Some(flag)) = (&words, arguments.work.about_a_run()) {

@@ -2,7 +2,7 @@
 
 use super::FORMAT;
 use super::session_file::Unreadable;
-use crate::issue::IssueRef;
+use crate::issue::{IssueRef, Likeness, Repository};
 use crate::session::is_session_id;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
@@ -36,7 +36,7 @@ impl Index {
     /// The issue as it is spelled in the index, and its file.
     ///
     /// Forges do not mind how letters are written, so where nothing is spelled like it, the first that differs in that
-    /// alone is it, or else the only one that means it, such as one with a port.
+    /// alone is it, or else the only one that means it, such as one with `www.`
     pub fn find(&self, issue: &IssueRef) -> Option<(&str, &str)> {
         let wanted = issue.to_string();
         match self.spelled(&wanted) {
@@ -53,6 +53,19 @@ impl Index {
         let means = |known: IssueRef| known.to_string().eq_ignore_ascii_case(wanted);
         let mut all = self.issues().filter(|(known, _)| known.parse().is_ok_and(means));
         all.next().filter(|_| all.next().is_none())
+    }
+
+    /// The issues of that number whose address may stand for the same repository: at another port of the host or at
+    /// none, or with a path that is the end of the other's. As they are spelled, their files, and their addresses.
+    pub fn near<'i>(&'i self, issue: &IssueRef) -> Vec<(&'i str, &'i str, IssueRef)> {
+        let (number, wanted) = (format!("#{}", issue.number()), Repository::from(issue));
+        let of_number = self.issues().filter(|(known, _)| known.ends_with(&number));
+        let addresses =
+            of_number.filter_map(|(known, file)| Some((known, file, known.parse::<IssueRef>().ok()?)));
+        // What a port says depends on who told it, which is not known here.
+        let portless = |issue: &IssueRef| Repository { port: None, ..Repository::from(issue) };
+        let wanted = Repository { port: None, ..wanted };
+        addresses.filter(|(.., address)| portless(address).likeness(&wanted) != Likeness::Other).collect()
     }
 
     /// The issue that is spelled just like `text`, and its file.
@@ -169,16 +182,41 @@ mod tests {
     fn what_is_spelled_in_another_way_is_found_if_it_is_the_only_one() {
         let mut index = Index::default();
         let wanted = IssueRef::new("localhost", "a/b", 1).unwrap();
-        index.insert("localhost:3000/a/b#1", "x.json");
+        index.insert("localhost:80/a/b#1", "x.json");
         index.insert("no address", "y.json");
-        assert_eq!(index.find(&wanted), Some(("localhost:3000/a/b#1", "x.json")));
+        assert_eq!(index.find(&wanted), Some(("localhost:80/a/b#1", "x.json")));
         assert_eq!(index.spelled("no address"), Some(("no address", "y.json")));
         assert_eq!(index.spelled("localhost/a/b#1"), None);
-        index.insert("localhost:8080/A/b#1", "z.json");
+        index.insert("localhost:443/A/b#1", "z.json");
         assert_eq!(index.find(&wanted), None, "either may be meant");
-        assert_eq!(index.spelled("localhost:8080/A/b#1"), Some(("localhost:8080/A/b#1", "z.json")));
+        assert_eq!(index.spelled("localhost:443/A/b#1"), Some(("localhost:443/A/b#1", "z.json")));
         index.insert("localhost/a/b#1", "w.json");
         assert_eq!(index.find(&wanted), Some(("localhost/a/b#1", "w.json")));
+    }
+
+    #[test]
+    fn two_ports_of_a_host_are_two_instances_and_near_each_other() {
+        let mut index = Index::default();
+        for issue in [
+            "h:3000/a/b#1",
+            "H:3001/A/b#1",
+            "h/a/b#1",
+            "h/git/a/b#1",
+            "h/a/b#11",
+            "i/a/b#1",
+            "h/a/c#1",
+            "odd#1",
+        ] {
+            index.insert(issue, &format!("{issue}.json").replace('/', "-"));
+        }
+        let at = |instance, path| IssueRef::new(instance, path, 1).unwrap();
+        assert_eq!(index.find(&at("h:3001", "a/b")).unwrap().0, "H:3001/A/b#1");
+        assert_eq!(index.find(&at("h:3002", "a/b")), None);
+        assert_eq!(index.find(&at("h", "a/b")).unwrap().0, "h/a/b#1");
+        let near =
+            |issue: &IssueRef| index.near(issue).iter().map(|near| near.0.to_owned()).collect::<Vec<_>>();
+        assert_eq!(near(&at("h:3002", "a/b")), ["h:3000/a/b#1", "H:3001/A/b#1", "h/a/b#1", "h/git/a/b#1"]);
+        assert_eq!(near(&at("h", "x/a/b")), ["h:3000/a/b#1", "H:3001/A/b#1", "h/a/b#1"]);
     }
 
     #[test]

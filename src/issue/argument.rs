@@ -2,11 +2,27 @@
 
 use super::error::{IssueError, RefError, RemoteError};
 use super::reference::{IssueRef, check_path, number};
-use super::remote::Remote;
+use super::repository::Repository;
 use super::url;
 use crate::session::is_session_id;
 use crate::text::plain;
 use std::str::FromStr;
+
+/// An issue, and what is known of the address of its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Meant {
+    /// The issue, by the address that was written or completed.
+    pub issue: IssueRef,
+    /// Its repository, and how its address was told.
+    pub repository: Repository,
+}
+
+impl From<IssueRef> for Meant {
+    /// Written by hand.
+    fn from(issue: IssueRef) -> Self {
+        Self { repository: Repository::from(&issue), issue }
+    }
+}
 
 /// A session, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,7 +30,7 @@ pub enum Argument {
     /// opencode's own id, `ses_…`.
     Session(String),
     /// An issue's whole address.
-    Issue(IssueRef),
+    Issue(Meant),
     /// `user/repo#14`: its host is that of the directory's remote.
     Partial {
         /// The repository; groups may nest.
@@ -32,7 +48,7 @@ pub enum Named {
     /// opencode's own id.
     Session(String),
     /// An issue.
-    Issue(IssueRef),
+    Issue(Meant),
 }
 
 impl Argument {
@@ -40,26 +56,35 @@ impl Argument {
     ///
     /// # Errors
     /// Those of `remote`, and what does not make a sound address together with it.
-    pub fn complete(self, remote: impl FnOnce() -> Result<Remote, RemoteError>) -> Result<Named, IssueError> {
-        let issue = match self {
+    pub fn complete(
+        self,
+        remote: impl FnOnce() -> Result<Repository, RemoteError>,
+    ) -> Result<Named, IssueError> {
+        let of = |remote: Repository, path: &str, number| {
+            let issue = IssueRef::new(&remote.instance(), path, number)?;
+            let repository = Repository { path: path.to_owned(), ..remote };
+            Ok::<_, RefError>(Meant { issue, repository })
+        };
+        let meant = match self {
             Self::Session(id) => return Ok(Named::Session(id)),
-            Self::Issue(issue) => issue,
+            Self::Issue(meant) => meant,
             Self::Short(number) => {
                 let remote = remote()?;
-                IssueRef::new(&remote.host, &remote.path, number)?
+                let path = remote.path.clone();
+                of(remote, &path, number)?
             }
             Self::Partial { path, number } => {
                 let remote = remote()?;
                 // A host without a dot is told from a group by being the remote's own.
                 match path.split_once('/') {
                     Some((first, rest)) if first.eq_ignore_ascii_case(&remote.host) && rest.contains('/') => {
-                        IssueRef::new(&remote.host, rest, number)?
+                        of(remote, rest, number)?
                     }
-                    _ => IssueRef::new(&remote.host, &path, number)?,
+                    _ => of(remote, &path, number)?,
                 }
             }
         };
-        Ok(Named::Issue(issue))
+        Ok(Named::Issue(meant))
     }
 }
 
@@ -92,7 +117,7 @@ impl FromStr for Argument {
         let number = number?;
         match path.split_once('/') {
             Some((first, rest)) if is_host(first) && rest.contains('/') => {
-                IssueRef::new(first, rest, number).map(Self::Issue)
+                IssueRef::new(first, rest, number).map(|issue| Self::Issue(issue.into()))
             }
             _ => check_path(path).map(|()| Self::Partial { path: path.to_owned(), number }),
         }
@@ -106,6 +131,7 @@ fn is_host(first: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use super::super::repository::By;
     use super::*;
     use proptest::prelude::*;
 
@@ -113,13 +139,13 @@ mod tests {
         text.parse()
     }
 
-    fn remote(host: &str) -> Remote {
-        Remote { host: host.into(), path: "shoko/kugetsu".into(), ssh: true }
+    fn remote(host: &str) -> Repository {
+        Repository { host: host.into(), port: None, path: "shoko/kugetsu".into(), by: By::Ssh }
     }
 
     fn whole(text: &str) -> String {
         match read(text).unwrap().complete(|| Ok(remote("git.example.org"))).unwrap() {
-            Named::Issue(issue) => issue.to_string(),
+            Named::Issue(meant) => meant.issue.to_string(),
             Named::Session(id) => id,
         }
     }
@@ -135,7 +161,8 @@ mod tests {
             ("github.com/a/b#14", "github.com/a/b#14"),
             ("GitHub.com/a/b#14", "github.com/a/b#14"),
             ("gitlab.com/group/sub/b#14", "gitlab.com/group/sub/b#14"),
-            ("localhost:3000/a/b#14", "localhost/a/b#14"),
+            ("localhost:3000/a/b#14", "localhost:3000/a/b#14"),
+            ("localhost:80/a/b#14", "localhost/a/b#14"),
             ("https://github.com/a/b/issues/14#issuecomment-1", "github.com/a/b#14"),
             ("https://github.com/a/b/issues/14#3", "github.com/a/b#14"),
             ("github.com/a/b/issues/14", "github.com/a/b#14"),
@@ -144,7 +171,15 @@ mod tests {
             assert_eq!(whole(text), issue, "{text}");
         }
         let inside = read("forge/a/b#1").unwrap().complete(|| Ok(remote("forge"))).unwrap();
-        assert_eq!(inside, Named::Issue(IssueRef::new("forge", "a/b", 1).unwrap()));
+        let Named::Issue(inside) = inside else { panic!("{inside:?}") };
+        assert_eq!(inside.issue, IssueRef::new("forge", "a/b", 1).unwrap());
+        let web = Repository { port: Some(3000), by: By::Web { dashed: false }, ..remote("forge") };
+        let Ok(Named::Issue(web)) = read("14").unwrap().complete(|| Ok(web)) else { panic!() };
+        assert_eq!(web.issue.to_string(), "forge:3000/shoko/kugetsu#14");
+        // An sshd's port is not that of the pages.
+        let ssh = Repository { port: Some(2222), ..remote("forge") };
+        let Ok(Named::Issue(ssh)) = read("a/b#14").unwrap().complete(|| Ok(ssh)) else { panic!() };
+        assert_eq!((ssh.issue.to_string().as_str(), ssh.repository.port), ("forge/a/b#14", Some(2222)));
     }
 
     #[test]
@@ -211,16 +246,17 @@ mod tests {
         ) {
             let issue = IssueRef::new(&host, &path, number).unwrap();
             prop_assert_eq!(issue.to_string().parse(), Ok(issue.clone()));
-            prop_assert_eq!(read(&issue.to_string()), Ok(Argument::Issue(issue.clone())));
-            for url in [format!("https://{host}/{path}/issues/{number}"), format!("http://{host}:8080/{path}/-/issues/{number}/?a#b")] {
-                prop_assert_eq!(read(&url), Ok(Argument::Issue(issue.clone())));
+            prop_assert_eq!(read(&issue.to_string()), Ok(Argument::Issue(issue.clone().into())));
+            for url in [format!("https://{host}/{path}/issues/{number}"), format!("http://{host}:80/{path}/-/issues/{number}/?a#b")] {
+                let Ok(Argument::Issue(read)) = read(&url) else { panic!("{url}") };
+                prop_assert_eq!(&read.issue, &issue);
             }
             prop_assert!(!issue.file_name().contains(['/', '#', '\\']));
         }
 
         #[test]
         fn any_text_is_survived_and_what_is_accepted_is_safe(text in "\\PC{0,30}|[a.#/:14@-]{0,16}") {
-            if let Ok(Ok(Named::Issue(issue))) = read(&text).map(|a| a.complete(|| Ok(remote("x.org")))) {
+            if let Ok(Ok(Named::Issue(Meant { issue, .. }))) = read(&text).map(|a| a.complete(|| Ok(remote("x.org")))) {
                 prop_assert!(issue.file_name().bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~+".contains(&b)));
                 prop_assert!(!issue.path().split('/').any(|part| [".", "..", ""].contains(&part)));
             }

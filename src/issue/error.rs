@@ -58,6 +58,12 @@ pub enum RefError {
         /// What was given.
         text: String,
     },
+    /// A page of a GitLab group.
+    #[error("{text} is a group's page and names no repository; open the issue itself and use its address")]
+    OfGroup {
+        /// What was given.
+        text: String,
+    },
     /// A URL of something else.
     #[error("{text} is not an issue's URL; that ends in /issues/14 or /-/issues/14")]
     NotAnIssueUrl {

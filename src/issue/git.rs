@@ -1,7 +1,8 @@
 //! Asks git for the remotes of a directory.
 
 use super::error::RemoteError;
-use super::remote::{Remote, choose, listed};
+use super::remote::{choose, listed};
+use super::repository::Repository;
 use crate::text::plain_bytes;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -14,11 +15,11 @@ use std::process::{Command, Stdio};
 ///
 /// # Errors
 /// No git, no repository, and those of [`choose`].
-pub fn remote_of(directory: &Path) -> Result<Remote, RemoteError> {
+pub fn remote_of(directory: &Path) -> Result<Repository, RemoteError> {
     ask(Command::new("git"), directory)
 }
 
-fn ask(mut git: Command, directory: &Path) -> Result<Remote, RemoteError> {
+fn ask(mut git: Command, directory: &Path) -> Result<Repository, RemoteError> {
     let done = git
         .args(["--no-pager", "remote", "-v"])
         .current_dir(directory)

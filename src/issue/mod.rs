@@ -3,14 +3,17 @@
 //! Pure, but for [`remote_of`], which asks git.
 
 mod argument;
+mod azure;
 mod error;
 mod git;
 mod reference;
 mod remote;
+mod repository;
 mod url;
 
-pub use argument::{Argument, Named};
+pub use argument::{Argument, Meant, Named};
 pub use error::{IssueError, RefError, RemoteError};
 pub use git::remote_of;
 pub use reference::IssueRef;
-pub use remote::{Remote, choose, listed};
+pub use remote::{choose, listed};
+pub use repository::{By, Likeness, Repository};

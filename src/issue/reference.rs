@@ -8,6 +8,9 @@ use std::str::FromStr;
 /// Characters of a whole address at most: with `.json` behind it, and a mark before that, it is a file's name.
 const LONGEST: usize = 200;
 
+/// Ports that web pages have of their own: nobody writes them, so they are no part of an address.
+pub(super) const NO_PORT: [u16; 2] = [80, 443];
+
 /// The largest number: JSON's readers hold it exactly.
 const LARGEST: u64 = (1 << 53) - 1;
 
@@ -22,8 +25,8 @@ pub struct IssueRef {
 impl IssueRef {
     /// Issue `number` of the repository `path` (`user/repo`, or `group/…/repo`) at the host `instance`.
     ///
-    /// The host's name is brought into small letters and loses its port: the same forge has one port for
-    /// browsers and another for git, and one issue has one session. The large forges lose their `www.`, too.
+    /// The host's name is brought into small letters. It keeps its port, unless that is 80 or 443: at another port of
+    /// the host another forge answers. The large forges lose their `www.`
     ///
     /// # Errors
     /// What could not stand in a reference or in a file's name.
@@ -38,9 +41,27 @@ impl IssueRef {
         Ok(issue)
     }
 
-    /// The host of the forge, in small letters.
+    /// The host of the forge, in small letters, with the port of its pages where that is not 80 or 443.
     pub fn instance(&self) -> &str {
         &self.instance
+    }
+
+    /// The host alone.
+    pub fn host(&self) -> &str {
+        self.instance.split_once(':').map_or(&self.instance, |(host, _)| host)
+    }
+
+    /// The port, where it is not 80 or 443.
+    pub fn port(&self) -> Option<u16> {
+        self.instance.split_once(':')?.1.parse().ok()
+    }
+
+    /// The issue of that number and path at another port of its host.
+    ///
+    /// # Errors
+    /// Where the address becomes too long.
+    pub fn at_port(&self, port: u16) -> Result<Self, RefError> {
+        Self::new(&format!("{}:{port}", self.host()), &self.path, self.number)
     }
 
     /// The repository: `user/repo`; groups may nest.
@@ -57,7 +78,7 @@ impl IssueRef {
     ///
     /// `a/b-c#1` and `a-b/c#1` share one; whoever keeps the files tells them apart.
     pub fn file_name(&self) -> String {
-        self.to_string().replace(['/', '#'], "-") + ".json"
+        self.to_string().replace(['/', '#', ':'], "-") + ".json"
     }
 }
 
@@ -81,10 +102,14 @@ impl FromStr for IssueRef {
 
 fn checked_instance(text: &str) -> Result<String, RefError> {
     let wrong = || RefError::Instance { instance: plain(text) };
-    let host = match text.split_once(':') {
-        Some((host, port)) if port.is_empty() || port.parse::<u16>().is_ok() => host,
+    let (host, port) = match text.split_once(':') {
+        Some((host, "")) => (host, None),
+        Some((host, port)) if port.bytes().all(|b| b.is_ascii_digit()) => {
+            let port = port.parse::<u16>().ok().filter(|port| *port != 0).ok_or_else(wrong)?;
+            (host, Some(port).filter(|port| !NO_PORT.contains(port)))
+        }
         Some(_) => return Err(wrong()),
-        None => text,
+        None => (text, None),
     };
     let sound = |label: &str| {
         !label.is_empty()
@@ -96,10 +121,11 @@ fn checked_instance(text: &str) -> Result<String, RefError> {
     }
     let host = host.to_ascii_lowercase();
     // Names that lead to the same forge, and that browsers still have in old links.
-    Ok(match host.strip_prefix("www.") {
+    let host = match host.strip_prefix("www.") {
         Some(forge @ ("github.com" | "gitlab.com")) => forge.to_owned(),
         _ => host,
-    })
+    };
+    Ok(port.map_or_else(|| host.clone(), |port| format!("{host}:{port}")))
 }
 
 /// Whether `path` is `user/repo`, or `group/…/repo`, in characters that forges allow there.
@@ -159,13 +185,17 @@ mod tests {
     #[test]
     fn an_address_has_one_spelling_of_its_host() {
         assert_eq!(new("GitHub.com", "Shoko/kugetsu").unwrap(), "github.com/Shoko/kugetsu#14");
-        assert_eq!(new("git.example.org:3000", "a/b/c").unwrap(), "git.example.org/a/b/c#14");
+        assert_eq!(new("git.example.org:3000", "a/b/c").unwrap(), "git.example.org:3000/a/b/c#14");
+        for own in ["git.example.org:443", "git.example.org:80", "git.example.org:", "git.example.org:0443"] {
+            assert_eq!(new(own, "a/b").unwrap(), "git.example.org/a/b#14", "{own}");
+        }
         assert_eq!(new("www.GitHub.com", "a/b").unwrap(), "github.com/a/b#14");
         assert_eq!(new("www.example.org", "a/b").unwrap(), "www.example.org/a/b#14");
         assert_eq!(new("localhost:", "~a/b").unwrap(), "localhost/~a/b#14");
-        for bad in
-            ["", ".", "..", "a..b", "-x.org", "a b", "a/b", "é.org", "x:99999", "x:y", "[::1]", "a\\b", "x\n"]
-        {
+        for bad in [
+            "", ".", "..", "a..b", "-x.org", "a b", "a/b", "é.org", "x:99999", "x:0", "x:+1", "x:y", "[::1]",
+            "a\\b", "x\n",
+        ] {
             assert!(matches!(new(bad, "a/b"), Err(RefError::Instance { .. })), "{bad:?}");
         }
     }
@@ -218,6 +248,10 @@ mod tests {
     fn the_file_is_named_as_the_script_named_it() {
         let issue = IssueRef::new("github.com", "shoko/kugetsu", 14).unwrap();
         assert_eq!(issue.file_name(), "github.com-shoko-kugetsu-14.json");
+        let issue = IssueRef::new("h:3000", "a/b", 1).unwrap();
+        assert_eq!((issue.host(), issue.port()), ("h", Some(3000)));
+        assert_eq!(issue.file_name(), "h-3000-a-b-1.json");
+        assert_eq!(issue.at_port(2222).unwrap().to_string(), "h:2222/a/b#1");
         assert_eq!("forge/a/b#1".parse(), IssueRef::new("forge", "a/b", 1));
         for bad in ["", "a/b", "#1", "a#1", "x.org/a/b#", "x.org/a/b#x"] {
             assert!(matches!(bad.parse::<IssueRef>(), Err(RefError::NotARef { .. })), "{bad}");

@@ -1,7 +1,9 @@
 //! Where a repository's issues are, by the URLs of its remotes.
 
+use super::azure;
 use super::error::RemoteError;
 use super::reference::IssueRef;
+use super::repository::{By, Repository, telling, web_port};
 use crate::text::plain;
 
 /// Doors of forges where only port 443 is open: their ssh listens there under another name.
@@ -11,32 +13,25 @@ const DOORS: [(&str, &str); 3] = [
     ("altssh.bitbucket.org", "bitbucket.org"),
 ];
 
-/// A repository at a forge.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remote {
-    /// The forge's host, in small letters, without a port.
-    pub host: String,
-    /// The repository, as `user/repo`; groups may nest.
-    pub path: String,
-    /// Whether it is reached over SSH: then `host` may be an alias that only ssh's configuration knows.
-    pub ssh: bool,
-}
+/// The port that ssh has of its own.
+const SSH_PORT: u16 = 22;
 
-impl Remote {
+impl Repository {
     /// Reads a remote's URL: `ssh://`, `git://`, `http(s)://`, or `user@host:path` as scp has it.
     ///
     /// `None` where it leads to no forge: a local path, a `file://` URL, a helper of git's (`ext::`), a path that is not
     /// `user/repo`.
-    pub fn parse(url: &str) -> Option<Self> {
-        let (authority, path, ssh) = match url.split_once("://") {
+    pub fn of_remote(url: &str) -> Option<Self> {
+        let (authority, path, by) = match url.split_once("://") {
             Some((scheme, rest)) => {
-                let scheme = scheme.to_ascii_lowercase();
-                let ssh = matches!(scheme.as_str(), "ssh" | "git+ssh" | "ssh+git");
-                if !ssh && !matches!(scheme.as_str(), "http" | "https" | "git") {
-                    return None;
-                }
+                let by = match scheme.to_ascii_lowercase().as_str() {
+                    "ssh" | "git+ssh" | "ssh+git" => By::Ssh,
+                    "http" | "https" => By::Web { dashed: false },
+                    "git" => By::Git,
+                    _ => return None,
+                };
                 let (authority, path) = rest.split_once('/')?;
-                (authority, path, ssh)
+                (authority, path, by)
             }
             None => {
                 // As git has it: a colon before the first slash.
@@ -44,17 +39,26 @@ impl Remote {
                 if path.starts_with(':') || is_drive(host) {
                     return None;
                 }
-                (host, path, true)
+                (host, path, By::Ssh)
             }
         };
         let host = authority.rsplit('@').next()?;
         let path = path.trim_matches('/');
         let path = path.strip_suffix(".git").unwrap_or(path).trim_end_matches('/');
+        let (host, path) = azure::repository(host, path);
         // Its rules are those of an issue's address.
-        let issue = IssueRef::new(host, path, 1).ok()?;
-        let door = DOORS.iter().find(|(door, _)| *door == issue.instance());
-        let host = door.map_or(issue.instance(), |(_, forge)| forge).to_owned();
-        Some(Self { host, path: path.to_owned(), ssh })
+        let issue = IssueRef::new(&host, &path, 1).ok()?;
+        let port = host.split_once(':').map(|(_, port)| port);
+        let port = match by {
+            By::Web { .. } => web_port(port),
+            By::Ssh => telling(port, &[SSH_PORT]),
+            By::Git | By::Hand => None,
+        };
+        let (host, port) = match DOORS.iter().find(|(door, _)| *door == issue.host()) {
+            Some((_, forge)) => (*forge, None),
+            None => (issue.host(), port),
+        };
+        Some(Self { host: host.to_owned(), port, path: issue.path().to_owned(), by })
     }
 
     /// The same repository at its forge's own name, where its host is only an alias of ssh's configuration
@@ -64,20 +68,16 @@ impl Remote {
     /// that looks like one is given up only for a forge that everybody knows.
     #[must_use]
     pub fn behind(self, hostname: impl FnOnce(&str) -> Option<String>) -> Self {
-        if !self.ssh || is_known(&self.host) {
+        if self.by != By::Ssh || self.is_well_known() {
             return self;
         }
-        let found = hostname(&self.host).and_then(|name| Self::parse(&format!("{name}:{}", self.path)));
+        let found = hostname(&self.host).and_then(|name| Self::of_remote(&format!("{name}:{}", self.path)));
         match found {
-            Some(real) if is_known(&real.host) || (!is_name(&self.host) && is_name(&real.host)) => real,
+            Some(real) if real.is_well_known() => real,
+            Some(real) if !is_name(&self.host) && is_name(&real.host) => Self { host: real.host, ..self },
             _ => self,
         }
     }
-}
-
-/// Whether everybody's git knows this host.
-fn is_known(host: &str) -> bool {
-    DOORS.iter().any(|(_, forge)| *forge == host)
 }
 
 /// Whether it looks like a name of the internet's: its last label is letters alone, which tells it from aliases such
@@ -109,10 +109,10 @@ pub fn listed(printed: &str) -> Vec<(&str, &str)> {
 ///
 /// # Errors
 /// Where none is at a forge, or it is not clear which is meant.
-pub fn choose(remotes: &[(&str, &str)]) -> Result<Remote, RemoteError> {
+pub fn choose(remotes: &[(&str, &str)]) -> Result<Repository, RemoteError> {
     let names = |all: &mut dyn Iterator<Item = &str>| plain(&all.collect::<Vec<_>>().join(", "));
-    let mut forges: Vec<(&str, Remote)> =
-        remotes.iter().filter_map(|(name, url)| Some((*name, Remote::parse(url)?))).collect();
+    let mut forges: Vec<(&str, Repository)> =
+        remotes.iter().filter_map(|(name, url)| Some((*name, Repository::of_remote(url)?))).collect();
     if remotes.is_empty() {
         return Err(RemoteError::NoRemote);
     }
@@ -133,7 +133,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(url: &str) -> Option<String> {
-        Remote::parse(url).map(|remote| format!("{} {}", remote.host, remote.path))
+        Repository::of_remote(url).map(|remote| format!("{} {}", remote.instance(), remote.path))
     }
 
     #[test]
@@ -143,7 +143,9 @@ mod tests {
             ("https://github.com/shoko/kugetsu", "github.com", "shoko/kugetsu"),
             ("https://github.com/shoko/kugetsu/", "github.com", "shoko/kugetsu"),
             ("https://me:token@GitHub.com/shoko/kugetsu.git/", "github.com", "shoko/kugetsu"),
-            ("http://git.example.org:3000/me/tool.git", "git.example.org", "me/tool"),
+            ("http://git.example.org:3000/me/tool.git", "git.example.org:3000", "me/tool"),
+            ("https://git.example.org:443/me/tool.git", "git.example.org", "me/tool"),
+            ("https://git.example.org/gitea/me/tool.git", "git.example.org", "gitea/me/tool"),
             ("git@github.com:shoko/kugetsu.git", "github.com", "shoko/kugetsu"),
             ("github.com:shoko/kugetsu", "github.com", "shoko/kugetsu"),
             ("git@github.com:/shoko/kugetsu.git", "github.com", "shoko/kugetsu"),
@@ -160,8 +162,12 @@ mod tests {
         ] {
             assert_eq!(read(url), Some(format!("{host} {path}")), "{url}");
         }
-        assert!(Remote::parse("git@work:me/tool").unwrap().ssh);
-        assert!(!Remote::parse("https://x.org/me/tool").unwrap().ssh);
+        let told = |url: &str| Repository::of_remote(url).map(|remote| (remote.by, remote.port)).unwrap();
+        assert_eq!(told("git@work:me/tool"), (By::Ssh, None));
+        assert_eq!(told("ssh://git@x.org:2222/me/tool"), (By::Ssh, Some(2222)));
+        assert_eq!(told("ssh://git@x.org:22/me/tool"), (By::Ssh, None));
+        assert_eq!(told("https://x.org/me/tool"), (By::Web { dashed: false }, None));
+        assert_eq!(told("git://x.org:9418/me/tool"), (By::Git, None));
     }
 
     #[test]
@@ -200,7 +206,7 @@ mod tests {
     #[test]
     fn an_alias_of_ssh_stands_for_the_forge_behind_it() {
         let behind = |url: &str, hostname: &str| {
-            let remote = Remote::parse(url).unwrap().behind(|_| Some(hostname.to_owned()));
+            let remote = Repository::of_remote(url).unwrap().behind(|_| Some(hostname.to_owned()));
             assert_eq!(remote.path, "me/tool");
             remote.host
         };
@@ -223,7 +229,7 @@ mod tests {
         ] {
             assert_eq!(behind(url, hostname), host, "{url}, {hostname}");
         }
-        let unknown = Remote::parse("git@work:me/tool").unwrap();
+        let unknown = Repository::of_remote("git@work:me/tool").unwrap();
         assert_eq!(unknown.clone().behind(|_| None), unknown);
     }
 
@@ -271,10 +277,10 @@ mod tests {
             host in "[a-z0-9]{2,8}\\.[a-z]{2,5}",
             path in "[A-Za-z0-9_][A-Za-z0-9._-]{0,6}(/[A-Za-z0-9_][A-Za-z0-9_-]{0,6}){1,3}",
             user in "[a-z]{1,5}",
-            port: u16,
+            port in 1..=u16::MAX,
         ) {
             for url in [
-                format!("https://{host}/{path}.git"), format!("http://{user}:x@{host}:{port}/{path}"),
+                format!("https://{host}/{path}.git"), format!("http://{user}:x@{host}:80/{path}"),
                 format!("{user}@{host}:{path}.git"), format!("{host}:/{path}"),
                 format!("ssh://{user}@{host}:{port}/{path}.git/"),
             ] {
@@ -284,7 +290,7 @@ mod tests {
 
         #[test]
         fn any_text_is_survived(text: String) {
-            let _ = Remote::parse(&text);
+            let _ = Repository::of_remote(&text);
             let _ = choose(&listed(&text));
         }
     }

@@ -1,18 +1,21 @@
 //! URLs of issues.
 
+use super::argument::Meant;
+use super::azure;
 use super::error::RefError;
 use super::reference::{IssueRef, number};
+use super::repository::{By, Repository};
 use crate::text::plain;
 
 /// What a forge calls its issues in a URL; GitLab has begun to call them work items.
 const ISSUES: [&str; 2] = ["issues", "work_items"];
 
 /// What forges call requests to merge.
-const REQUESTS: [&str; 4] = ["pull", "pulls", "merge_requests", "pull-requests"];
+const REQUESTS: [&str; 5] = ["pull", "pulls", "merge_requests", "pull-requests", "pullrequest"];
 
-/// Reads the URL of an issue, as a browser shows it: `https://github.com/user/repo/issues/14`, and with `/-/` before
-/// `issues` at GitLab. Query, fragment, user, port, and what follows the number do not matter.
-pub(super) fn parse(text: &str) -> Result<IssueRef, RefError> {
+/// Reads the URL of an issue, as a browser shows it: `https://github.com/user/repo/issues/14`, with `/-/` before
+/// `issues` at GitLab, and a work item's at Azure DevOps. Fragment, user, and what follows the number do not matter.
+pub(super) fn parse(text: &str) -> Result<Meant, RefError> {
     let not_an_issue = || RefError::NotAnIssueUrl { text: plain(text) };
     let rest = match text.split_once("://") {
         Some((scheme, rest)) if ["http", "https"].iter().any(|known| scheme.eq_ignore_ascii_case(known)) => {
@@ -21,9 +24,13 @@ pub(super) fn parse(text: &str) -> Result<IssueRef, RefError> {
         Some(_) => return Err(not_an_issue()),
         None => text,
     };
-    let rest = rest.split(['?', '#']).next().unwrap_or_default();
+    let rest = rest.split('#').next().unwrap_or_default();
+    let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (authority, path) = rest.split_once('/').ok_or_else(not_an_issue)?;
     let instance = authority.rsplit('@').next().unwrap_or_default();
+    if let Some((host, path, number)) = azure::work_item(instance, path, query) {
+        return Ok(meant(IssueRef::new(&host, &path, number?)?, false));
+    }
     let segments: Vec<&str> = path.split('/').collect();
     let found = (2..segments.len().saturating_sub(1)).find_map(|at| {
         let kind = segments[at];
@@ -34,8 +41,17 @@ pub(super) fn parse(text: &str) -> Result<IssueRef, RefError> {
     if REQUESTS.contains(&kind) {
         return Err(RefError::PullRequest { text: plain(text) });
     }
-    let end = if segments[at - 1] == "-" { at - 1 } else { at };
-    IssueRef::new(instance, &segments[..end].join("/"), number?)
+    let dashed = segments[at - 1] == "-";
+    if dashed && segments[0] == "groups" {
+        return Err(RefError::OfGroup { text: plain(text) });
+    }
+    let end = if dashed { at - 1 } else { at };
+    Ok(meant(IssueRef::new(instance, &segments[..end].join("/"), number?)?, dashed))
+}
+
+fn meant(issue: IssueRef, dashed: bool) -> Meant {
+    let repository = Repository { by: By::Web { dashed }, ..Repository::from(&issue) };
+    Meant { issue, repository }
 }
 
 #[cfg(test)]
@@ -43,7 +59,7 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<String, RefError> {
-        parse(text).map(|issue| issue.to_string())
+        parse(text).map(|meant| meant.issue.to_string())
     }
 
     #[test]
@@ -57,7 +73,15 @@ mod tests {
             ("https://gitlab.com/group/sub/repo/-/issues/14", "gitlab.com/group/sub/repo#14"),
             ("https://gitlab.com/group/sub/repo/-/work_items/14", "gitlab.com/group/sub/repo#14"),
             ("https://gitlab.com/group/repo/issues/14/designs", "gitlab.com/group/repo#14"),
-            ("http://git.example.org:3000/me/tool/issues/2", "git.example.org/me/tool#2"),
+            ("http://git.example.org:3000/me/tool/issues/2", "git.example.org:3000/me/tool#2"),
+            ("https://git.example.org:443/me/tool/issues/2", "git.example.org/me/tool#2"),
+            ("https://git.example.org/gitea/me/tool/issues/2", "git.example.org/gitea/me/tool#2"),
+            ("https://gitea.example.org/groups/tool/issues/2", "gitea.example.org/groups/tool#2"),
+            ("https://dev.azure.com/org/My%20Project/_workitems/edit/14/", "dev.azure.com/org/My+Project#14"),
+            (
+                "https://org.visualstudio.com/project/_boards/board/t/T?workitem=14",
+                "dev.azure.com/org/project#14",
+            ),
             ("https://me:secret@git.example.org/me/tool/issues/2", "git.example.org/me/tool#2"),
             ("https://x.org/a/issues/issues/3", "x.org/a/issues#3"),
             ("https://x.org/a/pull/issues/3", "x.org/a/pull#3"),
@@ -74,8 +98,20 @@ mod tests {
             "https://gitlab.com/g/s/r/-/merge_requests/14",
             "https://codeberg.org/a/b/pulls/14",
             "https://bitbucket.org/a/b/pull-requests/14",
+            "https://dev.azure.com/org/project/_git/repo/pullrequest/14",
         ] {
             assert!(matches!(read(url), Err(RefError::PullRequest { .. })), "{url}");
+        }
+    }
+
+    #[test]
+    fn an_issue_of_a_group_is_no_repositorys() {
+        for url in
+            ["https://gitlab.com/groups/g/-/issues/14", "https://gitlab.com/groups/g/sub/-/work_items/14"]
+        {
+            let error = read(url).unwrap_err();
+            assert!(matches!(error, RefError::OfGroup { .. }), "{url}: {error:?}");
+            assert!(error.to_string().contains("group"), "{error}");
         }
     }
 

@@ -16,16 +16,29 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
                 "user/repo#14",
                 "An issue of another repository at the same forge; groups may nest. Outside of a repository, the one issue that has a session and can be meant.",
             ),
-            ("instance/user/repo#14", "The whole address, as github.com/shoko/kugetsu#14."),
-            ("https://github.com/shoko/kugetsu/issues/14", "The address in a browser."),
+            (
+                "instance/user/repo#14",
+                "The whole address, as github.com/shoko/kugetsu#14. A port of the forge's pages other than 80 and 443 is a part of it, as in git.example.org:3000/me/tool#14; the port of ssh is not.",
+            ),
+            (
+                "https://github.com/shoko/kugetsu/issues/14",
+                "The address in a browser. A forge may stand below a path (https://git.example.org/gitea/me/tool/issues/3): it is the repository that ssh knows as git.example.org:me/tool. At Azure DevOps the work items of a project are meant, as dev.azure.com/org/project#14.",
+            ),
             ("ses_…", "opencode's own id of a session."),
+            (
+                "another repository",
+                "Where the issue is of another repository than the working directory's, a line on standard error says so.",
+            ),
         ],
     ),
     (
         "Exit status",
         &[
             ("0", "Done."),
-            ("1", "Failed; the step, the cause and the cure are on standard error."),
+            (
+                "1",
+                "Failed; the step, the cause and the cure are on standard error. Also where all was done and the answer could not be written to standard output. A reader that closes it early, as head does, is no failure.",
+            ),
             ("2", "Wrong usage."),
             ("3", "The host cannot be reached, or did not let us in; trying again may help."),
             (

@@ -128,6 +128,68 @@ fn outside_of_a_repository_it_is_said_what_to_write() {
     assert_eq!(names.meant(outside, "git.example.org/shoko/other#3").unwrap(), "ses_elsewhere");
 }
 
+/// What is said of another repository than that of the directory.
+const ANOTHER: &str = "is of another repository than this directory";
+
+#[test]
+fn a_message_never_goes_to_the_session_of_another_port() {
+    let issues = [("127.0.0.1:3000/me/tool#1", "ses_a"), ("git.example.org/me/tool#3", "ses_old")];
+    let names = Names::new("http://127.0.0.1:3000/me/tool.git", &issues);
+    let clone = |name: &str, remote: &str| {
+        let clone = names.home.machine.git_project(name);
+        git(&names.home, &clone, &["remote", "add", "origin", remote]);
+        clone
+    };
+    let (a, b) = (&names.app, &clone("b", "http://127.0.0.1:3001/me/tool.git"));
+    assert_eq!(names.meant(a, "1").unwrap(), "ses_a");
+    names.refused(b, "1", 4, &["127.0.0.1:3001/me/tool#1 has no session yet"]);
+    names.refused(b, "http://127.0.0.1:3001/me/tool/issues/1", 4, &["has no session yet"]);
+    // Named by its whole address it is found, and it is said that it is another's.
+    let whole = "127.0.0.1:3000/me/tool#1";
+    for (dir, text, told) in
+        [(a, whole, false), (b, whole, true), (b, "http://127.0.0.1:3000/me/tool/issues/1", true)]
+    {
+        assert_eq!(names.meant(dir, text).unwrap(), "ses_a");
+        let said = names.run(dir, &["permit", text]).expect_code(4).stderr;
+        assert_eq!(said.contains(ANOTHER), told, "{text}: {said}");
+    }
+    // sshd's port says nothing of the pages'.
+    let ssh = clone("ssh", "ssh://git@127.0.0.1:2222/me/tool.git");
+    assert_eq!(names.meant(&ssh, "1").unwrap(), "ses_a");
+
+    // An entry of old has no port. It is the clone's in which its session works.
+    let file = names.home.state().join("sessions/git.example.org-me-tool-3.json");
+    let mut old: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    let (first, second) = (
+        clone("first", "https://git.example.org:8443/me/tool"),
+        clone("second", "https://git.example.org:9443/me/tool"),
+    );
+    assert_eq!(names.meant(&second, "3").unwrap(), "ses_old", "only one can be meant");
+    old["directory"] = json!(first);
+    fs::write(&file, old.to_string()).unwrap();
+    assert_eq!(names.meant(&first, "3").unwrap(), "ses_old");
+    names.refused(&second, "3", 4, &["git.example.org:9443/me/tool#3 has no session yet"]);
+    let said = names.run(&second, &["permit", "git.example.org/me/tool#3"]).expect_code(4).stderr;
+    assert!(said.contains(ANOTHER) && said.contains("~/projects/first"), "{said}");
+}
+
+#[test]
+fn an_issue_of_a_forge_below_a_path_has_one_session() {
+    let names = Names::new("git@git.example.org:me/tool", &[("git.example.org/me/tool#3", "ses_one")]);
+    let url = "https://git.example.org/gitea/me/tool/issues/3";
+    for text in ["3", url] {
+        assert_eq!(names.meant(&names.app, text).unwrap(), "ses_one", "{text}");
+        let said = names.run(&names.app, &["permit", text]).expect_code(4).stderr;
+        assert!(!said.contains(ANOTHER), "{said}");
+    }
+    names.refused(
+        &names.app,
+        "https://gitlab.com/groups/g/-/issues/14",
+        2,
+        &["group", "names no repository"],
+    );
+}
+
 #[test]
 fn an_alias_of_ssh_stands_for_its_forge() {
     let names = Names::new("git@work:shoko/kugetsu.git", &ISSUES);

@@ -6,12 +6,12 @@ use super::{Cli, Global, output};
 use crate::dispatch::Record;
 use crate::issue::{IssueRef, Repository};
 use crate::text::plain;
+use clap::error::ErrorKind;
 use clap::{Args, Command, CommandFactory as _, ValueEnum};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
 use std::ffi::{OsStr, OsString};
-use std::io;
 
 /// By this variable a shell's script says that it asks for completions, and which shell it is.
 const VARIABLE: &str = "KUGETSU_COMPLETE";
@@ -69,17 +69,12 @@ pub(super) fn answer(arguments: &[OsString]) -> Option<Exit> {
     match asked.try_complete(arguments.iter().cloned(), directory.as_deref()) {
         Ok(false) => None,
         Ok(true) => Some(Exit::Done),
-        Err(error) => {
-            match std::error::Error::source(&error).and_then(|source| source.downcast_ref::<io::Error>()) {
-                // What was found could not be handed over.
-                Some(source) => {
-                    output::unwritten(source.kind().into());
-                    Some(Exit::Done)
-                }
-                // Said on standard error, where a shell does not look.
-                None => error.print().map(|()| Exit::Failed).ok().or(Some(Exit::Failed)),
-            }
+        // What was found could not be handed over. clap keeps no more of why than words.
+        Err(error) if error.kind() == ErrorKind::Io => {
+            Some(if output::is_taken() { Exit::Failed } else { Exit::Done })
         }
+        // Said on standard error, where a shell does not look.
+        Err(error) => error.print().map(|()| Exit::Failed).ok().or(Some(Exit::Failed)),
     }
 }
 

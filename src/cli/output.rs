@@ -30,6 +30,12 @@ pub(super) fn unwritten(error: io::Error) {
     let _ = UNWRITTEN.set(error);
 }
 
+/// Whether standard output takes anything, after a write of another library's to it has failed. Where it does not,
+/// [`Ui::finish`] says why.
+pub(super) fn is_taken() -> bool {
+    print(|out| out.write_all(b"\n"))
+}
+
 /// Tells the process that started this one, and reads its standard output, how the work began. Nobody may be listening any
 /// more, and that is no fault: it is no answer.
 pub(super) fn tell_parent(line: &str) {

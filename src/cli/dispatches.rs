@@ -12,7 +12,7 @@ pub(super) fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> 
     let found = if dispatch::is_id(what) {
         context.store().open(what).map_err(TripError::from)?
     } else {
-        of(context, &session::resolve(context, what)?.session)?
+        of(context, &session::resolve_id(context, what)?)?
     };
     Ok(found.ok_or_else(unknown)?)
 }

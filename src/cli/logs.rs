@@ -77,10 +77,10 @@ pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, 
             let dispatch = dispatches::find(context, &arguments.what)?;
             return there(&arguments, context, dispatch).await;
         }
-        let found = session::resolve(context, &arguments.what)?;
-        match last_on_a_host(context, &found)? {
+        let session = session::resolve_id(context, &arguments.what)?;
+        match last_on_a_host(context, &session)? {
             Some(dispatch) => there(&arguments, context, dispatch).await,
-            None => here(&arguments, context, &found).await,
+            None => here(&arguments, context, &session).await,
         }
     };
     if !arguments.follow {
@@ -103,14 +103,14 @@ pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, 
 }
 
 /// The dispatch that the session's last run was, if that was one on a host.
-fn last_on_a_host(context: &Context, found: &Resolved) -> Result<Option<Dispatch>, CliError> {
-    let Some(dispatch) = dispatches::of(context, &found.session)? else { return Ok(None) };
+fn last_on_a_host(context: &Context, session: &str) -> Result<Option<Dispatch>, CliError> {
+    let Some(dispatch) = dispatches::of(context, session)? else { return Ok(None) };
     let record = &dispatch.record;
     if record.is_away() && !record.let_go {
         return Ok(Some(dispatch));
     }
     let Some(launched_ms) = record.launched_ms else { return Ok(None) };
-    let written = std::fs::metadata(log_path(context.kugetsu_home(), &found.session));
+    let written = std::fs::metadata(log_path(context.kugetsu_home(), session));
     let written =
         written.and_then(|log| log.modified()).ok().and_then(|at| at.duration_since(UNIX_EPOCH).ok());
     let newer = written.is_none_or(|written| u128::from(launched_ms.unsigned_abs()) > written.as_millis());
@@ -173,22 +173,23 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
 }
 
 /// Shows the runs on this machine.
-async fn here(arguments: &LogsArgs, context: &Context, found: &Resolved) -> Result<Exit, CliError> {
-    let lock = session_lock(context.kugetsu_home(), &found.session);
-    let mut reader = LogReader::new(&log_path(context.kugetsu_home(), &found.session));
+async fn here(arguments: &LogsArgs, context: &Context, session: &str) -> Result<Exit, CliError> {
+    let lock = session_lock(context.kugetsu_home(), session);
+    let mut reader = LogReader::new(&log_path(context.kugetsu_home(), session));
+    let found = || session::resolve(context, &arguments.what);
     let mut last = Last { most: arguments.lines, ..Last::default() };
     let is_there = reader.read(|line| last.push(line))?;
     let begins = arguments.follow && Lock::is_held(&lock);
     if !is_there && !begins {
-        return Err(nothing(found));
+        return Err(nothing(&found()?));
     }
     if !arguments.follow && arguments.lines != Some(0) {
         reader.rest().into_iter().for_each(|line| last.push(line));
     }
     if context.ui.json {
         context.ui.document(&Document {
-            session: &found.session,
-            issue: found.issue.as_deref(),
+            session,
+            issue: found()?.issue.as_deref(),
             dispatch: None,
             lines: &last.lines,
         });

@@ -66,7 +66,7 @@ impl From<ActionArg> for Action {
 }
 
 pub(super) async fn run(arguments: PermitArgs, context: &Context) -> Result<Exit, CliError> {
-    let session = session::resolve(context, &arguments.session)?.session;
+    let session = session::resolve_id(context, &arguments.session)?;
     let rule = match (arguments.permission, arguments.pattern) {
         (Some(permission), Some(pattern)) => {
             Some(checked(Rule { permission, pattern, action: arguments.action.into() })?)

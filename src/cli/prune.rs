@@ -17,8 +17,8 @@ use std::collections::BTreeSet;
 /// Shows what is no longer of use, and removes it with --force
 ///
 /// That is: issues whose session opencode has no more, files and entries of the index that lack the other, trips that
-/// came to their end, and what hosts still keep of those, logs and files of sessions that no issue has any more, and the
-/// cache. Never the base, what is away, running or to be taken up, what is another's on a host, or what cannot be read.
+/// came to their end, and what hosts still keep of those, logs and files of sessions that no issue has any more, what is
+/// remembered of sessions that opencode has no more, and the cache. Never the base, what is away, running or to be taken up, what is another's on a host, or what cannot be read.
 #[derive(Args)]
 pub(super) struct PruneArgs {
     /// Remove it

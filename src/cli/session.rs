@@ -4,7 +4,7 @@ use super::context::Context;
 use super::entry::{self, Entry, Several};
 use super::error::{CliError, Exit};
 use crate::disk::{self, Lock, Taken};
-use crate::index::{Found, Index};
+use crate::index::Index;
 use crate::issue::{Argument, IssueRef, Meant, Named, RemoteError, Repository};
 use crate::text::{plain, quoted};
 use crate::trip::{TripError, check_here};
@@ -64,6 +64,15 @@ fn of_file(context: &Context, text: &str, issue: String, file: String) -> Result
                 format!("the file of {issue} is gone: {}", store.path_of(&file).display()),
             )
         }),
+    }
+}
+
+/// As [`resolve`], of whoever needs no more than the session's id: which issue a session is of is told by the files of all
+/// issues only.
+pub(super) fn resolve_id(context: &Context, text: &str) -> Result<String, CliError> {
+    match text.parse() {
+        Ok(Argument::Session(id)) => Ok(id),
+        _ => Ok(resolve(context, text)?.session),
     }
 }
 
@@ -159,9 +168,8 @@ fn of_session(context: &Context, session: String) -> Resolved {
         context.ui.note(&format!("{error}, so it is not known whether {session} is an issue's"));
         Index::default()
     });
-    let is_it = |found: &Found| matches!(found, Found::Session(file) if file.session == session);
-    let entry = store.entries(index.issues()).into_iter().find(|entry| is_it(&entry.found));
-    let (issue, file) = entry.map(|entry| (entry.issue.to_owned(), entry.file.to_owned())).unzip();
+    let found = store.issue_of(&index, &session);
+    let (issue, file) = found.map(|(issue, file)| (issue.to_owned(), file.to_owned())).unzip();
     Resolved { session, issue, file }
 }
 

@@ -51,7 +51,7 @@ struct Row<'a> {
 }
 
 pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit, CliError> {
-    let session = session::resolve(context, &arguments.session)?.session;
+    let session = session::resolve_id(context, &arguments.session)?;
     let (_, database) = context.opencode().await?;
     let now_ms = clock::now_ms();
     let (report, running, before) = if arguments.repair {

@@ -10,6 +10,7 @@ mod record;
 mod state;
 mod step;
 mod store;
+mod table;
 
 pub use id::{is_id, new_id};
 pub use origin::{HostOrigin, ProjectHost};

@@ -4,6 +4,7 @@ use super::id::is_id;
 use super::record::{Record, VERSION};
 use super::state::State;
 use super::step::Step;
+use super::table::Table;
 use crate::disk::{self, DiskError};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,7 @@ pub enum StoreError {
 #[derive(Debug, Clone)]
 pub struct Store {
     root: PathBuf,
+    table: PathBuf,
 }
 
 /// One dispatch and its directory.
@@ -51,7 +53,7 @@ const RECORD: &str = "dispatch.json";
 impl Store {
     /// The store in kugetsu's home.
     pub fn new(kugetsu_home: &Path) -> Self {
-        Self { root: kugetsu_home.join("dispatches") }
+        Self { root: kugetsu_home.join("dispatches"), table: Table::path(kugetsu_home) }
     }
 
     /// Makes a dispatch's directory and writes its record.
@@ -99,20 +101,48 @@ impl Store {
 
     /// As [`Store::all`], with what is wrong with those that cannot be read before the others.
     pub fn each(&self) -> Result<Vec<Result<Dispatch, StoreError>>, StoreError> {
+        let ids = self.ids()?;
+        Ok(sorted(ids.iter().filter_map(|id| self.open(id).transpose()).collect()))
+    }
+
+    /// As [`Store::each`], of the sessions that are `wanted`. The records of other sessions are not read, but for those
+    /// of which nobody has written down yet whose they are.
+    pub fn each_of(
+        &self,
+        wanted: impl Fn(&str) -> bool,
+    ) -> Result<Vec<Result<Dispatch, StoreError>>, StoreError> {
+        let ids = self.ids()?;
+        let mut table = Table::read(&self.table);
+        let mut found = Vec::new();
+        for id in &ids {
+            if table.session_of(id).is_some_and(|session| !wanted(session)) {
+                continue;
+            }
+            match self.open(id) {
+                Ok(Some(dispatch)) => {
+                    table.learn(id, &dispatch.record.session);
+                    if wanted(&dispatch.record.session) {
+                        found.push(Ok(dispatch));
+                    }
+                }
+                Ok(None) => {}
+                // It may be of any session.
+                Err(error) => found.push(Err(error)),
+            }
+        }
+        table.keep(&ids);
+        Ok(sorted(found))
+    }
+
+    /// The names in the directory that are ids.
+    fn ids(&self) -> Result<Vec<String>, StoreError> {
         let entries = match std::fs::read_dir(&self.root) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
             Err(error) => return Err(DiskError::at(&self.root, error).into()),
         };
-        let ids = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
-        let mut all: Vec<_> =
-            ids.filter(|id| is_id(id)).filter_map(|id| self.open(&id).transpose()).collect();
-        // Ids tell the second only.
-        let age = |found: &Result<Dispatch, _>| {
-            found.as_ref().ok().map(|found| (found.record.created_ms, found.record.id.clone()))
-        };
-        all.sort_by_cached_key(age);
-        Ok(all)
+        let names = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok());
+        Ok(names.filter(|name| is_id(name)).collect())
     }
 
     /// The newest dispatch of `session`.
@@ -122,9 +152,7 @@ impl Store {
 
     /// Every dispatch of `session`, oldest first.
     pub fn of(&self, session: &str) -> Result<Vec<Dispatch>, StoreError> {
-        let mut all = self.all()?;
-        all.retain(|dispatch| dispatch.record.session == session);
-        Ok(all)
+        self.each_of(|of| of == session)?.into_iter().collect()
     }
 
     /// The dispatch that has `session` away from home, and is waited for.
@@ -132,6 +160,16 @@ impl Store {
         let away = |dispatch: &Dispatch| dispatch.record.is_away() && !dispatch.record.let_go;
         Ok(self.of(session)?.into_iter().rfind(away))
     }
+}
+
+/// What cannot be read first, then the oldest.
+fn sorted(mut all: Vec<Result<Dispatch, StoreError>>) -> Vec<Result<Dispatch, StoreError>> {
+    // Ids tell the second only.
+    let age = |found: &Result<Dispatch, _>| {
+        found.as_ref().ok().map(|found| (found.record.created_ms, found.record.id.clone()))
+    };
+    all.sort_by_cached_key(age);
+    all
 }
 
 fn parse(bytes: &[u8], path: &Path) -> Result<Record, StoreError> {

@@ -180,8 +180,37 @@ impl Store {
     /// # Errors
     /// A disk that says no; an index that cannot be read.
     pub fn remove(&self, command: &str, issue: &str) -> Result<bool, IndexError> {
-        let file = self.update(command, |index| Ok::<_, IndexError>(index.remove(issue)))?;
-        file.as_deref().map(|file| self.remove_file(file)).transpose().map(|file| file.is_some())
+        let removed = self.remove_each(command, &[issue], |_, _| Ok(true))?;
+        Ok(!removed.is_empty())
+    }
+
+    /// As [`Store::remove`], of several issues at once: of those for which `is_meant` holds, by their spelling and their
+    /// file's name. What was removed.
+    ///
+    /// # Errors
+    /// Those of `is_meant`; a disk that says no; an index that cannot be read.
+    pub fn remove_each<'i>(
+        &self,
+        command: &str,
+        issues: &[&'i str],
+        is_meant: impl Fn(&str, &str) -> Result<bool, IndexError>,
+    ) -> Result<Vec<&'i str>, IndexError> {
+        let (mut removed, mut files) = (Vec::new(), Vec::new());
+        self.update(command, |index| {
+            for issue in issues {
+                let file = index.spelled(issue).map(|(_, file)| file.to_owned());
+                if let Some(file) = file
+                    && is_meant(issue, &file)?
+                {
+                    index.remove(issue);
+                    removed.push(*issue);
+                    files.push(file);
+                }
+            }
+            Ok::<_, IndexError>(())
+        })?;
+        files.iter().try_for_each(|file| self.remove_file(file))?;
+        Ok(removed)
     }
 
     /// Forgets the base session, and removes its file.
@@ -240,6 +269,16 @@ impl Store {
         })
     }
 
+    /// The issue whose session is `session`, as the index spells it, and its file. The files are looked at one after the
+    /// other, since only they tell: whatever writes them, no list of ours can go wrong.
+    pub fn issue_of<'i>(&self, index: &'i Index, session: &str) -> Option<(&'i str, &'i str)> {
+        let (sessions, mut buffer) = (Directory::open(self.sessions()), Vec::new());
+        index.issues().find(|(_, file)| {
+            let found = sessions.find(file, &mut buffer, |found| found.session.as_ref() == session);
+            matches!(found, Found::Session(true))
+        })
+    }
+
     /// The files in `sessions/` that belong to no issue and are not the base's, by name.
     ///
     /// # Errors
@@ -256,15 +295,21 @@ impl Store {
             .collect())
     }
 
-    /// Removes a file that still belongs to no issue and is not the base's; true if that was so.
+    /// Removes those of these files that still belong to no issue and are not the base's; the names of those.
     ///
     /// # Errors
     /// A file that cannot be read: it may be a newer kugetsu's. An index that cannot be read; a disk that says no.
-    pub fn remove_stray(&self, command: &str, file: &str) -> Result<bool, IndexError> {
-        self.update(command, |index| match self.strays(index)?.into_iter().find(|(name, _)| name == file) {
-            Some((_, Found::Session(_))) => self.remove_file(file).map(|()| true),
-            Some((_, Found::Unreadable(error))) => Err(error),
-            Some((_, Found::Missing)) | None => Ok(false),
+    pub fn remove_strays<'f>(&self, command: &str, files: &[&'f str]) -> Result<Vec<&'f str>, IndexError> {
+        self.update(command, |index| {
+            let listed: HashSet<&str> = index.issues().map(|(_, file)| file).collect();
+            let mut removed = Vec::new();
+            for &file in files.iter().filter(|file| **file != BASE && !listed.contains(**file)) {
+                if self.read(file)?.is_some_and(|found| found.kind != Kind::Base) {
+                    self.remove_file(file)?;
+                    removed.push(file);
+                }
+            }
+            Ok(removed)
         })
     }
 

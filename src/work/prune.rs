@@ -1,15 +1,16 @@
 //! What is of no more use: looked for, shown, and removed. The base, what cannot be read, and what is away or running are
 //! never among it.
 
+mod removal;
+
+use super::WorkError;
 use super::files::{names, unfinished};
-use super::held::Held;
-use super::{RunFiles, WorkError};
-use crate::disk::{DiskError, Lock, session_lock};
+use crate::disk::{Lock, session_lock};
 use crate::dispatch::{self, Dispatch, State};
 use crate::index::{self, Entry, Found};
 use crate::opencode::Database;
 use crate::session::is_session_id;
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 /// What kind of thing is of no more use.
@@ -29,6 +30,10 @@ pub enum Litter {
     Run,
     /// The file of a session's lock.
     Lock,
+    /// What a host was known to have of a session that opencode has no more.
+    Known,
+    /// How a session that opencode has no more was before it was repaired.
+    Repair,
     /// Answers of programs, which can be asked again.
     Cache,
 }
@@ -44,6 +49,8 @@ impl Litter {
             Self::Log => "log",
             Self::Run => "run",
             Self::Lock => "lock",
+            Self::Known => "known",
+            Self::Repair => "repair",
             Self::Cache => "cache",
         }
     }
@@ -92,10 +99,12 @@ pub fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError
     let index = store.index()?;
     let mut found = Finding::new(kugetsu_home, dispatch::Store::new(kugetsu_home).each()?);
     let entries = store.entries(index.issues());
-    // Without issues opencode need not be asked, nor have ever been there.
-    let unfinished = unfinished(kugetsu_home)?;
+    let (unfinished, kept) = (unfinished(kugetsu_home)?, kept(kugetsu_home)?);
+    // Without any of them opencode need not be asked, nor have ever been there.
     let sessions = match entries.is_empty() && unfinished.is_empty() {
-        true => Default::default(),
+        true if kept.is_empty() => HashMap::new(),
+        // Whatever else is of no more use is found without it.
+        true => Database::open(database).and_then(|database| database.sessions()).unwrap_or_default(),
         false => Database::open(database)?.sessions()?,
     };
     found.tracked.extend(index.base().map(str::to_owned));
@@ -131,7 +140,40 @@ pub fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError
             Found::Unreadable(error) => found.unreadable(error.into()),
         }
     }
+    if !sessions.is_empty() {
+        for (kind, what, session) in kept {
+            if !sessions.contains_key(session.as_str()) {
+                found.add(
+                    kind,
+                    what,
+                    format!("opencode no longer has {session}"),
+                    Some(session),
+                    String::new(),
+                );
+            }
+        }
+    }
     found.finish()
+}
+
+/// What is kept of sessions beside logs, runs and locks: what hosts have of them, and how they were before a repair. The
+/// kind, the file, and the session.
+fn kept(kugetsu_home: &Path) -> Result<Vec<(Litter, String, String)>, WorkError> {
+    let mut kept = Vec::new();
+    for host in names(&kugetsu_home.join("known"))? {
+        let directory = format!("known/{host}");
+        if kugetsu_home.join(&directory).is_dir() {
+            for name in names(&kugetsu_home.join(&directory))? {
+                let session = name.strip_suffix(".json").filter(|session| is_session_id(session));
+                kept.extend(session.map(|s| (Litter::Known, format!("{directory}/{name}"), s.to_owned())));
+            }
+        }
+    }
+    for name in names(&kugetsu_home.join("repairs"))? {
+        let session = name.rsplit_once('-').map(|(session, _)| session).filter(|s| is_session_id(s));
+        kept.extend(session.map(|s| (Litter::Repair, format!("repairs/{name}"), s.to_owned())));
+    }
+    Ok(kept)
 }
 
 struct Finding<'h> {
@@ -271,84 +313,5 @@ fn log_of(name: &str) -> Option<&str> {
     number.bytes().all(|b| b.is_ascii_digit()).then_some(session)
 }
 
-impl Litters {
-    /// Removes everything, but for what came into use since.
-    ///
-    /// # Errors
-    /// A disk that says no; what was removed by then stays removed.
-    pub fn remove(self) -> Result<Pruned, WorkError> {
-        let mut pruned = Pruned::default();
-        for item in self.items {
-            let removed = match &item.session {
-                Some(session) => self::removed(&self.kugetsu_home, &item, session)?,
-                None => remove(&self.kugetsu_home, &item)?,
-            };
-            if removed { &mut pruned.removed } else { &mut pruned.left }.push(item);
-        }
-        Ok(pruned)
-    }
-}
-
-/// Removes what is of a session, unless that runs or is away by now.
-fn removed(kugetsu_home: &Path, item: &Item, session: &str) -> Result<bool, WorkError> {
-    let Some(mut held) = Held::take(kugetsu_home, session, "prune")? else { return Ok(false) };
-    let dispatches = dispatch::Store::new(kugetsu_home).each()?;
-    let is_away = |dispatch: &Dispatch| dispatch.record.is_away() && dispatch.record.session == session;
-    if dispatches.iter().flatten().any(is_away) {
-        return Ok(false);
-    }
-    if item.kind == Litter::Lock {
-        held.forget();
-    }
-    remove(kugetsu_home, item)
-}
-
-/// Removes one thing, if it is still of no use.
-fn remove(kugetsu_home: &Path, item: &Item) -> Result<bool, WorkError> {
-    let store = index::Store::new(kugetsu_home);
-    let session = item.session.as_deref().unwrap_or_default();
-    match item.kind {
-        Litter::Session | Litter::Entry => {
-            let there = store.read(&item.file)?;
-            let same = there.as_ref().map(|file| file.session.as_str()) == item.session.as_deref();
-            Ok(same && store.remove("prune", &item.what)?)
-        }
-        Litter::File => Ok(store.remove_stray("prune", &item.file)?),
-        Litter::Dispatch => {
-            let found = dispatch::Store::new(kugetsu_home).open(&item.what)?;
-            found.as_ref().map(Dispatch::remove).transpose()?;
-            Ok(found.is_some())
-        }
-        Litter::Log => {
-            let directory = kugetsu_home.join("logs");
-            for name in names(&directory)?.iter().filter(|name| log_of(name) == Some(session)) {
-                gone(&directory.join(name), |path| std::fs::remove_file(path))?;
-            }
-            Ok(true)
-        }
-        Litter::Run => {
-            let files = RunFiles::new(kugetsu_home, session);
-            gone(files.directory(), |path| std::fs::remove_dir_all(path)).map(|()| true)
-        }
-        // Taken away by whoever holds it.
-        Litter::Lock => Ok(true),
-        Litter::Cache => {
-            let directory = kugetsu_home.join("cache");
-            for name in names(&directory)? {
-                let path = directory.join(name);
-                gone(&path, |path| match path.is_dir() && !path.is_symlink() {
-                    true => std::fs::remove_dir_all(path),
-                    false => std::fs::remove_file(path),
-                })?;
-            }
-            Ok(true)
-        }
-    }
-}
-
-fn gone(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), WorkError> {
-    match remove(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
-        _ => Ok(()),
-    }
-}
+#[cfg(test)]
+mod tests;

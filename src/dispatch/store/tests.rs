@@ -1,3 +1,5 @@
+#![allow(clippy::disallowed_methods, reason = "tests put files wherever and however a fault would")]
+
 use super::super::{Mode, Plan, new_id};
 use super::*;
 use crate::session::Setting;
@@ -198,4 +200,65 @@ fn of_two_of_one_second_the_later_is_the_newest() {
         store.create(record).unwrap();
     }
     assert_eq!(store.newest_of("ses_1").unwrap().unwrap().record.created_ms, 900);
+}
+
+/// Makes `count` ended trips, each of a session of its own.
+fn with_others(store: &Store, count: usize) -> Vec<Dispatch> {
+    let home = |n| record(&format!("ses_other{n}"), State::Home { new_messages: 0 });
+    (0..count).map(|n| store.create(home(n)).unwrap()).collect()
+}
+
+fn spoil(dispatch: &Dispatch) {
+    std::fs::write(dispatch.file(RECORD), "this is no record").unwrap();
+}
+
+#[test]
+fn the_records_of_other_sessions_are_read_once() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(home.path());
+    let others = with_others(&store, 100);
+    let mine = store.create(record("ses_1", State::Finished)).unwrap();
+    assert_eq!(store.of("ses_1").unwrap().len(), 1);
+    others.iter().for_each(spoil);
+    let found = store.of("ses_1").unwrap();
+    assert_eq!((found.len(), &found[0].record.id), (1, &mine.record.id));
+    assert!(store.away("ses_1").unwrap().is_some());
+    assert!(matches!(store.of("ses_other7"), Err(StoreError::Damaged { .. })), "it is not passed over");
+}
+
+#[test]
+fn what_the_table_does_not_have_is_read_and_what_it_has_too_much_does_no_harm() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(home.path());
+    let others = with_others(&store, 100);
+    assert!(store.of("ses_1").unwrap().is_empty());
+    // Made by a kugetsu that knows of no table, or by one that was killed before it wrote one.
+    let away = store.create(record("ses_1", State::Finished)).unwrap();
+    assert_eq!(store.away("ses_1").unwrap().unwrap().record.id, away.record.id);
+    for gone in &others[..50] {
+        gone.remove().unwrap();
+    }
+    assert!(store.of("ses_other3").unwrap().is_empty());
+    assert_eq!(store.of("ses_other77").unwrap().len(), 1);
+    let table = Table::path(home.path());
+    for content in ["", "{", "{\"version\":1,\"sessions\":7}", "[]"] {
+        std::fs::write(&table, content).unwrap();
+        assert_eq!(store.of("ses_1").unwrap().len(), 1, "{content}");
+    }
+}
+
+#[test]
+fn a_table_of_a_newer_kugetsu_is_left_alone_and_that_of_this_format_is_read() {
+    let home = tempfile::tempdir().unwrap();
+    let store = Store::new(home.path());
+    with_others(&store, 100);
+    let table = Table::path(home.path());
+    std::fs::create_dir_all(table.parent().unwrap()).unwrap();
+    let newer = "{\"version\":2,\"of\":[]}";
+    std::fs::write(&table, newer).unwrap();
+    assert_eq!(store.of("ses_other3").unwrap().len(), 1);
+    assert_eq!(std::fs::read_to_string(&table).unwrap(), newer);
+    std::fs::write(&table, include_bytes!("../../../tests/fixtures/cache-dispatches-1.json")).unwrap();
+    let table = Table::read(&table);
+    assert_eq!(table.session_of("20261120-103015-4k2mtv7a"), Some("ses_e1000000affeAAAAAAAAAAAAAA"));
 }

@@ -6,6 +6,7 @@ mod copying;
 mod disks;
 mod ending;
 mod failing;
+mod growing;
 mod init;
 mod kept;
 mod left;

@@ -33,6 +33,11 @@ fn what_is_of_no_use_is_shown_and_then_removed() {
     }
     kept.put("logs/notes.txt", "the user's own");
     kept.put("cache/opencode.json", "{}");
+    for (host, session) in [("pi", STRANGER), ("pi", IDLE), ("far", USED)] {
+        kept.put(&format!("known/{host}/{session}.json"), "{}");
+        kept.put(&format!("known/{host}/clock.json"), "{}");
+        kept.put(&format!("repairs/{session}-1795170275999"), "x");
+    }
     let home = kept.dispatch(1, IDLE, State::Home { new_messages: 2 });
     let failed = kept.dispatch(2, IDLE, State::Failed { step: Step::Export, message: "no".into() });
     let cut = kept.dispatch(3, IDLE, State::Exported);
@@ -52,6 +57,10 @@ fn what_is_of_no_use_is_shown_and_then_removed() {
         ("run", of("runs", USED, "")),
         ("lock", of("locks", STRANGER, ".lock")),
         ("lock", of("locks", USED, ".lock")),
+        ("known", of("known/far", USED, ".json")),
+        ("known", of("known/pi", STRANGER, ".json")),
+        ("repair", of("repairs", STRANGER, "-1795170275999")),
+        ("repair", of("repairs", USED, "-1795170275999")),
         ("cache", "cache".to_owned()),
     ];
     let expected: Vec<(&str, &str)> = expected.iter().map(|(kind, what)| (*kind, what.as_str())).collect();
@@ -72,6 +81,9 @@ fn what_is_of_no_use_is_shown_and_then_removed() {
         format!("dispatches/{cut}/dispatch.json"),
         "index.json".to_owned(),
         "index.lock".to_owned(),
+        "known/pi/clock.json".to_owned(),
+        format!("known/pi/{IDLE}.json"),
+        format!("repairs/{IDLE}-1795170275999"),
         format!("locks/{BASE}.lock"),
         format!("locks/{IDLE}.lock"),
         "logs/notes.txt".to_owned(),

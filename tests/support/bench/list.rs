@@ -39,7 +39,8 @@ pub(crate) fn measure(kugetsu: &str) {
     }
 }
 
-fn fill(home: &Home) {
+/// Fills index and database.
+pub(crate) fn fill(home: &Home) {
     let database = home.machine.database_path();
     fs::create_dir_all(database.parent().unwrap()).unwrap();
     fs::create_dir_all(home.state().join("sessions")).unwrap();

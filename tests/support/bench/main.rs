@@ -4,6 +4,7 @@
 //!     cargo bench --bench trip -- --quick      one run of the small session: does it still work?
 //!     cargo bench --bench trip -- small        one session only: small, middle, large
 //!     cargo bench --bench trip -- list         no trip: `kugetsu list` with many sessions
+//!     cargo bench --bench trip -- many         no trip: the CPU of verbs on one session among ten thousand
 //!     cargo bench --bench trip -- again        a large session that has been there before, and what comes home of it
 //!     cargo bench --bench trip -- waits        the moments in which somebody waits for kugetsu and not for the agent
 //!
@@ -20,6 +21,7 @@
 mod again;
 mod figures;
 mod list;
+mod many;
 mod report;
 #[path = "../mod.rs"]
 mod support;
@@ -94,6 +96,10 @@ fn main() -> ExitCode {
                 again::measure(env!("CARGO_BIN_EXE_kugetsu"));
                 return ExitCode::SUCCESS;
             }
+            "many" => {
+                many::measure(env!("CARGO_BIN_EXE_kugetsu"));
+                return ExitCode::SUCCESS;
+            }
             "waits" => {
                 waits::measure(env!("CARGO_BIN_EXE_kugetsu"));
                 return ExitCode::SUCCESS;
@@ -106,7 +112,7 @@ fn main() -> ExitCode {
             name if CASES.iter().any(|case| case.name == name) => wanted.push(argument),
             _ => {
                 eprintln!(
-                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list | again | waits"
+                    "usage: cargo bench --bench trip -- [--quick] [--runs N] [small] [middle] [large] | list | many | again | waits"
                 );
                 return ExitCode::from(2);
             }

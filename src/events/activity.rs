@@ -3,7 +3,7 @@
 use super::Event;
 
 /// The last thing that was heard of a run, and what it has cost.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Activity {
     doing: Option<String>,
     tokens: u64,

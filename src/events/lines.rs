@@ -53,6 +53,16 @@ impl Lines {
         }
     }
 
+    /// Goes on at the offset `at`: what is before it is not known. A line whose beginning is not known is no event.
+    pub fn go_on_at(&mut self, at: u64) {
+        *self = Self { taken: at, ..Self::default() };
+    }
+
+    /// Whether nothing is known of the next event yet.
+    pub fn is_between_events(&self) -> bool {
+        self.partial.is_empty()
+    }
+
     /// The offset, in bytes, up to which events were taken.
     pub fn taken(&self) -> u64 {
         self.taken

@@ -3,7 +3,7 @@
 use super::Event;
 
 /// The texts of the last step that had some.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reply(Option<String>);
 
 impl Reply {

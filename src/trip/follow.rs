@@ -125,7 +125,11 @@ impl Trip {
     }
 
     fn ended(&mut self, tools: &Tools, end: Frame, watch: &Watch) -> Result<(), TripError> {
-        let outcome = watch.journal.lock().unwrap_or_else(PoisonError::into_inner).outcome.clone();
+        let outcome = {
+            let mut journal = watch.journal.lock().unwrap_or_else(PoisonError::into_inner);
+            journal.pack(tools.observer.as_ref());
+            journal.outcome().clone()
+        };
         match end {
             Frame::Ended(result) => {
                 self.keep(STDERR, result.words.as_bytes())?;

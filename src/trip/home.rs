@@ -2,6 +2,7 @@
 //! removed before that.
 
 use super::arrive::{Arriving, Landing};
+use super::journal;
 use super::line::Unreached;
 use super::memory::{self, Memory};
 use super::{News, PATIENCE, Tools, Trip, TripError, UNDER_WAY, blocking};
@@ -50,6 +51,9 @@ impl Trip {
         let came = arriving.read(tools, left.clone()).await?;
         self.judge(&came);
         self.reply.clone_from(&came.reply);
+        if let Some(reply) = &self.reply {
+            journal::keep_answer(&self.dispatch.directory, reply)?;
+        }
         self.done(tools, Step::Verify)?;
         self.begin(tools, Step::Import)?;
         tools.tell(News::Critical(true));

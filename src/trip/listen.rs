@@ -1,9 +1,11 @@
 //! The events of a run are heard again, or as they come, without taking part in the trip.
 
+use super::journal;
 use super::line::{Line, Pauses};
-use super::{EVENTS, PATIENCE, STDERR, Tools, TripError};
+use super::segments;
+use super::{PATIENCE, STDERR, Tools, TripError};
 use crate::dispatch::{Dispatch, State, Step};
-use crate::events::{Event, Lines};
+use crate::events::{Event, Lines, Reply};
 use crate::host::{self, Frame, Frames, HostEnv};
 use crate::hosts::HostEntry;
 use crate::transport::{Transport, TransportError};
@@ -45,15 +47,11 @@ impl Listener {
     /// # Errors
     /// The host cannot be reached; what is kept here was heard by then.
     pub async fn listen(&mut self, tools: &Tools, follow: bool, hear: &Hear) -> Result<Heard, TripError> {
-        let record = &self.dispatch.record;
         if !self.begun {
-            if let Ok(kept) = std::fs::File::open(self.dispatch.file(EVENTS)) {
-                let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-                // What cannot be read here, the host has.
-                let _ = lines.read(kept, hear.as_ref());
-            }
+            self.hear_kept(hear);
             self.begun = true;
         }
+        let record = &self.dispatch.record;
         if !record.is_away() || matches!(record.state, State::Finished) {
             let stderr = std::fs::read(self.dispatch.file(STDERR)).unwrap_or_default();
             return Ok(Heard { stderr: String::from_utf8_lossy(&stderr).into_owned(), goes_on: false });
@@ -71,6 +69,28 @@ impl Listener {
             Some(Frame::Dead(words)) => Heard { stderr: words, goes_on },
             _ => Heard { stderr: stderr(tools, &mut self.line, &record.id).await, goes_on },
         })
+    }
+
+    /// Hears what is kept here; of a trip that is home its answer, where the events had no room for that.
+    fn hear_kept(&self, hear: &Hear) {
+        let (directory, mut heard) = (&self.dispatch.directory, Reply::default());
+        let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+        // What cannot be read here, the host has.
+        let _ = segments::read(directory, 0, |at, bytes| {
+            if at != lines.taken() {
+                lines.go_on_at(at);
+            }
+            for event in lines.feed(bytes) {
+                heard.add(&event);
+                hear(&event);
+            }
+        });
+        // Where somebody went on with the session there, its last answer is not the run's.
+        let is_later = self.dispatch.record.result.as_ref().is_some_and(|result| result.later);
+        match journal::answer(directory).filter(|_| !is_later) {
+            Some(answer) if heard.text() != Some(&answer) => hear(&Event::Text(answer)),
+            _ => {}
+        }
     }
 }
 

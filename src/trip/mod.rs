@@ -32,6 +32,7 @@ mod plan;
 mod prompt;
 mod report;
 mod restore;
+mod segments;
 mod sending;
 mod share;
 mod snapshot;
@@ -72,8 +73,6 @@ const ANSWER: usize = 4 << 20;
 const MESSAGE: &str = "message";
 /// A dispatch's files that are of use until the session is home.
 const UNDER_WAY: [&str; 3] = ["export.json", "parcel", departed::FILE];
-/// A dispatch's file with the events of its run.
-const EVENTS: &str = "events";
 /// A dispatch's file with the last words of its run's standard error.
 const STDERR: &str = "stderr";
 
@@ -164,7 +163,7 @@ impl Trip {
     /// What there is to say of the trip now.
     pub fn report(&self) -> Report {
         Report {
-            reply: self.reply.clone().or_else(|| journal::reply(&self.dispatch)),
+            reply: self.reply.clone().or_else(|| journal::known(&self.dispatch.directory).reply),
             ..Report::of(&self.dispatch)
         }
     }

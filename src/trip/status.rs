@@ -1,16 +1,14 @@
 //! How trips stand, asked of their hosts side by side.
 
-use super::journal;
+use super::journal::{self, Known};
 use super::line::Line;
-use super::{ANSWER, EVENTS, PATIENCE, Report, Tools, TripError};
+use super::{ANSWER, PATIENCE, Report, Tools, TripError};
 use crate::clock;
 use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::events::{Activity, Lines};
 use crate::host::{self, HostEnv, Standing, Status, Statuses};
 use crate::hosts::HostEntry;
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::Read;
 use std::time::Duration;
 
 /// A host that does not answer by then counts as out of reach.
@@ -104,8 +102,9 @@ async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses,
 
 fn look(tools: &Tools, dispatch: &Dispatch, answer: Option<&Result<Statuses, String>>) -> Look {
     let record = &dispatch.record;
+    let mut known = journal::known(&dispatch.directory);
     let mut look = Look {
-        report: Report { reply: journal::reply(dispatch), ..Report::of(dispatch) },
+        report: Report { reply: known.reply.take(), ..Report::of(dispatch) },
         reachable: None,
         trouble: None,
         activity: None,
@@ -125,10 +124,7 @@ fn look(tools: &Tools, dispatch: &Dispatch, answer: Option<&Result<Statuses, Str
         }
         None => None,
     };
-    let (activity, whole) = match File::open(dispatch.file(EVENTS)) {
-        Ok(kept) => activity(kept, status),
-        Err(_) => activity(std::io::empty(), status),
-    };
+    let (activity, whole) = activity(known, status);
     look.tokens = whole.then(|| activity.tokens());
     let Some(status) = status else { return look };
     look.report.state = state(&record.state, status.standing);
@@ -158,11 +154,9 @@ fn state(recorded: &State, standing: Standing) -> &'static str {
 
 /// What the events tell: those that are kept here, and the last ones from the host. And whether these are all, as far as is
 /// known.
-fn activity(kept: impl Read, status: Option<&Status>) -> (Activity, bool) {
-    let (mut lines, mut activity) = (Lines::default(), Activity::default());
-    // What cannot be read here, the host has.
-    let _ = lines.read(kept, |event| activity.add(event));
-    let Some(status) = status else { return (activity, lines.taken() > 0) };
+fn activity(known: Known, status: Option<&Status>) -> (Activity, bool) {
+    let Known { mut activity, mut lines, is_whole, .. } = known;
+    let Some(status) = status else { return (activity, is_whole && lines.taken() > 0) };
     let begins = status.bytes.saturating_sub(TAIL);
     let mut tail = status.tail.clone().into_bytes();
     // A shell that hands text on leaves the line feeds at its end out.
@@ -179,7 +173,7 @@ fn activity(kept: impl Read, status: Option<&Status>) -> (Activity, bool) {
     let new = usize::try_from(status.bytes.saturating_sub(known)).unwrap_or_default();
     let new = tail.get(tail.len().saturating_sub(new)..).unwrap_or_default();
     lines.feed(new).iter().for_each(|event| activity.add(event));
-    (activity, true)
+    (activity, is_whole)
 }
 
 #[cfg(test)]
@@ -202,16 +196,22 @@ mod tests {
         }
     }
 
+    fn known(kept: &str) -> Known {
+        let mut known = Known { is_whole: true, ..Known::default() };
+        known.lines.feed(kept.as_bytes()).iter().for_each(|event| known.activity.add(event));
+        known
+    }
+
     #[test]
     fn events_are_counted_once_wherever_they_are_known_from() {
         let all = STEP.repeat(3);
         for kept in 0..=all.len() {
             let there = status(all.len() as u64, if kept % 2 == 0 { &all } else { all.trim_end() });
-            let (activity, whole) = activity(&all.as_bytes()[..kept], Some(&there));
+            let (activity, whole) = activity(known(&all[..kept]), Some(&there));
             assert_eq!((activity.tokens(), whole), (21, true), "{kept}");
         }
         let later = status(TAIL + 500, "cut short\n");
-        assert!(!activity(&all.as_bytes()[..100], Some(&later)).1);
+        assert!(!activity(known(&all[..100]), Some(&later)).1);
     }
 
     #[test]

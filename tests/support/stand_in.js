@@ -87,6 +87,7 @@ async function run(args) {
   let said = "done";
   for (const [, name, what] of directives) {
     if (name === "say") said = what;
+    if (name === "long") said = "x".repeat(Number(what));
     while (name === "hold" && !fs.existsSync(join(env.HOME, "release-" + what))) await Bun.sleep(20);
   }
   const parts = [{ type: "step-start" }, { type: "text", text: said }, { type: "step-finish", reason: "stop" }];

@@ -312,6 +312,20 @@ fn the_work_is_told_while_it_goes_on_and_after() {
 }
 
 #[test]
+fn an_answer_that_no_event_has_room_for_is_told_afterwards() {
+    let scene = Scene::new();
+    let report = scene.json(0, &scene.remote(&["[[long 9000000]]", "--round-trip"]));
+    let reply = report["reply"].as_str().map(str::len);
+    assert_eq!(reply, Some(9_000_000));
+    let dispatch = report["dispatch"].as_str().unwrap();
+    let status = scene.json(0, &["status", dispatch]);
+    assert!(status["reply"] == report["reply"], "status tells another answer");
+    let logs = scene.json(0, &["logs", dispatch]);
+    let last = logs["lines"].as_array().unwrap().last().unwrap().as_str().unwrap();
+    assert!(last.starts_with("xxx"), "the log ends before the answer");
+}
+
+#[test]
 fn a_copy_goes_and_the_original_is_never_away() {
     let scene = Scene::new();
     let report = scene.json(0, &scene.remote(&["[[say apart]]", "--round-trip", "--fork"]));

@@ -4,6 +4,7 @@ use crate::support::home::Home;
 use crate::support::host::Host;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
+use crate::support::process::{PATIENCE, Running};
 use kugetsu::disk::{Taken, take_session};
 use serde_json::{Value, json};
 use std::path::Path;
@@ -175,4 +176,25 @@ fn a_trip_that_came_home_can_be_undone() {
     assert!(refused["error"]["message"].as_str().unwrap().contains("has changed since"), "{refused}");
     assert!(home.machine.export(&session).to_string().contains("and on"));
     home.kugetsu(&["undo", "nothing"]).expect_code(2);
+}
+
+#[test]
+fn a_large_part_is_looked_at_in_little_memory() {
+    let model = Model::start();
+    let home = home(Release::New, &model);
+    home.machine.stand_in();
+    let project = home.machine.project("app");
+    let session = home.machine.insert_big_session(&project, 2, 6_000);
+    // 100 MB.
+    let grow = "UPDATE part SET data = '{\"type\":\"text\",\"text\":\"' || hex(zeroblob(50000000)) || '\"}'
+                WHERE id = (SELECT max(id) FROM part WHERE session_id = ?1)";
+    assert_eq!(home.machine.database().execute(grow, [&session]).unwrap(), 1);
+    // Only kugetsu itself is to do with little.
+    let database = home.machine.database_path();
+    home.machine.stand_in_with(&format!("[ \"$1\" = db ] && echo '{}' && exit", database.display()));
+    let mut command = home.machine.command("sh", &project);
+    let kugetsu = env!("CARGO_BIN_EXE_kugetsu");
+    command.args(["-c", "ulimit -d 300000 && exec \"$@\"", "sh", kugetsu, "--json", "verify", &session]);
+    let found = Running::start(command, None).wait(PATIENCE).expect_success().json();
+    assert_eq!((&found["ok"], &found["messages"]), (&json!(true), &json!(2)), "{found}");
 }

@@ -50,12 +50,12 @@ struct Time {
 }
 
 pub(super) fn at(connection: &Connection, id: String) -> rusqlite::Result<Seen> {
-    let messages = connection
-        .prepare_cached(
-            "SELECT id, time_created, data FROM message WHERE session_id = ?1 ORDER BY time_created, id",
-        )?
+    // Sorted here, and not by SQLite, which would carry the data along in several copies.
+    let mut messages = connection
+        .prepare_cached("SELECT id, time_created, data FROM message WHERE session_id = ?1")?
         .query_map([&id], message)?
-        .collect::<rusqlite::Result<_>>()?;
+        .collect::<rusqlite::Result<Vec<_>>>()?;
+    messages.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
     let mut seen = Seen {
         id,
         messages,
@@ -65,25 +65,32 @@ pub(super) fn at(connection: &Connection, id: String) -> rusqlite::Result<Seen> 
         open_calls: Vec::new(),
     };
     let mut parts = connection.prepare_cached(
-        "SELECT part.id, part.data, message.id IS NULL
+        "SELECT part.id, part.data, message.id IS NULL, part.message_id
          FROM part LEFT JOIN message ON message.id = part.message_id
-         WHERE part.session_id = ?1 ORDER BY part.message_id, part.id",
+         WHERE part.session_id = ?1",
     )?;
+    let (mut lone, mut open, mut broken) = (Vec::new(), Vec::new(), Vec::new());
     let mut rows = parts.query([&seen.id])?;
     while let Some(row) = rows.next()? {
-        let id: String = row.get(0)?;
         seen.parts += 1;
-        if row.get(2)? {
-            seen.lone_parts.push(id);
-            continue;
-        }
-        match text(row.get_ref(1)?).and_then(is_open) {
-            Some(false) => {}
-            Some(true) => seen.open_calls.push(id),
-            None => seen.broken_parts.push(id),
-        }
+        let found = match row.get(2)? {
+            true => &mut lone,
+            false => match text(row.get_ref(1)?).and_then(is_open) {
+                Some(false) => continue,
+                Some(true) => &mut open,
+                None => &mut broken,
+            },
+        };
+        found.push((row.get::<_, String>(3)?, row.get::<_, String>(0)?));
     }
+    (seen.lone_parts, seen.open_calls, seen.broken_parts) = (ids(lone), ids(open), ids(broken));
     Ok(seen)
+}
+
+/// The ids of parts, by their messages.
+fn ids(mut parts: Vec<(String, String)>) -> Vec<String> {
+    parts.sort_unstable();
+    parts.into_iter().map(|(_, id)| id).collect()
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<SeenMessage> {

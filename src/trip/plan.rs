@@ -69,7 +69,7 @@ impl Request {
         let run_timeout = self.run_timeout.or(self.host.run_timeout);
         let directory = self.directory.clone().or_else(|| self.host.directory.clone());
         Ok(Plan {
-            home_directory: own.directory.clone(),
+            home_directory: absolute(&own.directory),
             directory: directory.unwrap_or_else(|| there(&own.directory, user_home)),
             setting,
             auto: self.auto,
@@ -83,13 +83,26 @@ impl Request {
 }
 
 /// The session's own directory as another host would have it: what lies below the home directory here lies
-/// below the home directory there.
+/// below the home directory there. Either may be reached by symbolic links: each is tried as it is written, and resolved.
 fn there(directory: &str, user_home: &Path) -> String {
-    match Path::new(directory).strip_prefix(user_home) {
-        Ok(rest) if rest.as_os_str().is_empty() => "~".to_owned(),
-        Ok(rest) => format!("~/{}", rest.display()),
-        Err(_) => directory.to_owned(),
+    let both = |path: &Path| [Some(path.to_owned()), std::fs::canonicalize(path).ok()].into_iter().flatten();
+    for directory in both(Path::new(directory)) {
+        for home in both(user_home) {
+            match directory.strip_prefix(&home) {
+                Ok(rest) if rest.as_os_str().is_empty() => return "~".to_owned(),
+                Ok(rest) => return format!("~/{}", rest.display()),
+                Err(_) => {}
+            }
+        }
     }
+    absolute(directory)
+}
+
+/// The session's own directory, absolute where it is found. opencode keeps the one that it was started with.
+fn absolute(directory: &str) -> String {
+    let path = Path::new(directory);
+    let found = if path.is_relative() { std::fs::canonicalize(path).ok() } else { None };
+    found.and_then(|path| path.to_str().map(str::to_owned)).unwrap_or_else(|| directory.to_owned())
 }
 
 #[cfg(test)]
@@ -180,6 +193,26 @@ mod tests {
         assert_eq!(there("/srv/app", Path::new("/home/me")), "/srv/app");
         assert_eq!(there("/home/me", Path::new("/home/me")), "~");
         assert_eq!(there("/home/mean", Path::new("/home/me")), "/home/mean");
+    }
+
+    #[test]
+    fn links_to_the_home_and_relative_directories_are_resolved() {
+        let root = tempfile::tempdir().unwrap();
+        let (var, app) = (root.path().join("var"), root.path().join("var/me/app"));
+        crate::disk::private_dir(&app).unwrap();
+        std::os::unix::fs::symlink(&var, root.path().join("home")).unwrap();
+        let link = root.path().join("home/me");
+        assert_eq!(there(app.to_str().unwrap(), &link), "~/app");
+        assert_eq!(there(link.join("app").to_str().unwrap(), &var.join("me")), "~/app");
+        assert_eq!(there(link.to_str().unwrap(), &var.join("me")), "~");
+        // A test runs in the directory of its package.
+        let package = Path::new(env!("CARGO_MANIFEST_DIR"));
+        assert_eq!(there("src/trip", package), "~/src/trip");
+        assert_eq!(there("src/trip", &app), package.join("src/trip").display().to_string());
+        assert_eq!(there("no/such", &app), "no/such");
+        let own = Own { directory: "src".into(), ..own() };
+        let plan = request().plan(&own, package).unwrap();
+        assert_eq!(plan.home_directory, package.join("src").display().to_string());
     }
 
     #[test]

@@ -256,6 +256,7 @@ impl From<WorkError> for CliError {
             WorkError::Program(ProgramError::Disk(error)) => error.into(),
             WorkError::Permission(error) => error.into(),
             WorkError::Database(error) => error.into(),
+            WorkError::Unreadable(error) => TripError::Unreadable(error).into(),
             WorkError::Undone { session } => TripError::Undone { session }.into(),
             _ => Self { hint, retryable, ..Self::new(exit, step, message) },
         }

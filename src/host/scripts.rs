@@ -161,6 +161,7 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             javascript!("base"),
             javascript!("clear"),
             javascript!("left"),
+            javascript!("unimport"),
             shell!("prelude", "account", "processes", "session", "bun", "launch")
         ),
         &[

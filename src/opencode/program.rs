@@ -247,7 +247,7 @@ impl Program {
         command.current_dir(directory).env("PWD", directory);
         let (ended, answer) = self.ask(command).await?;
         let said = format!("Imported session: {session}");
-        if child::lines(&answer).any(|line| line == said) {
+        if child::lines(&answer).any(|line| line.ends_with(&said)) {
             return Ok(());
         }
         // 1.3 and 1.14 say what is wrong on stdout and exit 0; 1.18 says it on stderr and exits 1.
@@ -302,8 +302,14 @@ impl Program {
             return Ok(path);
         }
         let (ended, answer) = self.ask(self.command(["db", "path"])).await?;
-        let path = PathBuf::from(child::last_line(&answer));
-        if ended.status.success() && path.is_absolute() { Ok(path) } else { Err(failed("db path", ended)) }
+        // Plugins print, too.
+        let paths: Vec<PathBuf> =
+            child::lines(&answer).map(PathBuf::from).filter(|path| path.is_absolute()).collect();
+        let named = paths.iter().rfind(|path| path.extension().is_some_and(|end| end == "db"));
+        match named.or(paths.last()).filter(|_| ended.status.success()) {
+            Some(path) => Ok(path.clone()),
+            None => Err(failed("db path", ended)),
+        }
     }
 
     fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Command {

@@ -6,7 +6,7 @@ use crate::session::bundle::{Document, Header, Known, is_bundle, section_at};
 use crate::session::message::Message;
 use crate::session::reader::{Event, ExportReader, parse};
 use crate::session::same::on_one_line;
-use crate::session::{ExportError, Outline, Raw};
+use crate::session::{ExportError, Outline, Raw, find_export};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -89,7 +89,7 @@ impl Came {
 pub(super) fn read_back(input: &mut (impl Read + Seek), session: &str) -> Result<Back, HomeError> {
     if !is_bundle(input)? {
         input.seek(SeekFrom::Start(0)).map_err(ExportError::Io)?;
-        let root = section(ExportReader::new(input), None)?;
+        let root = export(input, session)?;
         check_session(session, &root.session)?;
         return Ok(Back { kind: BackKind::Export, root, children: Vec::new() });
     }
@@ -111,6 +111,17 @@ pub(super) fn read_back(input: &mut (impl Read + Seek), session: &str) -> Result
     }
     let root = root.ok_or(ExportError::Cut { offset: 0 })?;
     Ok(Back { kind: BackKind::Bundle, root, children })
+}
+
+/// A plain export. Plugins of the host's opencode may have printed something around it.
+fn export(input: &mut (impl Read + Seek), session: &str) -> Result<Section, HomeError> {
+    let wrong = match section(ExportReader::new(&mut *input), None) {
+        Ok(section) => return Ok(section),
+        Err(wrong) => wrong,
+    };
+    let range = find_export(input, session)?.ok_or(wrong)?;
+    input.seek(SeekFrom::Start(range.start)).map_err(ExportError::Io)?;
+    Ok(section(ExportReader::within(range.start, input), None)?)
 }
 
 fn read_section(
@@ -158,6 +169,11 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
                 section.record = on_one_line(text).into_owned();
                 section.session = info.id;
                 section.parent = info.parent;
+            }
+            // Only home may hold what opencode does not write today.
+            Event::Message(_, _, message) if message.is_odd() => {
+                let what = "a field of a message is not of the kind that opencode writes";
+                return Err(ExportError::not_an_export(what));
             }
             Event::Message(offset, text, message) => {
                 section.outline.add(&message)?;

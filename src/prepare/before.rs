@@ -8,11 +8,15 @@ use std::io::Read;
 pub(super) struct Before<'s, R> {
     reader: ExportReader<R>,
     session: &'s str,
+    /// The last user message that was read.
+    asked: Option<String>,
+    /// That of before the message that was read last.
+    asked_before: Option<String>,
 }
 
 impl<'s, R: Read> Before<'s, R> {
     pub(super) fn new(input: R, session: &'s str) -> Self {
-        Self { reader: ExportReader::new(input), session }
+        Self { reader: ExportReader::new(input), session, asked: None, asked_before: None }
     }
 
     /// The next message: its id, its `time.created`, and its text. `None` at the end.
@@ -24,6 +28,10 @@ impl<'s, R: Read> Before<'s, R> {
                     return Err(HomeError::OtherSession { expected, found: info.id });
                 }
                 Event::Message(_, text, message) => {
+                    self.asked_before.clone_from(&self.asked);
+                    if message.info.is_user() {
+                        self.asked = Some(message.info.id.clone());
+                    }
                     let ids = (message.info.id.clone(), message.info.time.created_ms());
                     return Ok(Some((ids.0, ids.1, text.to_owned())));
                 }
@@ -31,5 +39,10 @@ impl<'s, R: Read> Before<'s, R> {
             }
         }
         Ok(None)
+    }
+
+    /// The user message that the message answers which was read last, if it answers any.
+    pub(super) fn asked(&self) -> Option<&str> {
+        self.asked_before.as_deref()
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::session::ExportError;
 use crate::session::message::Message;
+pub(super) use crate::session::message::Pieces;
 use crate::session::raw::Object;
 use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
@@ -9,24 +10,7 @@ use std::borrow::Cow;
 
 /// serde_json's complaint about a value that the reader had found sound.
 pub(super) fn unsound(error: serde_json::Error) -> ExportError {
-    ExportError::NotAnExport {
-        what: format!("a field is not of the kind that opencode writes ({:?})", error.classify()),
-    }
-}
-
-/// A message in its raw pieces.
-#[derive(serde::Deserialize)]
-pub(super) struct Pieces<'a> {
-    #[serde(borrow)]
-    pub(super) info: &'a RawValue,
-    #[serde(borrow)]
-    pub(super) parts: Vec<&'a RawValue>,
-}
-
-impl<'a> Pieces<'a> {
-    pub(super) fn of(message: &'a str) -> Result<Self, ExportError> {
-        serde_json::from_str(message).map_err(unsound)
-    }
+    ExportError::unsound(error)
 }
 
 /// The ids of a message's parts.

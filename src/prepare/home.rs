@@ -23,7 +23,7 @@ use crate::session::message::Message;
 use crate::session::raw::Object;
 use crate::session::same::same;
 use crate::session::snapshots::kept;
-use crate::session::{ExportError, Outline, Raw, SAME_CLOCK_MS};
+use crate::session::{Completing, ExportError, Outline, Raw, SAME_CLOCK_MS};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
@@ -81,6 +81,7 @@ pub fn homecoming(
         outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
         came: Homecoming::of(came.kind, former_record(undo, &came.root.record)?),
+        asked: None,
     };
     home.record(&came, &standings, &mut back)?;
     let before = Before::new(before, &undo.session);
@@ -108,6 +109,8 @@ pub(super) struct Home<'h, W: Write> {
     outward: Outward<'h>,
     pub(super) rows: Rows<W>,
     pub(super) came: Homecoming,
+    /// The user message that the message of home answers which was read last.
+    asked: Option<String>,
 }
 
 impl<W: Write> Home<'_, W> {
@@ -202,10 +205,18 @@ impl<W: Write> Home<'_, W> {
         while let Some((found, home_ms, text)) = before.next()? {
             let created_ms = self.outward.created(home_ms);
             if found == id {
+                self.asked = before.asked().map(str::to_owned);
                 return Ok((text, created_ms));
             }
         }
         Err(HomeError::NotKept { id: id.to_owned() })
+    }
+
+    /// A message of home with what was filled in for the copy.
+    fn completed<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let Some(filler) = &self.undo.filled else { return Ok(Cow::Borrowed(text)) };
+        let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+        Ok(Completing::behind(filler.clone(), self.asked.clone()).message(text, &message)?)
     }
 
     /// Whether a message that left need be looked at: a bundle holds only such; of an export, those with new parts.
@@ -226,8 +237,9 @@ impl<W: Write> Home<'_, W> {
         let open = OpenRows::of(own)?;
         let merged = match back {
             Some(back) => {
-                let message: Message<'_> = serde_json::from_str(&ended).map_err(unsound)?;
-                let sent = self.outward.message(&ended, &message, created_ms)?;
+                let completed = self.completed(&ended)?;
+                let message: Message<'_> = serde_json::from_str(&completed).map_err(unsound)?;
+                let sent = self.outward.message(&completed, &message, created_ms)?;
                 let base = self.inward.message(&sent, self.inward.known())?;
                 let versions = Versions { base: &base, ours: &ended, theirs: back };
                 let breaches = &mut self.came.breaches;

@@ -12,7 +12,7 @@ use crate::session::out::Out;
 use crate::session::place::move_to;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
-use crate::session::{Clock, Outline, Raw, Scan, Setting};
+use crate::session::{Clock, Completing, Outline, Raw, Scan, Setting};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -60,7 +60,8 @@ pub struct Prepared {
 
 /// Copies the export `input`, which `scan` is the scan of, to `output`, made fit for the host.
 ///
-/// Every open tool call gets an end; directory, agent and model are the host's; patches name no files there. A message in which nothing is
+/// Every open tool call gets an end; directory, agent and model are the host's; patches name no files there; what `opencode
+/// import` insists on is filled in. A message in which nothing is
 /// changed is copied byte for byte; so is, in a changed one, each part and field that is not.
 ///
 /// # Errors
@@ -87,7 +88,9 @@ pub fn prepare(
         departed: None,
         clock: spec.clock,
         paths: spec.paths.clone(),
+        filled: None,
     };
+    let mut completing = Completing::new(scan.filler(&spec.setting));
     let mut outward = Outward::new(&scan.outline, spec.clock, spec.paths.as_ref());
     let mut prepared = Counted::default();
     let last_user = scan.last_user.as_ref().map(|user| user.id.as_str());
@@ -110,6 +113,7 @@ pub fn prepare(
                 move_to(&mut info, &spec.directory).map_err(unsound)?;
                 set_on_info(&mut info, &spec.setting)?;
                 let info = serde_json::to_string(&info).map_err(unsound)?;
+                let info = completing.record(&info, &scan.id)?;
                 out.info(&outward.record(&info)).map_err(PrepareError::Write)?;
             }
             Event::Message(_, text, message) => {
@@ -130,6 +134,7 @@ pub fn prepare(
                 } else {
                     Cow::Borrowed(text)
                 };
+                let completed = completing.message(&text, &message)?;
                 let sent = spec.subset.as_ref().is_none_or(|subset| subset.contains(&message.info.id));
                 prepared.count(&message, &undo, sent)?;
                 undo.added_to(&message.info.id).for_each(|part| {
@@ -137,7 +142,13 @@ pub fn prepare(
                 });
                 if sent {
                     // What stands where in it is the same before and after; a part that was added has no paths.
-                    let text = outward.message(&text, &message, created_ms)?;
+                    let text = match &completed {
+                        Cow::Borrowed(text) => outward.message(text, &message, created_ms)?,
+                        Cow::Owned(text) => {
+                            let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+                            outward.message(text, &message, created_ms)?
+                        }
+                    };
                     out.message(&text).map_err(PrepareError::Write)?;
                 }
             }
@@ -148,6 +159,7 @@ pub fn prepare(
         return Err(PrepareError::Changed);
     }
     out.end().map_err(PrepareError::Write)?;
+    undo.filled = completing.used();
     undo.told = (!undo.settled.is_empty()).then_some(told);
     Ok(Prepared {
         undo,

@@ -1,7 +1,7 @@
 //! What preparing changed, so that it can be put back.
 
 use super::paths::Paths;
-use crate::session::{Clock, Raw};
+use crate::session::{Clock, Filler, Raw};
 use serde::{Deserialize, Deserializer, Serialize};
 
 /// The format of [`Undo`] that this release writes.
@@ -39,6 +39,9 @@ pub struct Undo {
     /// The directories, where paths of the copy are the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub paths: Option<Paths>,
+    /// What the copy was completed with, where home's rows lack what `opencode import` insists on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub filled: Option<Filler>,
 }
 
 impl Undo {

@@ -3,6 +3,10 @@
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+#[path = "../../tests/support/shapes.rs"]
+#[allow(unreachable_pub, reason = "the end-to-end tests use it as well")]
+pub(crate) mod shapes;
+
 /// Real exports, one per release: a question answered, then a tool call during which opencode was killed.
 /// The `-plain` ones were made without a variant, the others with the variant `high`.
 pub(crate) const FIXTURES: [(&str, &str); 6] = [
@@ -58,7 +62,7 @@ pub(crate) enum PartDraft {
     StepStart,
     StepFinish,
     Tool { status: &'static str, text: String, call: usize },
-    Unknown(String),
+    Odd(String),
 }
 
 /// A session before it has ids.
@@ -148,6 +152,7 @@ pub(crate) fn messages_of(
             Draft::Assistant { parts, ended } => {
                 let mut info = json!({"role": "assistant", "mode": "build", "agent": "build", "cost": 0,
                     "path": {"cwd": "/home/me/proj", "root": "/"}, "modelID": "m1", "providerID": "fake",
+                    "parentID": "msg_asked", "tokens": tokens(),
                     "time": {"created": ms}});
                 if *ended {
                     info["time"]["completed"] = json!(ms + 500);
@@ -163,6 +168,10 @@ pub(crate) fn messages_of(
     all
 }
 
+fn tokens() -> Value {
+    json!({"input": 1, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": 0}})
+}
+
 fn part_value(draft: &PartDraft, ms: i64) -> Value {
     match draft {
         PartDraft::Text(text, false) => {
@@ -171,8 +180,11 @@ fn part_value(draft: &PartDraft, ms: i64) -> Value {
         PartDraft::Text(text, true) => json!({"type": "text", "text": text, "synthetic": true}),
         PartDraft::Reasoning(text) => json!({"type": "reasoning", "text": text, "time": {"start": ms}}),
         PartDraft::StepStart => json!({"type": "step-start", "snapshot": "4b825dc6"}),
-        PartDraft::StepFinish => json!({"type": "step-finish", "reason": "stop", "cost": 0}),
-        PartDraft::Unknown(text) => json!({"type": "of-tomorrow", "state": text, "text": [text]}),
+        PartDraft::StepFinish => {
+            json!({"type": "step-finish", "reason": "stop", "cost": 0, "tokens": tokens()})
+        }
+        // Its other fields are of kinds that they have nowhere else.
+        PartDraft::Odd(text) => json!({"type": "snapshot", "snapshot": text, "state": text, "text": [text]}),
         PartDraft::Tool { status, text, call } => {
             let state = match *status {
                 "pending" => json!({"status": "pending", "input": {}, "raw": text}),
@@ -205,7 +217,7 @@ fn part() -> impl Strategy<Value = PartDraft> {
         1 => Just(PartDraft::StepStart),
         1 => Just(PartDraft::StepFinish),
         4 => (status, text(), 0..5_usize).prop_map(|(status, text, call)| PartDraft::Tool { status, text, call }),
-        1 => text().prop_map(PartDraft::Unknown),
+        1 => text().prop_map(PartDraft::Odd),
     ]
 }
 

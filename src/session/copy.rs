@@ -1,5 +1,6 @@
 //! The same conversation as another session.
 
+use super::complete::Completing;
 use super::error::ExportError;
 use super::fresh::{IdMap, sibling};
 use super::out::Out;
@@ -8,6 +9,7 @@ use super::raw::Object;
 use super::reader::{Event, ExportReader};
 use super::remap::remap;
 use super::scan::Scan;
+use super::setting::Setting;
 use super::snapshots::leaving;
 use serde_json::json;
 use std::borrow::Cow;
@@ -46,10 +48,10 @@ pub enum CopyError {
 /// Copies the export `input`, which `scan` is the scan of, to `output` as another session, ready for import.
 ///
 /// opencode's ids are primary keys of its whole database, and import passes over what it has already: so every
-/// message and part gets a fresh id of the same time, and what names them is changed with them. Everything else is
-/// kept byte for byte; sub-agents' sessions are not copied, and go on being named by the calls that started them. As
-/// with opencode's own fork, the copy is nobody's sub-agent, is not shared, and grants nothing. In the directory of the
-/// original it can undo what was done there, as the original can; in another one it must not.
+/// message and part gets a fresh id of the same time, and what names them is changed with them. What import insists on
+/// is filled in; see [`Completing`]. Everything else is kept byte for byte; sub-agents' sessions are not copied, and go on being
+/// named by the calls that started them. As with opencode's own fork, the copy is nobody's sub-agent, is not shared, and grants
+/// nothing. In the directory of the original it can undo what was done there, as the original can; in another one it must not.
 ///
 /// # Errors
 /// An export that is not sound or not the scanned one; a `random` (64 bits a call) that is none; a failing `output`.
@@ -69,16 +71,23 @@ pub fn copy(
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let mut buffer = Vec::new();
+    let mut completing = Completing::new(scan.filler(&Setting::default()));
     let mut count = 0;
     while let Some(event) = reader.next()? {
         let (Event::Info(text, _) | Event::Message(_, text, _) | Event::Other(_, text)) = &event;
-        let copied = renaming.renamed(text, &mut buffer, random).map_err(|_| CopyError::Changed)?;
+        // Before the ids are replaced: what is filled in may name a message.
+        let completed = match &event {
+            Event::Message(_, text, message) => completing.message(text, message)?,
+            Event::Info(..) | Event::Other(..) => Cow::Borrowed(*text),
+        };
+        let copied = renaming.renamed(&completed, &mut buffer, random).map_err(|_| CopyError::Changed)?;
         match event {
             Event::Info(_, info) => {
                 if info.id != scan.id {
                     return Err(CopyError::Changed);
                 }
                 let record = record(copied, spec, random).map_err(unsound)?;
+                let record = completing.record(&record, &spec.session)?;
                 out.info(&record).map_err(CopyError::Write)?;
             }
             Event::Message(_, _, message) => {

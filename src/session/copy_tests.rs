@@ -75,7 +75,8 @@ fn every_reference_follows_and_those_to_other_sessions_stay() {
             "revert": {"messageID": other, "partID": part, "snapshot": "4b825d"}, "title": "t", "metadata": {"k": 1},
             "directory": "/home/me", "path": "home/me", "time": {"created": 1, "updated": 2, "archived": 3}},
         "messages": [
-            {"info": {"id": msg, "sessionID": SESSION, "role": "user", "time": {"created": 1}}, "parts": [
+            {"info": {"id": msg, "sessionID": SESSION, "role": "user", "time": {"created": 1}, "agent": "build",
+                "model": {"providerID": "fake", "modelID": "m1"}}, "parts": [
                 part_of(msg, part, json!({"type": "compaction", "auto": true, "tail_start_id": other}))]},
             {"info": {"id": other, "sessionID": SESSION, "role": "assistant", "parentID": msg, "time": {"created": 2}},
              "parts": [part_of(other, "prt_mine", task), part_of(other, "prt_said", json!({"type": "text", "text": SESSION}))]},

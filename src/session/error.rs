@@ -53,6 +53,14 @@ pub enum ExportError {
         /// The bound.
         limit: usize,
     },
+    /// `opencode import` refuses what stands there, and nothing can be filled in for it.
+    #[error("opencode cannot import {item}: {what}")]
+    Incomplete {
+        /// The id of the session, message or part; of a safe shape.
+        item: String,
+        /// What is wrong with it.
+        what: &'static str,
+    },
     /// It could not be read.
     #[error("the session file could not be read: {0}")]
     Io(#[from] std::io::Error),
@@ -61,5 +69,11 @@ pub enum ExportError {
 impl ExportError {
     pub(crate) fn not_an_export(what: impl Into<String>) -> Self {
         Self::NotAnExport { what: what.into() }
+    }
+
+    /// serde_json's complaint about a value that the reader had found sound.
+    pub(crate) fn unsound(error: serde_json::Error) -> Self {
+        let what = format!("a field is not of the kind that opencode writes ({:?})", error.classify());
+        Self::NotAnExport { what }
     }
 }

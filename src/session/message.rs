@@ -1,8 +1,11 @@
 //! The few fields of a message that are looked at.
 
+use super::error::ExportError;
 use super::raw::Lossy;
 use super::setting::{Model, Setting};
 use serde::Deserialize;
+use serde::Deserializer;
+use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
 /// One element of `messages`: what is needed of it.
@@ -14,6 +17,21 @@ pub(crate) struct Message<'a> {
     pub(crate) parts: Vec<Part<'a>>,
 }
 
+/// A message in its raw pieces.
+#[derive(Deserialize)]
+pub(crate) struct Pieces<'a> {
+    #[serde(borrow)]
+    pub(crate) info: &'a RawValue,
+    #[serde(borrow)]
+    pub(crate) parts: Vec<&'a RawValue>,
+}
+
+impl<'a> Pieces<'a> {
+    pub(crate) fn of(message: &'a str) -> Result<Self, ExportError> {
+        serde_json::from_str(message).map_err(ExportError::unsound)
+    }
+}
+
 #[derive(Deserialize)]
 pub(crate) struct MessageInfo<'a> {
     pub(crate) id: String,
@@ -22,25 +40,59 @@ pub(crate) struct MessageInfo<'a> {
     pub(crate) role: String,
     pub(crate) time: Time,
     #[serde(default)]
-    agent: Option<Lossy>,
+    agent: Loose<Lossy>,
     /// What assistants of old sessions carry instead of `agent`.
     #[serde(default)]
-    mode: Option<Lossy>,
+    mode: Loose<Lossy>,
     /// On a user message, an object.
     #[serde(default, borrow)]
     model: Option<&'a RawValue>,
     /// On an assistant message.
     #[serde(default, rename = "providerID")]
-    provider: Option<Lossy>,
+    provider: Loose<Lossy>,
     #[serde(default, rename = "modelID")]
-    model_id: Option<Lossy>,
+    model_id: Loose<Lossy>,
     /// On a user message of 1.3.2; later releases have it inside `model`.
     #[serde(default)]
-    variant: Option<Lossy>,
+    variant: Loose<Lossy>,
     #[serde(default)]
-    finish: Option<Lossy>,
+    finish: Loose<Lossy>,
     #[serde(default, borrow)]
     error: Option<&'a RawValue>,
+}
+
+/// A field that sessions at home may hold in another kind than opencode writes today.
+#[derive(Debug, Default)]
+enum Loose<T> {
+    #[default]
+    Absent,
+    /// Of another kind.
+    Odd,
+    Is(T),
+}
+
+impl<T> Loose<T> {
+    fn get(&self) -> Option<&T> {
+        match self {
+            Self::Is(value) => Some(value),
+            Self::Absent | Self::Odd => None,
+        }
+    }
+
+    fn is_odd(&self) -> bool {
+        matches!(self, Self::Odd)
+    }
+}
+
+impl<'de, T: DeserializeOwned> Deserialize<'de> for Loose<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let raw = <&RawValue>::deserialize(deserializer)?;
+        Ok(match serde_json::from_str::<Option<T>>(raw.get()) {
+            Ok(Some(value)) => Self::Is(value),
+            Ok(None) => Self::Absent,
+            Err(_) => Self::Odd,
+        })
+    }
 }
 
 /// Milliseconds since the epoch.
@@ -48,7 +100,7 @@ pub(crate) struct MessageInfo<'a> {
 pub(crate) struct Time {
     created: f64,
     #[serde(default)]
-    completed: Option<f64>,
+    completed: Loose<f64>,
 }
 
 impl Time {
@@ -57,7 +109,7 @@ impl Time {
     }
 
     pub(crate) fn is_completed(&self) -> bool {
-        self.completed.is_some()
+        self.completed.get().is_some()
     }
 }
 
@@ -77,9 +129,19 @@ pub(crate) struct Part<'a> {
     #[serde(default, borrow)]
     text: Option<&'a RawValue>,
     #[serde(default)]
-    synthetic: Option<bool>,
+    synthetic: Loose<bool>,
     #[serde(default)]
-    ignored: Option<bool>,
+    ignored: Loose<bool>,
+}
+
+impl Message<'_> {
+    /// Whether one of the fields that are looked at is of another kind than opencode writes today.
+    pub(crate) fn is_odd(&self) -> bool {
+        let MessageInfo { agent, mode, provider, model_id, variant, finish, time, .. } = &self.info;
+        [agent, mode, provider, model_id, variant, finish].iter().any(|field| field.is_odd())
+            || time.completed.is_odd()
+            || self.parts.iter().any(|part| part.synthetic.is_odd() || part.ignored.is_odd())
+    }
 }
 
 /// How far a tool call has come, where that is not its end.
@@ -100,21 +162,21 @@ impl MessageInfo<'_> {
 
     /// The agent, of a message of either kind.
     pub(crate) fn agent(&self) -> Option<&str> {
-        self.agent.as_ref().or(self.mode.as_ref()).map(|a| a.0.as_str())
+        self.agent.get().or(self.mode.get()).map(|a| a.0.as_str())
     }
 
     /// The provider of an assistant message.
     pub(crate) fn provider(&self) -> Option<&str> {
-        self.provider.as_ref().map(|p| p.0.as_str())
+        self.provider.get().map(|p| p.0.as_str())
     }
 
     /// The model of an assistant message.
     pub(crate) fn model_id(&self) -> Option<&str> {
-        self.model_id.as_ref().map(|m| m.0.as_str())
+        self.model_id.get().map(|m| m.0.as_str())
     }
 
     pub(crate) fn finish(&self) -> Option<&str> {
-        self.finish.as_ref().map(|f| f.0.as_str())
+        self.finish.get().map(|f| f.0.as_str())
     }
 
     /// The error of an assistant message: its message, or else its name.
@@ -134,11 +196,22 @@ impl MessageInfo<'_> {
         Some(text.unwrap_or_else(|| raw.get().to_owned()))
     }
 
+    /// Agent and model of an assistant message.
+    pub(crate) fn answered_with(&self) -> Setting {
+        let model = self.provider().zip(self.model_id());
+        let model = model.map(|(provider, id)| Model {
+            provider: provider.to_owned(),
+            id: id.to_owned(),
+            variant: None,
+        });
+        Setting { agent: self.agent().map(str::to_owned), model }
+    }
+
     /// Agent and model of a user message.
     pub(crate) fn setting(&self) -> Setting {
-        let top = self.variant.as_ref().map(|v| v.0.clone());
+        let top = self.variant.get().map(|v| v.0.clone());
         Setting {
-            agent: self.agent.as_ref().map(|a| a.0.clone()),
+            agent: self.agent.get().map(|a| a.0.clone()),
             model: self.model.and_then(|raw| model(raw.get())).map(|model| match model.variant {
                 Some(_) => model,
                 None => model.with_variant(top),
@@ -189,7 +262,7 @@ impl Part<'_> {
 
     /// What the assistant said, if that is what this part is.
     pub(crate) fn said(&self) -> Option<String> {
-        let skipped = self.synthetic == Some(true) || self.ignored == Some(true);
+        let skipped = [&self.synthetic, &self.ignored].iter().any(|mark| mark.get() == Some(&true));
         let text = self.text.filter(|_| self.kind == "text" && !skipped)?;
         serde_json::from_str::<Lossy>(text.get()).ok().map(|t| t.0)
     }

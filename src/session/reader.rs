@@ -35,6 +35,8 @@ pub(crate) struct ExportReader<R> {
     state: State,
     session: Option<String>,
     messages: bool,
+    /// Nothing may follow the end.
+    is_alone: bool,
 }
 
 impl<R: Read> ExportReader<R> {
@@ -45,7 +47,17 @@ impl<R: Read> ExportReader<R> {
     /// For an export that begins at this offset of a file; offsets are told in that file.
     pub(crate) fn at(offset: u64, input: R) -> Self {
         let splitter = Splitter::at(offset, input, LARGEST);
-        Self { splitter, state: State::Start, session: None, messages: false }
+        Self { splitter, state: State::Start, session: None, messages: false, is_alone: true }
+    }
+
+    /// As [`ExportReader::at`], whatever follows its end.
+    pub(crate) fn within(offset: u64, input: R) -> Self {
+        Self { is_alone: false, ..Self::at(offset, input) }
+    }
+
+    /// Where what was read so far ends in the file.
+    pub(super) fn offset(&self) -> u64 {
+        self.splitter.offset()
     }
 
     /// The next piece; `None` once the whole file is read and found sound.
@@ -103,7 +115,7 @@ impl<R: Read> ExportReader<R> {
                     }
                 }
                 State::End => {
-                    if self.splitter.peek()?.is_some() {
+                    if self.is_alone && self.splitter.peek()?.is_some() {
                         return Err(self.splitter.not_json("something follows the end"));
                     }
                     if !self.messages {

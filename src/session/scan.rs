@@ -1,5 +1,6 @@
 //! One pass over an export: is it whole and sound, and what is in it?
 
+use super::complete::Filler;
 use super::error::ExportError;
 use super::message;
 use super::outline::Outline;
@@ -30,6 +31,8 @@ pub struct Scan {
     pub setting: Setting,
     /// Its last user message.
     pub last_user: Option<LastUser>,
+    /// Agent and model of its last assistant message.
+    pub last_assistant: Setting,
     /// Tool calls that are pending or running.
     pub open_calls: usize,
 }
@@ -44,6 +47,12 @@ pub struct LastUser {
 }
 
 impl Scan {
+    /// What a copy of the session is completed with; `wish` counts where the session says nothing.
+    pub(crate) fn filler(&self, wish: &Setting) -> Filler {
+        let current = self.current_setting();
+        Filler::of(&self.directory, &[&current, &self.last_assistant, wish])
+    }
+
     /// What the session goes on with: what its last user message says, and else its own record.
     pub fn current_setting(&self) -> Setting {
         let last = self.last_user.as_ref().map(|user| user.setting.clone()).unwrap_or_default();
@@ -97,6 +106,7 @@ pub fn scan(input: impl Read) -> Result<Scan, ExportError> {
         outline: Outline::default(),
         setting: Setting::default(),
         last_user: None,
+        last_assistant: Setting::default(),
         open_calls: 0,
     };
     while let Some(event) = reader.next()? {
@@ -114,6 +124,9 @@ pub fn scan(input: impl Read) -> Result<Scan, ExportError> {
                 scan.newest_ms = scan.newest_ms.max(Some(info.time.created_ms()));
                 if info.is_user() {
                     scan.last_user = Some(LastUser { id: info.id.clone(), setting: info.setting() });
+                }
+                if info.is_assistant() {
+                    scan.last_assistant = info.answered_with();
                 }
                 scan.open_calls += message.parts.iter().filter(|part| part.open().is_some()).count();
                 scan.outline.add(&message)?;

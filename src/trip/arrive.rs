@@ -6,7 +6,7 @@ use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
-use crate::opencode::{Database, DatabaseError, Fingerprint};
+use crate::opencode::{Database, DatabaseError, Fingerprint, scan_export};
 use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, Whole, beside, homecoming};
 use crate::session::{CopySpec, Outline};
 use std::fs::File;
@@ -117,6 +117,8 @@ impl Arriving {
         if !self.files.export.exists() {
             // A trip that an earlier kugetsu began: the session has not moved on, or what came is kept apart from it.
             tools.program.export(&self.session, &self.files.export).await?;
+            scan_export(&self.files.export, &self.session)
+                .map_err(|source| TripError::Export { session: self.session.clone(), source })?;
         }
         let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
         let (now_ms, launched_ms, grown) = (self.arrived_ms, self.launched_ms, self.grown);

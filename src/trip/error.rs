@@ -5,7 +5,7 @@ use crate::dispatch::{Record, Step, StoreError};
 use crate::host::{AnswerError, FramesError};
 use crate::hosts::HostsError;
 use crate::opencode::arrival::ArrivalError;
-use crate::opencode::{DatabaseError, ProgramError};
+use crate::opencode::{DatabaseError, ProgramError, Unreadable};
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
 use crate::text::{plain, quoted};
@@ -81,6 +81,9 @@ pub enum TripError {
         /// The session.
         session: String,
     },
+    /// Rows of the session keep opencode from reading it.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// The trip was cut short before its launch, and what it was to say is not kept.
     #[error("the message of the dispatch {dispatch} is not kept, so it cannot go on")]
     NoMessage {
@@ -416,6 +419,7 @@ impl TripError {
             | Self::Busy { .. }
             | Self::Away { .. }
             | Self::Undone { .. }
+            | Self::Unreadable(_)
             | Self::RunsThere { .. }
             | Self::Over { .. }
             | Self::StillRunning { .. }
@@ -446,7 +450,7 @@ impl TripError {
             Self::Program(ProgramError::NotImported { .. } | ProgramError::NotADirectory { .. })
             | Self::Arrival { .. }
             | Self::RowsMissing { .. } => Step::Import,
-            Self::Program(_) | Self::Export { .. } => Step::Export,
+            Self::Program(_) | Self::Export { .. } | Self::Unreadable(_) => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
             Self::Connect { .. } => Step::Connect,
             Self::Transport { step, .. } | Self::Script { step, .. } => *step,
@@ -502,9 +506,11 @@ impl TripError {
             Self::Unfit { host, .. } | Self::Apart { host, .. } => {
                 Some(format!("nothing was started on {host}, and {here}"))
             }
-            Self::Export { .. } | Self::Prepare { .. } | Self::Program(_) | Self::Undone { .. } => {
-                Some(here.to_owned())
-            }
+            Self::Export { .. }
+            | Self::Prepare { .. }
+            | Self::Program(_)
+            | Self::Undone { .. }
+            | Self::Unreadable(_) => Some(here.to_owned()),
             Self::Home { kept, .. } | Self::Arrival { kept, .. } | Self::RowsMissing { kept, .. } => {
                 Some(format!("{here}; what came back is kept in {}", kept.display()))
             }
@@ -523,6 +529,12 @@ impl TripError {
             Self::Undone { session } => Some(format!(
                 "take them back with /redo, or go on without them, in opencode -s {session}; then type it again"
             )),
+            Self::Unreadable(Unreadable { session, .. }) => {
+                Some(format!("settle it: kugetsu verify {session} --repair"))
+            }
+            Self::Prepare { source: PrepareError::Export(ExportError::Incomplete { .. }), .. } => {
+                Some("name what the session does not: --agent NAME --model PROVIDER/MODEL".to_owned())
+            }
             Self::StillRunning { dispatch, .. } => Some(format!(
                 "wait for it and bring it home: kugetsu wait {dispatch}; end it: kugetsu cancel {dispatch}; look at a copy \
                  of what is there now: kugetsu fetch {dispatch} --snapshot"

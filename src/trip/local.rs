@@ -3,11 +3,11 @@
 use super::plan::Own;
 use super::steps::Steps;
 use super::{News, Tools, TripError, blocking};
-use crate::disk::{self, DiskError};
+use crate::clock;
+use crate::disk;
 use crate::dispatch::Step;
-use crate::opencode::Database;
-use crate::session::{Scan, scan};
-use std::fs::File;
+use crate::opencode::{Database, ProgramError, scan_export, unreadable};
+use crate::session::Scan;
 use std::path::Path;
 
 /// What the local database says of the session.
@@ -25,7 +25,8 @@ pub(super) fn local(tools: &Tools, session: &str) -> Result<Local, TripError> {
         return Err(unknown());
     }
     let database = Database::open(&tools.database)?;
-    let row = database.session(session)?.ok_or_else(unknown)?;
+    let row = database.session(session).map_err(|error| explained(tools, session, error.into()))?;
+    let row = row.ok_or_else(unknown)?;
     check_undone(&database, session)?;
     let setting = row.setting();
     Ok(Local {
@@ -44,6 +45,17 @@ pub(super) fn check_undone(database: &Database, session: &str) -> Result<(), Tri
     }
 }
 
+/// Rows that cannot be read make opencode say that there is no such session, or less.
+fn explained(tools: &Tools, session: &str, error: TripError) -> TripError {
+    match error {
+        TripError::Program(ProgramError::UnknownSession { .. } | ProgramError::Failed { .. })
+        | TripError::Database(_) => {
+            unreadable(&tools.database, session, clock::now_ms()).map_or(error, TripError::Unreadable)
+        }
+        error => error,
+    }
+}
+
 /// Has opencode export the session, and finds the file whole.
 pub(super) async fn export(
     tools: &Tools,
@@ -55,10 +67,10 @@ pub(super) async fn export(
     let cache = tools.kugetsu_home.join("cache");
     disk::private_dir(&cache)?;
     tools.program.version(Some(&cache.join("opencode.json"))).await?;
-    tools.program.export(session, into).await?;
-    let path = into.to_owned();
-    let file = File::open(&path).map_err(|source| DiskError::at(&path, source))?;
-    let scanned = blocking(move || Ok(scan(file))).await?;
+    let exported = tools.program.export(session, into).await;
+    exported.map_err(|error| explained(tools, session, error.into()))?;
+    let (path, id) = (into.to_owned(), session.to_owned());
+    let scanned = blocking(move || Ok(scan_export(&path, &id))).await?;
     let scan = scanned.map_err(|source| TripError::Export { session: session.to_owned(), source })?;
     if scan.id != session {
         return Err(TripError::UnknownSession { session: session.to_owned() });

@@ -6,7 +6,8 @@ use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::opencode::Fingerprint;
 use crate::opencode::arrival::{self, Arrival};
-use crate::session::{Op, Raw, Todos};
+use crate::session::{Op, Raw, Todos, complete, scan};
+use std::fs::File;
 
 impl Arriving {
     /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
@@ -18,7 +19,7 @@ impl Arriving {
             return Ok(());
         }
         let outline = departed.outline.clone();
-        tools.program.import(&self.files.export, &self.directory, &self.session).await?;
+        self.import_again(tools).await?;
         self.restore_todos(tools).await?;
         // Else a kill before the work is there would make it look like a session that has moved on.
         let departed = Departed { fingerprint: self.looks(tools)?, outline };
@@ -26,6 +27,28 @@ impl Arriving {
         self.departed = Some(departed);
         tools
             .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
+        Ok(())
+    }
+
+    /// Imports the session as it left, with what import insists on.
+    async fn import_again(&self, tools: &Tools) -> Result<(), TripError> {
+        let (export, fit) = (self.files.export.clone(), self.files.export.with_extension("fit"));
+        let (from, to, session) = (export.clone(), fit.clone(), self.session.clone());
+        blocking(move || {
+            remove(&to)?;
+            let open = || File::open(&from).map_err(|source| DiskError::at(&from, source));
+            let unusable = |source| TripError::Export { session: session.clone(), source };
+            let left = scan(open()?).map_err(unusable)?;
+            complete(open()?, disk::create_new_private(&to)?, &left).map_err(unusable)
+        })
+        .await?;
+        let imported = tools.program.import(&fit, &self.directory, &self.session).await;
+        remove(&fit)?;
+        if let Err(error) = imported {
+            // opencode imports row by row; where it keeps what there is of it, the next try goes on from there.
+            let _ = tools.program.delete(&self.session).await;
+            return Err(error.into());
+        }
         Ok(())
     }
 

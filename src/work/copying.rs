@@ -5,8 +5,8 @@ use super::held::Held;
 use super::{Bench, RunFiles, WorkError};
 use crate::clock;
 use crate::disk::DiskError;
-use crate::opencode::Database;
-use crate::session::{CopySpec, copy, new_session_id, scan};
+use crate::opencode::{Database, ProgramError, scan_export, unreadable};
+use crate::session::{CopySpec, copy, new_session_id};
 use std::fs::File;
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
@@ -57,11 +57,22 @@ pub(super) async fn copied(
     })
 }
 
+/// Rows that cannot be read make opencode say that there is no such session, or less.
+fn explained(bench: &Bench, copying: &Copying<'_>, error: ProgramError) -> WorkError {
+    let is_told = matches!(error, ProgramError::UnknownSession { .. } | ProgramError::Failed { .. });
+    let found = is_told.then(|| unreadable(&bench.database, copying.original, clock::now_ms())).flatten();
+    found.map_or_else(|| error.into(), WorkError::Unreadable)
+}
+
 async fn import(bench: &Bench, copying: &Copying<'_>, session: &str, room: &Path) -> Result<(), WorkError> {
     let (export, import) = (room.join("base.json"), room.join("copy.json"));
-    bench.program.export(copying.original, &export).await?;
+    bench
+        .program
+        .export(copying.original, &export)
+        .await
+        .map_err(|error| explained(bench, copying, error))?;
     let open = || File::open(&export).map_err(|source| DiskError::at(&export, source));
-    let scan = scan(open()?)?;
+    let scan = scan_export(&export, copying.original)?;
     let spec = CopySpec {
         session: session.to_owned(),
         title: copying.title.to_owned(),

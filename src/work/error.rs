@@ -3,7 +3,7 @@
 use crate::disk::DiskError;
 use crate::dispatch::StoreError;
 use crate::index::IndexError;
-use crate::opencode::{DatabaseError, PermissionError, ProgramError};
+use crate::opencode::{DatabaseError, PermissionError, ProgramError, Unreadable};
 use crate::session::{CopyError, ExportError};
 use std::path::PathBuf;
 
@@ -71,6 +71,9 @@ pub enum WorkError {
         /// The session.
         session: String,
     },
+    /// Rows of the session keep opencode from reading it.
+    #[error(transparent)]
+    Unreadable(#[from] Unreadable),
     /// opencode takes another agent silently where it does not know one.
     #[error("opencode has no agent {name}")]
     UnknownAgent {

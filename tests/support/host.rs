@@ -27,7 +27,11 @@ impl Host {
         model: &Model,
         change: impl FnOnce(&mut SshdOptions),
     ) -> Self {
-        let machine = Machine::start(name, release, model);
+        Self::behind(Machine::start(name, release, model), change)
+    }
+
+    /// A machine, behind an sshd.
+    pub fn behind(machine: Machine, change: impl FnOnce(&mut SshdOptions)) -> Self {
         let mut options = SshdOptions::new(machine.home());
         machine.path().clone_into(&mut options.path);
         let further =

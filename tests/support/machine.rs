@@ -31,9 +31,14 @@ impl Machine {
     /// `low`, which reach the model as `reasoning_effort`. Using them costs something, so that costs
     /// can be compared. Every tool is allowed.
     pub fn start(name: &str, release: Release, model: &Model) -> Self {
+        Self::start_in("home", name, release, model)
+    }
+
+    /// As [`Machine::start`], with a HOME of this name.
+    pub fn start_in(directory: &str, name: &str, release: Release, model: &Model) -> Self {
         let root = tempfile::Builder::new().prefix(&format!("kugetsu-{name}-")).tempdir().unwrap();
         // opencode resolves symbolic links in directories; a test compares what it says with ours.
-        let home = root.path().canonicalize().unwrap().join("home");
+        let home = root.path().canonicalize().unwrap().join(directory);
         let bin = home.join("bin");
         fs::create_dir_all(&bin).unwrap();
         // A link and no wrapper: a shell in between would put a wrong PWD right.
@@ -266,6 +271,8 @@ fn offline() -> impl Iterator<Item = (String, String)> {
         ("OPENCODE_DISABLE_AUTOUPDATE", "1"),
         ("OPENCODE_DISABLE_MODELS_FETCH", "1"),
         ("npm_config_registry", NOBODY),
+        // A machine with a plugin asks it at every start, and else waits between two tries.
+        ("npm_config_fetch_retries", "0"),
         ("BUN_CONFIG_REGISTRY", NOBODY),
     ]
     .into_iter()

@@ -29,5 +29,6 @@ pub mod process;
 pub mod proxy;
 pub mod recorder;
 pub mod serve;
+pub mod shapes;
 pub mod sshd;
 pub mod stand_in;

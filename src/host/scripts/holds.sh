@@ -7,8 +7,6 @@ case $session in
 esac
 here=$HOME/.kugetsu
 tell_life
-# Bun reads settings from where it is started: nowhere that is somebody else's.
-cd "$here" 2>/dev/null || cd / || fail home "$HOME"
 held=$(
 	KUGETSU_KNOWN=$here/known/$session KUGETSU_SUM=$known
 	export KUGETSU_KNOWN KUGETSU_SUM

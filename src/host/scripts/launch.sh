@@ -20,6 +20,13 @@ report() {
 	exit 0
 }
 
+# Removes what an import has left that failed.
+take_back() (
+	KUGETSU_FILE=$here/session.json KUGETSU_SINCE=$since
+	export KUGETSU_FILE KUGETSU_SINCE
+	bun unimport_js
+) >/dev/null 2>&1
+
 # One launch at a time: another may still be at work whose connection was lost. The number of one that died is never
 # given again, so that nobody takes a living launch for it.
 turn=1
@@ -56,18 +63,20 @@ x" ] || fail moved "$(pwd -P)"
 
 	if [ "$sending" = replace ] && [ ! -e cleared ]; then
 		cleared=$(
-			cd "$here" || exit
 			KUGETSU_HELD=$held
 			export KUGETSU_HELD
-			bun clear_js 2>rows.err | tail -n 1
+			bun clear_js 2>"$here/rows.err" | tail -n 1
 		)
 		[ "$cleared" = cleared ] || fail clear "$(last_words "$here/rows.err")"
 		words=$({ : >"$here/cleared"; } 2>&1) || fail room "$words"
 	fi
+	since=$(date +%s)000
 	as_user "$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"
 	# Its exit status says nothing on some releases; the line and the rows do.
-	grep -q "Imported session: $session" "$here/import.out" ||
+	grep -q "Imported session: $session" "$here/import.out" || {
+		take_back
 		fail import "$(last_words "$here/import.out") $(last_words "$here/import.err")"
+	}
 	cd "$here" || fail gone "$here"
 
 	counted=$(
@@ -78,7 +87,10 @@ x" ] || fail moved "$(pwd -P)"
 	)
 	case $counted in
 	"missing 0") ;;
-	missing*) fail rows "$counted" ;;
+	missing*)
+		take_back
+		fail rows "$counted"
+		;;
 	*)
 		[ "$sending" != delta ] || fail rows "$(last_words rows.err)"
 		as_user "$program" db "SELECT (SELECT count(*) FROM message WHERE session_id = '$session') AS m,

@@ -2,6 +2,7 @@
 
 mod bundles;
 mod clocks;
+mod completed;
 mod home;
 mod hostile;
 mod jumps;

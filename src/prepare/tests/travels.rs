@@ -24,7 +24,7 @@ fn everywhere(directory: &str) -> Value {
         part
     };
     json!({
-        "info": {"id": SESSION, "directory": directory, "title": at("/title"), "version": "1.18.33",
+        "info": {"id": SESSION, "slug": "s", "directory": directory, "title": at("/title"), "version": "1.18.33",
             "time": {"created": BEGIN_MS, "updated": BEGIN_MS}},
         "messages": [
             {"info": {"id": user, "sessionID": SESSION, "role": "user", "time": {"created": BEGIN_MS}, "agent": "build",
@@ -33,9 +33,11 @@ fn everywhere(directory: &str) -> Value {
                 part("1", user, json!({"type": "text", "text": at("/said")})),
                 part("2", user, json!({"type": "file", "mime": "text/plain", "filename": at("/name"), "url": format!("file://{}", at("/a%20b")),
                     "source": {"type": "file", "path": at("/a b"), "text": {"value": at("/v"), "start": 0, "end": 1}}})),
-                part("3", user, json!({"type": "subtask", "prompt": at("/prompt")})),
+                part("3", user, json!({"type": "subtask", "prompt": at("/prompt"), "description": "d", "agent": "build"})),
              ]},
             {"info": {"id": assistant, "sessionID": SESSION, "role": "assistant", "time": {"created": BEGIN_MS + 1}, "agent": "build",
+                "mode": "build", "parentID": user, "cost": 0,
+                "tokens": {"input": 1, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": 0}},
                 "path": {"cwd": directory, "root": at("")}, "providerID": "fake", "modelID": "m1"},
              "parts": [
                 part("4", assistant, json!({"type": "reasoning", "text": at("/thought"), "time": {"start": BEGIN_MS}})),

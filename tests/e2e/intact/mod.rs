@@ -3,11 +3,13 @@
 
 mod again;
 mod apart;
+mod around;
 mod carried;
 mod clocks;
 mod compacted;
 mod files;
 mod hostile;
+mod older;
 mod paths;
 mod undone;
 mod unknown;

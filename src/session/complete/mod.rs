@@ -1,0 +1,247 @@
+//! Sessions that `opencode import` refuses, made fit for it: what older releases did not write yet is filled in, what they
+//! wrote otherwise is brought into today's form. `run`, `export` and the interface take such sessions as they are.
+//!
+//! It is done to a copy; the session itself stays as it is. What opencode does not look at stays, too, to the byte.
+
+mod mend;
+mod schema;
+#[cfg(test)]
+mod tests;
+
+use super::error::ExportError;
+use super::message::{Message, Pieces};
+use super::out::Out;
+use super::raw::{Object, quoted};
+use super::reader::{Event, ExportReader};
+use super::scan::Scan;
+use super::setting::{Model, Setting};
+use mend::{Fillings, Mended, mend};
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+use std::borrow::Cow;
+use std::io::{Read, Write};
+
+/// The agent of a session of which nothing says who worked on it: opencode's own default.
+const AGENT: &str = "build";
+
+/// What is filled in where a session itself does not say it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Filler {
+    /// The directory it works in.
+    pub directory: String,
+    /// The agent.
+    pub agent: String,
+    /// The model, where any is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<Model>,
+}
+
+impl Filler {
+    /// The filler of a session: of the settings the first that says something counts.
+    pub(crate) fn of(directory: &str, settings: &[&Setting]) -> Self {
+        let agent = settings.iter().find_map(|setting| setting.agent.clone());
+        Self {
+            directory: directory.to_owned(),
+            agent: agent.unwrap_or_else(|| AGENT.to_owned()),
+            model: settings.iter().find_map(|setting| setting.model.clone()),
+        }
+    }
+}
+
+/// Completes the copy of one session, message by message, in its order.
+#[derive(Debug)]
+pub(crate) struct Completing {
+    filler: Filler,
+    /// The last user message so far.
+    asked: Option<String>,
+    /// Something was filled in.
+    is_needed: bool,
+}
+
+impl Completing {
+    pub(crate) fn new(filler: Filler) -> Self {
+        Self { filler, asked: None, is_needed: false }
+    }
+
+    /// For a message somewhere in the session: `asked` is the last user message before it.
+    pub(crate) fn behind(filler: Filler, asked: Option<String>) -> Self {
+        Self { filler, asked, is_needed: false }
+    }
+
+    /// The filler, if anything was filled in that belongs to a message.
+    pub(crate) fn used(self) -> Option<Filler> {
+        self.is_needed.then_some(self.filler)
+    }
+
+    /// The session's own record.
+    ///
+    /// # Errors
+    /// [`ExportError::Incomplete`].
+    pub(crate) fn record<'t>(&self, json: &'t str, session: &str) -> Result<Cow<'t, str>, ExportError> {
+        let fillings = self.fillings(session, session, session, 0);
+        match mend(&schema::RECORD, json, &fillings) {
+            Ok(Mended::Sound) => Ok(Cow::Borrowed(json)),
+            Ok(Mended::Changed(json)) => Ok(Cow::Owned(json)),
+            Ok(Mended::Unfit) => Err(incomplete(session, "its record is not in opencode's form")),
+            Err(what) => Err(incomplete(session, what)),
+        }
+    }
+
+    /// The next message: `text` is `message`, raw.
+    ///
+    /// # Errors
+    /// [`ExportError::Incomplete`].
+    pub(crate) fn message<'t>(
+        &mut self,
+        text: &'t str,
+        message: &Message<'_>,
+    ) -> Result<Cow<'t, str>, ExportError> {
+        let completed = self.completed(text, message)?;
+        self.is_needed |= completed.is_some();
+        if message.info.is_user() {
+            self.asked = Some(message.info.id.clone());
+        }
+        Ok(completed.map_or(Cow::Borrowed(text), Cow::Owned))
+    }
+
+    fn completed(&self, text: &str, message: &Message<'_>) -> Result<Option<String>, ExportError> {
+        let pieces = Pieces::of(text)?;
+        let info = self.info(pieces.info.get(), message)?;
+        let mut parts = Vec::with_capacity(pieces.parts.len());
+        let mut is_needed = info.is_some();
+        for (raw, part) in pieces.parts.iter().zip(&message.parts) {
+            let mended = self.part(raw.get(), message, &part.id)?;
+            is_needed |= mended.is_some();
+            parts.push(mended.map_or(Cow::Borrowed(*raw), Cow::Owned));
+        }
+        if !is_needed {
+            return Ok(None);
+        }
+        let mut whole = Object::parse(text).map_err(ExportError::unsound)?;
+        if let Some(info) = info {
+            whole.set("info", &info).map_err(ExportError::unsound)?;
+        }
+        whole.set("parts", &parts).map_err(ExportError::unsound)?;
+        serde_json::to_string(&whole).map(Some).map_err(ExportError::unsound)
+    }
+
+    fn info(&self, raw: &str, message: &Message<'_>) -> Result<Option<Box<RawValue>>, ExportError> {
+        let own = match message.info.is_user() {
+            true => message.info.setting(),
+            false => message.info.answered_with(),
+        };
+        let id = message.info.id.as_str();
+        let mut fillings = self.fillings(&message.info.session, id, id, message.info.time.created_ms());
+        fillings.agent = message.info.agent().unwrap_or(fillings.agent);
+        let own = own.model.as_ref().map(|model| (model.provider.as_str(), model.id.as_str()));
+        fillings.model = own.or(fillings.model);
+        let old = in_new_form(raw)?;
+        let raw = old.as_deref().unwrap_or(raw);
+        match mend(&schema::MESSAGE, raw, &fillings).map_err(|what| incomplete(id, what))? {
+            Mended::Sound => old.map(raw_value).transpose(),
+            Mended::Changed(json) => raw_value(json).map(Some),
+            Mended::Unfit => Err(incomplete(id, "it is neither the user's nor an assistant's")),
+        }
+    }
+
+    fn part(&self, raw: &str, message: &Message<'_>, id: &str) -> Result<Option<Box<RawValue>>, ExportError> {
+        let info = &message.info;
+        let mut fillings = self.fillings(&info.session, &info.id, id, info.time.created_ms());
+        fillings.agent = info.agent().unwrap_or(fillings.agent);
+        let lacking = |what| incomplete(id, what);
+        match mend(&schema::PART, raw, &fillings).map_err(lacking)? {
+            Mended::Sound => Ok(None),
+            Mended::Changed(json) => raw_value(json).map(Some),
+            Mended::Unfit => {
+                let mut part = Object::parse(raw).map_err(ExportError::unsound)?;
+                part.set("type", schema::STAND_IN).map_err(ExportError::unsound)?;
+                let json = serde_json::to_string(&part).map_err(ExportError::unsound)?;
+                match mend(&schema::PART, &json, &fillings).map_err(lacking)? {
+                    Mended::Changed(json) => raw_value(json).map(Some),
+                    Mended::Sound | Mended::Unfit => raw_value(json).map(Some),
+                }
+            }
+        }
+    }
+
+    fn fillings<'f>(
+        &'f self,
+        session: &'f str,
+        message: &'f str,
+        part: &'f str,
+        created_ms: i64,
+    ) -> Fillings<'f> {
+        let model = self.filler.model.as_ref();
+        Fillings {
+            directory: &self.filler.directory,
+            agent: &self.filler.agent,
+            model: model.map(|model| (model.provider.as_str(), model.id.as_str())),
+            session,
+            message,
+            part,
+            created_ms,
+            // A message that answers none stands for itself.
+            parent: self.asked.as_deref().unwrap_or(message),
+        }
+    }
+}
+
+/// Copies the export `input`, which `scan` is the scan of, to `output`, fit for import.
+///
+/// # Errors
+/// An export that is not sound; [`ExportError::Incomplete`]; a failing `output`.
+pub fn complete(input: impl Read, output: impl Write, scan: &Scan) -> Result<(), ExportError> {
+    let mut completing = Completing::new(scan.filler(&Setting::default()));
+    let mut out = Out::new(output);
+    let mut reader = ExportReader::new(input);
+    while let Some(event) = reader.next()? {
+        match event {
+            Event::Info(text, info) => out.info(&completing.record(text, &info.id)?)?,
+            Event::Message(_, text, message) => out.message(&completing.message(text, &message)?)?,
+            Event::Other(key, text) => out.other(&key, text)?,
+        }
+    }
+    Ok(out.end()?)
+}
+
+fn incomplete(item: &str, what: &'static str) -> ExportError {
+    ExportError::Incomplete { item: item.to_owned(), what }
+}
+
+fn raw_value(json: String) -> Result<Box<RawValue>, ExportError> {
+    RawValue::from_string(json).map_err(ExportError::unsound)
+}
+
+/// What older releases wrote in another form, in today's; `None` where nothing is.
+fn in_new_form(info: &str) -> Result<Option<String>, ExportError> {
+    let mut info = Object::parse(info).map_err(ExportError::unsound)?;
+    let mut is_changed = false;
+    let text = |raw: &str| raw.starts_with('"').then(|| raw.to_owned());
+    // The lines of a prompt of the user's own.
+    let lines = info.get("system").filter(|_| info.get("role").is_some_and(|role| role.get() == "\"user\""));
+    if let Some(Ok(lines)) = lines.map(|raw| serde_json::from_str::<Vec<super::raw::Lossy>>(raw.get())) {
+        let lines: Vec<String> = lines.into_iter().map(|line| line.0).collect();
+        info.set("system", &lines.join("\n")).map_err(ExportError::unsound)?;
+        is_changed = true;
+    }
+    // An error that is its message, or has it beside its name.
+    let said = info.get("error").and_then(|error| {
+        let fields = Object::parse(error.get()).ok();
+        match fields {
+            Some(fields) if fields.get("data").is_none() => {
+                fields.get("message").and_then(|said| text(said.get()))
+            }
+            Some(_) => None,
+            None => text(error.get()),
+        }
+    });
+    if let Some(said) = said {
+        let json = format!("{{\"name\":{},\"data\":{{\"message\":{said}}}}}", quoted("UnknownError"));
+        info.set("error", &raw_value(json)?).map_err(ExportError::unsound)?;
+        is_changed = true;
+    }
+    match is_changed {
+        true => serde_json::to_string(&info).map(Some).map_err(ExportError::unsound),
+        false => Ok(None),
+    }
+}

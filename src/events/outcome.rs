@@ -2,6 +2,9 @@
 
 use super::Event;
 
+/// How much is kept of the words of an error or a reason, in characters: they are written into the record.
+const LONGEST: usize = 2000;
+
 /// What the events of a run add up to.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Outcome {
@@ -22,8 +25,8 @@ impl Outcome {
         match event {
             Event::StepStarted => self.last_reason = None,
             Event::Tool(_) => self.tools += 1,
-            Event::StepFinished { reason, .. } => self.last_reason = Some(reason.clone()),
-            Event::Failed(words) => self.error = Some(words.clone()),
+            Event::StepFinished { reason, .. } => self.last_reason = Some(beginning(reason)),
+            Event::Failed(words) => self.error = Some(beginning(words)),
             Event::Text(_) | Event::Reasoning => {}
         }
     }
@@ -53,6 +56,10 @@ impl Outcome {
             None => Some(with_words(format!("it broke off in the middle (exit status {exit})"))),
         }
     }
+}
+
+fn beginning(words: &str) -> String {
+    words.chars().take(LONGEST).collect()
 }
 
 #[cfg(test)]

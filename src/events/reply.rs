@@ -2,6 +2,9 @@
 
 use super::Event;
 
+/// The longest answer that is told, in bytes: of more, the end.
+const LONGEST: usize = 1 << 20;
+
 /// The texts of the last step that had some.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Reply(Option<String>);
@@ -17,6 +20,13 @@ impl Reply {
                     reply.push('\n');
                 }
                 reply.push_str(text);
+                // A step may tell more texts than anybody reads. What stands before the end goes by halves, so that each
+                // byte is moved once.
+                if reply.len() > 2 * LONGEST {
+                    let from = (reply.len() - LONGEST..reply.len()).find(|at| reply.is_char_boundary(*at));
+                    reply.drain(..from.unwrap_or_default());
+                    reply.shrink_to(2 * LONGEST);
+                }
             }
             _ => {}
         }
@@ -24,7 +34,9 @@ impl Reply {
 
     /// The answer so far.
     pub fn text(&self) -> Option<&str> {
-        self.0.as_deref()
+        let reply = self.0.as_deref()?;
+        let from = reply.len().saturating_sub(LONGEST);
+        (from..=reply.len()).find_map(|at| reply.get(at..))
     }
 }
 
@@ -42,5 +54,18 @@ mod tests {
         assert_eq!(reply.text(), Some("done\nand tested"));
         reply.add(&Event::StepStarted);
         assert_eq!(reply.text(), None);
+    }
+
+    #[test]
+    fn of_endless_texts_the_end_is_told_and_no_more_is_held() {
+        let mut reply = Reply::default();
+        for n in 0..30 {
+            reply.add(&Event::Text(format!("é{}", "x".repeat(LONGEST / 7))));
+            reply.add(&Event::Text(format!("text {n}")));
+            let held = reply.0.as_ref().unwrap();
+            assert!(held.len() <= 2 * LONGEST && held.capacity() <= 4 * LONGEST, "{}", held.capacity());
+        }
+        let told = reply.text().unwrap();
+        assert!(told.len() <= LONGEST && told.ends_with("x\ntext 29"));
     }
 }

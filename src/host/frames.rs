@@ -35,6 +35,8 @@ pub enum FramesError {
 
 /// No event file grows by more than this between two looks; more is not believed.
 const LARGEST: u64 = 1 << 30;
+/// What stands behind the last line: a result, or last words.
+const LONGEST_END: usize = 64 * 1024;
 /// A line of the protocol is short.
 const LONGEST_LINE: usize = 256;
 
@@ -55,29 +57,40 @@ enum Last {
 }
 
 impl Frames {
-    /// The frames that `bytes` completes. Events are handed over as they come, not held back.
+    /// The frames that `bytes` completes. Events are handed over as they come, not held back; beats that came at once are
+    /// one.
     pub fn feed(&mut self, bytes: &[u8]) -> Result<Vec<Frame>, FramesError> {
         self.buffer.extend_from_slice(bytes);
         let mut frames = Vec::new();
+        // How much of the buffer is used.
+        let mut used = 0;
         while self.last.is_none() {
+            let held = self.buffer.get(used..).unwrap_or_default();
             if self.owed > 0 {
-                let n = self.buffer.len().min(usize::try_from(self.owed).unwrap_or(usize::MAX));
+                let n = held.len().min(usize::try_from(self.owed).unwrap_or(usize::MAX));
                 if n == 0 {
                     break;
                 }
-                frames.push(Frame::Events(self.buffer.drain(..n).collect()));
+                // A frame of one byte is as good as the next one.
+                match (frames.last_mut(), held.get(..n).unwrap_or_default()) {
+                    (Some(Frame::Events(all)), more) => all.extend_from_slice(more),
+                    (_, more) => frames.push(Frame::Events(more.to_vec())),
+                }
+                used += n;
                 self.owed -= n as u64;
                 continue;
             }
-            let Some(end) = self.buffer.iter().position(|b| *b == b'\n') else {
-                if self.buffer.len() > LONGEST_LINE {
-                    return Err(FramesError::Garbled(plain(&String::from_utf8_lossy(&self.buffer))));
+            let line = held.get(..held.len().min(LONGEST_LINE + 1)).unwrap_or_default();
+            let Some(end) = memchr::memchr(b'\n', line) else {
+                if line.len() > LONGEST_LINE {
+                    return Err(FramesError::Garbled(plain(&String::from_utf8_lossy(line))));
                 }
                 break;
             };
-            let line: Vec<u8> = self.buffer.drain(..=end).collect();
-            let line = String::from_utf8_lossy(&line);
+            let line = String::from_utf8_lossy(line.get(..end).unwrap_or_default());
+            used += end + 1;
             match line.trim_end() {
+                "beat" if frames.last() == Some(&Frame::Beat) => {}
                 "beat" => frames.push(Frame::Beat),
                 "gone" => self.last = Some(Last::Gone),
                 "result" => self.last = Some(Last::Result),
@@ -89,7 +102,8 @@ impl Frames {
                 },
             }
         }
-        if self.buffer.len() > 64 * 1024 {
+        self.buffer.drain(..used);
+        if self.buffer.len() > LONGEST_END {
             return Err(FramesError::TooLarge(self.buffer.len() as u64));
         }
         Ok(frames)
@@ -172,6 +186,22 @@ mod tests {
         assert!(matches!(Frames::default().feed(b"hello\n"), Err(FramesError::Garbled(_))));
         assert!(matches!(Frames::default().feed(&[b'x'; 300]), Err(FramesError::Garbled(_))));
         assert!(matches!(Frames::default().feed(b"events 99999999999\n"), Err(FramesError::TooLarge(_))));
+    }
+
+    /// Each line once moved all that came behind it.
+    #[test]
+    fn many_short_frames_take_time_that_grows_with_them() {
+        let began = std::time::Instant::now();
+        let stream = b"beat\nevents 1\nxevents 1\ny".repeat(1 << 17);
+        let (events, beats, _) = all(&stream, 1 << 22);
+        assert_eq!((events.len(), beats), (2 << 17, 1 << 17));
+        let (_, beats, _) = all(&b"beat\n".repeat(1 << 17), 1 << 16);
+        assert!(beats <= 100, "{beats}");
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+        assert!(matches!(
+            Frames::default().feed(&[b"dead\n".as_slice(), &[b'x'; 1 << 17]].concat()),
+            Err(FramesError::TooLarge(_))
+        ));
     }
 
     proptest! {

@@ -4,9 +4,10 @@ use super::edit::unsound;
 use super::error::HomeError;
 use crate::session::bundle::{Document, Header, Known, is_bundle, section_at};
 use crate::session::message::Message;
-use crate::session::reader::{Event, ExportReader, parse};
+use crate::session::raw::{Object, at_most};
+use crate::session::reader::{Event, ExportReader, Limits, parse};
 use crate::session::same::on_one_line;
-use crate::session::{ExportError, Outline, Raw, find_export};
+use crate::session::{ExportError, Outline, Raw, find_within};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
@@ -14,6 +15,18 @@ use std::io::{Read, Seek, SeekFrom};
 
 /// The most sessions that one run brings home.
 const MOST: usize = 10_000;
+
+/// The most messages and parts that are new, of all sessions: each takes half a kilobyte on its way.
+const MOST_NEW: usize = 250_000;
+
+/// What is held of all sessions' records, todos and of how they stood before, in bytes.
+const HELD: usize = 32 << 20;
+
+/// The longest list of todos, in bytes.
+const LONGEST_TODOS: usize = 4 << 20;
+
+/// The longest `cost` and `tokens`, in bytes.
+const LONGEST_COUNTER: usize = 4096;
 
 /// The kind of file that a host writes at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -48,6 +61,8 @@ pub(super) struct Section {
     /// Its own record, raw.
     pub(super) record: String,
     pub(super) todos: Option<String>,
+    /// How many these are.
+    pub(super) todo_count: usize,
     /// How it stood before the run.
     pub(super) base: Option<Base>,
     /// The messages and parts in the file, in the host's ids.
@@ -85,11 +100,40 @@ impl Came {
     }
 }
 
-/// Goes through the file to its end.
-pub(super) fn read_back(input: &mut (impl Read + Seek), session: &str) -> Result<Back, HomeError> {
+/// What may still be held of a file.
+#[derive(Clone)]
+struct Room {
+    rows: usize,
+    bytes: usize,
+}
+
+impl Room {
+    /// Takes of it; `start` is where in the file the value begins.
+    fn hold(&mut self, start: u64, bytes: usize) -> Result<(), ExportError> {
+        let left = self.bytes.checked_sub(bytes);
+        self.bytes = left.ok_or(ExportError::TooLarge { offset: start, limit: HELD })?;
+        Ok(())
+    }
+
+    fn rows(&mut self, rows: usize) -> Result<(), ExportError> {
+        let too_many = || {
+            ExportError::not_an_export(format!("it has more than {MOST_NEW} messages and parts that are new"))
+        };
+        self.rows = self.rows.checked_sub(rows).ok_or_else(too_many)?;
+        Ok(())
+    }
+}
+
+/// Goes through the file to its end. `known`: how many messages and parts home has, of all sessions that may be in it.
+pub(super) fn read_back(
+    input: &mut (impl Read + Seek),
+    session: &str,
+    known: usize,
+) -> Result<Back, HomeError> {
+    let mut room = Room { rows: known.saturating_add(MOST_NEW), bytes: HELD };
     if !is_bundle(input)? {
         input.seek(SeekFrom::Start(0)).map_err(ExportError::Io)?;
-        let root = export(input, session)?;
+        let root = export(input, session, &mut room)?;
         check_session(session, &root.session)?;
         return Ok(Back { kind: BackKind::Export, root, children: Vec::new() });
     }
@@ -99,7 +143,7 @@ pub(super) fn read_back(input: &mut (impl Read + Seek), session: &str) -> Result
         if root.is_none() {
             check_session(session, &header.session)?;
         }
-        let read = read_section(input, header, document, root.is_some())?;
+        let read = read_section(input, header, document, (root.is_some(), &mut room))?;
         match root {
             None => root = Some(read),
             Some(_) if children.len() < MOST => children.push(read),
@@ -114,23 +158,28 @@ pub(super) fn read_back(input: &mut (impl Read + Seek), session: &str) -> Result
 }
 
 /// A plain export. Plugins of the host's opencode may have printed something around it.
-fn export(input: &mut (impl Read + Seek), session: &str) -> Result<Section, HomeError> {
-    let wrong = match section(ExportReader::new(&mut *input), None) {
+fn export(
+    input: &mut (impl Read + Seek),
+    session: &str,
+    room: &mut Room,
+) -> Result<Section, HomeError> {
+    let mut tried = room.clone();
+    let wrong = match section(ExportReader::at(0, &mut *input, Limits::HOST), None, &mut tried) {
         Ok(section) => return Ok(section),
         Err(wrong) => wrong,
     };
-    let range = find_export(input, session)?.ok_or(wrong)?;
+    let range = find_within(input, session, Limits::HOST)?.ok_or(wrong)?;
     input.seek(SeekFrom::Start(range.start)).map_err(ExportError::Io)?;
-    Ok(section(ExportReader::within(range.start, input), None)?)
+    Ok(section(ExportReader::within(range.start, input, Limits::HOST), None, room)?)
 }
 
 fn read_section(
     input: &mut (impl Read + Seek),
     header: Header,
     document: Document,
-    is_child: bool,
+    (is_child, room): (bool, &mut Room),
 ) -> Result<Section, HomeError> {
-    let mut section = section(document.open(input)?, Some(header.known))?;
+    let mut section = section(document.open(input)?, Some(header.known), room)?;
     section.is_new = header.new.unwrap_or(true);
     section.is_same = header.same;
     check_session(&header.session, &section.session)?;
@@ -149,7 +198,11 @@ fn check_session(expected: &str, found: &str) -> Result<(), HomeError> {
     Err(HomeError::OtherSession { expected: expected.to_owned(), found: found.to_owned() })
 }
 
-fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result<Section, ExportError> {
+fn section<R: Read>(
+    mut reader: ExportReader<R>,
+    known: Option<Known>,
+    room: &mut Room,
+) -> Result<Section, ExportError> {
     let mut section = Section {
         session: String::new(),
         parent: None,
@@ -159,13 +212,16 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
         known,
         record: String::new(),
         todos: None,
+        todo_count: 0,
         base: None,
         outline: Outline::default(),
         messages: Vec::new(),
     };
-    while let Some(event) = reader.next()? {
+    while let Some((offset, event)) = reader.next_at()? {
         match event {
             Event::Info(text, info) => {
+                room.hold(offset, text.len())?;
+                check_counters(text)?;
                 section.record = on_one_line(text).into_owned();
                 section.session = info.id;
                 section.parent = info.parent;
@@ -176,6 +232,10 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
                 return Err(ExportError::not_an_export(what));
             }
             Event::Message(offset, text, message) => {
+                room.rows(1 + message.parts.len())?;
+                if message.info.counters_size() > LONGEST_COUNTER {
+                    return Err(no_counters());
+                }
                 section.outline.add(&message)?;
                 section.messages.push(Came {
                     offset,
@@ -184,21 +244,56 @@ fn section<R: Read>(mut reader: ExportReader<R>, known: Option<Known>) -> Result
                     is_user: message.info.is_user(),
                 });
             }
-            Event::Other(key, text) if key == "todos" => section.todos = Some(todos(text)?),
-            Event::Other(key, text) if key == "base" => {
-                section.base = serde_json::from_str(&on_one_line(text)).map_err(unsound)?;
+            Event::Other(key, text) => {
+                let held = matches!(key.as_str(), "todos" | "base" | "former");
+                room.hold(offset, if held { text.len() } else { 0 })?;
+                section.other(offset, &key, text)?;
             }
-            Event::Other(key, text) if key == "former" => {
-                section.former = serde_json::from_str(text).map_err(unsound)?;
-            }
-            Event::Other(..) => {}
         }
     }
     Ok(section)
 }
 
-/// Todos as opencode keeps them, checked.
-fn todos(text: &str) -> Result<String, ExportError> {
+impl Section {
+    /// A field beside the record and the messages, which begins at `offset` of the file.
+    fn other(&mut self, offset: u64, key: &str, text: &str) -> Result<(), ExportError> {
+        #[derive(Deserialize)]
+        struct Former(#[serde(deserialize_with = "at_most::<MOST_NEW, String, _, _>")] HashSet<String>);
+        match key {
+            "todos" if text.len() > LONGEST_TODOS => {
+                return Err(ExportError::TooLarge { offset, limit: LONGEST_TODOS });
+            }
+            "todos" => {
+                let (todos, count) = todos(text)?;
+                (self.todos, self.todo_count) = (Some(todos), count);
+            }
+            "base" => {
+                self.base = serde_json::from_str(&on_one_line(text)).map_err(unsound)?;
+                self.base.as_ref().map_or(Ok(()), |base| check_counters(base.info.get()))?;
+            }
+            "former" => {
+                let Former(ids) = serde_json::from_str(text).map_err(unsound)?;
+                self.former = ids;
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+}
+
+/// Cost and tokens of a record are added up later: a handful of numbers.
+fn check_counters(record: &str) -> Result<(), ExportError> {
+    let record = Object::parse(record).map_err(unsound)?;
+    let is_long = |key| record.get(key).is_some_and(|raw| raw.get().len() > LONGEST_COUNTER);
+    if is_long("cost") || is_long("tokens") { Err(no_counters()) } else { Ok(()) }
+}
+
+fn no_counters() -> ExportError {
+    ExportError::not_an_export("cost or tokens are not of the kind that opencode writes")
+}
+
+/// Todos as opencode keeps them, checked, and how many they are.
+fn todos(text: &str) -> Result<(String, usize), ExportError> {
     #[derive(Deserialize)]
     struct Todo<'a> {
         #[serde(borrow)]
@@ -212,7 +307,8 @@ fn todos(text: &str) -> Result<String, ExportError> {
     let all: Vec<Todo<'_>> = serde_json::from_str(&line).map_err(unsound)?;
     let is_text = |raw: &RawValue| raw.get().starts_with('"');
     if all.iter().all(|todo| is_text(todo.content) && is_text(todo.status) && is_text(todo.priority)) {
-        return Ok(line.into_owned());
+        let count = all.len();
+        return Ok((line.into_owned(), count));
     }
     Err(ExportError::not_an_export("a todo is not of opencode's shape"))
 }

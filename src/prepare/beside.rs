@@ -78,13 +78,13 @@ pub fn beside(
     };
     let mut none = || 0;
     let random = random.unwrap_or(&mut none);
-    let mut others = Vec::new();
+    let mut others = HashMap::new();
     let ids = match spec {
         None => IdMap::default(),
         Some(spec) => {
             for (id, of) in sub_agents {
                 of.iter().try_for_each(|message| outline.push(message.id(), message.parts()))?;
-                others.push((id.clone(), copied_session_id(id, spec.now_ms, random)));
+                others.insert(id.clone(), copied_session_id(id, spec.now_ms, random));
             }
             IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?
         }
@@ -115,12 +115,9 @@ pub fn beside(
 /// What the session is to hold, in the ids of home.
 fn all_of(away: &Away<'_>) -> Result<Outline, ExportError> {
     let mut all = Outline::default();
-    let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
-    for part in &away.came.late_parts {
-        late.entry(&part.message).or_default().push(&part.part);
-    }
+    let late = late_parts(away.came);
     for message in away.left.iter() {
-        let more = late.remove(message.id()).unwrap_or_default();
+        let more = late.get(message.id()).into_iter().flatten().copied();
         let mut parts: Vec<&str> = message.parts().chain(more).collect();
         parts.sort_unstable();
         parts.dedup();
@@ -130,6 +127,15 @@ fn all_of(away: &Away<'_>) -> Result<Outline, ExportError> {
         all.push(message.id(), message.parts())?;
     }
     Ok(all)
+}
+
+/// The parts that were added to messages that had left, by these.
+fn late_parts(came: &Homecoming) -> HashMap<&str, Vec<&str>> {
+    let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
+    for part in &came.late_parts {
+        late.entry(&part.message).or_default().push(&part.part);
+    }
+    late
 }
 
 struct Writer<'a, W: Write> {
@@ -153,10 +159,9 @@ impl<W: Write> Writer<'_, W> {
 
     /// What a session is called in the copy.
     fn session(&self, id: &str) -> String {
-        let other = || self.renaming.others.iter().find(|(old, _)| old == id);
         match id == self.renaming.from {
             true => self.renaming.to.to_owned(),
-            false => other().map_or_else(|| id.to_owned(), |(_, new)| new.clone()),
+            false => self.renaming.others.get(id).map_or(id, String::as_str).to_owned(),
         }
     }
 
@@ -202,6 +207,7 @@ impl<W: Write> Writer<'_, W> {
         changes: &mut Changes<impl Read>,
     ) -> Result<(), HomeError> {
         let mut left = self.away.left.iter().peekable();
+        let late = late_parts(self.away.came);
         while let Some(expected) = left.peek().copied() {
             let id = expected.id();
             let Some((found, _, text)) = before.next()? else {
@@ -214,11 +220,12 @@ impl<W: Write> Writer<'_, W> {
             let (info, changed) = changes.of_message(id)?;
             let pieces = Pieces::of(&text)?;
             let info = info.map_or_else(|| pieces.info.get().to_owned(), |info| info.get().to_owned());
-            let late = self.away.came.late_parts.iter().filter(|late| late.message == id);
-            let ids: HashSet<&str> = expected.parts().chain(late.map(|late| late.part.as_str())).collect();
+            let late = late.get(id).into_iter().flatten().copied();
+            let ids: HashSet<&str> = expected.parts().chain(late).collect();
+            let other: HashSet<&str> = changed.iter().map(|(id, _)| id.as_str()).collect();
             let mut parts: Vec<(String, String)> = Vec::new();
             for (id, raw) in part_ids(&text)?.into_iter().zip(&pieces.parts) {
-                if ids.contains(id.as_str()) && !changed.iter().any(|(changed, _)| *changed == id) {
+                if ids.contains(id.as_str()) && !other.contains(id.as_str()) {
                     parts.push((id, raw.get().to_owned()));
                 }
             }

@@ -2,7 +2,7 @@
 
 use super::back::BackKind;
 use super::rights::Breach;
-use crate::session::message::Message;
+use crate::session::message::{LONGEST_REPLY, Message};
 use crate::session::{Outline, Raw};
 
 /// What home knows when a session comes back. The same again for the same trip gives the same file.
@@ -52,7 +52,9 @@ pub struct Homecoming {
     pub older_changed: usize,
     /// Sessions of sub-agents that are new or went on.
     pub children: usize,
-    /// Of these, the ones that home does not have, with what came of them, in the ids of home.
+    /// Items of the longest list of todos, of all these sessions.
+    pub todos: usize,
+    /// Of the sub-agents, the ones that home does not have, with what came of them, in the ids of home.
     pub sub_agents: Vec<(String, Outline)>,
     /// The text of the last new assistant message: its text parts, joined with newlines. `None` without any.
     pub reply: Option<String>,
@@ -119,6 +121,7 @@ impl Homecoming {
             changed: 0,
             older_changed: 0,
             children: 0,
+            todos: 0,
             sub_agents: Vec::new(),
             reply: None,
             last_assistant: None,
@@ -141,8 +144,19 @@ impl Homecoming {
         if !info.is_assistant() {
             return;
         }
-        let said: Vec<String> = message.parts.iter().filter_map(|part| part.said()).collect();
-        self.reply = (!said.is_empty()).then(|| said.join("\n"));
+        self.reply = None;
+        for said in message.parts.iter().filter_map(|part| part.said()) {
+            let reply = match self.reply.take() {
+                Some(before) => before + "\n" + &said,
+                None => said,
+            };
+            // The session keeps all of it.
+            let is_enough = reply.len() >= LONGEST_REPLY;
+            self.reply = Some(reply);
+            if is_enough {
+                break;
+            }
+        }
         self.last_assistant = Some(LastAssistant {
             id: info.id.clone(),
             agent: info.agent().map(str::to_owned),

@@ -26,7 +26,7 @@ use crate::session::snapshots::kept;
 use crate::session::{Completing, ExportError, Outline, Raw, SAME_CLOCK_MS};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek, Write};
 
 /// Checks the file `back` (a bundle, or a plain export) against what left, and writes to `output` the arrival file: the
@@ -60,7 +60,9 @@ pub fn homecoming(
     output: impl Write,
     here: &Homeward<'_>,
 ) -> Result<Homecoming, HomeError> {
-    let came = read_back(&mut back, &undo.session)?;
+    let rows = |outline: &Outline| outline.len() + outline.part_count();
+    let known = rows(left) + here.children.iter().map(|(_, outline)| rows(outline)).sum::<usize>();
+    let came = read_back(&mut back, &undo.session, known)?;
     let departure = Departure::new(left, undo)?;
     let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
     let Checked { standings, remaining } = departure.check(&came, &children)?;
@@ -94,6 +96,8 @@ pub fn homecoming(
     }
     home.came.keeps_ids = home.keeps_ids(&came)?;
     home.rows.end()?;
+    home.came.todos =
+        came.children.iter().map(|child| child.todo_count).fold(came.root.todo_count, usize::max);
     let came = home.came;
     Ok(Homecoming { remaining: remaining.map(|remaining| remaining.taken), ..came })
 }
@@ -137,7 +141,9 @@ impl<W: Write> Home<'_, W> {
             let mut spent = Spent::default();
             let new = |standing: &Standing| *standing == Standing::New;
             for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
-                spent.add(&message.read(back)?)?;
+                let text = message.read(back)?;
+                check_message(&text)?;
+                spent.add(&text)?;
             }
             check_record(&self.undo.session, &came.root.record)?;
             let changed = Changed::of(&Records { now: &came.root.record, base, home }, &spent)?;
@@ -266,12 +272,13 @@ impl<W: Write> Home<'_, W> {
     /// Writes what of a message is other than `own`; gives the parts that are new.
     pub(super) fn changes(&mut self, own: &str, text: &str) -> Result<Vec<LatePart>, HomeError> {
         let own_ids = part_ids(own)?;
+        let own_ids: HashMap<&str, usize> = own_ids.iter().map(String::as_str).zip(0..).collect();
         let (own, now) = (Pieces::of(own)?, Pieces::of(text)?);
         let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
         let mut parts = Vec::new();
         let mut late = Vec::new();
         for (raw, part) in now.parts.iter().zip(&message.parts) {
-            match own_ids.iter().position(|id| *id == part.id).and_then(|at| own.parts.get(at)) {
+            match own_ids.get(part.id.as_str()).and_then(|at| own.parts.get(*at)) {
                 Some(before) if same(before.get(), raw.get()) => {}
                 Some(_) => {
                     self.came.changed += 1;
@@ -343,9 +350,13 @@ impl<W: Write> Home<'_, W> {
     fn keeps_ids(&self, came: &Back) -> Result<bool, HomeError> {
         let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
         let mut home = Outline::default();
+        let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
+        for part in &self.came.late_parts {
+            late.entry(&part.message).or_default().push(&part.part);
+        }
         for message in self.departure.home.iter() {
-            let late = self.came.late_parts.iter().filter(|late| late.message == message.id());
-            let mut parts: Vec<&str> = message.parts().chain(late.map(|late| late.part.as_str())).collect();
+            let late = late.remove(message.id()).unwrap_or_default();
+            let mut parts: Vec<&str> = message.parts().chain(late).collect();
             parts.sort_unstable();
             parts.dedup();
             home.push(message.id(), parts.into_iter())?;

@@ -17,6 +17,8 @@ const LATEST_MS: f64 = (1_u64 << 48) as f64;
 const DEAREST: f64 = 1e6;
 /// The most that is counted of anything else, tokens above all.
 const MOST_COUNTED: f64 = 1e12;
+/// The longest object of tokens, in bytes.
+const LONGEST_TOKENS: usize = 4096;
 /// The longest title, slug or version of a session, in bytes; opencode's own have a hundred characters at most.
 const LONGEST_NAME: usize = 4096;
 
@@ -40,7 +42,7 @@ pub(super) fn are_tokens(json: &str) -> bool {
         Object::parse(json).is_ok_and(|object| object.iter().all(|(_, value)| fits(value.get())))
     };
     let nested = |json: &str| is_count(json) || json.starts_with('{') && all(json, &is_count);
-    json == "null" || all(json, &nested)
+    json == "null" || json.len() <= LONGEST_TOKENS && all(json, &nested)
 }
 
 fn number(json: &str) -> Option<f64> {

@@ -10,6 +10,7 @@ use crate::session::same::same;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
 
 /// The versions of one message: `base`, the copy that was sent; `ours`, what stands at home; `theirs`, what came back.
 /// All of them in the terms of home.
@@ -43,21 +44,23 @@ pub(super) fn merge_message(
     }
     let message: Message<'_> = serde_json::from_str(versions.ours).map_err(unsound)?;
     let (base_ids, theirs_ids) = (part_ids(versions.base)?, part_ids(versions.theirs)?);
+    let (base_at, theirs_at) = (places(&base_ids), places(&theirs_ids));
     let (ours, base) = (Pieces::of(versions.ours)?, Pieces::of(versions.base)?);
     let theirs = Pieces::of(versions.theirs)?;
     let mut parts = Vec::with_capacity(ours.parts.len());
     for (raw, own) in ours.parts.iter().zip(&message.parts) {
         let (row, is_open) = (Row::of_part(own), open.has(&own.id));
         let mut fields = Fields { row, id: &own.id, is_open, on_breach, at: Vec::new(), breaches };
-        parts.push(match (part(&base, &base_ids, &own.id), part(&theirs, &theirs_ids, &own.id)) {
+        parts.push(match (part(&base, &base_at, &own.id), part(&theirs, &theirs_at, &own.id)) {
             (Some(base), Some(theirs)) => {
                 Cow::Owned(to_owned(&fields.merge(raw.get(), base, theirs, false)?)?)
             }
             _ => Cow::Borrowed(*raw),
         });
     }
+    let own: HashSet<&str> = message.parts.iter().map(|part| part.id.as_str()).collect();
     for (raw, id) in theirs.parts.iter().zip(&theirs_ids) {
-        if !message.parts.iter().any(|own| own.id == *id) {
+        if !own.contains(id.as_str()) {
             parts.push(Cow::Borrowed(*raw));
         }
     }
@@ -68,9 +71,13 @@ pub(super) fn merge_message(
     serde_json::to_string(&merged).map_err(unsound)
 }
 
-fn part<'a>(message: &Pieces<'a>, ids: &[String], id: &str) -> Option<&'a str> {
-    let at = ids.iter().position(|other| other == id)?;
-    message.parts.get(at).map(|raw| raw.get())
+/// Where each part stands in its message: there may be as many as a host likes.
+fn places(ids: &[String]) -> HashMap<&str, usize> {
+    ids.iter().map(String::as_str).zip(0..).collect()
+}
+
+fn part<'a>(message: &Pieces<'a>, places: &HashMap<&str, usize>, id: &str) -> Option<&'a str> {
+    message.parts.get(*places.get(id)?).map(|raw| raw.get())
 }
 
 fn to_owned(json: &str) -> Result<Box<RawValue>, ExportError> {

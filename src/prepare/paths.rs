@@ -9,6 +9,10 @@ use super::url;
 use crate::session::raw::quoted;
 use serde::{Deserialize, Serialize};
 
+/// What a message may grow by, in bytes, where ids, times and paths in it are replaced. A host could make gigabytes of a text
+/// of nothing but a short path; what would come to more stays as it is written.
+pub(super) const GROWTH: usize = 8 << 20;
+
 /// Two directories that stand for each other.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Paths {
@@ -103,6 +107,9 @@ fn in_text(text: &str, from: &str, to: &str) -> Option<String> {
         }
         out.push_str(text.get(kept..start)?);
         out.push_str(if to.is_empty() && !rest.starts_with('/') { "/" } else { to });
+        if out.len() > start + GROWTH {
+            return None;
+        }
         at = start + from.len();
         kept = at;
     }

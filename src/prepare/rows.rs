@@ -24,7 +24,7 @@ impl<W: Write> Rows<W> {
 
     pub(super) fn session(&mut self, id: &str, parent: Option<&str>, info: &str) -> Result<(), HomeError> {
         let parent = parent.map(Cow::Borrowed);
-        self.write(&Op::Session(NewSession { id: id.into(), parent, info: &raw(info)? }))
+        self.write(&Op::Session(NewSession { id: id.into(), parent, info: raw(info)?.as_ref() }))
     }
 
     pub(super) fn patch(&mut self, patch: Patch<'_>) -> Result<(), HomeError> {
@@ -32,15 +32,15 @@ impl<W: Write> Rows<W> {
     }
 
     pub(super) fn todos(&mut self, session: &str, todos: &str) -> Result<(), HomeError> {
-        self.write(&Op::Todos(Todos { session: session.into(), todos: &raw(todos)? }))
+        self.write(&Op::Todos(Todos { session: session.into(), todos: raw(todos)?.as_ref() }))
     }
 
     pub(super) fn message(&mut self, info: &str) -> Result<(), HomeError> {
-        self.write(&Op::Message(NewMessage { info: &raw(info)? }))
+        self.write(&Op::Message(NewMessage { info: raw(info)?.as_ref() }))
     }
 
     pub(super) fn part(&mut self, part: &str) -> Result<(), HomeError> {
-        self.write(&Op::Part(&raw(part)?))
+        self.write(&Op::Part(raw(part)?.as_ref()))
     }
 
     pub(super) fn end(mut self) -> Result<(), HomeError> {
@@ -48,6 +48,10 @@ impl<W: Write> Rows<W> {
     }
 }
 
-fn raw(json: &str) -> Result<Box<RawValue>, HomeError> {
-    Ok(RawValue::from_string(on_one_line(json).into_owned()).map_err(unsound)?)
+/// The same on one line; most are, and a large one is not copied.
+fn raw(json: &str) -> Result<Cow<'_, RawValue>, HomeError> {
+    Ok(match on_one_line(json) {
+        Cow::Borrowed(json) => Cow::Borrowed(serde_json::from_str(json).map_err(unsound)?),
+        Cow::Owned(json) => Cow::Owned(RawValue::from_string(json).map_err(unsound)?),
+    })
 }

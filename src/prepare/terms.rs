@@ -1,6 +1,6 @@
 //! Where in a message ids, times and paths stand, and a message with others in their places.
 
-use super::paths::Style;
+use super::paths::{GROWTH, Style};
 use crate::session::message::Message;
 use crate::session::remap::ends_in_id;
 use crate::session::walk::{Leaf, Step, is_said, walk};
@@ -31,7 +31,24 @@ pub(super) struct Fields<'f> {
 /// in what tools said stay.
 pub(super) fn in_other_terms(json: &str, message: Option<&Message<'_>>, fields: &Fields<'_>) -> String {
     let mut out = String::with_capacity(json.len() + json.len() / 16);
-    walk(json, &mut out, |way, leaf| match leaf {
+    let mut room = GROWTH;
+    walk(json, &mut out, |way, leaf| {
+        let (Leaf::Text(raw) | Leaf::Number(raw)) = leaf;
+        let other = replaced(way, leaf, message, fields)?;
+        room = room.checked_sub(other.len().saturating_sub(raw.len()))?;
+        Some(other)
+    });
+    out
+}
+
+/// What is to stand in the place of a string or a number.
+fn replaced(
+    way: &[Step<'_>],
+    leaf: Leaf<'_>,
+    message: Option<&Message<'_>>,
+    fields: &Fields<'_>,
+) -> Option<String> {
+    match leaf {
         Leaf::Text(raw) => {
             if let Some(style) = message.and_then(|message| style(way, message)) {
                 return (fields.path)(style, raw);
@@ -47,8 +64,7 @@ pub(super) fn in_other_terms(json: &str, message: Option<&Message<'_>>, fields: 
             let ms = raw.parse().ok().filter(|ms| *ms > 0)?;
             (fields.time)(said, ms).filter(|other| *other != ms).map(|other| other.to_string())
         }
-    });
-    out
+    }
 }
 
 /// Which time stands in this place, if one does.

@@ -7,7 +7,7 @@
 use super::error::ExportError;
 use super::id::is_session_id;
 use super::outline::Outline;
-use super::reader::{ExportReader, parse};
+use super::reader::{ExportReader, Limits, parse};
 use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use std::io::{Read, Seek, SeekFrom, Take};
@@ -80,7 +80,7 @@ impl Document {
         input: &mut R,
     ) -> Result<ExportReader<Take<&mut R>>, ExportError> {
         input.seek(SeekFrom::Start(self.at))?;
-        Ok(ExportReader::at(self.at, input.take(self.bytes)))
+        Ok(ExportReader::at(self.at, input.take(self.bytes), Limits::HOST))
     }
 
     /// Where the section behind this one begins.

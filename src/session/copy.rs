@@ -13,6 +13,7 @@ use super::setting::Setting;
 use super::snapshots::leaving;
 use serde_json::json;
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::io::{Read, Write};
 
 /// What the copy is to be.
@@ -63,7 +64,8 @@ pub fn copy(
     random: &mut dyn FnMut() -> u64,
 ) -> Result<IdMap, CopyError> {
     let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
-    let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids, others: &[] };
+    let others = HashMap::new();
+    let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids, others: &others };
     let unsound = |error: serde_json::Error| {
         ExportError::not_an_export(format!("it cannot be copied ({:?})", error.classify()))
     };
@@ -121,7 +123,7 @@ pub(crate) struct Renaming<'a> {
     pub(crate) to: &'a str,
     pub(crate) ids: &'a IdMap,
     /// The sessions that are copied with it, and their copies' ids.
-    pub(crate) others: &'a [(String, String)],
+    pub(crate) others: &'a HashMap<String, String>,
 }
 
 impl Renaming<'_> {
@@ -137,7 +139,7 @@ impl Renaming<'_> {
             if id == self.from {
                 return Some(self.to.to_owned());
             }
-            if let Some((_, other)) = self.others.iter().find(|(old, _)| old == id) {
+            if let Some(other) = self.others.get(id) {
                 return Some(other.clone());
             }
             // A tool's attachments have ids like parts, and are no rows.

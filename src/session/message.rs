@@ -1,19 +1,28 @@
 //! The few fields of a message that are looked at.
 
 use super::error::ExportError;
-use super::raw::Lossy;
+use super::raw::{Lossy, at_most, word};
 use super::setting::{Model, Setting};
 use serde::Deserialize;
 use serde::Deserializer;
 use serde::de::DeserializeOwned;
 use serde_json::value::RawValue;
 
+/// The most parts of one message. opencode begins another message with each answer of the model.
+pub(crate) const MOST_PARTS: usize = 100_000;
+
+/// The longest answer that is shown and told, in bytes; the session keeps all of it.
+pub(crate) const LONGEST_REPLY: usize = 1 << 20;
+
+/// How much is told of an error that is not of opencode's shape, in characters.
+const LONGEST_ERROR: usize = 1000;
+
 /// One element of `messages`: what is needed of it.
 #[derive(Deserialize)]
 pub(crate) struct Message<'a> {
     #[serde(borrow)]
     pub(crate) info: MessageInfo<'a>,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "at_most::<MOST_PARTS, Part<'_>, _, _>")]
     pub(crate) parts: Vec<Part<'a>>,
 }
 
@@ -34,9 +43,11 @@ impl<'a> Pieces<'a> {
 
 #[derive(Deserialize)]
 pub(crate) struct MessageInfo<'a> {
+    #[serde(deserialize_with = "word")]
     pub(crate) id: String,
-    #[serde(rename = "sessionID")]
+    #[serde(rename = "sessionID", deserialize_with = "word")]
     pub(crate) session: String,
+    #[serde(deserialize_with = "word")]
     pub(crate) role: String,
     pub(crate) time: Time,
     #[serde(default)]
@@ -59,6 +70,10 @@ pub(crate) struct MessageInfo<'a> {
     finish: Loose<Lossy>,
     #[serde(default, borrow)]
     error: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    cost: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    tokens: Option<&'a RawValue>,
 }
 
 /// A field that sessions at home may hold in another kind than opencode writes today.
@@ -115,12 +130,13 @@ impl Time {
 
 #[derive(Deserialize)]
 pub(crate) struct Part<'a> {
+    #[serde(deserialize_with = "word")]
     pub(crate) id: String,
-    #[serde(rename = "sessionID")]
+    #[serde(rename = "sessionID", deserialize_with = "word")]
     pub(crate) session: String,
-    #[serde(rename = "messageID")]
+    #[serde(rename = "messageID", deserialize_with = "word")]
     pub(crate) message: String,
-    #[serde(rename = "type")]
+    #[serde(rename = "type", deserialize_with = "word")]
     pub(crate) kind: String,
     #[serde(default, borrow)]
     state: Option<&'a RawValue>,
@@ -193,7 +209,13 @@ impl MessageInfo<'_> {
         let raw = self.error?;
         let named: Option<Named> = serde_json::from_str(raw.get()).ok();
         let text = named.and_then(|n| n.data.and_then(|d| d.message).or(n.name)).map(|t| t.0);
-        Some(text.unwrap_or_else(|| raw.get().to_owned()))
+        // Of what is no error of opencode's, one line is shown.
+        Some(text.unwrap_or_else(|| raw.get().chars().take(LONGEST_ERROR).collect()))
+    }
+
+    /// The size of the larger of `cost` and `tokens`, which hold a handful of numbers.
+    pub(crate) fn counters_size(&self) -> usize {
+        self.cost.into_iter().chain(self.tokens).map(|raw| raw.get().len()).max().unwrap_or_default()
     }
 
     /// Agent and model of an assistant message.
@@ -257,13 +279,13 @@ impl Part<'_> {
 
     /// The call id of a tool call.
     pub(crate) fn call(&self) -> Option<String> {
-        serde_json::from_str(self.call?.get()).ok()
+        word(&mut serde_json::Deserializer::from_str(self.call?.get())).ok()
     }
 
-    /// What the assistant said, if that is what this part is.
+    /// What the assistant said, if that is what this part is; of a very long text the beginning.
     pub(crate) fn said(&self) -> Option<String> {
         let skipped = [&self.synthetic, &self.ignored].iter().any(|mark| mark.get() == Some(&true));
         let text = self.text.filter(|_| self.kind == "text" && !skipped)?;
-        serde_json::from_str::<Lossy>(text.get()).ok().map(|t| t.0)
+        Lossy::beginning(text, LONGEST_REPLY)
     }
 }

@@ -49,6 +49,7 @@ pub(crate) use id::following_part_id;
 pub use id::{is_message_id, is_part_id, is_session_id};
 pub use outline::{MessageIds, Outline};
 pub use printed::find_export;
+pub(crate) use printed::find_within;
 pub use raw::Raw;
 pub use scan::{LastUser, Scan, scan};
 pub use setting::{Model, ModelError, NoModel, Setting, Wish};

@@ -1,7 +1,7 @@
 //! An export among other words: plugins of opencode print what they like where it prints the session.
 
 use super::error::ExportError;
-use super::reader::{Event, ExportReader};
+use super::reader::{Event, ExportReader, Limits};
 use std::io::{Read, Seek, SeekFrom};
 use std::ops::Range;
 
@@ -14,15 +14,24 @@ const SPACE: usize = 64;
 /// How many places are tried.
 const MOST: usize = 16;
 
-/// Where in `input` the first whole and sound export of this session stands. `None` where none is there.
+/// Where in what opencode printed here the first whole and sound export of this session stands. `None` where none is there.
 ///
 /// # Errors
 /// An input that cannot be read.
 pub fn find_export(input: &mut (impl Read + Seek), session: &str) -> Result<Option<Range<u64>>, ExportError> {
+    find_within(input, session, Limits::HOME)
+}
+
+/// As [`find_export`], with limits of one's own.
+pub(crate) fn find_within(
+    input: &mut (impl Read + Seek),
+    session: &str,
+    limits: Limits,
+) -> Result<Option<Range<u64>>, ExportError> {
     let mut from = 0;
     for _ in 0..MOST {
         let Some(start) = next_start(input, from)? else { return Ok(None) };
-        if let Some(end) = end_of(input, start, session)? {
+        if let Some(end) = end_of(input, start, (session, limits))? {
             return Ok(Some(start..end));
         }
         from = start + 1;
@@ -62,9 +71,13 @@ fn is_start(bytes: &[u8]) -> bool {
 }
 
 /// Where the export of the session that begins at `start` ends, if it is whole and sound.
-fn end_of(input: &mut (impl Read + Seek), start: u64, session: &str) -> Result<Option<u64>, ExportError> {
+fn end_of(
+    input: &mut (impl Read + Seek),
+    start: u64,
+    (session, limits): (&str, Limits),
+) -> Result<Option<u64>, ExportError> {
     input.seek(SeekFrom::Start(start))?;
-    let mut reader = ExportReader::within(start, input);
+    let mut reader = ExportReader::within(start, input, limits);
     loop {
         match reader.next() {
             Ok(Some(Event::Info(_, info))) if info.id != session => return Ok(None),

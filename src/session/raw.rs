@@ -1,10 +1,21 @@
 //! JSON that is carried, not read.
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, Visitor};
+use indexmap::IndexMap;
+use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde::{Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::fmt;
+use std::marker::PhantomData;
+
+/// The longest text that is read rather than carried, in bytes of JSON: a title, an agent, a todo.
+const LONGEST_TEXT: usize = 1 << 20;
+
+/// The longest word: an id, a role, a kind of part.
+const LONGEST_WORD: usize = 1024;
+
+/// The most fields of one object that is looked into.
+const MOST_FIELDS: usize = 200_000;
 
 /// One JSON value as it was written, byte for byte.
 ///
@@ -46,35 +57,119 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A string in which what Unicode does not know (half a surrogate pair) is replaced by U+FFFD.
+/// A string in which what Unicode does not know (half a surrogate pair) is replaced by U+FFFD. No longer one than is shown
+/// or compared is read: whoever wrote it must not decide how much memory that takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Lossy(pub(crate) String);
 
+impl Lossy {
+    /// As much of the string `raw` as `most` bytes of it hold; `None` where it is no string.
+    pub(crate) fn beginning(raw: &RawValue, most: usize) -> Option<String> {
+        let json = raw.get();
+        if json.len() <= most {
+            return from_bytes(json).ok();
+        }
+        let inside = json.strip_prefix('"')?;
+        let mut end = 0;
+        let bytes = inside.as_bytes();
+        // Whole characters and whole escapes only: `\ud83d\ude00` is one character in two of these.
+        while let Some(byte) = bytes.get(end) {
+            let step = match byte {
+                b'\\' if bytes.get(end + 1) == Some(&b'u') => 6,
+                b'\\' => 2,
+                0xf0.. => 4,
+                0xe0.. => 3,
+                0xc0.. => 2,
+                _ => 1,
+            };
+            if end + step > most {
+                break;
+            }
+            end += step;
+        }
+        from_bytes(&format!("\"{}\"", inside.get(..end)?)).ok()
+    }
+}
+
+/// A string of JSON, of which what is no Unicode is replaced.
+fn from_bytes(json: &str) -> Result<String, serde_json::Error> {
+    struct Bytes;
+    impl Visitor<'_> for Bytes {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<String, E> {
+            Ok(String::from_utf8_lossy(bytes).into_owned())
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+            Ok(text.to_owned())
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_bytes(Bytes)
+}
+
 impl<'de> Deserialize<'de> for Lossy {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Bytes;
-        impl<'de> Visitor<'de> for Bytes {
-            type Value = Lossy;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Lossy, E> {
-                Ok(Lossy(String::from_utf8_lossy(bytes).into_owned()))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Lossy, E> {
-                Ok(Lossy(text.to_owned()))
-            }
-        }
         // Read raw first: as bytes alone, serde_json lets control characters through that JSON forbids.
         let raw = Box::<RawValue>::deserialize(deserializer)?;
-        serde_json::Deserializer::from_str(raw.get()).deserialize_bytes(Bytes).map_err(de::Error::custom)
+        if raw.get().len() > LONGEST_TEXT {
+            return Err(de::Error::custom(format_args!("a text is longer than {LONGEST_TEXT} bytes")));
+        }
+        from_bytes(raw.get()).map(Self).map_err(de::Error::custom)
     }
+}
+
+/// A word of opencode's own: an id, a role, a kind.
+pub(crate) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
+    struct Word;
+    impl Visitor<'_> for Word {
+        type Value = String;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a string")
+        }
+        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
+            if text.len() > LONGEST_WORD {
+                return Err(E::custom(format_args!("a word is longer than {LONGEST_WORD} bytes")));
+            }
+            Ok(text.to_owned())
+        }
+    }
+    deserializer.deserialize_str(Word)
+}
+
+/// A list of no more than `MOST` elements.
+pub(crate) fn at_most<'de, const MOST: usize, T, C, D>(deserializer: D) -> Result<C, D::Error>
+where
+    T: Deserialize<'de>,
+    C: Default + Extend<T>,
+    D: Deserializer<'de>,
+{
+    struct List<const MOST: usize, T, C>(PhantomData<(T, C)>);
+    impl<'de, const MOST: usize, T: Deserialize<'de>, C: Default + Extend<T>> Visitor<'de> for List<MOST, T, C> {
+        type Value = C;
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<C, A::Error> {
+            let (mut all, mut count) = (C::default(), 0);
+            while let Some(element) = list.next_element::<T>()? {
+                count += 1;
+                if count > MOST {
+                    return Err(de::Error::custom(format_args!("a list has more than {MOST} elements")));
+                }
+                all.extend(std::iter::once(element));
+            }
+            Ok(all)
+        }
+    }
+    deserializer.deserialize_seq(List::<MOST, T, C>(PhantomData))
 }
 
 /// A JSON object whose values stay raw: fields keep their order, and what is not set stays as it was.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Object<'a> {
-    fields: Vec<(Cow<'a, str>, Cow<'a, RawValue>)>,
+    fields: IndexMap<Cow<'a, str>, Cow<'a, RawValue>>,
 }
 
 impl<'a> Object<'a> {
@@ -83,7 +178,7 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn get(&self, key: &str) -> Option<&RawValue> {
-        self.fields.iter().find(|(k, _)| k == key).map(|(_, value)| value.as_ref())
+        self.fields.get(key).map(Cow::as_ref)
     }
 
     /// Replaces a field where it stands, or adds it at the end.
@@ -93,11 +188,15 @@ impl<'a> Object<'a> {
         value: &(impl Serialize + ?Sized),
     ) -> Result<(), serde_json::Error> {
         let value = Cow::Owned(to_raw_value(value)?);
-        match self.fields.iter_mut().find(|(k, _)| k == key) {
-            Some((_, old)) => *old = value,
-            None => self.fields.push((Cow::Owned(key.to_owned()), value)),
+        match self.fields.get_mut(key) {
+            Some(old) => *old = value,
+            None => drop(self.fields.insert(Cow::Owned(key.to_owned()), value)),
         }
         Ok(())
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.fields.len()
     }
 
     pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &RawValue)> {
@@ -105,7 +204,7 @@ impl<'a> Object<'a> {
     }
 
     pub(crate) fn remove(&mut self, key: &str) {
-        self.fields.retain(|(k, _)| k != key);
+        self.fields.shift_remove(key);
     }
 }
 
@@ -124,17 +223,42 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 f.write_str("an object")
             }
             fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let mut fields: Vec<(Cow<'de, str>, Cow<'de, RawValue>)> = Vec::new();
-                while let Some((key, value)) = map.next_entry::<String, &'de RawValue>()? {
-                    if fields.iter().any(|(k, _)| *k == key) {
+                let mut fields = IndexMap::new();
+                while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &'de RawValue>()? {
+                    if fields.len() == MOST_FIELDS {
+                        let what = format_args!("an object has more than {MOST_FIELDS} fields");
+                        return Err(de::Error::custom(what));
+                    }
+                    if fields.insert(key, Cow::Borrowed(value)).is_some() {
                         return Err(de::Error::custom("a field occurs twice"));
                     }
-                    fields.push((Cow::Owned(key), Cow::Borrowed(value)));
                 }
                 Ok(Object { fields })
             }
         }
         deserializer.deserialize_map(Fields)
+    }
+}
+
+/// The name of a field, borrowed where it is spelled without escapes.
+struct Key<'a>(Cow<'a, str>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Name;
+        impl<'de> Visitor<'de> for Name {
+            type Value = Key<'de>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a string")
+            }
+            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Borrowed(text)))
+            }
+            fn visit_str<E: de::Error>(self, text: &str) -> Result<Key<'de>, E> {
+                Ok(Key(Cow::Owned(text.to_owned())))
+            }
+        }
+        deserializer.deserialize_str(Name)
     }
 }
 
@@ -157,5 +281,53 @@ mod tests {
     fn half_a_surrogate_pair_is_replaced() {
         let text: Lossy = serde_json::from_str(r#""a\ud83d""#).unwrap();
         assert!(text.0.starts_with('a') && text.0.contains('\u{fffd}'));
+    }
+
+    /// An `info` of 150,000 fields took minutes once: each was looked for among all before it.
+    #[test]
+    fn an_object_of_many_fields_is_read_and_changed_in_time_that_grows_with_it() {
+        let fields = |n: usize| {
+            let fields: Vec<String> = (0..n).map(|n| format!("\"f{n}\":{n}")).collect();
+            format!("{{{}}}", fields.join(","))
+        };
+        let json = fields(150_000);
+        let began = std::time::Instant::now();
+        let mut object = Object::parse(&json).unwrap();
+        for n in 0..150_000 {
+            object.set(&format!("f{n}"), &n).unwrap();
+            assert!(object.get(&format!("f{n}")).is_some());
+        }
+        assert_eq!(serde_json::to_string(&object).unwrap(), json);
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+        assert!(Object::parse(&fields(MOST_FIELDS)).is_ok());
+        let error = Object::parse(&fields(MOST_FIELDS + 1)).unwrap_err().to_string();
+        assert!(error.contains("more than 200000 fields"), "{error}");
+        let twice = json.replacen("\"f149999\"", "\"f0\"", 1);
+        assert!(Object::parse(&twice).unwrap_err().to_string().contains("twice"));
+    }
+
+    #[test]
+    fn texts_and_words_that_are_read_are_bounded() {
+        let long = |n: usize| format!("\"{}\"", "x".repeat(n));
+        assert!(serde_json::from_str::<Lossy>(&long(LONGEST_TEXT - 2)).is_ok());
+        assert!(serde_json::from_str::<Lossy>(&long(LONGEST_TEXT)).is_err());
+        let read = |json: &str| word(&mut serde_json::Deserializer::from_str(json));
+        assert_eq!(read(r#""a\u0062""#).unwrap(), "ab");
+        assert!(read(&long(LONGEST_WORD)).is_ok() && read(&long(LONGEST_WORD + 1)).is_err());
+        let list = |json: &str| at_most::<2, u8, Vec<u8>, _>(&mut serde_json::Deserializer::from_str(json));
+        assert_eq!(list("[1,2]").unwrap(), [1, 2]);
+        assert!(list("[1,2,3]").is_err() && list("{}").is_err());
+    }
+
+    #[test]
+    fn of_a_long_text_the_beginning_is_read_in_whole_characters() {
+        let raw = |json: &'static str| serde_json::from_str::<&RawValue>(json).unwrap();
+        let text = raw(r#""aé\n\ud83d\ude00日""#);
+        assert_eq!(Lossy::beginning(text, 100).unwrap(), "aé\n😀日");
+        for most in 0..20 {
+            let beginning = Lossy::beginning(text, most).unwrap();
+            assert!("aé\n😀日".starts_with(beginning.trim_end_matches('\u{fffd}')), "{most} {beginning}");
+        }
+        assert_eq!(Lossy::beginning(raw("12345"), 2), None);
     }
 }

@@ -2,14 +2,33 @@
 
 use super::error::ExportError;
 use super::id::{is_message_id, is_part_id, is_session_id};
-use super::message::Message;
+use super::message::{MOST_PARTS, Message};
+use super::raw::at_most;
 use super::scan::Info;
 use super::splitter::Splitter;
 use serde::Deserialize;
+use serde_json::value::RawValue;
 use std::io::Read;
 
-/// The largest single message, in bytes.
+/// The largest single value of a file that was made here, in bytes: a message, or the session's record.
 pub(crate) const LARGEST: usize = 512 * 1024 * 1024;
+
+/// What one value of a file may come to, in bytes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Limits {
+    /// Any value: of messages the whole.
+    pub(crate) value: usize,
+    /// A row: a message without its parts, one part, the session's record.
+    pub(crate) row: usize,
+}
+
+impl Limits {
+    /// Of what opencode has here.
+    pub(crate) const HOME: Self = Self { value: LARGEST, row: LARGEST };
+    /// Of what a host sends. A text of half a gigabyte comes in half a megabyte; what is done with one row takes several
+    /// times its size, and 256 MB are enough for all.
+    pub(crate) const HOST: Self = Self { value: 64 << 20, row: 32 << 20 };
+}
 
 /// What an export consists of.
 pub(crate) enum Event<'a> {
@@ -32,6 +51,7 @@ enum State {
 /// Reads an export, message by message, and checks all of it: JSON to the last byte, the shapes, whose is what.
 pub(crate) struct ExportReader<R> {
     splitter: Splitter<R>,
+    row: usize,
     state: State,
     session: Option<String>,
     messages: bool,
@@ -40,19 +60,21 @@ pub(crate) struct ExportReader<R> {
 }
 
 impl<R: Read> ExportReader<R> {
+    /// For an export that opencode made here.
     pub(crate) fn new(input: R) -> Self {
-        Self::at(0, input)
+        Self::at(0, input, Limits::HOME)
     }
 
     /// For an export that begins at this offset of a file; offsets are told in that file.
-    pub(crate) fn at(offset: u64, input: R) -> Self {
-        let splitter = Splitter::at(offset, input, LARGEST);
-        Self { splitter, state: State::Start, session: None, messages: false, is_alone: true }
+    pub(crate) fn at(offset: u64, input: R, limits: Limits) -> Self {
+        let splitter = Splitter::at(offset, input, limits.value);
+        let state = State::Start;
+        Self { splitter, row: limits.row, state, session: None, messages: false, is_alone: true }
     }
 
     /// As [`ExportReader::at`], whatever follows its end.
-    pub(crate) fn within(offset: u64, input: R) -> Self {
-        Self { is_alone: false, ..Self::at(offset, input) }
+    pub(crate) fn within(offset: u64, input: R, limits: Limits) -> Self {
+        Self { is_alone: false, ..Self::at(offset, input, limits) }
     }
 
     /// Where what was read so far ends in the file.
@@ -62,6 +84,16 @@ impl<R: Read> ExportReader<R> {
 
     /// The next piece; `None` once the whole file is read and found sound.
     pub(crate) fn next(&mut self) -> Result<Option<Event<'_>>, ExportError> {
+        Ok(self.next_at()?.map(|(_, event)| event))
+    }
+
+    /// The next piece, behind the offset at which it, or what comes before it, begins.
+    pub(crate) fn next_at(&mut self) -> Result<Option<(u64, Event<'_>)>, ExportError> {
+        let offset = self.splitter.offset();
+        Ok(self.piece()?.map(|event| (offset, event)))
+    }
+
+    fn piece(&mut self) -> Result<Option<Event<'_>>, ExportError> {
         loop {
             match self.state {
                 State::Start => {
@@ -131,7 +163,11 @@ impl<R: Read> ExportReader<R> {
         if self.session.is_some() {
             return Err(ExportError::not_an_export("it has more than one \"info\""));
         }
+        let row = self.row;
         let (offset, bytes) = self.splitter.value()?;
+        if bytes.len() > row {
+            return Err(ExportError::TooLarge { offset, limit: row });
+        }
         let (text, info) = parse::<Info>(offset, bytes)?;
         if !is_session_id(&info.id) {
             return Err(ExportError::not_an_export("the session's id is not of opencode's shape"));
@@ -155,8 +191,12 @@ impl<R: Read> ExportReader<R> {
 
     fn message(&mut self) -> Result<Event<'_>, ExportError> {
         let session = self.session.as_deref().unwrap_or_default();
+        let row = self.row;
         let (offset, bytes) = self.splitter.value()?;
         let (text, message) = parse::<Message<'_>>(offset, bytes)?;
+        if bytes.len() > row && largest_row(offset, text)? > row {
+            return Err(ExportError::TooLarge { offset, limit: row });
+        }
         if !is_message_id(&message.info.id) || !message.parts.iter().all(|part| is_part_id(&part.id)) {
             return Err(ExportError::not_an_export(format!(
                 "an id in the message at byte {offset} is not of opencode's shape"
@@ -177,6 +217,20 @@ impl<R: Read> ExportReader<R> {
         }
         Ok(Event::Message(offset, text, Box::new(message)))
     }
+}
+
+/// The size of the largest row of a message: its own record, or one of its parts.
+fn largest_row(offset: u64, text: &str) -> Result<usize, ExportError> {
+    #[derive(Deserialize)]
+    struct Rows<'a> {
+        #[serde(borrow)]
+        info: &'a RawValue,
+        #[serde(borrow, deserialize_with = "at_most::<MOST_PARTS, &RawValue, _, _>")]
+        parts: Vec<&'a RawValue>,
+    }
+    let (_, rows) = parse::<Rows<'_>>(offset, text.as_bytes())?;
+    let all = rows.parts.iter().map(|part| part.get().len());
+    Ok(all.chain([rows.info.get().len()]).max().unwrap_or_default())
 }
 
 /// Has serde_json check a value, which began at `offset` of the file, and reads from it what `T` wants.

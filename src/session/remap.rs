@@ -64,7 +64,7 @@ pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// Behind the bracket that closes the one at `start`.
-fn brackets_end(bytes: &[u8], start: usize) -> usize {
+pub(super) fn brackets_end(bytes: &[u8], start: usize) -> usize {
     let (mut at, mut depth) = (start, 0_usize);
     while let Some(byte) = bytes.get(at) {
         match byte {

@@ -1,33 +1,151 @@
 //! Whether two raw JSON values say the same, and raw JSON on one line.
 
 use super::raw::Object;
+use super::remap::{brackets_end, string_end};
+use super::splitter::DEEPEST;
 use serde::de::{self, Deserialize, Deserializer, Visitor};
-use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::fmt;
 
 /// Whether two sound JSON texts mean the same to JavaScript: white space, the order of fields, and how characters and
 /// numbers are spelled make no difference. Half a surrogate pair is only equal to the same half.
+///
+/// Both are gone through side by side, once, with nothing held of them: one may be as large as a host likes. Only objects
+/// whose fields come in different orders are taken apart.
 pub(crate) fn same(a: &str, b: &str) -> bool {
-    let (a, b) = (a.trim_ascii(), b.trim_ascii());
-    a == b
-        || match (a.as_bytes().first(), b.as_bytes().first()) {
-            (Some(b'{'), Some(b'{')) => both(a, b, |a: Object<'_>, b: Object<'_>| {
-                a.iter().count() == b.iter().count()
-                    && a.iter().all(|(key, one)| b.get(key).is_some_and(|other| same(one.get(), other.get())))
-            }),
-            (Some(b'['), Some(b'[')) => both(a, b, |a: Vec<&RawValue>, b: Vec<&RawValue>| {
-                a.len() == b.len() && a.iter().zip(&b).all(|(one, other)| same(one.get(), other.get()))
-            }),
-            (Some(b'"'), Some(b'"')) => both(a, b, |a: Bytes, b: Bytes| a.0 == b.0),
-            _ => both(a, b, |a: f64, b: f64| a == b),
-        }
+    if a.trim_ascii() == b.trim_ascii() {
+        return true;
+    }
+    let (mut a, mut b) = (Cursor { text: a, at: 0 }, Cursor { text: b, at: 0 });
+    value(&mut a, &mut b, 0) && a.peek().is_none() && b.peek().is_none()
 }
 
-fn both<'a, T: Deserialize<'a>>(a: &'a str, b: &'a str, equal: impl Fn(T, T) -> bool) -> bool {
-    match (serde_json::from_str(a), serde_json::from_str(b)) {
-        (Ok(a), Ok(b)) => equal(a, b),
+/// Whether the next values are the same; both are passed if they are.
+fn value(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
+    match (a.peek(), b.peek()) {
+        // Nothing that was read is nested so deeply.
+        (Some(b'{' | b'['), _) if depth > DEEPEST => false,
+        (Some(b'{'), Some(b'{')) => object(a, b, depth),
+        (Some(b'['), Some(b'[')) => array(a, b, depth),
+        (Some(b'"'), Some(b'"')) => strings(a.string(), b.string()),
+        (Some(_), Some(_)) => {
+            let (a, b) = (a.scalar(), b.scalar());
+            let number = |json| serde_json::from_str::<f64>(json).ok();
+            !a.is_empty() && (a == b || number(a).is_some_and(|a| number(b) == Some(a)))
+        }
         _ => false,
+    }
+}
+
+fn array(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
+    a.skip();
+    b.skip();
+    loop {
+        match (a.peek(), b.peek()) {
+            (Some(b']'), Some(b']')) => {
+                a.skip();
+                b.skip();
+                return true;
+            }
+            (Some(b','), Some(b',')) => {
+                a.skip();
+                b.skip();
+            }
+            (Some(b']' | b','), _) | (_, Some(b']' | b',')) => return false,
+            _ => {}
+        }
+        if !value(a, b, depth + 1) {
+            return false;
+        }
+    }
+}
+
+fn object(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
+    let (start_a, start_b) = (a.at, b.at);
+    a.skip();
+    b.skip();
+    loop {
+        match (a.peek(), b.peek()) {
+            (Some(b'}'), Some(b'}')) => {
+                a.skip();
+                b.skip();
+                return true;
+            }
+            (Some(b','), Some(b',')) => {
+                a.skip();
+                b.skip();
+            }
+            (Some(b'"'), Some(b'"')) => {}
+            _ => return false,
+        }
+        if a.peek() != Some(b'"') || b.peek() != Some(b'"') {
+            return false;
+        }
+        if !strings(a.string(), b.string()) {
+            (a.at, b.at) = (start_a, start_b);
+            return in_any_order(a.brackets(), b.brackets());
+        }
+        if a.peek() != Some(b':') || b.peek() != Some(b':') {
+            return false;
+        }
+        a.skip();
+        b.skip();
+        if !value(a, b, depth + 1) {
+            return false;
+        }
+    }
+}
+
+fn in_any_order(a: &str, b: &str) -> bool {
+    let (Ok(a), Ok(b)) = (Object::parse(a), Object::parse(b)) else { return false };
+    a.len() == b.len()
+        && a.iter().all(|(key, one)| b.get(key).is_some_and(|other| same(one.get(), other.get())))
+}
+
+/// Two strings with their quotes.
+fn strings(a: &str, b: &str) -> bool {
+    let bytes = |json| serde_json::from_str::<Bytes>(json).ok();
+    let spelled = a.contains('\\') || b.contains('\\');
+    a == b || spelled && bytes(a).is_some_and(|a| bytes(b).is_some_and(|b| a.0 == b.0))
+}
+
+/// A place in a sound JSON text.
+struct Cursor<'a> {
+    text: &'a str,
+    at: usize,
+}
+
+impl<'a> Cursor<'a> {
+    /// The next byte that is not white space.
+    fn peek(&mut self) -> Option<u8> {
+        let rest = self.text.as_bytes().get(self.at..)?;
+        self.at += rest.iter().take_while(|b| b.is_ascii_whitespace()).count();
+        self.text.as_bytes().get(self.at).copied()
+    }
+
+    /// Passes the byte that was looked at.
+    fn skip(&mut self) {
+        self.at += 1;
+    }
+
+    fn to(&mut self, end: usize) -> &'a str {
+        let passed = self.text.get(self.at..end).unwrap_or_default();
+        self.at = end;
+        passed
+    }
+
+    fn string(&mut self) -> &'a str {
+        self.to(string_end(self.text.as_bytes(), self.at))
+    }
+
+    fn brackets(&mut self) -> &'a str {
+        self.to(brackets_end(self.text.as_bytes(), self.at))
+    }
+
+    fn scalar(&mut self) -> &'a str {
+        let rest = self.text.as_bytes().get(self.at..).unwrap_or_default();
+        let is_part = |b: &&u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'+' | b'-');
+        self.to(self.at + rest.iter().take_while(is_part).count())
     }
 }
 
@@ -62,7 +180,7 @@ pub(crate) fn on_one_line(json: &str) -> Cow<'_, str> {
     while let Some(quote) = rest.find('"') {
         let (before, string) = rest.split_at(quote);
         line.extend(before.split_ascii_whitespace());
-        let (string, behind) = string.split_at(super::remap::string_end(string.as_bytes(), 0));
+        let (string, behind) = string.split_at(string_end(string.as_bytes(), 0));
         line.push_str(string);
         rest = behind;
     }
@@ -94,13 +212,80 @@ mod tests {
             (r#"{"a":1}"#, r#"{"a":1,"b":null}"#, false),
             ("[1,2]", "[2,1]", false),
             ("[]", "{}", false),
+            ("[1,[2 ,3 ]]", "[1,[2,3.0]]", true),
+            ("[1,2]", "[1,2,3]", false),
+            ("[1]", "[1,1]", false),
+            (r#"{"a":{"x":1,"y":[2]},"b":3}"#, r#"{"a":{"y":[2.0],"x":1},"b":3 }"#, true),
+            (r#"{"a":1,"b":2}"#, r#"{"b":2,"a":2}"#, false),
+            (r#"{"a":1,"b":2}"#, r#"{"a":1,"c":2}"#, false),
+            (r#"{"\u0061":1,"b":2}"#, r#"{"b":2,"a":1}"#, true),
+            ("[1", "[1 ", true),
+            ("[1", "[1.0", false),
+            ("{", "[", false),
+            ("", " x", false),
         ] {
             assert_eq!(same(a, b), equal, "{a} {b}");
             assert_eq!(same(b, a), equal, "{b} {a}");
         }
     }
 
+    #[test]
+    fn what_a_host_makes_long_or_deep_is_compared_in_time_that_grows_with_it() {
+        let began = std::time::Instant::now();
+        let list = format!("[{}0]", "0,".repeat(1 << 18));
+        assert!(same(&list, &list.replacen("0,", "0.0, ", 1)));
+        assert!(!same(&list, &list.replace("0]", "1]")));
+        let fields: Vec<String> = (0..40_000).map(|n| format!("\"f{n}\":{n}")).collect();
+        let turned: Vec<String> = fields.iter().rev().cloned().collect();
+        assert!(same(&format!("{{{}}}", fields.join(",")), &format!("{{{}}}", turned.join(","))));
+        let deep = |end: &str| format!("{}{end}{}", "[".repeat(1 << 16), "]".repeat(1 << 16));
+        assert!(!same(&deep("1"), &deep("2")));
+        assert!(began.elapsed().as_secs() < 20, "{:?}", began.elapsed());
+    }
+
+    /// By parsed values, in which a number is what JavaScript reads.
+    fn alike(a: &Value, b: &Value) -> bool {
+        match (a, b) {
+            (Value::Number(a), Value::Number(b)) => a.as_f64() == b.as_f64(),
+            (Value::Array(a), Value::Array(b)) => {
+                a.len() == b.len() && a.iter().zip(b).all(|(a, b)| alike(a, b))
+            }
+            (Value::Object(a), Value::Object(b)) => {
+                a.len() == b.len() && a.iter().all(|(key, a)| b.get(key).is_some_and(|b| alike(a, b)))
+            }
+            _ => a == b,
+        }
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let leaf = prop_oneof![
+            Just(Value::Null),
+            any::<bool>().prop_map(Value::from),
+            (0..3).prop_map(Value::from),
+            prop_oneof!["", "a", "\\PC{0,2}"].prop_map(Value::from)
+        ];
+        leaf.prop_recursive(4, 16, 3, |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..3).prop_map(Value::from),
+                prop::collection::vec(("[ab]{1,2}", inner), 0..3)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
     proptest! {
+        #[test]
+        fn side_by_side_is_as_parsed(a in json(), b in json()) {
+            let pretty = |value: &Value| serde_json::to_string_pretty(value).unwrap();
+            prop_assert_eq!(same(&a.to_string(), &pretty(&b)), alike(&a, &b));
+            prop_assert!(same(&a.to_string(), &pretty(&a)));
+        }
+
+        #[test]
+        fn comparing_never_panics(a: String, b: String) {
+            let _ = same(&a, &b);
+        }
+
         #[test]
         fn one_line_says_the_same(draft in crate::session::arbitrary::session()) {
             let value: Value = draft.value();

@@ -47,7 +47,10 @@ impl<R: Read> Splitter<R> {
             self.start = 0;
         }
         if self.buffer.len() - self.end < CHUNK / 2 {
-            let more = CHUNK.max(self.buffer.len() / 2);
+            // By half, but not past the largest value that will be held.
+            let room = (self.largest + CHUNK).saturating_sub(self.buffer.len());
+            let more = CHUNK.max((self.buffer.len() / 2).min(room));
+            self.buffer.reserve_exact(more);
             self.buffer.resize(self.buffer.len() + more, 0);
         }
         loop {

@@ -38,7 +38,7 @@ pub(super) fn child(parent: &str, ms: i64) -> Session {
 }
 
 /// A fixture that was worked on, with a sub-agent.
-fn worked() -> (Trip, Database) {
+pub(super) fn worked() -> (Trip, Database) {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
     go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);

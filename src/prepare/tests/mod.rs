@@ -1,5 +1,6 @@
 //! What holds for every session that leaves, and for every one that comes home.
 
+mod bounds;
 mod bundles;
 mod clocks;
 mod completed;

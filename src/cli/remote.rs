@@ -53,7 +53,7 @@ pub(super) struct RemoteArgs {
     /// Variant of the model
     #[arg(long)]
     variant: Option<String>,
-    /// How long to wait for the run, as 90s or 2h, and for a host that is out of reach; the run itself goes on
+    /// How long it may take until the run begins, and then how long to wait for it, as 90s or 2h; the run itself goes on
     #[arg(long, value_name = "DURATION", value_parser = humantime::parse_duration)]
     timeout: Option<Duration>,
     /// How long the run may take, as 90s or 2h: the host ends it then

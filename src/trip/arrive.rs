@@ -12,6 +12,7 @@ use crate::session::{CopySpec, Outline};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 /// The files of a homecoming, in the dispatch's directory.
 #[derive(Debug, Clone)]
@@ -171,6 +172,7 @@ impl Arriving {
     ) -> Result<Result<Applied, ArrivalError>, TripError> {
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
+        let observer = Arc::clone(&tools.observer);
         let applied = tokio::task::spawn_blocking(move || {
             let arrival = Arrival {
                 file: &files.arrival,
@@ -179,9 +181,12 @@ impl Arriving {
                 before: &files.before,
                 now_ms,
             };
-            arrival::apply(&database, &arrival)
+            arrival::apply_telling(&database, &arrival, &|| observer.tell(News::Critical(true)))
         });
-        applied.await.map_err(|_| TripError::Broken("a worker thread ended before its work"))
+        let applied = applied.await;
+        // Nothing is waited for from here to where the record says so.
+        tools.tell(News::Critical(false));
+        applied.map_err(|_| TripError::Broken("a worker thread ended before its work"))
     }
 
     /// Makes of what left, or is still there of it, and what was done there a session of its own, `copy`, with fresh ids; the
@@ -211,6 +216,7 @@ impl Arriving {
             now_ms: self.arrived_ms,
         };
         let session = self.session.clone();
+        let observer = Arc::clone(&tools.observer);
         let made = blocking(move || {
             let mut random = || RandomState::new().hash_one(0);
             let away = Away { left: &left, undo: &undo, came: &came, children: &children };
@@ -227,9 +233,12 @@ impl Arriving {
                 before: &files.before,
                 now_ms: spec.now_ms,
             };
-            Ok((arrival::apply(&path, &arrival), left_out))
+            let commits = || observer.tell(News::Critical(true));
+            Ok((arrival::apply_telling(&path, &arrival, &commits), left_out))
         });
-        let (applied, left_out) = made.await?;
+        let made = made.await;
+        tools.tell(News::Critical(false));
+        let (applied, left_out) = made?;
         applied.map_err(|source| self.refused(source))?;
         if !left_out.is_empty() {
             let (host, sessions) = (&self.host, left_out.join(", "));

@@ -1,7 +1,8 @@
 //! What comes back: fetched, made afresh where it is missing or not whole, and unpacked. Nothing on the host is removed.
 
+use super::arrive::remove;
 use super::follow::ended_by;
-use super::line::{Line, Unreached};
+use super::line::{Line, Unreached, moved_within};
 use super::parcel::cksum;
 use super::{News, Tools, Trip, TripError, WORK_PATIENCE, blocking};
 use crate::disk::{self, DiskError};
@@ -118,9 +119,16 @@ impl Trip {
         let (host, gzip, limit) =
             (self.line.host.name.clone(), result.gzip, limit(&self.dispatch.file("parcel")));
         let (packed, plain) = (self.dispatch.file("back"), self.dispatch.file("back.json"));
-        blocking(move || unpack(&host, &packed, &plain, gzip, limit)).await?;
-        // From here on the readable form is the one that is kept.
-        Ok(self.dispatch.discard("back")?)
+        let unpacked = blocking(move || unpack(&host, &packed, &plain, gzip, limit)).await;
+        if unpacked.is_err() {
+            // A part of it is of no use, and may be a gigabyte.
+            self.dispatch.discard("back.json")?;
+        }
+        // From here on the readable form is the one that is kept. What could not be unpacked the host still has.
+        if !matches!(unpacked, Err(TripError::Disk(_))) {
+            self.dispatch.discard("back")?;
+        }
+        unpacked
     }
 }
 
@@ -156,15 +164,18 @@ pub(super) async fn download(
         let _ = std::fs::remove_file(&into);
         transport.download(&remote, &into, total, &mut |done| observer.tell(News::Bytes { done, total }))
     };
-    match line.call_again(tools, Step::Fetch, Unreached::TriedAgain, download).await {
+    let within = (Step::Fetch, Some(moved_within(total)));
+    match line.call_again(tools, within, Unreached::TriedAgain, download).await {
         Err(TripError::Transport { source: TransportError::Refused { detail }, .. }) => {
             return Err(TripError::Cut { host, what: plain(&detail) });
         }
         fetched => fetched?,
     };
-    let came = cksum(&local)?;
+    let file = local.clone();
+    let came = blocking(move || Ok(cksum(&file)?)).await?;
     if came != result.sum {
         let what = format!("its checksum is {came}, and {} was announced", result.sum);
+        remove(&local)?;
         return Err(TripError::Cut { host, what });
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! What is written on the host: the parcel is made and sent.
 
 use super::departed::{self, Departed};
-use super::line::Unreached;
+use super::line::{Unreached, moved_within};
 use super::look::Found;
 use super::memory;
 use super::parcel::{self, Contents};
@@ -117,7 +117,8 @@ impl Trip {
         let total = std::fs::metadata(&local).map_err(|source| DiskError::at(&local, source))?.len();
         self.begin(tools, Step::Upload)?;
         let observer = Arc::clone(&tools.observer);
-        let sent = self.line.call_again(tools, Step::Upload, Unreached::GivenUp, move |transport| {
+        let within = (Step::Upload, Some(moved_within(total)));
+        let sent = self.line.call_again(tools, within, Unreached::GivenUp, move |transport| {
             transport.upload(&local, &remote, &mut |done| observer.tell(News::Bytes { done, total }))
         });
         sent.await.map_err(|error| {

@@ -14,6 +14,7 @@ use crate::host;
 use crate::hosts::HostEntry;
 use crate::opencode::Database;
 use crate::text::plain;
+use std::time::Duration;
 
 impl Request {
     /// Sends the session and starts its run there; returns as soon as it runs.
@@ -41,6 +42,7 @@ impl Request {
         trip.earlier = earlier;
         trip.is_new = true;
         trip.line.bear_each(self.patience);
+        trip.patience = self.patience;
         tools.tell(News::Recorded(trip.record()));
         steps.done(Step::Record)?;
 
@@ -143,7 +145,14 @@ impl Trip {
             }
             Err(error) => return Err(DiskError::at(&path, error).into()),
         };
-        match self.go(tools, &message).await {
+        let gone = match self.patience {
+            None => self.go(tools, &message).await,
+            Some(after) => match tokio::time::timeout(after, self.go(tools, &message)).await {
+                Ok(gone) => gone,
+                Err(_) => Err(self.too_slow(after)),
+            },
+        };
+        match gone {
             Ok(()) => Ok(()),
             Err(mut error) => {
                 if let TripError::OutOfReach { begun, .. } = &mut error {
@@ -151,6 +160,22 @@ impl Trip {
                 }
                 self.give_up(&error)?;
                 Err(error)
+            }
+        }
+    }
+
+    /// The user's time passed on the way out.
+    fn too_slow(&self, after: Duration) -> TripError {
+        let (host, dispatch) = (self.line.host.name.clone(), self.record().id.clone());
+        match (self.record().is_away(), self.line.trouble()) {
+            (true, _) => {
+                let why = format!("nothing was heard of it within {}", humantime::format_duration(after));
+                TripError::LaunchUnknown { host, dispatch, why }
+            }
+            (false, Some(why)) => TripError::OutOfReach { host, after, why, begun: false },
+            (false, None) => {
+                let step = self.record().doing.last().copied().unwrap_or(Step::Probe);
+                TripError::Slow { host, step, after }
             }
         }
     }
@@ -196,7 +221,8 @@ impl Trip {
     /// Takes back what is on the host of a trip that did not come to a run.
     async fn withdraw(&mut self, tools: &Tools, found: &Found, error: TripError) -> Result<(), TripError> {
         let id = self.record().id.clone();
-        let swept = match error.heals() || matches!(error, TripError::OutOfReach { .. }) {
+        let is_far = matches!(error, TripError::OutOfReach { .. } | TripError::Slow { .. });
+        let swept = match error.heals() || is_far {
             // The next trip to this host sweeps it.
             true => Swept::Unknown,
             false => self.line.sweep(tools, &found.env, &id, false).await,

@@ -175,6 +175,16 @@ pub enum TripError {
         /// The host was not told to begin yet.
         known: bool,
     },
+    /// The host was heard of, and did not come to an end with what it was asked.
+    #[error("{host}, {}: not done within {}", step.name(), humantime::format_duration(*after))]
+    Slow {
+        /// The host.
+        host: String,
+        /// What it was asked.
+        step: Step,
+        /// How long was waited.
+        after: std::time::Duration,
+    },
     /// A file or directory here.
     #[error(transparent)]
     Disk(#[from] DiskError),
@@ -412,6 +422,7 @@ impl TripError {
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
+            | Self::Slow { .. }
             | Self::Transport {
                 source: TransportError::Lost { .. } | TransportError::Denied { .. }, ..
             } => Kind::Unreachable,
@@ -453,7 +464,7 @@ impl TripError {
             Self::Program(_) | Self::Export { .. } | Self::Unreadable(_) => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
             Self::Connect { .. } => Step::Connect,
-            Self::Transport { step, .. } | Self::Script { step, .. } => *step,
+            Self::Transport { step, .. } | Self::Script { step, .. } | Self::Slow { step, .. } => *step,
             Self::Unfit { .. } | Self::Apart { .. } => Step::Probe,
             Self::LaunchUnknown { .. } | Self::NotBegun { .. } => Step::Launch,
             Self::StillRunning { .. }
@@ -474,6 +485,7 @@ impl TripError {
             Self::Connect { source, .. } => source.retryable(),
             Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
+            | Self::Slow { .. }
             | Self::RunsThere { .. }
             | Self::Busy { .. }
             | Self::StillRunning { .. }
@@ -499,10 +511,16 @@ impl TripError {
             Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
                 Some(format!("the work stays on the host, and {here}"))
             }
-            Self::Transport { host, step, .. } | Self::Script { host, step, .. } if *step <= Step::Launch => {
+            Self::Transport { host, step, .. }
+            | Self::Script { host, step, .. }
+            | Self::Slow { host, step, .. }
+                if *step <= Step::Launch =>
+            {
                 Some(format!("nothing runs on {host}, and {here}"))
             }
-            Self::Transport { .. } => Some(format!("what was done there stays there, and {here}")),
+            Self::Transport { .. } | Self::Slow { .. } => {
+                Some(format!("what was done there stays there, and {here}"))
+            }
             Self::Unfit { host, .. } | Self::Apart { host, .. } => {
                 Some(format!("nothing was started on {host}, and {here}"))
             }
@@ -511,6 +529,10 @@ impl TripError {
             | Self::Program(_)
             | Self::Undone { .. }
             | Self::Unreadable(_) => Some(here.to_owned()),
+            // What is too large to be of use to anybody is not kept.
+            Self::Home { host, kept, .. } if !kept.exists() => {
+                Some(format!("{here}; what came back is removed again, and stays on {host}"))
+            }
             Self::Home { kept, .. } | Self::Arrival { kept, .. } | Self::RowsMissing { kept, .. } => {
                 Some(format!("{here}; what came back is kept in {}", kept.display()))
             }

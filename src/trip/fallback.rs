@@ -1,7 +1,7 @@
 //! What came back is brought home by `opencode import`, where opencode's database is not understood here.
 
 use super::arrive::{Arriving, Landing, open, remove};
-use super::{Tools, TripError, blocking};
+use super::{News, Tools, TripError, blocking};
 use crate::disk;
 use crate::opencode::Fingerprint;
 use crate::opencode::arrival::ArrivalError;
@@ -62,7 +62,10 @@ impl Arriving {
             })
         })
         .await?;
-        tools.program.import(&self.files.import, &self.directory, &self.session).await?;
+        tools.tell(News::Critical(true));
+        let imported = tools.program.import(&self.files.import, &self.directory, &self.session).await;
+        tools.tell(News::Critical(false));
+        imported?;
         let missing = self.database(tools)?.missing(&self.session, &ids(&came.new_messages))?;
         match missing.len() {
             0 => Ok(left_out),

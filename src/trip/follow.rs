@@ -34,6 +34,8 @@ impl Trip {
     /// a connection that cannot heal. A connection that was lost is made again, without end.
     pub async fn follow(&mut self, tools: &Tools, patience: Option<Duration>) -> Result<(), TripError> {
         self.line.bear_until(patience);
+        // What comes behind the wait is bounded by the same, each thing by itself.
+        self.line.limit_each(patience);
         let (host, dispatch) = (self.line.host.name.clone(), self.record().id.clone());
         let Some(after) = patience else { return self.follow_without_end(tools).await };
         match tokio::time::timeout(after, self.follow_without_end(tools)).await {
@@ -102,7 +104,7 @@ impl Trip {
             })
         };
         let Self { line, dispatch, .. } = self;
-        let mut listening = std::pin::pin!(line.call(tools, Step::Wait, listen));
+        let mut listening = std::pin::pin!(line.call(tools, (Step::Wait, None), listen));
         let end: Result<Option<Frame>, FramesError> = loop {
             tokio::select! {
                 biased;

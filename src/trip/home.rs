@@ -19,6 +19,16 @@ use std::hash::{BuildHasher, RandomState};
 use std::io::{Seek, SeekFrom};
 use std::time::Duration;
 
+/// How long an interruption waits for a host that is being cleaned up.
+const MANNERS: Duration = Duration::from_millis(800);
+
+/// More of what a run made than anybody expects: that is said.
+const MANY_SUB_AGENTS: usize = 50;
+const MANY_TODOS: usize = 1000;
+
+/// Of what was refused, no more than so many bytes are kept here; the host has it.
+const KEPT: u64 = 64 << 20;
+
 /// How long a host is tried to be cleaned up: what stays there costs only room.
 const CLEAN_PATIENCE: Duration = Duration::from_secs(10);
 
@@ -48,7 +58,13 @@ impl Trip {
             Some(left) => left.clone(),
             None => self.left().await?,
         };
-        let came = arriving.read(tools, left.clone()).await?;
+        let came = match arriving.read(tools, left.clone()).await {
+            Ok(came) => came,
+            Err(error) => {
+                self.let_go_of(&error)?;
+                return Err(error);
+            }
+        };
         self.judge(&came);
         self.reply.clone_from(&came.reply);
         if let Some(reply) = &self.reply {
@@ -56,10 +72,7 @@ impl Trip {
         }
         self.done(tools, Step::Verify)?;
         self.begin(tools, Step::Import)?;
-        tools.tell(News::Critical(true));
-        let landed = self.land(tools, &mut arriving, &came, &left).await;
-        tools.tell(News::Critical(false));
-        let landed = landed?;
+        let landed = self.land(tools, &mut arriving, &came, &left).await?;
         self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), left.len()))?;
         self.note(tools, landed, &came);
         self.dispatch.record.ended_ms = Some(clock::now_ms());
@@ -73,6 +86,18 @@ impl Trip {
         }
         self.clean_up(tools).await?;
         self.is_apart()
+    }
+
+    /// What was refused is kept, and named, unless it is large.
+    fn let_go_of(&self, error: &TripError) -> Result<(), TripError> {
+        if matches!(error, TripError::Home { .. }) {
+            self.dispatch.discard("arrival")?;
+            let size = std::fs::metadata(self.dispatch.file("back.json")).map_or(0, |file| file.len());
+            if size > KEPT {
+                self.dispatch.discard("back.json")?;
+            }
+        }
+        Ok(())
     }
 
     /// What came back to a session that had moved on is said to be another one, however often it is asked for.
@@ -158,6 +183,14 @@ impl Trip {
     /// Says what of the session is not as it was on the host.
     fn note(&self, tools: &Tools, landed: Option<Landing>, came: &Homecoming) {
         let mut left_behind: Vec<&str> = came.not_carried.clone();
+        if came.sub_agents.len() > MANY_SUB_AGENTS {
+            let many = came.sub_agents.len();
+            tools
+                .tell(News::Warning(format!("the run made {many} sub-agents' sessions; they are here, too")));
+        }
+        if came.todos > MANY_TODOS {
+            tools.tell(News::Warning(format!("a list of todos came home that has {} items", came.todos)));
+        }
         match landed {
             Some(Landing::Home(applied)) => {
                 left_behind.extend(applied.not_carried);
@@ -262,7 +295,16 @@ impl Trip {
         let script = host::clean(&env, &self.record().id, true);
         // Where it is done at once, it is not left half done.
         tools.tell(News::Critical(self.line.is_connected()));
-        let mut cleaned = self.line.ask(tools, Step::Clean, &script, PATIENCE).await;
+        let mut cleaned = {
+            let mut asking = std::pin::pin!(self.line.ask(tools, Step::Clean, &script, PATIENCE));
+            match tokio::time::timeout(MANNERS, &mut asking).await {
+                Ok(cleaned) => cleaned,
+                Err(_) => {
+                    tools.tell(News::Critical(false));
+                    asking.await
+                }
+            }
+        };
         tools.tell(News::Critical(false));
         if cleaned.as_ref().is_err_and(TripError::heals) {
             self.line.bear_each(Some(CLEAN_PATIENCE));

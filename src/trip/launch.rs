@@ -25,6 +25,7 @@ impl Trip {
             Err(
                 error @ (TripError::Transport { .. }
                 | TripError::Connect { .. }
+                | TripError::Slow { .. }
                 | TripError::OutOfReach { .. }),
             ) => return Err(TripError::LaunchUnknown { host, dispatch: run.id, why: error.to_string() }),
             answer => answer?,

@@ -2,7 +2,7 @@
 
 use super::link::Link;
 use super::look::refused;
-use super::{ANSWER, News, PATIENCE, Tools, TripError};
+use super::{ANSWER, News, PATIENCE, Tools, TripError, WORK_PATIENCE};
 use crate::dispatch::Step;
 use crate::host::Answer;
 use crate::hosts::HostEntry;
@@ -16,6 +16,15 @@ use tokio::time::Instant;
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 /// The longest.
 const LONGEST_PAUSE: Duration = Duration::from_secs(30);
+
+/// How long a host may take to answer a question, however often it says that it lives. The longest, a check, ends what hangs
+/// there after less than three minutes.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// The same where opencode there imports or writes down a whole session, on a small machine.
+const WORKED_WITHIN: Duration = Duration::from_secs(2 * 3600);
+/// How long a transfer may take beside what its bytes do, and the slowest line that is waited for, in bytes a second.
+const MOVED_WITHIN: Duration = Duration::from_secs(10 * 60);
+const SLOWEST: u64 = 1024;
 
 /// Logins that may be cut in a row once several keys were offered. A line may be; a host that takes fewer keys than there
 /// are hangs up each time, and would be asked for ever.
@@ -51,6 +60,8 @@ pub(super) struct Line {
     link: Option<Link>,
     /// None: for ever.
     patience: Option<Patience>,
+    /// What the user gives each call; none gets more than what is right for it.
+    limit: Option<Duration>,
     /// Why there is no connection and since when, where one was lost or could not be made.
     outage: Option<(String, Instant)>,
     /// The host has been reached.
@@ -61,7 +72,7 @@ pub(super) struct Line {
 
 impl Line {
     pub(super) fn new(host: HostEntry) -> Self {
-        Self { host, link: None, patience: None, outage: None, reached: false, cut_logins: 0 }
+        Self { host, link: None, patience: None, limit: None, outage: None, reached: false, cut_logins: 0 }
     }
 
     /// Gives the host so long to be reached, from now on; `None`: for ever.
@@ -72,6 +83,11 @@ impl Line {
     /// Gives the host so long each time that it is out of reach; `None`: for ever.
     pub(super) fn bear_each(&mut self, outage: Option<Duration>) {
         self.patience = outage.map(Patience::Each);
+    }
+
+    /// Gives the host so long for each thing that it is asked to do, where that is less than it would get.
+    pub(super) fn limit_each(&mut self, limit: Option<Duration>) {
+        self.limit = limit;
     }
 
     /// Whether a connection stands, as far as is known.
@@ -140,7 +156,14 @@ impl Line {
                     });
                 }
             },
-            None => connecting.await,
+            // Somebody here may be asked something meanwhile.
+            None => match tokio::time::timeout(ANSWERED_WITHIN, connecting).await {
+                Ok(connected) => connected,
+                Err(_) => {
+                    let (host, step) = (self.host.name.clone(), Step::Connect);
+                    return Err(TripError::Slow { host, step, after: ANSWERED_WITHIN });
+                }
+            },
         };
         match connected {
             Ok(Ok(transport)) => Ok(Link::new(transport)),
@@ -183,14 +206,29 @@ impl Line {
         !self.reached && self.host.source.is_none() && name == Some(address)
     }
 
-    /// Runs `call` on the connection, which is made now if there is none.
+    /// Runs `call` on the connection, which is made now if there is none. `within` is the longest that it may take, whatever
+    /// the host says meanwhile; `None`: for ever.
+    ///
+    /// # Errors
+    /// [`TripError::Slow`]; the connection is given up then.
     pub(super) async fn call<T: Send + 'static>(
         &mut self,
         tools: &Tools,
-        step: Step,
+        (step, within): (Step, Option<Duration>),
         call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
     ) -> Result<T, TripError> {
-        let result = self.connect(tools).await?.call(call).await;
+        let limit = within.map(|within| self.limit.map_or(within, |limit| limit.min(within)));
+        let calling = self.connect(tools).await?.call(call);
+        let result = match limit {
+            None => calling.await,
+            Some(after) => match tokio::time::timeout(after, calling).await {
+                Ok(result) => result,
+                Err(_) => {
+                    self.link = None;
+                    return Err(TripError::Slow { host: self.host.name.clone(), step, after });
+                }
+            },
+        };
         if matches!(result, Err(TransportError::Lost { .. } | TransportError::Denied { .. })) {
             self.link = None;
         }
@@ -201,13 +239,13 @@ impl Line {
     pub(super) async fn call_again<T: Send + 'static>(
         &mut self,
         tools: &Tools,
-        step: Step,
+        (step, within): (Step, Option<Duration>),
         unreached: Unreached,
         call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
     ) -> Result<T, TripError> {
         let mut pauses = Pauses::default();
         loop {
-            let error = match self.call(tools, step, call.clone()).await {
+            let error = match self.call(tools, (step, within), call.clone()).await {
                 Err(error) if error.heals() => error,
                 result => return result,
             };
@@ -228,7 +266,8 @@ impl Line {
         patience: Duration,
     ) -> Result<Answer, TripError> {
         let script = script.clone();
-        let ran = self.call(tools, step, move |transport| transport.run(&script, ANSWER, patience)).await;
+        let within = (step, Some(answered_within(patience)));
+        let ran = self.call(tools, within, move |transport| transport.run(&script, ANSWER, patience)).await;
         self.answer(step, ran?)
     }
 
@@ -242,7 +281,8 @@ impl Line {
     ) -> Result<Answer, TripError> {
         let script = script.clone();
         let run = move |transport: &mut dyn Transport| transport.run(&script, ANSWER, patience);
-        let ran = self.call_again(tools, step, unreached, run).await?;
+        let within = Some(answered_within(patience));
+        let ran = self.call_again(tools, (step, within), unreached, run).await?;
         self.answer(step, ran)
     }
 
@@ -250,6 +290,16 @@ impl Line {
         let Output { status, stdout, stderr } = output;
         Answer::parse(&stdout, status, &stderr).map_err(|source| refused(&self.host.name, step, source))
     }
+}
+
+/// How long a host may take to answer whose silence is borne for so long.
+fn answered_within(patience: Duration) -> Duration {
+    if patience >= WORK_PATIENCE { WORKED_WITHIN } else { ANSWERED_WITHIN }
+}
+
+/// How long `bytes` may be on their way.
+pub(super) fn moved_within(bytes: u64) -> Duration {
+    MOVED_WITHIN + Duration::from_secs(bytes / SLOWEST)
 }
 
 /// The pauses between attempts, which grow.

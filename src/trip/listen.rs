@@ -1,7 +1,7 @@
 //! The events of a run are heard again, or as they come, without taking part in the trip.
 
 use super::journal;
-use super::line::{Line, Pauses};
+use super::line::{Line, Pauses, moved_within};
 use super::segments;
 use super::{PATIENCE, STDERR, Tools, TripError};
 use crate::dispatch::{Dispatch, State, Step};
@@ -11,9 +11,15 @@ use crate::hosts::HostEntry;
 use crate::transport::{Transport, TransportError};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 /// Standard error beyond this is not fetched, in bytes.
 const LONGEST: u64 = 1 << 20;
+
+/// Bytes of events that are heard of a run that is not followed: a host could tell more for ever.
+const MOST: u64 = 1 << 30;
+/// The longest that it is listened to then.
+const LONG_ENOUGH: Duration = Duration::from_secs(2 * 3600);
 
 /// How the listening ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -112,9 +118,14 @@ async fn watch(
     let script = host::watch(&HostEnv::default(), id, taken);
     let host = line.host.name.clone();
     let (lines, hear) = (Arc::clone(lines), Arc::clone(hear));
-    let listening = line.call(tools, Step::Wait, move |transport: &mut dyn Transport| {
+    // What there is by now is told at once; a run that goes on may be listened to for days.
+    let within = (!follow).then_some(LONG_ENOUGH);
+    let listening = line.call(tools, (Step::Wait, within), move |transport: &mut dyn Transport| {
         let (mut frames, mut problem, mut enough) = (Frames::default(), None, false);
+        let mut heard: u64 = 0;
         transport.stream(&script, PATIENCE, &mut |bytes| {
+            heard += bytes.len() as u64;
+            enough |= !follow && heard > MOST;
             match frames.feed(bytes) {
                 Ok(complete) => {
                     for frame in complete {
@@ -154,7 +165,7 @@ async fn watch(
 async fn stderr(tools: &Tools, line: &mut Line, id: &str) -> String {
     let remote = format!("{}/stderr", host::dispatch_directory(id));
     let room = tools.kugetsu_home.join("dispatches").join(id);
-    let fetched = line.call(tools, Step::Wait, move |transport| {
+    let fetched = line.call(tools, (Step::Wait, Some(moved_within(LONGEST))), move |transport| {
         let Ok(directory) = tempfile::tempdir_in(room) else { return Ok(Vec::new()) };
         let local = directory.path().join("stderr");
         transport.download(&remote, &local, LONGEST, &mut |_| ())?;

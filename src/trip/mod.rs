@@ -122,6 +122,8 @@ pub struct Trip {
     /// What left, where this process sent it itself.
     left: Option<Outline>,
     reply: Option<String>,
+    /// How long the way out may take in all; `None`: for as long as it goes on.
+    patience: Option<Duration>,
     /// What the run left there is as new as can be: this process saw the run end, or had it made.
     is_fresh: bool,
     _lock: Lock,
@@ -136,6 +138,7 @@ impl Trip {
             earlier: Vec::new(),
             left: None,
             reply: None,
+            patience: None,
             is_fresh: false,
             _lock: lock,
         }

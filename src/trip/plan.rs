@@ -38,7 +38,7 @@ pub struct Request {
     pub force: bool,
     /// `--run-timeout`.
     pub run_timeout: Option<Duration>,
-    /// How long the host may be out of reach at a time until its run has begun; `None`: for as long as it takes.
+    /// How long it may take until its run has begun, a host that is out of reach included; `None`: for as long as it takes.
     pub patience: Option<Duration>,
 }
 

@@ -6,7 +6,7 @@ use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::opencode::Fingerprint;
 use crate::opencode::arrival::{self, Arrival};
-use crate::session::{Op, Raw, Todos, complete, scan};
+use crate::session::{Op, Outline, Raw, Todos, complete, scan};
 use std::fs::File;
 
 impl Arriving {
@@ -19,15 +19,22 @@ impl Arriving {
             return Ok(());
         }
         let outline = departed.outline.clone();
+        tools.tell(News::Critical(true));
+        let restored = self.restore(tools, outline).await;
+        tools.tell(News::Critical(false));
+        self.departed = Some(restored?);
+        tools
+            .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
+        Ok(())
+    }
+
+    async fn restore(&self, tools: &Tools, outline: Outline) -> Result<Departed, TripError> {
         self.import_again(tools).await?;
         self.restore_todos(tools).await?;
         // Else a kill before the work is there would make it look like a session that has moved on.
         let departed = Departed { fingerprint: self.looks(tools)?, outline };
         departed.write(&self.files.departed)?;
-        self.departed = Some(departed);
-        tools
-            .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
-        Ok(())
+        Ok(departed)
     }
 
     /// Imports the session as it left, with what import insists on.

@@ -148,14 +148,33 @@ impl ArrivalError {
 
 /// Writes what came home, all of it or nothing. A second time changes nothing.
 pub fn apply(database: &Path, arrival: &Arrival<'_>) -> Result<Applied, ArrivalError> {
-    let mut connection = writer::open(database)?;
-    apply_on(&mut connection, database, arrival)
+    apply_telling(database, arrival, &|| ())
 }
 
+/// As [`apply`]; `commits` is called when that is about to become true. Whoever breaks off before has changed nothing.
+pub fn apply_telling(
+    database: &Path,
+    arrival: &Arrival<'_>,
+    commits: &dyn Fn(),
+) -> Result<Applied, ArrivalError> {
+    let mut connection = writer::open(database)?;
+    apply_with(&mut connection, database, arrival, commits)
+}
+
+#[cfg(test)]
 pub(super) fn apply_on(
     connection: &mut Connection,
     database: &Path,
     arrival: &Arrival<'_>,
+) -> Result<Applied, ArrivalError> {
+    apply_with(connection, database, arrival, &|| ())
+}
+
+fn apply_with(
+    connection: &mut Connection,
+    database: &Path,
+    arrival: &Arrival<'_>,
+    commits: &dyn Fn(),
 ) -> Result<Applied, ArrivalError> {
     let known = match image::read(arrival.before, |_| Ok::<_, ImageError>(())) {
         Ok((_, end)) => Some(end),
@@ -179,7 +198,7 @@ pub(super) fn apply_on(
         if is_undone || arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
             return Err(ArrivalError::Diverged { session: arrival.session.to_owned() }.into());
         }
-        write(transaction, &schema, arrival, now)
+        write(transaction, &schema, arrival, now, commits)
     };
     done().map_err(|stop| match stop {
         Stop::Why(error) => error,
@@ -249,6 +268,7 @@ fn write(
     schema: &Schema,
     arrival: &Arrival<'_>,
     now: Fingerprint,
+    commits: &dyn Fn(),
 ) -> Result<Applied, Stop<ArrivalError>> {
     let mut change = Change::begin(&transaction, schema, arrival, now)?;
     rows::each(arrival.file, |op| change.make(op))?;
@@ -264,6 +284,7 @@ fn write(
     }
     let Applied { inserted, updated, sessions, .. } = applied;
     let end = End { former, after, inserted, updated, sessions, loose: false };
+    commits();
     image.finish(end).map_err(ArrivalError::Disk)?;
     transaction.commit()?;
     Ok(applied)

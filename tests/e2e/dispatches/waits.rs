@@ -5,6 +5,7 @@ use crate::faults::scene::Scene;
 use crate::support::process::{PATIENCE, until};
 use kugetsu::dispatch::{Moment, Step};
 use serde_json::{Value, json};
+use std::time::{Duration, Instant};
 
 #[test]
 fn a_host_that_starts_nothing_for_a_while_is_waited_for() {
@@ -47,6 +48,29 @@ fn a_wait_that_ends_before_the_run_begins_says_so() {
     std::fs::write(&stuck, "").unwrap();
     let late = scene.fault_once(&["wait", &id, "--timeout", "4s"]).is(1, "failed", "launch");
     late.says(&["it was not heard whether the run on pi began within 4s", "run once at most"]);
+    std::fs::remove_file(&stuck).unwrap();
+    scene.wait(&id);
+    scene.is_home();
+}
+
+/// A host that says that it lives, and does nothing, held a trip for ever, `--timeout` or not; and a Ctrl-C ends the wait for it.
+#[test]
+fn a_host_that_only_says_that_it_lives_is_given_up_in_time() {
+    let scene = Scene::new();
+    let machine = &scene.host().machine;
+    machine.stand_in_with("[ \"$1\" != import ] || while [ -e \"$HOME/stuck\" ]; do sleep 0.05; done");
+    let stuck = machine.home().join("stuck");
+    std::fs::write(&stuck, "").unwrap();
+    let late = scene.fault_once(&scene.remote(&["[[say it]]", "--timeout", "10s"]));
+    let late = late.is(3, "unreachable", "launch");
+    late.says(&["whether the run on pi was started is not known", "within 10s", "run once at most"]);
+    let id = scene.dispatches()[0]["id"].as_str().unwrap().to_owned();
+    let waiting = scene.home.spawn(&["wait", &id]);
+    std::thread::sleep(Duration::from_secs(1));
+    let told = Instant::now();
+    waiting.signal("INT");
+    waiting.wait(PATIENCE).expect_code(130);
+    assert!(told.elapsed() < Duration::from_secs(3), "{:?}", told.elapsed());
     std::fs::remove_file(&stuck).unwrap();
     scene.wait(&id);
     scene.is_home();

@@ -97,9 +97,9 @@ fn a_session_that_is_away_is_refused_until_it_is_home() {
 #[test]
 fn a_timeout_of_a_round_trip_bounds_the_waiting_and_not_the_run() {
     let scene = Scene::new();
-    let fault = scene.fault_once(&scene.remote(&["[[hold a]]", "--round-trip", "--timeout", "2s"]));
+    let fault = scene.fault_once(&scene.remote(&["[[hold a]]", "--round-trip", "--timeout", "8s"]));
     let fault =
-        fault.is(1, "failed", "wait").says(&["pi", "within 2s", "kugetsu wait "]).may_be_retried(true);
+        fault.is(1, "failed", "wait").says(&["pi", "within 8s", "kugetsu wait "]).may_be_retried(true);
     let hint = fault.error["hint"].as_str().unwrap();
     let dispatch = hint.rsplit(' ').next().unwrap().to_owned();
     scene.is_intact();

@@ -38,6 +38,8 @@ mod share;
 mod snapshot;
 mod status;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 pub use cancel::{CancelReport, Ended, cancel};
 pub use depart::check_here;

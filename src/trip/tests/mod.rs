@@ -1,0 +1,3 @@
+//! What no room below this one can try alone.
+
+mod fuzz;

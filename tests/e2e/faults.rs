@@ -4,6 +4,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests put files wherever and however a fault would")]
 
 mod bad_input;
+mod bounds;
 mod coming_home;
 mod hosts;
 mod interrupted;

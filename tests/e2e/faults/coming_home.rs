@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 /// A back-file's first section: its header, and the session.
-fn unpack(bytes: &[u8]) -> (Value, Value) {
+pub(super) fn unpack(bytes: &[u8]) -> (Value, Value) {
     let mut text = Vec::new();
     GzDecoder::new(bytes).read_to_end(&mut text).unwrap();
     let mut lines = text.splitn(2, |byte| *byte == b'\n');
@@ -44,16 +44,16 @@ fn copy(from: &Path, to: &Path) {
 }
 
 /// A run that has ended, whose session is still on the host; and copies of what is kept of it on both sides.
-struct Ended {
-    scene: Scene,
-    dispatch: String,
-    here: PathBuf,
+pub(super) struct Ended {
+    pub(super) scene: Scene,
+    pub(super) dispatch: String,
+    pub(super) here: PathBuf,
     there: PathBuf,
     kept: PathBuf,
 }
 
 impl Ended {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let scene = Scene::new();
         let dispatch = scene.launch("[[say the answer]]");
         let below = format!("dispatches/{dispatch}");
@@ -66,12 +66,12 @@ impl Ended {
         Self { scene, dispatch, here, there, kept }
     }
 
-    fn back(&self) -> Vec<u8> {
+    pub(super) fn back(&self) -> Vec<u8> {
         fs::read(self.kept.join("there/back")).unwrap()
     }
 
     /// Puts `back` there as if the runner had left it.
-    fn send_back(&self, back: &[u8]) {
+    pub(super) fn send_back(&self, back: &[u8]) {
         copy(&self.kept.join("here"), &self.here);
         copy(&self.kept.join("there"), &self.there);
         fs::write(self.there.join("back"), back).unwrap();

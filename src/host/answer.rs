@@ -76,6 +76,8 @@ fn sentence(reason: &str) -> String {
         "never" => "the dispatch was never launched there: ",
         "export" => "the session there could not be written to a file: ",
         "clear" => "the session there could not be replaced: ",
+        "apart" => "the session there has what home does not have; messages of which home has nothing: ",
+        "holds" => "what is there of the session could not be found out: ",
         _ => return format!("{}: ", plain(reason)),
     }
     .to_owned()
@@ -109,6 +111,12 @@ impl Answer {
     /// The value said for `key`.
     pub fn get(&self, key: &str) -> Option<&str> {
         self.0.get(key).map(String::as_str)
+    }
+
+    /// The number said for `key`: for facts that decide something.
+    pub(super) fn count(&self, key: &str) -> Result<usize, AnswerError> {
+        let number = self.get(key).and_then(|value| value.trim().parse().ok());
+        number.ok_or_else(|| AnswerError::Garbled(format!("the host did not count: {key}")))
     }
 
     /// The number said for `key`, or 0: for facts that are shown and decide nothing.

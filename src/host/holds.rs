@@ -1,6 +1,7 @@
 //! What a host has of a session, before anything is sent to it.
 
 use super::answer::{Answer, AnswerError};
+use super::scripts::Page;
 
 /// How much of a session a host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub enum Held {
 }
 
 /// What a host has of a session.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holds {
     /// How it relates to what home is known to have.
     pub held: Held,
@@ -30,34 +31,51 @@ pub struct Holds {
     pub changed: usize,
     /// Rows that home is known to have, those of sub-agents included, that are not there any more.
     pub missing: usize,
-    /// The session's messages that home is not known to have, the oldest first, 10,000 at most. Only what
-    /// looks like an id of opencode's is taken from a host.
-    pub ids: Vec<String>,
+    /// The session's messages that the list of what home is known to have does not have. An answer names a page of them.
+    pub unlisted: usize,
 }
 
 impl Holds {
-    /// From the answer of [`super::holds`].
-    pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
+    /// From the answer of [`super::holds`]; and the ids of the unlisted messages of its page, the oldest first. What is no id
+    /// of opencode's is none of home's, and counts.
+    ///
+    /// # Errors
+    /// An answer that is not whole, or whose counts disagree: nothing can be concluded from it.
+    pub fn from_answer(answer: &Answer, page: Page) -> Result<(Self, Vec<&str>), AnswerError> {
+        let garbled = |why: &str| AnswerError::Garbled(why.to_owned());
         let held = match answer.get("session") {
             Some("none") => Held::None,
             Some("same") => Held::Same,
             Some("grew") => Held::Grew,
             Some("other") => Held::Other,
             Some("unknown") => Held::Unknown,
-            _ => return Err(AnswerError::Garbled("the host did not say what it has".to_owned())),
+            _ => return Err(garbled("the host did not say what it has")),
         };
-        let is_id = |id: &&str| {
-            id.len() <= 64 && id.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
-        };
-        let ids = answer.get("ids").unwrap_or_default().split_ascii_whitespace().filter(is_id);
-        Ok(Self {
+        let holds = Self {
             held,
-            messages: answer.number("messages"),
-            parts: answer.number("parts"),
-            changed: answer.number("changed"),
-            missing: answer.number("missing"),
-            ids: ids.map(str::to_owned).collect(),
-        })
+            messages: answer.count("messages")?,
+            parts: answer.count("parts")?,
+            changed: answer.count("changed")?,
+            missing: answer.count("missing")?,
+            unlisted: answer.count("unlisted")?,
+        };
+        let ids: Vec<&str> = answer.get("ids").unwrap_or_default().split_ascii_whitespace().collect();
+        if !holds.is_sound() || ids.len() != holds.unlisted.saturating_sub(page.skip).min(page.most) {
+            return Err(garbled("what the host says that it has does not add up"));
+        }
+        Ok((holds, ids))
+    }
+
+    /// Whether the counts agree with each other and with the word.
+    fn is_sound(&self) -> bool {
+        let differ = self.changed.saturating_add(self.missing);
+        let fits = match self.held {
+            Held::None | Held::Unknown => (self.messages, self.parts, differ) == (0, 0, 0),
+            Held::Same => (differ, self.unlisted) == (0, 0),
+            Held::Grew => differ == 0,
+            Held::Other => true,
+        };
+        fits && self.unlisted <= self.messages
     }
 }
 
@@ -65,14 +83,58 @@ impl Holds {
 mod tests {
     use super::*;
 
+    const ALL: Page = Page { skip: 0, most: 100 };
+
+    fn answer(facts: &[(&str, &str)]) -> Answer {
+        let hex = |value: &str| value.bytes().map(|b| format!("{b:02x}")).collect::<String>();
+        let text: String = facts.iter().map(|(key, value)| format!("{key} {}\n", hex(value))).collect();
+        Answer::parse(text.as_bytes(), 0, b"").unwrap()
+    }
+
+    fn told(word: &str, counts: [&str; 5], ids: &str, page: Page) -> Option<(Holds, usize)> {
+        let [messages, parts, changed, missing, unlisted] = counts;
+        let facts = [("session", word), ("messages", messages), ("parts", parts), ("changed", changed)];
+        let more = [("missing", missing), ("unlisted", unlisted), ("ids", ids)];
+        let answer = answer(&[&facts[..], &more[..]].concat());
+        Holds::from_answer(&answer, page).ok().map(|(holds, ids)| (holds, ids.len()))
+    }
+
     #[test]
     fn what_a_host_has_is_read_and_rubbish_is_not() {
-        // other; 2; 5; "msg_1 \u{1b}[2J msg_2"
-        let said = b"session 6f74686572\nmessages 32\nparts 35\nids 6d73675f31201b5b324a206d73675f32\n";
-        let holds = Holds::from_answer(&Answer::parse(said, 0, b"").unwrap()).unwrap();
-        assert_eq!((holds.held, holds.messages, holds.parts), (Held::Other, 2, 5));
-        assert_eq!(holds.ids, ["msg_1", "msg_2"]);
-        let said = Answer::parse(b"session 6d61796265\n", 0, b"").unwrap();
-        assert!(Holds::from_answer(&said).is_err());
+        let (holds, ids) = told("other", ["2", "5", "0", "0", "2"], "msg_1 \u{1b}[2J", ALL).unwrap();
+        assert_eq!((holds.held, holds.messages, holds.parts, holds.unlisted), (Held::Other, 2, 5, 2));
+        assert_eq!(ids, 2, "what is no id counts");
+        assert_eq!(told("maybe", ["2", "5", "0", "0", "0"], "", ALL), None);
+        assert!(told("none", ["0"; 5], "", ALL).is_some() && told("unknown", ["0"; 5], "", ALL).is_some());
+    }
+
+    #[test]
+    fn an_answer_that_was_cut_is_no_answer() {
+        let page = Page { skip: 0, most: 2 };
+        assert_eq!(told("other", ["9", "9", "0", "0", "5"], "a b", page).unwrap().1, 2);
+        assert_eq!(told("other", ["9", "9", "0", "0", "5"], "e", Page { skip: 4, most: 2 }).unwrap().1, 1);
+        for ids in ["", "a", "a b c"] {
+            assert_eq!(told("other", ["9", "9", "0", "0", "5"], ids, page), None, "{ids:?}");
+        }
+        for key in ["messages", "parts", "changed", "missing", "unlisted"] {
+            let mut facts = vec![("session", "other"), ("messages", "0"), ("parts", "0"), ("changed", "0")];
+            facts.extend([("missing", "0"), ("unlisted", "0")]);
+            facts.retain(|(name, _)| *name != key);
+            assert!(Holds::from_answer(&answer(&facts), ALL).is_err(), "{key}");
+        }
+    }
+
+    #[test]
+    fn counts_that_disagree_are_no_answer() {
+        for (word, counts) in [
+            ("none", ["1", "0", "0", "0", "0"]),
+            ("same", ["3", "3", "1", "0", "0"]),
+            ("same", ["3", "3", "0", "1", "0"]),
+            ("same", ["3", "3", "0", "0", "1"]),
+            ("grew", ["3", "3", "1", "0", "1"]),
+            ("other", ["3", "3", "0", "0", "4"]),
+        ] {
+            assert_eq!(told(word, counts, "a b c d", Page { skip: 0, most: 0 }), None, "{word} {counts:?}");
+        }
     }
 }

@@ -19,8 +19,8 @@ pub use frames::{Frame, Frames, FramesError};
 pub use holds::{Held, Holds};
 pub use result::{EndedBy, Kind, RunResult};
 pub use scripts::{
-    HostEnv, Launch, Run, Sending, back, back_since, cancel, check, clean, holds, launch, list, open, probe,
-    run, status, watch,
+    HostEnv, Launch, Page, Run, Sending, back, back_since, cancel, check, clean, holds, launch, list, open,
+    probe, run, status, watch,
 };
 pub use status::{Kept, Standing, Status, Statuses};
 

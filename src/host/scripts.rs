@@ -61,12 +61,22 @@ pub fn open(env: &HostEnv, id: &str, owner: &str) -> Script {
     env.script(shell!("prelude", "open"), &[("id", id), ("owner", owner)])
 }
 
+/// Which of a host's messages are named in one answer: `most` of those behind the first `skip`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// How many were named before.
+    pub skip: usize,
+    /// How many more are named.
+    pub most: usize,
+}
+
 /// Finds out what the host has of a session. `known` is the SHA-256 (hex) of the host's list of what home
 /// has, as the last result from there told it, or empty. See [`super::Holds`].
-pub fn holds(env: &HostEnv, program: &str, session: &str, known: &str) -> Script {
+pub fn holds(env: &HostEnv, program: &str, session: &str, known: &str, page: Page) -> Script {
+    let (skip, most) = (page.skip.to_string(), page.most.to_string());
     env.script(
         concat!(javascript!("base"), javascript!("holds"), shell!("prelude", "bun", "holds")),
-        &[("program", program), ("session", session), ("known", known)],
+        &[("program", program), ("session", session), ("known", known), ("skip", &skip), ("most", &most)],
     )
 }
 
@@ -79,7 +89,7 @@ pub enum Sending {
     Full,
     /// Only messages that the host is not known to have.
     Delta,
-    /// The whole session, in place of what is there.
+    /// The whole session, in place of what is there. The launch fails with `apart` where that has anything that home has not.
     Replace,
 }
 
@@ -109,12 +119,13 @@ pub struct Launch {
     /// What the session sent is to what is there.
     #[serde(default)]
     pub sending: Sending,
-    /// Of a delta: SHA-256 (hex) of the host's list of what home has, by which it was made.
+    /// SHA-256 (hex) of the host's list of what home got from there: a delta goes by it, and where the session there is
+    /// replaced, rows of it may go. Empty where nothing is known.
     #[serde(default)]
     pub known: String,
-    /// Messages and parts that the host had when that was decided, as `MESSAGES PARTS`; empty where nobody counted.
+    /// Home's list of tasks, as JSON; empty where it is not known, or long. A list there that is another is not removed.
     #[serde(default)]
-    pub held: String,
+    pub todos: String,
 }
 
 /// One run: what the runner needs.
@@ -177,7 +188,7 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             ("parts", &parts),
             ("sending", launch.sending.name()),
             ("known", &launch.known),
-            ("held", &launch.held),
+            ("todos", &launch.todos),
         ],
     )
 }

@@ -18,6 +18,9 @@ use crate::transport::TransportError;
 use std::sync::Arc;
 use std::time::Duration;
 
+/// The longest list of tasks that a launch is told, in bytes.
+const LONGEST_LIST: usize = 64 * 1024;
+
 impl Trip {
     /// Makes the parcel, sends it, and starts the run.
     pub(super) async fn deliver(
@@ -58,6 +61,14 @@ impl Trip {
         let paths = paths(&plan, &run.directory);
         let terms = (clock, paths.as_ref());
         let share = share(tools, &mut self.line, there, (&session, &scan.outline), terms).await?;
+        let list = Database::open(&tools.database)?.todos(&session)?;
+        // A variable of the environment is bounded.
+        let todos = list
+            .as_ref()
+            .map(|list| list.get())
+            .filter(|list| list.len() <= LONGEST_LIST)
+            .unwrap_or_default()
+            .to_owned();
         let contents = Contents {
             prompt: prompt::whole(&host, &plan, &run.directory, message),
             runner: host::run(&found.env, &run).text().as_bytes().to_vec(),
@@ -69,7 +80,7 @@ impl Trip {
                 handoff_call: None,
                 clock,
                 paths,
-                todos: Database::open(&tools.database)?.todos(&session)?,
+                todos: list,
                 subset: share.subset,
             },
             gzip: run.gzip,
@@ -86,7 +97,7 @@ impl Trip {
             parts: prepared.parts,
             sending: share.sending,
             known: share.known,
-            held: share.held,
+            todos,
         };
         let (undo, path) = (prepared.undo, found.env.path.clone());
         Ok((Sent { run, launch, undo, path, grown: share.grown }, prepared.newest_ms))

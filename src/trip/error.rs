@@ -314,7 +314,7 @@ pub enum TripError {
         refused: Vec<String>,
     },
     /// Somebody went on with the session on the host itself, and that cannot come home with another trip.
-    #[error("{}, and {}", beyond(session, host, *messages), apart(*differs))]
+    #[error("{}, and {why}", beyond(session, host, *messages))]
     Apart {
         /// The host.
         host: String,
@@ -322,8 +322,8 @@ pub enum TripError {
         session: String,
         /// Messages there that are not here.
         messages: usize,
-        /// What is another than on the last trip there; nothing where the session went on here as well.
-        differs: Option<&'static str>,
+        /// Why it cannot.
+        why: ApartReason,
     },
     /// What came back is sound, and could not be written into opencode's database.
     #[error("what came back from {host} could not be brought into opencode's database: {source}")]
@@ -375,14 +375,18 @@ fn parted(session: &str, host: &str, undone: bool, refused: &[String]) -> String
     }
 }
 
-/// Why what is on a host cannot come home with another trip.
-fn apart(differs: Option<&str>) -> String {
-    match differs {
-        None => "the session went on here as well".to_owned(),
-        Some(what) => {
-            format!("the {what} there is another than on the last trip, by which they could be told")
-        }
-    }
+/// Why what somebody did on a host cannot come home with another trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ApartReason {
+    /// Both sides went on with the session.
+    #[error("the session went on here as well")]
+    BothWentOn,
+    /// This is another than on the last trip there.
+    #[error("the {0} there is another than on the last trip, by which they could be told")]
+    OtherTerms(&'static str),
+    /// The session there was to be replaced.
+    #[error("nothing is replaced there that home does not have")]
+    NotReplaced,
 }
 
 impl TripError {
@@ -579,7 +583,7 @@ impl TripError {
             Self::Diverged { session, copy, .. } => {
                 Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
             }
-            Self::Apart { differs: Some("directory or --keep-paths"), .. } => Some(
+            Self::Apart { why: ApartReason::OtherTerms("directory or --keep-paths"), .. } => Some(
                 "with --dir and --keep-paths as on the last trip they come home; or send a copy, which becomes a session of its own: the same again with --fork".to_owned(),
             ),
             Self::Apart { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),

@@ -2,10 +2,10 @@
 
 use super::earlier::Swept;
 use super::line::Unreached;
-use super::{News, PATIENCE, Tools, Trip, TripError, WORK_PATIENCE};
+use super::{ApartReason, News, PATIENCE, Tools, Trip, TripError, WORK_PATIENCE};
 use crate::clock;
 use crate::dispatch::{Sent, State, Step};
-use crate::host::{self, Facts, HostEnv, Launched, Run};
+use crate::host::{self, AnswerError, Facts, HostEnv, Launched, Run};
 
 impl Trip {
     /// Imports there and starts the runner. The host starts a dispatch once, however often it is told to: so a
@@ -28,6 +28,13 @@ impl Trip {
                 | TripError::Slow { .. }
                 | TripError::OutOfReach { .. }),
             ) => return Err(TripError::LaunchUnknown { host, dispatch: run.id, why: error.to_string() }),
+            Err(TripError::Script { source: AnswerError::Failed { reason, detail }, .. })
+                if reason == "apart" =>
+            {
+                let messages = detail.trim().parse().unwrap_or_default();
+                let why = ApartReason::NotReplaced;
+                return Err(TripError::Apart { host, session: run.session, messages, why });
+            }
             answer => answer?,
         };
         let garbled = |source| TripError::Script { host: host.clone(), step: Step::Launch, source };
@@ -80,7 +87,10 @@ impl Trip {
                 return Err(self.not_there());
             }
             Err(
-                error @ (TripError::Script { .. } | TripError::Unfit { .. } | TripError::RunsThere { .. }),
+                error @ (TripError::Script { .. }
+                | TripError::Unfit { .. }
+                | TripError::RunsThere { .. }
+                | TripError::Apart { .. }),
             ) => error,
             started => return started,
         };

@@ -44,7 +44,7 @@ mod tests;
 pub use cancel::{CancelReport, Ended, cancel};
 pub use depart::check_here;
 pub use dry::DryRun;
-pub use error::{Kind, TripError};
+pub use error::{ApartReason, Kind, TripError};
 pub use kept::{LeftOnHosts, Remains, Removed, left_on_hosts};
 pub use listen::{Hear, Heard, Listener};
 pub use observer::{News, Observer};

@@ -11,7 +11,7 @@ pub(super) struct Here<'a> {
     pub(super) unchanged: Option<&'a Memory>,
     /// The messages of the session.
     pub(super) messages: usize,
-    /// Of the messages that the host has beyond what home is known to have, those that are here as well.
+    /// Of the messages that the host has beyond what home is known to have, those that are here as well. All of them were told.
     pub(super) shared: usize,
     /// Ids and times are translated to the host's clock on this trip.
     pub(super) translated: bool,
@@ -33,7 +33,7 @@ pub(super) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
     let full = Decision::Send(Sending::Full, 0);
     let replace = Decision::Send(Sending::Replace, 0);
     let delta = here.unchanged;
-    let theirs = holds.ids.len().saturating_sub(here.shared);
+    let theirs = holds.unlisted.saturating_sub(here.shared);
     match holds.held {
         Held::None | Held::Unknown => full,
         // What was added there and is here as well remained of a try that was given up.
@@ -70,6 +70,8 @@ fn onward(delta: Option<&Memory>, messages: usize, theirs: usize) -> Decision {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeSet;
 
     fn memory() -> Memory {
         Memory {
@@ -82,15 +84,8 @@ mod tests {
         }
     }
 
-    fn holds(held: Held, ids: usize) -> Holds {
-        Holds {
-            held,
-            messages: 10 + ids,
-            parts: 0,
-            changed: 0,
-            missing: 0,
-            ids: (0..ids).map(|n| format!("msg_{n}")).collect(),
-        }
+    fn holds(held: Held, unlisted: usize) -> Holds {
+        Holds { held, messages: 10 + unlisted, parts: 0, changed: 0, missing: 0, unlisted }
     }
 
     fn here(unchanged: Option<&Memory>, messages: usize) -> Here<'_> {
@@ -130,6 +125,85 @@ mod tests {
         assert_eq!(decide(&settled, here(None, 11)), Decision::Apart(0));
         let remains = Here { shared: 3, ..here(Some(&known), 13) };
         assert_eq!(decide(&grew, remains), Decision::Send(Sending::Delta, 10));
+    }
+
+    /// What is on both sides, as messages: home's and the host's by number, and how many of these are listed as known.
+    #[derive(Debug)]
+    struct Sides {
+        home: BTreeSet<u8>,
+        host: BTreeSet<u8>,
+        /// What home got from there at the last trip; nothing where it does not remember the host.
+        listed: Option<BTreeSet<u8>>,
+        /// Of these, how many were changed on the host.
+        changed: usize,
+        translated: bool,
+        moved: bool,
+    }
+
+    impl Sides {
+        fn decide(&self) -> Decision {
+            let none = BTreeSet::new();
+            let listed = self.listed.as_ref().unwrap_or(&none);
+            let beyond: BTreeSet<_> = self.host.difference(listed).copied().collect();
+            let missing = listed.difference(&self.host).count();
+            let changed = self.changed.min(listed.len() - missing);
+            let held = match () {
+                () if self.host.is_empty() => Held::None,
+                () if self.listed.is_none() || changed + missing > 0 => Held::Other,
+                () if beyond.is_empty() => Held::Same,
+                () => Held::Grew,
+            };
+            let (messages, unlisted) = (self.host.len(), beyond.len());
+            let holds = Holds { held, messages, parts: 0, changed, missing, unlisted };
+            let memory = Memory { messages: listed.len(), ..memory() };
+            // What is remembered still stands at home, from its first message on.
+            let unchanged =
+                self.listed.as_ref().is_some_and(|listed| self.home.iter().take(listed.len()).eq(listed));
+            let shared = beyond.intersection(&self.home).count();
+            let (translated, moved) = (self.translated, self.moved);
+            let unchanged = unchanged.then_some(&memory);
+            decide(&holds, Here { unchanged, messages: self.home.len(), shared, translated, moved })
+        }
+    }
+
+    fn some() -> impl Strategy<Value = BTreeSet<u8>> {
+        prop_oneof![
+            proptest::collection::btree_set(0u8..12, 0..12),
+            (0u8..12).prop_map(|end| (0..end).collect()),
+        ]
+    }
+
+    fn sides() -> impl Strategy<Value = Sides> {
+        let flags = (0usize..3, any::<bool>(), any::<bool>());
+        (some(), some(), proptest::option::of(some()), flags).prop_map(
+            |(home, host, listed, (changed, translated, moved))| Sides {
+                home,
+                host,
+                listed,
+                changed,
+                translated,
+                moved,
+            },
+        )
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(4096))]
+        #[test]
+        fn nothing_is_replaced_of_which_home_never_had_a_message(sides in sides()) {
+            let had = sides.listed.iter().flatten().chain(&sides.home).copied().collect::<BTreeSet<u8>>();
+            let decision = sides.decide();
+            if decision == Decision::Send(Sending::Replace, 0) {
+                prop_assert!(sides.host.is_subset(&had), "{:?}", sides);
+            }
+            // Two histories are never mixed: where each side has what the other never had, nothing is sent, but for what
+            // comes home where home stood still.
+            let theirs = sides.host.difference(&had).count();
+            let stood_still = sides.listed.as_ref() == Some(&sides.home);
+            if theirs > 0 && sides.home.difference(&sides.host).next().is_some() && !stood_still {
+                prop_assert_eq!(decision, Decision::Apart(theirs), "{:?}", sides);
+            }
+        }
     }
 
     #[test]

@@ -1,25 +1,29 @@
 //! What of a session a host still needs, found out before anything is sent.
 
 use super::line::{Line, Unreached};
-use super::memory::{self, Memory};
+use super::memory;
 use super::sending::{Decision, Here, decide};
-use super::{PATIENCE, Tools, TripError};
+use super::{ANSWER, ApartReason, PATIENCE, Tools, TripError};
 use crate::dispatch::Step;
-use crate::host::{self, Held, Holds, HostEnv, Sending};
+use crate::host::{self, AnswerError, Holds, HostEnv, Page, Sending};
 use crate::opencode::Database;
 use crate::prepare::{Paths, messages_there};
 use crate::session::{Clock, Outline};
 use std::collections::HashSet;
+
+/// Messages that one answer names at most. An id has 64 characters at most there, and comes in hexadecimal.
+const PAGE: usize = 20_000;
+/// Messages of a session beyond which a host is not asked on.
+const MOST: usize = 10_000_000;
+const _: () = assert!(PAGE * 2 * 65 + 1024 <= ANSWER);
 
 /// What is sent.
 pub(super) struct Share {
     pub(super) sending: Sending,
     /// Of a delta, the messages that are in it.
     pub(super) subset: Option<HashSet<String>>,
-    /// Of a delta, the checksum of the host's list of what home has.
+    /// The checksum of the host's list of what home got from there, as home remembers it; or empty.
     pub(super) known: String,
-    /// Messages and parts that the host has, as the launch compares them.
-    pub(super) held: String,
     /// The host has more of the session than home.
     pub(super) grown: bool,
 }
@@ -37,11 +41,10 @@ pub(super) async fn share(
 ) -> Result<Share, TripError> {
     let host = line.host.name.clone();
     let memory = memory::recall(&tools.kugetsu_home, &host, session);
-    let known = memory.as_ref().map(|memory| memory.known.as_str()).unwrap_or_default();
-    let script = host::holds(env, program, session, known);
-    let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&script, PATIENCE)).await?;
-    let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
-    let holds = Holds::from_answer(&answer).map_err(garbled)?;
+    let known = memory.as_ref().map(|memory| memory.known.clone()).unwrap_or_default();
+    // Those of a try that was given up are here as well, by their ids there.
+    let there = messages_there(outline, clock.as_ref());
+    let (holds, shared) = compare(tools, line, (env, program), (session, &known), there).await?;
     let database = Database::open(&tools.database)?;
     let held_here = match memory {
         Some(memory) => {
@@ -55,10 +58,7 @@ pub(super) async fn share(
     let stood_still = held_here.as_ref().is_some_and(|memory| memory.messages == outline.len());
     let differs_now = differs.filter(|_| stood_still);
     let unchanged = held_here.filter(|_| differs.is_none());
-    // Those of a try that was given up are here as well, by their ids there.
-    let there = messages_there(outline, clock.as_ref());
-    let shared = holds.ids.iter().filter(|id| there.contains(*id)).count();
-    let grown = shared < holds.ids.len();
+    let grown = shared < holds.unlisted;
     let here = Here {
         unchanged: unchanged.as_ref(),
         messages: outline.len(),
@@ -66,21 +66,51 @@ pub(super) async fn share(
         translated: clock.is_some(),
         moved: paths.is_some(),
     };
-    let held = match holds.held {
-        Held::Unknown => String::new(),
-        _ => format!("{} {}", holds.messages, holds.parts),
-    };
     match decide(&holds, here) {
-        Decision::Send(Sending::Delta, known) => Ok(Share {
+        Decision::Send(Sending::Delta, former) => Ok(Share {
             sending: Sending::Delta,
-            subset: Some(outline.iter().skip(known).map(|message| message.id().to_owned()).collect()),
-            known: unchanged.map(|Memory { known, .. }| known).unwrap_or_default(),
-            held,
+            subset: Some(outline.iter().skip(former).map(|message| message.id().to_owned()).collect()),
+            known,
             grown,
         }),
-        Decision::Send(sending, _) => Ok(Share { sending, subset: None, known: String::new(), held, grown }),
+        Decision::Send(sending, _) => Ok(Share { sending, subset: None, known, grown }),
         Decision::Apart(messages) => {
-            Err(TripError::Apart { host, session: session.to_owned(), messages, differs: differs_now })
+            let why = differs_now.map_or(ApartReason::BothWentOn, ApartReason::OtherTerms);
+            Err(TripError::Apart { host, session: session.to_owned(), messages, why })
+        }
+    }
+}
+
+/// What the host has of the session, and how many of its messages that are not listed as `known` are among `here`: page by page
+/// until all were named, since what was not named may be anything.
+async fn compare(
+    tools: &Tools,
+    line: &mut Line,
+    (env, program): (&HostEnv, &str),
+    (session, known): (&str, &str),
+    mut here: HashSet<String>,
+) -> Result<(Holds, usize), TripError> {
+    let host = line.host.name.clone();
+    let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
+    let mut page = Page { skip: 0, most: PAGE };
+    let (mut first, mut shared) = (None, 0);
+    loop {
+        let script = host::holds(env, program, session, known, page);
+        let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&script, PATIENCE)).await?;
+        let (holds, ids) = Holds::from_answer(&answer, page).map_err(garbled)?;
+        if *first.get_or_insert(holds) != holds {
+            let moved = "somebody works with the session there: it changed while it was looked at";
+            return Err(garbled(AnswerError::Garbled(moved.to_owned())));
+        }
+        // Each once: a host that names one twice has another beside it.
+        shared += ids.iter().filter(|id| here.remove(**id)).count();
+        page.skip += ids.len();
+        if page.skip >= holds.unlisted {
+            return Ok((holds, shared));
+        }
+        if page.skip > MOST {
+            let many = format!("it says that it has {} messages of the session", holds.messages);
+            return Err(garbled(AnswerError::Garbled(many)));
         }
     }
 }

@@ -145,7 +145,7 @@ impl Recorder {
             parts: 4,
             sending: Sending::Full,
             known: String::new(),
-            held: String::new(),
+            todos: String::new(),
         }
     }
 

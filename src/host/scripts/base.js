@@ -153,6 +153,12 @@ function readRows(path) {
   return rows;
 }
 
+// The list of what home has, if it is the one whose checksum home knows.
+function readKnown() {
+  const listed = env.KUGETSU_SUM && fs.existsSync(env.KUGETSU_KNOWN) ? readRows(env.KUGETSU_KNOWN) : undefined;
+  return listed?.sum === env.KUGETSU_SUM ? listed : undefined;
+}
+
 function writeRows(path, head, lines) {
   const sum = createHash("sha256");
   store(path, (write) => {

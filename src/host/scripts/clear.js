@@ -1,6 +1,68 @@
-// Removes the session, so that another can come in its place; what opencode made of sub-agents stays.
+// Removes the session, so that another can come in its place; what opencode made of sub-agents stays. Only what home holds is
+// removed, and each row must show it: either it is listed, as it is, among those that home got from here, or the session
+// file has it and says all that it says. Environment: KUGETSU_FILE, the session file; KUGETSU_KNOWN, the list of what home
+// got; KUGETSU_SUM, its checksum as home has it, or empty; KUGETSU_TODOS, home's list of tasks, or empty. Answers `cleared`, or
+// `apart N` where a row shows neither, and N messages are not at home: then nothing was removed.
+const file = JSON.parse(fs.readFileSync(env.KUGETSU_FILE, "utf8"));
+const sent = new Map();
+for (const message of file.messages) {
+  sent.set(message.info.id, message.info);
+  for (const part of message.parts) sent.set(part.id, part);
+}
+
+// Set by each machine for itself, or translated for it: nothing that was said. Numbers and booleans are not compared, either.
+const OWN = new Set([
+  "parentID", "agent", "model", "modelID", "providerID", "mode", "variant", "path", "summary", "input", "metadata", "source", "files",
+  "snapshot", "hash",
+]);
+// What kugetsu itself told a call that was open when the session left. At home it may have ended since.
+const SETTLED = "The session moved to the host ";
+
+// Whether a value of the session file says all that one of a row says.
+function says(copy, row) {
+  if (typeof row === "string") return row === "" || row === copy;
+  if (typeof row !== "object" || row === null) return true;
+  return Object.entries(row).every(([key, value]) => {
+    if (OWN.has(key) || (key === "url" && !String(value).startsWith("data:"))) return true;
+    if (key === "state" && String(value?.error).startsWith(SETTLED)) return true;
+    return says(copy?.[key], value);
+  });
+}
+
+function isHeld(kind, id, data, message) {
+  if (known?.[kind].get(id) === hash(data)) return true;
+  const copy = sent.get(id);
+  if (copy === undefined || (kind === "p" && copy.messageID !== message)) return false;
+  return data.length === 0 || says(copy, JSON.parse(new TextDecoder().decode(data)));
+}
+
+// The list of tasks, which is in no session file: as home got it, or as home has it.
+function areTodosHeld(database) {
+  const here = todos(database, session);
+  if (here === "[]" || known?.head.todos === hash(here)) return true;
+  const fields = ({ content, status, priority }) => [content, status, priority];
+  const list = (text) => JSON.stringify(JSON.parse(text).map(fields));
+  return Boolean(env.KUGETSU_TODOS) && list(env.KUGETSU_TODOS) === list(here);
+}
+
+// How many messages home does not have; undefined where it holds everything.
+function apart(database) {
+  const rows = { m: 0, p: 0 };
+  let [all, foreign] = [areTodosHeld(database), 0];
+  walk(database, session, (kind, id, data, message) => {
+    rows[kind]++;
+    if (isHeld(kind, id, data, message)) return;
+    all = false;
+    if (kind === "m" && !sent.has(id) && !known?.m.has(id)) foreign++;
+  });
+  // Parts that belong to no message of the session would go, too.
+  const parts = database.query("SELECT count(*) AS n FROM part WHERE session_id = ?").get(session).n;
+  return all && parts === rows.p ? undefined : foreign;
+}
+
 function clear(database) {
-  expectHeld(database);
+  const foreign = apart(database);
+  if (foreign !== undefined) return "apart " + foreign;
   const tables = database.query("SELECT name FROM sqlite_master WHERE type = 'table'").all().map((table) => table.name);
   database.query("DELETE FROM part WHERE session_id = ?").run(session);
   database.query("DELETE FROM message WHERE session_id = ?").run(session);
@@ -9,19 +71,14 @@ function clear(database) {
   // Its log, where the release keeps one: opencode removes it with the session, too.
   for (const table of ["event", "event_sequence"])
     if (tables.includes(table)) database.query(`DELETE FROM ${table} WHERE aggregate_id = ?`).run(session);
+  return "cleared";
 }
 
-// What somebody did here since the session was looked at is nowhere else. A clearing that was cut has left nothing.
-function expectHeld(database) {
-  const count = (table) => database.query(`SELECT count(*) AS n FROM ${table} WHERE session_id = ?`).get(session).n;
-  const held = `${count("message")} ${count("part")}`;
-  if (env.KUGETSU_HELD && held !== env.KUGETSU_HELD && held !== "0 0")
-    throw new Error("somebody went on with the session here meanwhile");
-}
-
+const known = readKnown();
 // A host on which opencode was never started has no database yet.
+let done = "cleared";
 if (fs.existsSync(databaseFile())) {
   const database = open({ readwrite: true });
-  transaction(database, () => clear(database));
+  done = transaction(database, () => clear(database));
 }
-console.log("cleared");
+console.log(done);

@@ -10,6 +10,7 @@ mod compacted;
 mod files;
 mod hostile;
 mod older;
+mod held;
 mod paths;
 mod undone;
 mod unknown;

@@ -32,7 +32,7 @@ fn a_second_trip_sends_what_is_new(release: Release) {
     assert_eq!(real.held(SESSION, &first.known), Held::Other);
     real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
     let there = real.holds(SESSION, &first.known);
-    assert_eq!((there.held, there.messages, there.ids.len()), (Held::Same, 9, 0), "{there:?}");
+    assert_eq!((there.held, there.messages, there.unlisted), (Held::Same, 9, 0), "{there:?}");
     assert_eq!(real.held(SESSION, ""), Held::Other);
     assert_eq!(real.held(SESSION, &"0".repeat(64)), Held::Other);
     assert_eq!(real.held("ses_another", &first.known), Held::None);
@@ -61,14 +61,17 @@ fn a_second_trip_sends_what_is_new(release: Release) {
     real.machine.continue_session(&real.directory, SESSION, "[[say by hand]]", &[]).expect_success();
     let there = real.holds(SESSION, &second.known);
     assert!(matches!(there.held, Held::Grew | Held::Other) && there.missing == 0, "{there:?}");
-    assert_eq!(there.ids.len(), 2, "{there:?}");
-    assert!(there.ids.iter().all(|id| !listing.contains(id.as_str())), "{there:?}");
+    // Page by page.
+    let ids = real.unlisted(SESSION, &second.known, 1);
+    assert_eq!((ids.len(), there.unlisted), (2, 2), "{there:?}");
+    assert!(ids.iter().all(|id| !listing.contains(id.as_str())), "{ids:?}");
+    assert_eq!(real.unlisted(SESSION, "", 3).len(), there.messages);
     // It comes home with the next trip, although that sends nothing.
     let run = real.run(3, SESSION);
     let third = real.trip(&run, "[[say still more]]", &tail(&session, 8), (Sending::Delta, &second.known));
     expect_bundle(&third);
     let root = &real.sections(&run.id, "back")[0];
-    assert!(there.ids.iter().all(|id| root.messages().contains(&id.as_str())), "{there:?} {root:?}");
+    assert!(ids.iter().all(|id| root.messages().contains(&id.as_str())), "{ids:?} {root:?}");
     assert!(root.text.contains("by hand") && root.text.contains("still more"));
     assert!(!root.text.contains("text 3"));
 }
@@ -131,19 +134,36 @@ fn another_in_its_place(release: Release) {
     let prompt = format!("[[tool todowrite {}]]\n[[tool task {task}]]", json!({ "todos": [todo] }));
     let launch = real.send(&run, &prompt, &other.to_string());
     real.host.launch(&run, &launch).unwrap();
-    real.host.result(&run.id);
+    let first = real.host.result(&run.id);
+    real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
     let run = real.run(2, SESSION);
     let session = conversation(SESSION, &run.directory, 0, 2);
     let launch = real.send(&run, "[[hold middle]]\n[[say instead]]", &session.to_string());
     let count = || real.value::<i64>(&format!("SELECT count(*) FROM part WHERE session_id = '{SESSION}'"));
     let (there, parts) = (real.holds(SESSION, ""), count());
+    let replace = Launch { sending: Sending::Replace, known: first.known, ..launch };
+    let refused = |launch: &Launch, messages: &str| {
+        let expected = AnswerError::Failed { reason: "apart".into(), detail: messages.into() };
+        assert_eq!(real.host.launch(&run, launch).unwrap_err(), expected, "{release:?}");
+        assert_eq!(count(), parts);
+    };
+    // A home that got none of that from here.
+    refused(&Launch { known: String::new(), ..replace.clone() }, &there.messages.to_string());
     // Somebody went on with it since it was looked at: what they did is nowhere else.
-    let since = format!("{} {}", there.messages - 1, there.parts);
-    let too_late = Launch { sending: Sending::Replace, held: since, ..launch.clone() };
-    assert_eq!(real.host.launch(&run, &too_late).unwrap_err().reason(), Some("clear"));
-    assert_eq!(count(), parts);
-    let held = format!("{} {}", there.messages, there.parts);
-    let launch = Launch { sending: Sending::Replace, held, ..launch };
+    let changed = "prt_0000000000c8abcdefghijklmn";
+    let text = |text: &str| {
+        format!("UPDATE part SET data = json_set(data, '$.text', '{text}') WHERE id = '{changed}'")
+    };
+    let said: String =
+        real.value(&format!("SELECT json_extract(data, '$.text') FROM part WHERE id = '{changed}'"));
+    real.change(&text("by hand"));
+    refused(&replace, "0");
+    real.change(&text(&said));
+    let todo = format!("UPDATE todo SET content = 'by hand' WHERE session_id = '{SESSION}'");
+    real.change(&todo);
+    refused(&replace, "0");
+    real.change(&todo.replace("by hand", "a"));
+    let launch = replace;
     real.host.launch(&run, &launch).unwrap();
     real.wait_for_hold(&run.id, "middle");
     let is_touched = release == Release::Mid;

@@ -7,7 +7,7 @@ use crate::support::opencode::Release;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder};
 use flate2::read::MultiGzDecoder;
-use kugetsu::host::{self, Held, Holds, Kind, Launch, Run, RunResult, Sending};
+use kugetsu::host::{self, Held, Holds, Kind, Launch, Page, Run, RunResult, Sending};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -103,9 +103,28 @@ impl Real {
     /// What the host has of a session.
     #[track_caller]
     pub(super) fn holds(&self, session: &str, known: &str) -> Holds {
+        self.asked(session, known, Page { skip: 0, most: 1000 }).0
+    }
+
+    /// The messages that the host's list does not have, asked for in pages of this length.
+    #[track_caller]
+    pub(super) fn unlisted(&self, session: &str, known: &str, most: usize) -> Vec<String> {
+        let mut all = Vec::new();
+        loop {
+            let (holds, ids) = self.asked(session, known, Page { skip: all.len(), most });
+            all.extend(ids);
+            if all.len() == holds.unlisted {
+                return all;
+            }
+        }
+    }
+
+    #[track_caller]
+    fn asked(&self, session: &str, known: &str, page: Page) -> (Holds, Vec<String>) {
         let program = self.run(0, session).program;
-        Holds::from_answer(&self.host.ask(&host::holds(&self.host.env, &program, session, known)).unwrap())
-            .unwrap()
+        let asked = self.host.ask(&host::holds(&self.host.env, &program, session, known, page)).unwrap();
+        let (holds, ids) = Holds::from_answer(&asked, page).unwrap();
+        (holds, ids.into_iter().map(str::to_owned).collect())
     }
 
     /// As [`Real::holds`], the word alone.

@@ -4,10 +4,11 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder, SESSION};
-use kugetsu::host::{self, AnswerError, Held, Holds, Launch, Run, Standing};
+use kugetsu::host::{self, AnswerError, Held, Holds, Launch, Page, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 
+const PAGE: Page = Page { skip: 0, most: 100 };
 const HOLD: &str = "while [ ! -e \"$own/go\" ]; do sleep 0.05; done";
 
 /// Two dispatches of one session, both sent.
@@ -190,7 +191,7 @@ fn a_session_that_is_no_name_is_refused() {
             let run = Run { session: name.to_owned(), ..host.plain_run(&host.id(1)) };
             let sent = host.send(&run, b"x");
             assert_eq!(host.launch(&run, &sent).unwrap_err().reason(), Some("id"), "{name:?}");
-            let asked = host.ask(&host::holds(&host.env, &run.program, name, "")).unwrap_err();
+            let asked = host.ask(&host::holds(&host.env, &run.program, name, "", PAGE)).unwrap_err();
             assert_eq!(asked.reason(), Some("id"), "{name:?}");
         }
     }
@@ -202,8 +203,25 @@ fn where_javascript_does_not_run_nobody_knows_what_is_there() {
         let host = Recorder::new(sh);
         host.before("bun", "echo 'unknown option -e' >&2; exit 1");
         let run = host.plain_run(&host.id(1));
-        let answer = host.ask(&host::holds(&host.env, &run.program, SESSION, "")).unwrap();
-        assert_eq!(Holds::from_answer(&answer).unwrap().held, Held::Unknown, "{sh:?}");
+        let answer = host.ask(&host::holds(&host.env, &run.program, SESSION, "", PAGE)).unwrap();
+        assert_eq!(Holds::from_answer(&answer, PAGE).unwrap().0.held, Held::Unknown, "{sh:?}");
         assert!(!host.home().join(".kugetsu").exists(), "looking made something");
+    }
+}
+
+#[test]
+fn what_was_cut_short_while_it_looked_says_nothing_of_what_is_there() {
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        let run = host.plain_run(&host.id(1));
+        for (before, why) in [
+            ("kill -KILL $$", "exit status 137"),
+            ("echo 'failed database is locked'; exit", "database is locked"),
+        ] {
+            host.before("bun", before);
+            let refused = host.ask(&host::holds(&host.env, &run.program, SESSION, "", PAGE)).unwrap_err();
+            assert_eq!(refused.reason(), Some("holds"), "{sh:?}");
+            assert!(refused.to_string().contains(why), "{sh:?}: {refused}");
+        }
     }
 }

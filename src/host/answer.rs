@@ -1,4 +1,4 @@
-//! What scripts answer: `key hexvalue` lines.
+//! What scripts answer: lines of `key hexvalue`, or `key =word`.
 
 use crate::text::{plain, plain_end};
 use std::collections::HashMap;
@@ -133,7 +133,16 @@ fn fact(line: &[u8]) -> Option<(String, String)> {
     if !ours {
         return None;
     }
-    Some((key.to_owned(), hex_text(hex)?))
+    let value = match hex.strip_prefix('=') {
+        Some(word) => Some(word.to_owned()).filter(|word| word.bytes().all(is_plain)),
+        None => hex_text(hex),
+    };
+    Some((key.to_owned(), value?))
+}
+
+/// Whether a script may tell this without hexadecimal.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"_.:-".contains(&byte)
 }
 
 /// The text that hexadecimal digits stand for; `None` where they are none.
@@ -185,8 +194,10 @@ mod tests {
 
     #[test]
     fn facts_are_read_among_a_login_files_chatter() {
-        let answer = Answer::parse(b"Welcome to pi!\nhome 2f686f6d65\nsystem 4c696e7578\n", 0, b"").unwrap();
+        let said = b"Welcome to pi!\nhome 2f686f6d65\nsystem 4c696e7578\nstate_1 =ended\nodd_1 =a b\n";
+        let answer = Answer::parse(said, 0, b"").unwrap();
         assert_eq!(answer.get("home"), Some("/home"));
+        assert_eq!((answer.get("state_1"), answer.get("odd_1")), (Some("ended"), None));
         assert_eq!(answer.get("system"), Some("Linux"));
     }
 

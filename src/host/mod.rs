@@ -8,6 +8,7 @@ mod ending;
 mod facts;
 mod frames;
 mod holds;
+mod remembered;
 mod result;
 mod scripts;
 mod status;
@@ -17,12 +18,13 @@ pub use ending::{Cancel, Cancelled, Made};
 pub use facts::{Checked, Facts, Free};
 pub use frames::{Frame, Frames, FramesError};
 pub use holds::{Held, Holds};
+pub use remembered::Remembered;
 pub use result::{EndedBy, Kind, RunResult};
 pub use scripts::{
-    HostEnv, Launch, Page, Run, Sending, back, back_since, cancel, check, clean, holds, launch, list, open,
-    probe, run, status, watch,
+    HostEnv, Launch, Page, Run, Sending, back, back_since, cancel, check, clean, forget, holds, launch, list,
+    open, probe, remembered, run, status, watch,
 };
-pub use status::{Kept, Standing, Status, Statuses};
+pub use status::{Kept, KeptList, Standing, Status, Statuses};
 
 /// Where a dispatch lives on a host, relative to the home directory; `id` is one of ours.
 pub fn dispatch_directory(id: &str) -> String {

@@ -264,12 +264,27 @@ fn back_unless(env: &HostEnv, run: &Run, snapshot: bool, unless: &str) -> Script
     )
 }
 
-/// Asks how dispatches stand, all in one answer. See [`super::Statuses`].
-pub fn status(env: &HostEnv, ids: &[&str]) -> Script {
-    env.script(shell!("prelude", "processes", "status"), &[("ids", &ids.join(" "))])
+/// Asks how dispatches stand, all in one answer, each with the last `tail` bytes of its events. See [`super::Statuses`].
+pub fn status(env: &HostEnv, ids: &[&str], tail: usize) -> Script {
+    let (ids, tail) = (ids.join(" "), tail.to_string());
+    env.script(shell!("prelude", "processes", "status"), &[("ids", &ids), ("tail", &tail)])
 }
 
-/// Asks which dispatches are kept there. See [`super::Kept`].
+/// Asks which dispatches are kept there. See [`super::KeptList`].
 pub fn list(env: &HostEnv) -> Script {
     env.script(shell!("prelude", "processes", "list"), &[])
+}
+
+/// Asks of which sessions the host remembers something for the home `owner`. See [`super::Remembered`].
+pub fn remembered(env: &HostEnv, owner: &str) -> Script {
+    env.script(shell!("prelude", "owners", "remembered"), &[("owner", owner)])
+}
+
+/// Has the host forget what it remembers of sessions for the home `owner`; answers as [`remembered`], with what went.
+pub fn forget(env: &HostEnv, owner: &str, remembered: &super::Remembered) -> Script {
+    let (known, claims) = (remembered.known.join(" "), remembered.claims.join(" "));
+    env.script(
+        shell!("prelude", "processes", "owners", "forget"),
+        &[("owner", owner), ("known", &known), ("claims", &claims)],
+    )
 }

@@ -48,7 +48,9 @@ pub struct Status {
     pub bytes: u64,
     /// Seconds since its last event, or since it began where there is none.
     pub quiet: u64,
-    /// The last 16 KiB of its events, as they stand there: the first line may lack its beginning.
+    /// How many of the last bytes of its events are told.
+    pub told: u64,
+    /// These, as they stand there: the first line may lack its beginning.
     pub tail: String,
 }
 
@@ -68,6 +70,7 @@ impl Statuses {
                 ended: answer.number(&format!("ended_{n}")),
                 bytes: answer.number(&format!("bytes_{n}")),
                 quiet: answer.number(&format!("quiet_{n}")),
+                told: answer.number(&format!("told_{n}")),
                 tail: answer.get(&format!("tail_{n}")).unwrap_or_default().to_owned(),
             })
         })
@@ -95,19 +98,29 @@ pub struct Kept {
     pub size_kib: u64,
 }
 
-impl Kept {
+/// The dispatches that a host keeps.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct KeptList {
+    /// Those that it told of.
+    pub told: Vec<Kept>,
+    /// It keeps others, too: one that was not told of may be there.
+    pub more: bool,
+}
+
+impl KeptList {
     /// From the answer of [`super::list`].
-    pub fn from_answer(answer: &Answer) -> Result<Vec<Self>, AnswerError> {
-        numbered(answer, |n, id| {
+    pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
+        let told = numbered(answer, |n, id| {
             let word = |key: &str| plain(answer.get(&format!("{key}_{n}")).unwrap_or_default());
-            Some(Self {
+            Some(Kept {
                 id,
                 owner: word("owner"),
                 session: word("session"),
                 standing: Standing::read(answer.get(&format!("state_{n}")))?,
                 size_kib: answer.number(&format!("size_{n}")),
             })
-        })
+        })?;
+        Ok(Self { told, more: answer.get("more").is_some() })
     }
 }
 
@@ -159,7 +172,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_told_with_its_owner() {
-        let kept = Kept::from_answer(&answer(&[
+        let kept = KeptList::from_answer(&answer(&[
             ("dispatch_1", "a-1"),
             ("owner_1", "me\u{1b}[2J"),
             ("session_1", "ses_1"),
@@ -168,8 +181,12 @@ mod tests {
             ("dispatches", "1"),
         ]))
         .unwrap();
-        assert_eq!((kept[0].owner.as_str(), kept[0].standing, kept[0].size_kib), ("me", Standing::Ended, 48));
-        assert_eq!(Kept::from_answer(&answer(&[("dispatches", "0")])), Ok(vec![]));
+        assert!(!kept.more);
+        let kept = &kept.told[0];
+        assert_eq!((kept.owner.as_str(), kept.standing, kept.size_kib), ("me", Standing::Ended, 48));
+        assert_eq!(KeptList::from_answer(&answer(&[("dispatches", "0")])), Ok(KeptList::default()));
+        let cut = KeptList::from_answer(&answer(&[("dispatches", "0"), ("more", "yes")])).unwrap();
+        assert!(cut.more);
     }
 
     #[test]
@@ -185,7 +202,7 @@ mod tests {
         #[test]
         fn reading_never_panics(bytes: Vec<u8>) {
             if let Ok(answer) = Answer::parse(&bytes, 0, b"") {
-                let _ = (Statuses::from_answer(&answer), Kept::from_answer(&answer));
+                let _ = (Statuses::from_answer(&answer), KeptList::from_answer(&answer));
             }
         }
     }

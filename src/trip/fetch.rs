@@ -3,7 +3,7 @@
 use super::line::Unreached;
 use super::{PATIENCE, Tools, Trip, TripError};
 use crate::dispatch::{State, Step};
-use crate::host::{self, HostEnv, Standing, Statuses};
+use crate::host::{self, AnswerError, HostEnv, Standing, Statuses};
 use std::time::Duration;
 
 /// How long a host that was reached may be out of reach in between.
@@ -54,13 +54,15 @@ impl Trip {
     /// How the host says that the dispatch stands.
     pub(super) async fn standing(&mut self, tools: &Tools) -> Result<Standing, TripError> {
         let id = self.record().id.clone();
-        let script = host::status(&HostEnv::default(), &[&id]);
+        let script = host::status(&HostEnv::default(), &[&id], 0);
         let answer =
             self.line.ask_again(tools, Step::Wait, Unreached::TriedAgain, (&script, PATIENCE)).await?;
         let host = self.line.host.name.clone();
-        let garbled = |source| TripError::Script { host, step: Step::Wait, source };
-        let statuses = Statuses::from_answer(&answer).map_err(garbled)?;
-        Ok(statuses.of(&id).map_or(Standing::Gone, |status| status.standing))
+        let told = Statuses::from_answer(&answer).and_then(|statuses| {
+            let standing = statuses.of(&id).map(|status| status.standing);
+            standing.ok_or_else(|| AnswerError::Garbled(format!("the host did not tell of {id}")))
+        });
+        told.map_err(|source| TripError::Script { host, step: Step::Wait, source })
     }
 
     pub(super) fn not_there(&self) -> TripError {

@@ -2,30 +2,38 @@
 
 use super::earlier::Swept;
 use super::line::Line;
+use super::spare::{self, UseOfSessions, remembered};
 use super::{PATIENCE, Tools, TripError};
 use crate::dispatch::{Dispatch, Record, State, Step};
-use crate::host::{self, HostEnv, Kept, Standing};
+use crate::host::{self, HostEnv, Kept, KeptList, Remembered, Standing};
 use crate::hosts::HostEntry;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
 
 /// A host that does not answer by then counts as out of reach.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
-/// A host tells of so many at most: what it does not tell of then may be there.
-const MOST: usize = 1000;
+/// What is of no more use on a host.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    /// A dispatch that was launched: its session came home, or was to be forgotten.
+    Launched,
+    /// A dispatch that was not.
+    Unlaunched,
+    /// What the host remembers of a session.
+    Memory,
+}
 
-/// A dispatch of ours that is of no more use on its host.
+/// Something of ours that is of no more use on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Remains {
     /// The host's name.
     pub host: String,
-    /// The dispatch.
+    /// The dispatch, or the place below `~/.kugetsu` there.
     pub dispatch: String,
     /// Why it is of no more use, and what it takes there.
     pub why: String,
-    /// Its session came home, or was to be forgotten: the host may remove what was launched.
-    launched: bool,
+    pub(super) what: What,
 }
 
 /// What hosts keep, and which could not be asked.
@@ -38,6 +46,9 @@ pub struct LeftOnHosts {
     /// Dispatches that are recorded as left there, and are not listed.
     gone: Vec<Record>,
     lines: HashMap<String, Line>,
+    /// What hosts remember for this home of sessions that have no more use for it.
+    forgotten: Vec<(String, Remembered)>,
+    owner: String,
 }
 
 /// What is gone, and what is not, with the reason.
@@ -59,24 +70,35 @@ pub async fn left_on_hosts(
     for dispatch in dispatches {
         let name = &dispatch.record.host;
         let Some(entry) = host(&dispatch.record).filter(|_| !asking.contains_key(name)) else { continue };
-        let tools = tools.clone();
+        let (tools, whose) = (tools.clone(), owner.clone());
         let ask = async move {
             let mut line = Line::new(entry);
-            let asked = tokio::time::timeout(ANSWERS_WITHIN, list(&tools, &mut line)).await;
-            match asked {
-                Ok(kept) => kept.map(|kept| (line, kept)).map_err(|error| error.to_string()),
-                Err(_) => Err(format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs())),
-            }
+            let late = || format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs());
+            let kept = match tokio::time::timeout(ANSWERS_WITHIN, list(&tools, &mut line)).await {
+                Ok(kept) => kept.map_err(|error| error.to_string())?,
+                Err(_) => return Err(late()),
+            };
+            let remembered =
+                match tokio::time::timeout(ANSWERS_WITHIN, remembered(&tools, &mut line, &whose)).await {
+                    Ok(Ok(remembered)) => Ok(remembered),
+                    Ok(Err(error)) => Err(error.to_string()),
+                    Err(_) => Err(late()),
+                };
+            Ok((line, kept, remembered))
         };
         asking.insert(name.clone(), tokio::spawn(ask));
     }
-    let mut found = LeftOnHosts::default();
+    let mut found = LeftOnHosts { owner: owner.clone(), ..LeftOnHosts::default() };
     let mut answers = Vec::new();
     for (name, ask) in asking {
         match ask.await.unwrap_or_else(|_| Err("asking it failed".to_owned())) {
-            Ok((line, kept)) => {
+            Ok((line, kept, remembered)) => {
                 found.lines.insert(name.clone(), line);
-                answers.push((name, kept));
+                // What it told stands, though it did not tell the rest.
+                if let Err(why) = &remembered {
+                    found.silent.push((name.clone(), why.clone()));
+                }
+                answers.push((name, kept, remembered.unwrap_or_default()));
             }
             Err(why) => found.silent.push((name, why)),
         }
@@ -85,27 +107,36 @@ pub async fn left_on_hosts(
     let recorded = tools.store.each()?;
     let all_known = recorded.iter().all(Result::is_ok);
     let dispatches: Vec<Dispatch> = recorded.into_iter().flatten().collect();
-    for (name, kept) in answers {
+    let use_of = match all_known {
+        true => Some(UseOfSessions::look(tools, &dispatches)?),
+        // Any session may be under way.
+        false => None,
+    };
+    for (name, KeptList { told: kept, more }, remembered) in answers {
         found
             .remains
             .extend(kept.iter().filter_map(|kept| remains(&name, kept, &owner, (&dispatches, all_known))));
+        if let Some(remembered) = use_of.as_ref().map(|use_of| use_of.useless(remembered)) {
+            found.remains.extend(spare::rows(&name, &remembered));
+            found.forgotten.push((name.clone(), remembered));
+        }
         let records = dispatches.iter().map(|dispatch| &dispatch.record);
         // A trip of the same name may have gone to another machine, which was not asked.
         let asked = found.lines.get(&name).map(|line| line.host.ssh());
         let gone = records.filter(|record| {
             let is_over = record.host == name && record.there && record.state.is_end();
             let is_listed = kept.iter().any(|kept| kept.id == record.id);
-            is_over && kept.len() < MOST && !is_listed && host(record).map(|entry| entry.ssh()) == asked
+            is_over && !more && !is_listed && host(record).map(|entry| entry.ssh()) == asked
         });
         found.gone.extend(gone.cloned());
     }
     Ok(found)
 }
 
-async fn list(tools: &Tools, line: &mut Line) -> Result<Vec<Kept>, TripError> {
+async fn list(tools: &Tools, line: &mut Line) -> Result<KeptList, TripError> {
     let answer = line.ask(tools, Step::Clean, &host::list(&HostEnv::default()), PATIENCE).await?;
     let host = line.host.name.clone();
-    Kept::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
+    KeptList::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
 }
 
 /// Whether it is ours and over. What nobody here remembers is left alone while its session may be on that host only.
@@ -139,7 +170,7 @@ fn remains(
         host: host.to_owned(),
         dispatch: kept.id.clone(),
         why: format!("{why}, {} KiB", kept.size_kib),
-        launched,
+        what: if launched { What::Launched } else { What::Unlaunched },
     })
 }
 
@@ -158,14 +189,30 @@ impl LeftOnHosts {
                 Swept::Removed => forget(tools, &id)?,
                 Swept::Launched | Swept::Unknown => {
                     let why = "the host does not have it".to_owned();
-                    let remains = Remains { host, dispatch: id, why, launched: false };
+                    let remains = Remains { host, dispatch: id, why, what: What::Unlaunched };
                     left.push((remains, "whether it is the account that had it is not known"));
                 }
             }
         }
+        for (host, remembered) in std::mem::take(&mut self.forgotten) {
+            let Some(line) = self.lines.get_mut(&host).filter(|_| !remembered.is_empty()) else { continue };
+            let answer = spare::forget(tools, line, &self.owner, &remembered).await;
+            let gone = answer.map(|gone| HashSet::<String>::from_iter(spare::places(&gone)));
+            for row in spare::rows(&host, &remembered) {
+                match &gone {
+                    Ok(gone) if gone.contains(&row.dispatch) => removed.push(row),
+                    Ok(_) => left.push((row, "it is in use there")),
+                    Err(_) => left.push((row, "the host did not say that it is gone")),
+                }
+            }
+        }
         for remains in std::mem::take(&mut self.remains) {
+            if remains.what == What::Memory {
+                continue;
+            }
             let Some(line) = self.lines.get_mut(&remains.host) else { continue };
-            let swept = line.sweep(tools, &HostEnv::default(), &remains.dispatch, remains.launched).await;
+            let launched = remains.what == What::Launched;
+            let swept = line.sweep(tools, &HostEnv::default(), &remains.dispatch, launched).await;
             match swept {
                 Swept::Removed => {
                     forget(tools, &remains.dispatch)?;

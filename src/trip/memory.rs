@@ -4,6 +4,7 @@ use crate::disk;
 use crate::prepare::Paths;
 use crate::session::Clock;
 use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 /// The format of the file.
@@ -86,6 +87,16 @@ pub(super) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: M
     write(kugetsu_home, host, &path, &bytes);
 }
 
+/// The sessions of which something is remembered of any host.
+pub(super) fn sessions(kugetsu_home: &Path) -> HashSet<String> {
+    let below = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let hosts = below(&kugetsu_home.join("known"));
+    let files = hosts.flat_map(|host| below(&host.path()));
+    let session =
+        |file: std::fs::DirEntry| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned());
+    files.filter_map(session).collect()
+}
+
 #[derive(Serialize, Deserialize)]
 struct ClockFile {
     version: u32,
@@ -144,6 +155,7 @@ mod tests {
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         assert_eq!(recall(home.path(), "pi", "ses_2"), None);
         assert_eq!(recall(home.path(), "beefy", "ses_1"), None);
+        assert_eq!(sessions(home.path()), ["ses_1".to_owned()].into());
         remember(home.path(), "../pi", "ses_1", memory);
         assert_eq!(recall(home.path(), "../pi", "ses_1"), None);
         forget(home.path(), "pi", "ses_1");

@@ -36,6 +36,7 @@ mod segments;
 mod sending;
 mod share;
 mod snapshot;
+mod spare;
 mod status;
 mod steps;
 #[cfg(test)]

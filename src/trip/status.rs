@@ -13,11 +13,38 @@ use std::time::Duration;
 
 /// A host that does not answer by then counts as out of reach.
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
-/// The end of the events that a host tells, in bytes.
-const TAIL: u64 = 16 * 1024;
-/// Trips that one question is about: a tail comes in hexadecimal, and an answer is bounded.
-const AT_ONCE: usize = 64;
-const _: () = assert!(AT_ONCE * (TAIL as usize * 2 + 1024) <= ANSWER);
+/// How much longer it has for each trip.
+const FOR_EACH: Duration = Duration::from_millis(20);
+/// The end of the events that a host tells, in bytes, at most.
+const TAIL: usize = 16 * 1024;
+/// Trips that one question is about.
+const AT_ONCE: usize = 2000;
+/// What a host tells of a trip besides that, in bytes at most.
+const FACTS: usize = 1024;
+const _: () = assert!(tail(AT_ONCE) >= 512 && AT_ONCE * (tail(AT_ONCE) * 2 + FACTS) <= ANSWER);
+
+/// The end of the events that is told of each of so many trips: it comes in hexadecimal, and an answer is bounded.
+const fn tail(trips: usize) -> usize {
+    let room = (ANSWER / trips).saturating_sub(FACTS) / 2;
+    if room < TAIL { room } else { TAIL }
+}
+
+/// What a host told, and why it did not tell of the others.
+#[derive(Default)]
+struct Told {
+    statuses: Statuses,
+    trouble: Option<String>,
+}
+
+impl Told {
+    /// How the dispatch `id` stands; `None` where the host was asked and does not tell.
+    fn of(&self, id: &str) -> Result<Option<&Status>, &str> {
+        match (self.statuses.of(id), &self.trouble) {
+            (None, Some(trouble)) => Err(trouble),
+            (status, _) => Ok(status),
+        }
+    }
+}
 
 /// A trip as it stands.
 #[derive(Debug, Clone)]
@@ -67,22 +94,35 @@ pub async fn look_at(
     for (key, (entry, ids)) in asked {
         let tools = tools.clone();
         let ask = async move {
-            let entry = entry?;
-            let (mut line, mut all) = (Line::new(entry), Statuses::default());
+            let mut told = Told::default();
+            let entry = match entry {
+                Ok(entry) => entry,
+                Err(why) => {
+                    told.trouble = Some(why);
+                    return told;
+                }
+            };
+            let mut line = Line::new(entry);
             for some in ids.chunks(AT_ONCE) {
-                match tokio::time::timeout(ANSWERS_WITHIN, ask(&tools, &mut line, some)).await {
-                    Ok(answered) => all.0.extend(answered.map_err(|error| error.to_string())?.0),
-                    Err(_) => return Err(format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs())),
+                let within = ANSWERS_WITHIN + FOR_EACH * u32::try_from(some.len()).unwrap_or_default();
+                match tokio::time::timeout(within, ask(&tools, &mut line, some)).await {
+                    Ok(Ok(answered)) => told.statuses.0.extend(answered.0),
+                    Ok(Err(error)) => told.trouble = Some(error.to_string()),
+                    Err(_) => told.trouble = Some(format!("it did not answer within {} s", within.as_secs())),
+                }
+                // What it told before that stands.
+                if told.trouble.is_some() {
+                    break;
                 }
             }
-            Ok(all)
+            told
         };
         asking.push((key, tokio::spawn(ask)));
     }
-    let mut answers: BTreeMap<Machine, Result<Statuses, String>> = BTreeMap::new();
+    let mut answers: BTreeMap<Machine, Told> = BTreeMap::new();
     for (key, ask) in asking {
-        let answer = ask.await.unwrap_or_else(|_| Err("asking it failed".to_owned()));
-        answers.insert(key, answer);
+        let failed = |_| Told { trouble: Some("asking it failed".to_owned()), ..Told::default() };
+        answers.insert(key, ask.await.unwrap_or_else(failed));
     }
     let answered = dispatches.iter().zip(keys);
     answered.map(|(dispatch, key)| look(tools, dispatch, key.and_then(|key| answers.get(&key)))).collect()
@@ -91,7 +131,7 @@ pub async fn look_at(
 async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses, TripError> {
     let name = line.host.name.clone();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    let script = host::status(&HostEnv::default(), &ids);
+    let script = host::status(&HostEnv::default(), &ids, tail(ids.len()));
     let answer = line.ask(tools, Step::Wait, &script, PATIENCE).await?;
     Statuses::from_answer(&answer).map_err(|source| TripError::Script {
         host: name,
@@ -100,7 +140,7 @@ async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses,
     })
 }
 
-fn look(tools: &Tools, dispatch: &Dispatch, answer: Option<&Result<Statuses, String>>) -> Look {
+fn look(tools: &Tools, dispatch: &Dispatch, told: Option<&Told>) -> Look {
     let record = &dispatch.record;
     let mut known = journal::known(&dispatch.directory);
     let mut look = Look {
@@ -114,16 +154,10 @@ fn look(tools: &Tools, dispatch: &Dispatch, answer: Option<&Result<Statuses, Str
         stalled: None,
         title: record.title.clone(),
     };
-    let answer = answer.filter(|_| record.is_away());
-    look.reachable = answer.map(Result::is_ok);
-    let status = match answer {
-        Some(Ok(statuses)) => statuses.of(&record.id),
-        Some(Err(why)) => {
-            look.trouble = Some(why.clone());
-            None
-        }
-        None => None,
-    };
+    let told = told.filter(|_| record.is_away()).map(|told| told.of(&record.id));
+    look.reachable = told.as_ref().map(Result::is_ok);
+    look.trouble = told.as_ref().and_then(|told| told.as_ref().err()).map(|why| (*why).to_owned());
+    let status = told.and_then(Result::ok).flatten();
     let (activity, whole) = activity(known, status);
     look.tokens = whole.then(|| activity.tokens());
     let Some(status) = status else { return look };
@@ -157,16 +191,13 @@ fn state(recorded: &State, standing: Standing) -> &'static str {
 fn activity(known: Known, status: Option<&Status>) -> (Activity, bool) {
     let Known { mut activity, mut lines, is_whole, .. } = known;
     let Some(status) = status else { return (activity, is_whole && lines.taken() > 0) };
-    let begins = status.bytes.saturating_sub(TAIL);
-    let mut tail = status.tail.clone().into_bytes();
-    // A shell that hands text on leaves the line feeds at its end out.
-    let whole = usize::try_from(status.bytes - begins).unwrap_or_default();
-    tail.resize(tail.len().max(whole), b'\n');
+    let begins = status.bytes.saturating_sub(status.told);
+    let tail = status.tail.as_bytes();
     let known = lines.taken();
     if known < begins {
         // Some in between are known to nobody here.
         let mut lines = Lines::default();
-        lines.feed(&tail).iter().for_each(|event| activity.add(event));
+        lines.feed(tail).iter().for_each(|event| activity.add(event));
         return (activity, false);
     }
     // Reckoned from the end: the beginning may have been cut within a character.
@@ -183,7 +214,8 @@ mod tests {
     const STEP: &str =
         "{\"type\":\"step_finish\",\"part\":{\"reason\":\"tool-calls\",\"tokens\":{\"input\":7}}}\n";
 
-    fn status(bytes: u64, tail: &str) -> Status {
+    fn status(bytes: usize, tail: &str) -> Status {
+        let (bytes, told) = (bytes as u64, tail.len() as u64);
         Status {
             id: "a".into(),
             standing: Standing::Running,
@@ -192,6 +224,7 @@ mod tests {
             ended: 0,
             bytes,
             quiet: 0,
+            told,
             tail: tail.into(),
         }
     }
@@ -206,12 +239,28 @@ mod tests {
     fn events_are_counted_once_wherever_they_are_known_from() {
         let all = STEP.repeat(3);
         for kept in 0..=all.len() {
-            let there = status(all.len() as u64, if kept % 2 == 0 { &all } else { all.trim_end() });
+            let there = status(all.len(), &all);
             let (activity, whole) = activity(known(&all[..kept]), Some(&there));
             assert_eq!((activity.tokens(), whole), (21, true), "{kept}");
         }
-        let later = status(TAIL + 500, "cut short\n");
+        let later = status(500 + TAIL, "cut short\n");
         assert!(!activity(known(&all[..100]), Some(&later)).1);
+    }
+
+    #[test]
+    fn an_answer_that_comes_late_does_not_throw_away_what_was_told_before() {
+        let mut told = Told { statuses: Statuses(vec![status(0, "")]), trouble: None };
+        assert_eq!((told.of("a").map(|a| a.is_some()), told.of("b")), (Ok(true), Ok(None)));
+        told.trouble = Some("late".into());
+        assert_eq!((told.of("a").map(|a| a.is_some()), told.of("b")), (Ok(true), Err("late")));
+    }
+
+    #[test]
+    fn a_thousand_trips_are_one_question() {
+        assert_eq!((tail(1), tail(64)), (TAIL, TAIL));
+        for trips in [65, 1000, AT_ONCE] {
+            assert!(tail(trips) >= 512 && trips * (tail(trips) * 2 + FACTS) <= ANSWER, "{trips}");
+        }
     }
 
     #[test]

@@ -180,7 +180,7 @@ impl Recorder {
     /// How a dispatch stands.
     #[track_caller]
     pub fn status(&self, id: &str) -> Status {
-        let answer = self.ask(&host::status(&self.env, &[id])).unwrap();
+        let answer = self.ask(&host::status(&self.env, &[id], 16 * 1024)).unwrap();
         Statuses::from_answer(&answer).unwrap().0.remove(0)
     }
 

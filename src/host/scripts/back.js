@@ -171,7 +171,9 @@ async function main() {
   const lines = [];
   const { sessions, calls } = state(database, lines);
   if (sessions.length === 0) throw new Error("the session is not there");
-  const head = () => ({ known: 1, session, record: sessionHash(database, session), todos: hash(todos(database, session)) });
+  const file = join(here, "owner");
+  const owner = fs.existsSync(file) ? fs.readFileSync(file, "utf8").trim() : "";
+  const head = () => ({ known: 1, session, owner, record: sessionHash(database, session), todos: hash(todos(database, session)) });
   const known = live ? "-" : writeRows(join(here, "known"), head(), lines);
   if (known === env.KUGETSU_KNOWN) return console.log("same");
   await write(database, sessions);

@@ -56,21 +56,32 @@ function apart(database) {
     if (kind === "m" && !sent.has(id) && !known?.m.has(id)) foreign++;
   });
   // Parts that belong to no message of the session would go, too.
-  const parts = database.query("SELECT count(*) AS n FROM part WHERE session_id = ?").get(session).n;
-  return all && parts === rows.p ? undefined : foreign;
+  return all && count(database, "part", "session_id") === rows.p && others(database) === 0 ? undefined : foreign;
+}
+
+const tables = (database) => database.query("SELECT name FROM sqlite_master WHERE type = 'table'").all().map(({ name }) => name);
+const count = (database, table, column) =>
+  database.query(`SELECT count(*) AS n FROM "${table}" WHERE "${column}" = ?`).get(session).n;
+
+// Rows of further tables that would go with the session: home gets nothing of them.
+function others(database) {
+  let rows = 0;
+  for (const table of tables(database).filter((table) => !["message", "part", "todo"].includes(table)))
+    for (const key of database.query(`PRAGMA foreign_key_list("${table}")`).all())
+      if (key.table === "session") rows += count(database, table, key.from);
+  return rows;
 }
 
 function clear(database) {
   const foreign = apart(database);
   if (foreign !== undefined) return "apart " + foreign;
-  const tables = database.query("SELECT name FROM sqlite_master WHERE type = 'table'").all().map((table) => table.name);
   database.query("DELETE FROM part WHERE session_id = ?").run(session);
   database.query("DELETE FROM message WHERE session_id = ?").run(session);
   database.query("DELETE FROM todo WHERE session_id = ?").run(session);
   database.query("DELETE FROM session WHERE id = ?").run(session);
   // Its log, where the release keeps one: opencode removes it with the session, too.
   for (const table of ["event", "event_sequence"])
-    if (tables.includes(table)) database.query(`DELETE FROM ${table} WHERE aggregate_id = ?`).run(session);
+    if (tables(database).includes(table)) database.query(`DELETE FROM ${table} WHERE aggregate_id = ?`).run(session);
   return "cleared";
 }
 

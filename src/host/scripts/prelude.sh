@@ -52,6 +52,14 @@ say() {
 	echo
 }
 
+# As `say`, and without a process where the value needs no hexadecimal: for scripts that say much.
+tell() {
+	case ${life:+ }$2 in
+	*[!A-Za-z0-9_.:-]*) say "$1" "$2" ;;
+	*) echo "$1 =$2" ;;
+	esac
+}
+
 # Ends the script with a reason that the other side knows, and the words of what failed.
 fail() {
 	say failed "$1"

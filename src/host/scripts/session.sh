@@ -20,21 +20,23 @@ numbers() {
 # Fails with `busy` where another dispatch works with the session.
 expect_nobody() {
 	for number in $(numbers); do
-		read -r holder since 2>/dev/null <"$claims/$number/identity"
+		read -r holder since _ 2>/dev/null <"$claims/$number/identity"
 		[ "$holder" = "$id" ] || ! at_work "$holder" || fail busy "$holder $since"
 	done
 }
 
 # Takes the session for this dispatch, or fails with `busy`.
 take_session() {
-	words=$(mkdir -p "$claims" 2>&1) || fail room "$words"
+	read -r owned 2>/dev/null <"$HOME/.kugetsu/dispatches/$id/owner"
 	while :; do
+		words=$(mkdir -p "$claims" 2>&1) || fail room "$words"
 		# Before anybody is looked at: whoever takes a number after this makes the next one ours no more.
 		last=$(numbers | tail -n 1)
 		expect_nobody
 		mine=$((${last:-0} + 1))
-		words=$(claim "$claims/$mine" "$id $(date +%s)" 2>&1) && break
-		[ -e "$claims/$mine/identity" ] || fail room "$words"
+		words=$(claim "$claims/$mine" "$id $(date +%s)${owned:+ $owned}" 2>&1) && break
+		# What a home has given back meanwhile is made again.
+		[ -e "$claims/$mine/identity" ] || [ ! -d "$claims" ] || fail room "$words"
 	done
 	# A runner that its launch did not live to see may have begun meanwhile. One that begins later finds us here.
 	expect_nobody
@@ -46,5 +48,5 @@ take_session() {
 # Whether this dispatch was the last that took the session.
 has_session() {
 	last=$(numbers | tail -n 1)
-	read -r holder since 2>/dev/null <"$claims/$last/identity" && [ "$holder" = "$id" ]
+	read -r holder since _ 2>/dev/null <"$claims/$last/identity" && [ "$holder" = "$id" ]
 }

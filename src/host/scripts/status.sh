@@ -1,44 +1,74 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
-# Says how dispatches stand. Header: ids (with blanks between them), and what the scripts before it need. Writes nothing.
+# Says how dispatches stand. Header: ids (with blanks between them), tail (how many of the last bytes of events are told), and
+# what the scripts before it need. Writes nothing.
 
 now=$(date +%s)
-# When the file $1 was last written; systems differ in how they are asked.
-written() {
-	stat -c %Y "$1" 2>/dev/null || stat -f %m "$1" 2>/dev/null || date -r "$1" +%s 2>/dev/null
-}
-
-n=0
 # Blanks are all that counts in it.
 set -f
 # shellcheck disable=SC2086 # words
 set -- $ids
 set +f
+look_at "$@"
+n=0
+logged=
 for id in "$@"; do
 	n=$((n + 1))
-	say "dispatch_$n" "$id"
-	case $id in
-	*[!a-z0-9-]*)
-		say "state_$n" gone
+	tell "dispatch_$n" "$id"
+	stand "$id"
+	[ "$stands" != orphaned ] || tell "orphaned_$n" yes
+	case $stands in
+	orphaned) stands=running ;;
+	gone)
+		tell "state_$n" gone
 		continue
 		;;
 	esac
-	stands=$(standing "$id")
-	[ "$stands" != orphaned ] || say "orphaned_$n" yes
-	say "state_$n" "$(echo "$stands" | sed s/orphaned/running/)"
-	cd "$HOME/.kugetsu/dispatches/$id" 2>/dev/null || continue
+	tell "state_$n" "$stands"
 	last=
 	for fact in started ended; do
-		if [ -e "run/$fact" ]; then
-			last=$(head -c 20 "run/$fact")
-			say "${fact}_$n" "$last"
-		fi
+		if read -r last 2>/dev/null <"$id/run/$fact"; then tell "${fact}_$n" "$last"; fi
 	done
-	if [ -e events ]; then
-		say "bytes_$n" "$(($(wc -c <events)))"
-		say "tail_$n" "$(tail -c 16384 events)"
-		last=$(written events)
+	if [ -e "$id/events" ]; then
+		logged="$logged $n:$id"
+	else
+		[ -z "$last" ] || tell "quiet_$n" "$((now - last))"
 	fi
-	[ -z "$last" ] || say "quiet_$n" "$((now - last))"
-done
+done 2>/dev/null
+
+# Name, size and time of the last writing of files; systems differ in how they are asked.
+written() {
+	if stat -c %Y . >/dev/null 2>&1; then
+		stat -c '%n %s %Y' "$@" 2>/dev/null
+	elif stat -f %m . >/dev/null 2>&1; then
+		stat -f '%N %z %m' "$@" 2>/dev/null
+	else
+		for file in "$@"; do echo "$file $(($(wc -c <"$file"))) $(date -r "$file" +%s 2>/dev/null)"; done
+	fi
+}
+
+# All files of events are looked at in one go.
+if [ -n "$logged" ]; then
+	files=
+	for one in $logged; do files="$files ${one#*:}/events"; done
+	# shellcheck disable=SC2086 # words
+	written $files | {
+		# shellcheck disable=SC2086 # words
+		set -- $logged
+		while read -r file size time; do
+			# One that is not there any more is passed over.
+			while [ $# -gt 0 ] && [ "${1#*:}/events" != "$file" ]; do shift; done
+			[ $# -gt 0 ] || break
+			n=${1%%:*}
+			tell "bytes_$n" "$size"
+			[ "$size" -le "$tail" ] && told=$size || told=$tail
+			tell "told_$n" "$told"
+			printf 'tail_%s ' "$n"
+			# Not what is behind that by now.
+			[ "$told" = 0 ] || od -An -v -tx1 -j "$((size - told))" -N "$told" "$file" | tr -d ' \n'
+			echo
+			[ -z "$time" ] || tell "quiet_$n" "$((now - time))"
+		done
+	}
+fi
 # Last: an answer without it was cut.
-say dispatches "$n"
+tell dispatches "$#"

@@ -417,15 +417,35 @@ fn what_hosts_keep_of_trips_that_ended_is_pruned() {
     // One whose cleaning was cut short half way.
     keep("20260101-000000-aaaaaaaa.removed.12", &owner);
     std::fs::remove_file(there.join("20260101-000000-aaaaaaaa.removed.12/format")).unwrap();
+    // What the host remembers of sessions: of one that is not here any more, and of another home's.
+    let remembered = there.parent().unwrap().to_owned();
+    let of_sessions =
+        [("ses_0123456789abAAAAAAAAAAAAAA", owner.trim_end()), ("ses_0123456789abBBBBBBBBBBBBBB", "else")];
+    for (session, owner) in of_sessions {
+        let claim = remembered.join("claims").join(session).join("1");
+        std::fs::create_dir_all(&claim).unwrap();
+        std::fs::write(claim.join("identity"), format!("20260101-000000-abcdefgz 17 {owner}\n")).unwrap();
+        std::fs::create_dir_all(remembered.join("known")).unwrap();
+        let head = format!("{{\"known\":1,\"session\":\"{session}\",\"owner\":\"{owner}\"}}\n");
+        std::fs::write(remembered.join("known").join(session), head).unwrap();
+    }
     let shown = scene.json(0, &["prune"]);
     let rows = shown["items"].as_array().unwrap().iter().filter(|row| row["kind"] == "host");
     let rows: Vec<_> = rows.map(|row| row["what"].as_str().unwrap()).collect();
-    assert_eq!(rows, ["pi:20260101-000000-aaaaaaaa", &format!("pi:{ended}")]);
+    let [known, claim] = ["known", "claims"].map(|kind| format!("pi:{kind}/{}", of_sessions[0].0));
+    assert_eq!(rows, ["pi:20260101-000000-aaaaaaaa", &format!("pi:{ended}"), &known, &claim]);
     assert!(there.join(&ended).exists(), "nothing was removed yet");
     scene.home.kugetsu(&["prune", "--force"]).expect_success();
     let mut left: Vec<_> = std::fs::read_dir(&there).unwrap().map(|e| e.unwrap().file_name()).collect();
     left.sort();
     assert_eq!(left, ["20260101-000000-abcdefgh", running.as_str()]);
+    let names = |kind: &str| {
+        let entries =
+            std::fs::read_dir(remembered.join(kind)).unwrap().map(|entry| entry.unwrap().file_name());
+        entries.map(|name| name.to_str().unwrap().to_owned()).collect::<std::collections::BTreeSet<String>>()
+    };
+    assert_eq!(names("known"), [of_sessions[1].0.to_owned(), scene.session.clone()].into());
+    assert_eq!(names("claims"), [of_sessions[1].0.to_owned(), scene.session.clone()].into());
     assert_eq!(scene.dispatches()[0]["there"], false);
     scene.host().machine.release_run("it");
     scene.wait(&running);

@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{Recorder, listing};
-use kugetsu::host::{self, AnswerError, Checked, Kept, Standing};
+use kugetsu::host::{self, AnswerError, Checked, KeptList, Standing};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -133,7 +133,7 @@ fn what_a_cleaning_or_a_check_has_left_half_done_goes() {
         host.send(&host.plain_run(&host.id(1)), b"x");
         let left = host.dispatch(&format!("{}.removed.4711", host.id(1)));
         fs::rename(host.dispatch(&host.id(1)), &left).unwrap();
-        let kept = Kept::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap();
+        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap().told;
         let kept: Vec<_> = kept.iter().map(|kept| (kept.id.as_str(), kept.standing)).collect();
         assert_eq!(kept, [(host.id(1).as_str(), Standing::Gone)], "{sh:?}");
         host.ask(&host::clean(&host.env, &host.id(1), false)).unwrap();

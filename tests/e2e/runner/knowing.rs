@@ -163,6 +163,12 @@ fn another_in_its_place(release: Release) {
     real.change(&todo);
     refused(&replace, "0");
     real.change(&todo.replace("by hand", "a"));
+    // What goes with a session and never comes home.
+    real.change(&format!(
+        "INSERT INTO session_share VALUES ('{SESSION}', 'id', 'secret', 'https://share', 1, 1)"
+    ));
+    refused(&replace, "0");
+    real.change(&format!("DELETE FROM session_share WHERE session_id = '{SESSION}'"));
     let launch = replace;
     real.host.launch(&run, &launch).unwrap();
     real.wait_for_hold(&run.id, "middle");

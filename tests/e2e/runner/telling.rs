@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder, SESSION, listing};
-use kugetsu::host::{self, Kept, Standing, Statuses};
+use kugetsu::host::{self, KeptList, Remembered, Run, Standing, Statuses};
 use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
@@ -30,7 +30,7 @@ fn all_dispatches_are_told_in_one_answer() {
         let before = listing(&host.home().join(".kugetsu"));
         let (third, fourth) = (host.id(3), host.id(4));
         let asked = [ended.id.as_str(), &running.id, &third, &fourth, "../x", "*"];
-        let answer = host.ask(&host::status(&host.env, &asked)).unwrap();
+        let answer = host.ask(&host::status(&host.env, &asked, 16_384)).unwrap();
         assert_eq!(listing(&host.home().join(".kugetsu")), before);
         let statuses = Statuses::from_answer(&answer).unwrap();
         let told: Vec<_> = statuses.0.iter().map(|status| (status.id.as_str(), status.standing)).collect();
@@ -46,10 +46,10 @@ fn all_dispatches_are_told_in_one_answer() {
         assert_eq!(told, expected, "{sh:?}");
         let ended = statuses.of(&ended.id).unwrap();
         assert!(ended.started > 1_600_000_000 && ended.ended >= ended.started);
-        assert_eq!((ended.bytes, ended.tail.len()), (40_001 + 23, 16_384 - 1), "{sh:?}");
+        assert_eq!((ended.bytes, ended.tail.len()), (40_001 + 23, 16_384), "{sh:?}");
         let running = statuses.of(&running.id).unwrap();
         assert!((700..800).contains(&running.quiet), "{sh:?}: {}", running.quiet);
-        assert_eq!((running.tail.as_str(), running.ended), ("{\"type\":\"text\"}", 0));
+        assert_eq!((running.tail.as_str(), running.ended), ("{\"type\":\"text\"}\n", 0));
     }
 }
 
@@ -57,7 +57,8 @@ fn all_dispatches_are_told_in_one_answer() {
 fn what_is_kept_is_told_and_links_are_not_followed() {
     for sh in SHELLS {
         let host = Recorder::new(sh);
-        assert_eq!(Kept::from_answer(&host.ask(&host::list(&host.env)).unwrap()), Ok(vec![]));
+        let none = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap());
+        assert_eq!(none, Ok(KeptList::default()));
         let run = host.plain_run(&host.id(1));
         let sent = host.send(&run, &[b'x'; 100_000]);
         host.launch(&run, &sent).unwrap();
@@ -74,7 +75,7 @@ fn what_is_kept_is_told_and_links_are_not_followed() {
         fs::create_dir(dispatches.join(host.id(5))).unwrap();
         fs::write(dispatches.join(host.id(5)).join("dispatch.json"), "{}").unwrap();
         fs::create_dir(dispatches.join(format!("{}.removed.7", host.id(4)))).unwrap();
-        let kept = Kept::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap();
+        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap().told;
         let told: Vec<_> = kept
             .iter()
             .map(|kept| (kept.id.clone(), kept.owner.as_str(), kept.session.as_str(), kept.standing))
@@ -116,9 +117,131 @@ fn a_cleaned_dispatch_leaves_the_list_of_what_home_has() {
 }
 
 #[test]
+fn a_thousand_dispatches_are_told_in_one_go() {
+    for sh in SHELLS {
+        let mut host = Recorder::new(sh);
+        let ids: Vec<String> = (0..1000).map(|n| host.id(n)).collect();
+        for (n, id) in ids.iter().enumerate() {
+            let here = host.dispatch(id);
+            fs::create_dir_all(here.join("run")).unwrap();
+            let files =
+                [("format", "2\n"), ("owner", "me\n"), ("run/identity", "boot 1 1\n"), ("events", "x\n")];
+            files.iter().for_each(|(name, text)| fs::write(here.join(name), text).unwrap());
+            if n.is_multiple_of(2) {
+                fs::write(here.join("result"), "format 2\nend\n").unwrap();
+            }
+        }
+        // Of the processors' time, so that others on the machine do not count.
+        let times = host.home().join("times");
+        let script = format!("\"$@\"; times >'{}'", times.display());
+        host.local.before = vec!["bash".into(), "-c".into(), script.into(), "bash".into()];
+        let seconds = |time: &str| {
+            let (minutes, seconds) = time.strip_suffix('s').unwrap().split_once('m').unwrap();
+            minutes.parse::<f64>().unwrap() * 60.0 + seconds.parse::<f64>().unwrap()
+        };
+        let spent = || -> f64 {
+            let times = fs::read_to_string(&times).unwrap();
+            times.lines().nth(1).unwrap().split(' ').map(seconds).sum()
+        };
+        let asked: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let statuses =
+            Statuses::from_answer(&host.ask(&host::status(&host.env, &asked, 1000)).unwrap()).unwrap();
+        assert_eq!(statuses.0.len(), 1000);
+        let standing = |n: usize| if n.is_multiple_of(2) { Standing::Ended } else { Standing::Dead };
+        assert!(
+            statuses
+                .0
+                .iter()
+                .enumerate()
+                .all(|(n, status)| status.standing == standing(n) && status.tail == "x\n")
+        );
+        println!("{sh:?}: status {} s", spent());
+        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap();
+        assert!(!kept.more && kept.told.len() == 1000 && kept.told.iter().all(|kept| kept.size_kib > 0));
+        println!("{sh:?}: list {} s", spent());
+        assert!(spent() < 5.0, "{sh:?}: {}", spent());
+    }
+}
+
+#[test]
+fn a_host_forgets_what_one_home_needs_no_more_and_nothing_else() {
+    let [mine, both, theirs, old] =
+        ["A", "B", "C", "D"].map(|end| format!("ses_0123456789abABCDEFGHIJKLM{end}"));
+    for sh in SHELLS {
+        let host = Recorder::new(sh);
+        let here = host.home().join(".kugetsu");
+        let known = |session: &str, owner: &str| {
+            fs::create_dir_all(here.join("known")).unwrap();
+            let head =
+                format!("{{\"known\":1,\"session\":\"{session}\"{owner},\"record\":\"0\"}}\nm msg_1 0\n");
+            fs::write(here.join("known").join(session), head).unwrap();
+        };
+        let claim = |session: &str, turn: usize, words: &str| {
+            let turn = here.join("claims").join(session).join(turn.to_string());
+            fs::create_dir_all(&turn).unwrap();
+            fs::write(turn.join("identity"), format!("{words}\n")).unwrap();
+        };
+        let ask = |forget: Option<&Remembered>| {
+            let script = match forget {
+                Some(forget) => host::forget(&host.env, "me", forget),
+                None => host::remembered(&host.env, "me"),
+            };
+            Remembered::from_answer(&host.ask(&script).unwrap()).unwrap()
+        };
+        fs::create_dir(&here).unwrap();
+        assert!(ask(None).is_empty());
+        let gone = host.id(1);
+        for (session, owner) in [(&mine, ",\"owner\":\"me\""), (&theirs, ",\"owner\":\"you\""), (&old, "")] {
+            known(session, owner);
+        }
+        claim(&mine, 7, &format!("{gone} 17 me"));
+        // The last one counts.
+        claim(&both, 9, &format!("{gone} 17 me"));
+        claim(&both, 10, &format!("{gone} 18 you"));
+        claim(&theirs, 1, &format!("{gone} 17 you"));
+        claim(&old, 1, &format!("{gone} 17"));
+        let told = ask(None);
+        let of = |session: &String| vec![session.clone()];
+        assert_eq!((&told.known, &told.claims), (&of(&mine), &of(&mine)), "{sh:?}");
+        let all = [&mine, &both, &theirs, &old].map(Clone::clone).to_vec();
+        let asked = Remembered { known: all.clone(), claims: all, more: false };
+        // Somebody works with it by now: that run takes the next number.
+        let run = Run { owner: "me".into(), session: mine.clone(), ..host.plain_run(&host.id(2)) };
+        host.before("run", "while [ ! -e \"$own/go\" ]; do sleep 0.05; done");
+        let sent = host.send(&run, b"x");
+        host.launch(&run, &sent).unwrap();
+        assert!(here.join(format!("claims/{mine}/8/identity")).exists());
+        assert!(ask(Some(&asked)).is_empty(), "{sh:?}");
+        fs::write(host.home().join("oc/go"), "").unwrap();
+        host.result(&run.id);
+        let went = ask(Some(&asked));
+        assert_eq!((&went.known, &went.claims), (&of(&mine), &of(&mine)), "{sh:?}");
+        let left = |kind: &str| {
+            let mut left: Vec<_> =
+                fs::read_dir(here.join(kind)).unwrap().map(|e| e.unwrap().file_name()).collect();
+            left.sort();
+            left
+        };
+        assert_eq!(
+            (left("known"), left("claims")),
+            (
+                vec![theirs.clone().into(), old.clone().into()],
+                vec![both.clone().into(), theirs.clone().into(), old.clone().into()]
+            )
+        );
+        // The next trip begins anew.
+        let run = Run { id: host.id(3), ..run };
+        let sent = host.send(&run, b"x");
+        host.launch(&run, &sent).unwrap();
+        host.result(&run.id);
+        assert!(here.join(format!("claims/{mine}/1/identity")).exists(), "{sh:?}");
+    }
+}
+
+#[test]
 fn a_home_of_which_nothing_is_there_keeps_nothing() {
     let host = Recorder::new(Sh::BusyBox);
-    let answer = host.ask(&host::status(&host.env, &[])).unwrap();
+    let answer = host.ask(&host::status(&host.env, &[], 16_384)).unwrap();
     assert_eq!(Statuses::from_answer(&answer), Ok(Statuses::default()));
     assert!(!host.home().join(".kugetsu").exists());
 }

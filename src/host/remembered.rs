@@ -1,0 +1,67 @@
+//! What a host remembers of sessions beyond their dispatches.
+
+use super::answer::{Answer, AnswerError};
+use crate::session::is_session_id;
+
+/// The sessions of which a host remembers something for a home.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Remembered {
+    /// It has a list of what the home got of these.
+    pub known: Vec<String>,
+    /// A dispatch of the home was the last to take these.
+    pub claims: Vec<String>,
+    /// It remembers others, too.
+    pub more: bool,
+}
+
+impl Remembered {
+    /// From the answer of [`super::remembered`] or [`super::forget`]. What is no session's id is left out.
+    ///
+    /// # Errors
+    /// An answer that was cut.
+    pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
+        let sessions = |kind: &str| {
+            let named = (1..=answer.count(kind)?).map(|n| {
+                let cut = || AnswerError::Garbled(format!("not all of {kind} were told"));
+                answer.get(&format!("{kind}_{n}")).ok_or_else(cut)
+            });
+            // One by one until one is missing: a number that nobody counted costs nothing.
+            let mut sessions = Vec::new();
+            for session in named {
+                let session = session?;
+                if is_session_id(session) {
+                    sessions.push(session.to_owned());
+                }
+            }
+            Ok::<_, AnswerError>(sessions)
+        };
+        let (known, claims) = (sessions("known")?, sessions("claims")?);
+        Ok(Self { known, claims, more: answer.get("more").is_some() })
+    }
+
+    /// Whether there is nothing.
+    pub fn is_empty(&self) -> bool {
+        self.known.is_empty() && self.claims.is_empty()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn told(text: &str) -> Result<Remembered, AnswerError> {
+        Remembered::from_answer(&Answer::parse(text.as_bytes(), 0, b"").unwrap())
+    }
+
+    #[test]
+    fn sessions_are_told_and_what_is_none_is_left_out() {
+        let [one, two] = ["ses_0123456789abABCDEFGHIJKLMN", "ses_0123456789abABCDEFGHIJKLMO"];
+        let text = format!("known_1 ={one}\nknown_2 =x\nknown =2\nclaims_1 ={two}\nclaims =1\n");
+        let expected = Remembered { known: vec![one.into()], claims: vec![two.into()], more: false };
+        assert_eq!(told(&text).unwrap(), expected);
+        assert!(told(&format!("{text}more =yes\n")).unwrap().more);
+        for cut in ["known =1\nclaims =0\n", "known =0\n", "claims =0\n", "known =99999999999\nclaims =0\n"] {
+            assert!(told(cut).is_err(), "{cut}");
+        }
+    }
+}

@@ -3,7 +3,7 @@
 # nothing.
 
 # So many in one answer.
-most=2000
+most=5000
 n=0
 names=
 cd "$HOME/.kugetsu/dispatches" 2>/dev/null && for name in *; do
@@ -29,7 +29,7 @@ for name in "$@"; do
 	# What a cleaning that was cut short has left goes by its dispatch: the next one removes it.
 	tell "dispatch_$n" "${name%%.removed.*}"
 	for fact in owner session; do
-		[ -f "$name/$fact" ] && [ ! -h "$name/$fact" ] && read -r word <"$name/$fact" && tell "${fact}_$n" "$word"
+		[ -f "$name/$fact" ] && [ ! -h "$name/$fact" ] && read -r word <"$name/$fact" && [ ${#word} -le 200 ] && tell "${fact}_$n" "$word"
 	done
 	stand "${name%%.removed.*}"
 	[ "$stands" != orphaned ] || stands=running

@@ -107,11 +107,8 @@ pub async fn left_on_hosts(
     let recorded = tools.store.each()?;
     let all_known = recorded.iter().all(Result::is_ok);
     let dispatches: Vec<Dispatch> = recorded.into_iter().flatten().collect();
-    let use_of = match all_known {
-        true => Some(UseOfSessions::look(tools, &dispatches)?),
-        // Any session may be under way.
-        false => None,
-    };
+    // Where a record or opencode's database cannot be read, any session may be of use.
+    let use_of = all_known.then(|| UseOfSessions::look(tools, &dispatches).ok()).flatten();
     for (name, KeptList { told: kept, more }, remembered) in answers {
         found
             .remains
@@ -194,18 +191,6 @@ impl LeftOnHosts {
                 }
             }
         }
-        for (host, remembered) in std::mem::take(&mut self.forgotten) {
-            let Some(line) = self.lines.get_mut(&host).filter(|_| !remembered.is_empty()) else { continue };
-            let answer = spare::forget(tools, line, &self.owner, &remembered).await;
-            let gone = answer.map(|gone| HashSet::<String>::from_iter(spare::places(&gone)));
-            for row in spare::rows(&host, &remembered) {
-                match &gone {
-                    Ok(gone) if gone.contains(&row.dispatch) => removed.push(row),
-                    Ok(_) => left.push((row, "it is in use there")),
-                    Err(_) => left.push((row, "the host did not say that it is gone")),
-                }
-            }
-        }
         for remains in std::mem::take(&mut self.remains) {
             if remains.what == What::Memory {
                 continue;
@@ -220,6 +205,18 @@ impl LeftOnHosts {
                 }
                 Swept::Launched => left.push((remains, "it was launched after all")),
                 Swept::Unknown => left.push((remains, "the host did not say that it is gone")),
+            }
+        }
+        for (host, remembered) in std::mem::take(&mut self.forgotten) {
+            let Some(line) = self.lines.get_mut(&host).filter(|_| !remembered.is_empty()) else { continue };
+            let answer = spare::forget(tools, line, &self.owner, &remembered).await;
+            let gone = answer.map(|gone| HashSet::<String>::from_iter(spare::places(&gone)));
+            for row in spare::rows(&host, &remembered) {
+                match &gone {
+                    Ok(gone) if gone.contains(&row.dispatch) => removed.push(row),
+                    Ok(_) => left.push((row, "it is in use there")),
+                    Err(_) => left.push((row, "the host did not say that it is gone")),
+                }
             }
         }
         Ok((removed, left))

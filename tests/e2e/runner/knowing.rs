@@ -208,6 +208,41 @@ fn another_session_comes_in_its_place() {
     }
 }
 
+/// What a home that remembers nothing has whole may be replaced, in the terms of another trip; one word more there may not.
+fn what_a_home_has_is_replaced_without_a_memory(release: Release) {
+    let real = Real::start(release);
+    let run = real.run(1, SESSION);
+    let session = conversation(SESSION, &run.directory, 0, 2);
+    real.trip(&run, "[[bash echo hi]]\n[[say done there]]", &session.to_string(), (Sending::Full, ""));
+    let mut home = real.export(SESSION);
+    let messages = home["messages"].as_array_mut().unwrap();
+    for message in messages.iter_mut().filter(|message| message["info"]["role"] == "assistant") {
+        message["info"]["path"]["cwd"] = json!("/elsewhere");
+    }
+    let rows = messages.len();
+    let run = real.run(2, SESSION);
+    let launch = real.send(&run, "[[say again]]", &home.to_string());
+    let launch = Launch { sending: Sending::Replace, ..launch };
+    let said = |said: &str, instead: &str| {
+        let which = format!("json_extract(data, '$.text') = '{said}'");
+        real.change(&format!("UPDATE part SET data = json_set(data, '$.text', '{instead}') WHERE {which}"));
+    };
+    said("done there", "done there, and more");
+    let refused = AnswerError::Failed { reason: "apart".into(), detail: "0".into() };
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err(), refused, "{release:?}");
+    said("done there, and more", "done there");
+    real.host.launch(&run, &launch).unwrap();
+    expect_bundle(&real.host.result(&run.id));
+    let root = &real.sections(&run.id, "back")[0];
+    assert_eq!(known(root).0, u64::try_from(rows).unwrap(), "{release:?}");
+    assert!(root.text.contains("again") && !root.text.contains("done there"), "{release:?}");
+}
+
+#[test]
+fn what_a_home_has_is_replaced_without_a_memory_on_any_release() {
+    Release::ALL.into_iter().for_each(what_a_home_has_is_replaced_without_a_memory);
+}
+
 #[test]
 fn a_launch_that_was_cut_behind_its_list_keeps_what_was_before() {
     let real = Real::start(Release::New);

@@ -1,7 +1,6 @@
 //! What a host remembers of sessions beyond their dispatches.
 
 use super::answer::{Answer, AnswerError};
-use crate::session::is_session_id;
 
 /// The sessions of which a host remembers something for a home.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,7 +14,7 @@ pub struct Remembered {
 }
 
 impl Remembered {
-    /// From the answer of [`super::remembered`] or [`super::forget`]. What is no session's id is left out.
+    /// From the answer of [`super::remembered`] or [`super::forget`]. What can be no session's id is left out.
     ///
     /// # Errors
     /// An answer that was cut.
@@ -29,7 +28,7 @@ impl Remembered {
             let mut sessions = Vec::new();
             for session in named {
                 let session = session?;
-                if is_session_id(session) {
+                if is_name(session) {
                     sessions.push(session.to_owned());
                 }
             }
@@ -45,6 +44,12 @@ impl Remembered {
     }
 }
 
+/// Whether it can be the name of a session there: nothing that a shell would look at twice.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len())
+        && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -56,7 +61,7 @@ mod tests {
     #[test]
     fn sessions_are_told_and_what_is_none_is_left_out() {
         let [one, two] = ["ses_0123456789abABCDEFGHIJKLMN", "ses_0123456789abABCDEFGHIJKLMO"];
-        let text = format!("known_1 ={one}\nknown_2 =x\nknown =2\nclaims_1 ={two}\nclaims =1\n");
+        let text = format!("known_1 ={one}\nknown_2 =x.y\nknown =2\nclaims_1 ={two}\nclaims =1\n");
         let expected = Remembered { known: vec![one.into()], claims: vec![two.into()], more: false };
         assert_eq!(told(&text).unwrap(), expected);
         assert!(told(&format!("{text}more =yes\n")).unwrap().more);

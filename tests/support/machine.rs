@@ -134,6 +134,11 @@ impl Machine {
         path
     }
 
+    /// Writes a file of a project.
+    pub fn write_file(&self, path: &Path, text: &str) {
+        fs::write(path, text).unwrap();
+    }
+
     /// As [`Machine::project`], with a git repository that has one commit.
     ///
     /// That commit is the same on every machine, and so is opencode's project id.

@@ -77,7 +77,7 @@ fn away(release: Release) -> (World, String, String) {
     let there = world.host.machine.git_project("app");
     assert_eq!(world.home.machine.git_project("app"), world.project);
     for project in [&world.project, &there] {
-        fs::write(project.join("shared"), "same\n").unwrap();
+        world.home.machine.write_file(&project.join("shared"), "same\n");
     }
     let session = world.session(&format!("{}\n[[say hello from home]]", edits("echo one >own")));
     fs::copy(world.project.join("own"), there.join("own")).unwrap();
@@ -102,7 +102,7 @@ fn away(release: Release) -> (World, String, String) {
     let child = world.home.machine.database().query_row(child, [&session], |row| row.get(0)).unwrap();
     // The user has files of these names, with work of their own in them.
     for name in ["shared", "README.md", "new", "sub"] {
-        fs::write(world.project.join(name), "mine\n").unwrap();
+        world.home.machine.write_file(&world.project.join(name), "mine\n");
     }
     (world, session, child)
 }

@@ -1,5 +1,6 @@
 //! Whole trips: real opencode, real sshd, the stand-in model.
 
+use crate::faults::scene::Scene;
 use crate::support::home::Home;
 use crate::support::host::Host;
 use crate::support::model::Model;
@@ -18,20 +19,33 @@ struct World {
 
 impl World {
     fn new(here: Release, there: Release, entry: Value) -> Self {
+        Self::with(here, entry, |model| Host::start("pi", there, model))
+    }
+
+    /// For a session of 60 MB.
+    fn for_much() -> Self {
+        let mut world = Self::with(Release::New, json!({}), |model| {
+            Host::start_for_much("pi", Release::New, model)
+        });
+        world.home.machine.take_time();
+        world
+    }
+
+    fn with(here: Release, entry: Value, host: impl FnOnce(&Model) -> Host) -> Self {
         let model = Model::start();
         let mut home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), here, &model);
-        let host = Host::start("pi", there, &model);
+        let host = host(&model);
         home.add_host("pi", &host, entry);
         let project = home.machine.project("app");
         Self { model, home, host, project }
     }
 
     fn session(&self, prompt: &str) -> String {
-        self.home.machine.new_session(&self.project, prompt)
+        self.home.machine.made_session(&self.project, prompt)
     }
 
     fn messages(&self, session: &str) -> Vec<Value> {
-        self.home.machine.export(session)["messages"].as_array().unwrap().clone()
+        self.home.machine.stored_messages(session)
     }
 
     /// Everything of the session's rows at home that a trip must not change.
@@ -118,7 +132,8 @@ fn round_trip(here: Release, there: Release) {
     let last = local.last().unwrap();
     assert_eq!((last.model(), last.effort(), last.is_plan()), ("m1", None, false));
     assert!(last.messages().iter().any(|message| message.to_string().contains("all done")));
-    let newest = world.messages(&session);
+    let newest = world.home.machine.export(&session)["messages"].as_array().unwrap().clone();
+    assert_eq!(newest[..after.len()], after[..], "what stands in the database is what opencode exports");
     assert_eq!(text_of(newest.last().unwrap()), "back home");
     assert_eq!(newest.last().unwrap()["info"]["agent"].as_str().unwrap_or("build"), "build");
 }
@@ -190,7 +205,7 @@ fn a_run_longer_than_any_patience_comes_home() {
 
 /// A big session goes and comes home whole, row by row.
 fn big_round_trip(messages: usize, bytes: usize) {
-    let world = World::new(Release::New, Release::New, json!({}));
+    let world = World::for_much();
     let session = world.home.machine.insert_big_session(&world.project, messages, bytes);
     let rows = world.rows(&session);
     let trip = world
@@ -239,10 +254,8 @@ fn an_open_tool_call_arrives_settled() {
     let request = world.model.prompts_of("pi").pop().unwrap();
     let seen = serde_json::to_string(request.messages()).unwrap();
     assert!(seen.contains("moved to another host") || seen.contains("moved to the host"), "{seen}");
-    let there = world.host.machine.export(&session);
-    let states: Vec<&str> = there["messages"]
-        .as_array()
-        .unwrap()
+    let there = world.host.machine.stored_messages(&session);
+    let states: Vec<&str> = there
         .iter()
         .flat_map(|message| message["parts"].as_array().unwrap())
         .filter_map(|part| part["state"]["status"].as_str())
@@ -259,14 +272,11 @@ fn an_open_tool_call_arrives_settled() {
     }
 }
 
-#[test]
-fn twenty_hostile_messages_reach_the_model_byte_for_byte() {
-    let world = World::new(Release::New, Release::New, json!({}));
-    let session = world.session("[[say hello from home]]");
-    let canary = world.host.machine.home().join("canary");
+/// Messages that have broken somebody's quoting; `canary` is a file that none of them may make.
+fn hostile(canary: &Path) -> Vec<String> {
     let touch = format!("touch {}", canary.display());
     let long = "long ".repeat(40_000);
-    let hostile: Vec<String> = vec![
+    vec![
         "\"double\" and 'single'".into(),
         format!("$({touch})"),
         format!("`{touch}`"),
@@ -287,13 +297,41 @@ fn twenty_hostile_messages_reach_the_model_byte_for_byte() {
         "*?[a-z]{b,c} ~root".into(),
         "\u{fe}\u{ff} \u{e9} combining e\u{301}".into(),
         long,
-    ];
+    ]
+}
+
+const HOSTILE_TRIP: [&str; 4] = ["-", "--round-trip", "--bare", "--quiet"];
+
+#[test]
+fn twenty_hostile_messages_reach_opencode_byte_for_byte() {
+    let scene = Scene::new();
+    let there = &scene.host().machine;
+    let canary = there.home().join("canary");
+    let hostile = hostile(&canary);
     for message in &hostile {
-        let arguments = ["remote", "pi", &session, "-", "--round-trip", "--bare", "--quiet"];
+        scene.home.kugetsu_reading(message.as_bytes(), &scene.remote(&HOSTILE_TRIP)).expect_success();
+        assert_eq!(there.asked().last(), Some(message));
+    }
+    assert_eq!(there.asked(), hostile);
+    assert!(!canary.exists());
+}
+
+/// What is hostile inside a message is in one; what is so at its begin, at its end or by its length comes alone.
+#[test]
+fn hostile_messages_reach_the_model_byte_for_byte() {
+    let world = World::new(Release::New, Release::New, json!({}));
+    let session = world.session("[[say hello from home]]");
+    let canary = world.host.machine.home().join("canary");
+    let (alone, inside): (Vec<String>, Vec<String>) = hostile(&canary)
+        .into_iter()
+        .partition(|message| message.starts_with(['-', ' ']) || message.len() > 1000);
+    let messages = [vec![inside.join("\n")], alone].concat();
+    for message in &messages {
+        let arguments = [&["remote", "pi", session.as_str()][..], &HOSTILE_TRIP].concat();
         world.home.kugetsu_reading(message.as_bytes(), &arguments).expect_success();
         let request = world.model.prompts_of("pi").pop().unwrap();
         assert_eq!(request.user_text(), *message);
     }
-    assert_eq!(world.prompts_there(), hostile.len());
-    assert!(!Path::new(&canary).exists());
+    assert_eq!((messages.len(), world.prompts_there()), (5, 5));
+    assert!(!canary.exists());
 }

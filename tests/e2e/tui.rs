@@ -62,7 +62,7 @@ fn the_tui_goes_on_with_the_agent_and_model_of_before() {
     let host = Host::start("pi", Release::New, &model);
     home.add_host("pi", &host, json!({"agent": "plan", "model": "fake/m2"}));
     let project = home.machine.project("app");
-    let session = home.machine.new_session(&project, "[[say hello from home]]");
+    let session = home.machine.made_session(&project, "[[say hello from home]]");
     home.kugetsu(&["remote", "pi", &session, "[[say done on the pi]]", "--round-trip"]).expect_success();
 
     let terminal = Terminal::start(&home, &project, &format!("opencode -s {session}"));

@@ -103,7 +103,7 @@ fn a_session_that_cannot_be_read_opens_again() {
     let model = Model::start();
     let home = home(Release::New, &model);
     let project = home.machine.project("app");
-    let session = home.machine.new_session(&project, "[[say first words]]");
+    let session = home.machine.made_session(&project, "[[say first words]]");
     let unfinished = home.machine.insert_unfinished_turn(&project, &session);
     let database = home.machine.database();
     let step = "SELECT id FROM part WHERE session_id = ?1 AND data ->> '$.type' = 'step-start' LIMIT 1";
@@ -143,38 +143,38 @@ fn a_trip_that_came_home_can_be_undone() {
     let host = Host::start("pi", Release::New, &model);
     home.add_host("pi", &host, json!({}));
     let project = home.machine.project("app");
-    let session = home.machine.new_session(&project, "[[say hello from home]]");
-    let before = home.machine.export(&session);
+    let session = home.machine.made_session(&project, "[[say hello from home]]");
+    let before = home.machine.stored(&session);
     let trip = ["--json", "remote", "pi", &session, "[[say done on the pi]]", "--round-trip"];
     let dispatch = home.kugetsu(&trip).expect_success().json();
     let dispatch = dispatch["dispatch"].as_str().unwrap();
-    let after = home.machine.export(&session);
+    let after = home.machine.stored(&session);
     assert!(after.to_string().contains("done on the pi"));
 
     let undone = home.kugetsu(&["--json", "undo", dispatch]).expect_success().json();
     assert_eq!((&undone["dispatch"], &undone["already"]), (&json!(dispatch), &json!(false)));
     assert_eq!((&undone["session"], &undone["removed"]["messages"]), (&json!(session), &json!(2)));
-    assert_eq!(home.machine.export(&session), before);
+    assert_eq!(home.machine.stored(&session), before);
     let again = home.kugetsu(&["undo", dispatch]).expect_success();
     assert!(again.stderr.contains("already"), "{}", again.stderr);
 
     // The host has what was undone still. It does not come back with the next trip.
     let second = ["--json", "remote", "pi", &session, "[[say another try]]", "--round-trip"];
     let second = home.kugetsu(&second).expect_success().json();
-    let messages = home.machine.export(&session)["messages"].to_string();
+    let messages = home.machine.stored(&session).to_string();
     assert!(messages.contains("another try") && !messages.contains("done on the pi"), "{messages}");
     let prompts = model.prompts_of("pi");
     assert!(!json!(prompts.last().unwrap().messages()).to_string().contains("done on the pi"));
     home.kugetsu(&["undo", second["dispatch"].as_str().unwrap()]).expect_success();
-    assert_eq!(home.machine.export(&session), before);
+    assert_eq!(home.machine.stored(&session), before);
 
     // What was undone can be had back; and a session that went on stays as it is.
     home.kugetsu(&["undo", undone["after"].as_str().unwrap()]).expect_success();
-    assert_eq!(home.machine.export(&session), after);
+    assert_eq!(home.machine.stored(&session), after);
     home.machine.continue_session(&project, &session, "[[say and on]]", &[]).expect_success();
     let refused = home.kugetsu(&["--json", "undo", dispatch]).expect_code(4).json();
     assert!(refused["error"]["message"].as_str().unwrap().contains("has changed since"), "{refused}");
-    assert!(home.machine.export(&session).to_string().contains("and on"));
+    assert!(home.machine.stored(&session).to_string().contains("and on"));
     home.kugetsu(&["undo", "nothing"]).expect_code(2);
 }
 

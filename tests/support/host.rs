@@ -1,6 +1,6 @@
 //! A simulated host: a machine that can be logged in to.
 
-use super::machine::Machine;
+use super::machine::{Machine, UNHURRIED};
 use super::model::Model;
 use super::opencode::Release;
 use super::sshd::{Sshd, SshdOptions};
@@ -18,6 +18,12 @@ impl Host {
     /// is said in [`Home::add_host`](super::home::Home::add_host).
     pub fn start(name: &str, release: Release, model: &Model) -> Self {
         Self::start_with(name, release, model, |_| ())
+    }
+
+    /// As [`Host::start`], for large sessions: see [`UNHURRIED`].
+    pub fn start_for_much(name: &str, release: Release, model: &Model) -> Self {
+        let unhurried = UNHURRIED.map(|(name, value)| (name.to_owned(), value.to_owned()));
+        Self::start_with(name, release, model, |options| options.env.extend(unhurried))
     }
 
     /// As [`Host::start`], with something changed about its sshd: the login shell, the PATH, …

@@ -69,6 +69,7 @@ impl Sshd {
     /// # Panics
     /// Where sshd is missing or does not start; its log is part of the message.
     pub fn start(options: SshdOptions) -> Self {
+        super::times::count();
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd", "/sbin/sshd"]
             .iter()
             .map(PathBuf::from)

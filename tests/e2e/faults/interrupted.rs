@@ -2,10 +2,12 @@
 
 use super::scene::{Scene, files, harmless};
 use crate::support::process::{Finished, PATIENCE};
+use crate::unbroken::sample;
 use std::time::Duration;
 
-/// Moments of a trip at which it is interrupted.
-const MOMENTS: u32 = 15;
+/// Moments of a trip at which it is interrupted; where between two of them, the sample says.
+const MOMENTS: u32 = 10;
+const SAMPLES: u32 = 4;
 
 /// What was said to type next.
 enum Next {
@@ -53,7 +55,8 @@ fn interrupt_all_along(flags: &[&str]) {
         let before = scene.rows().len();
         let go = scene.remote(&[&[prompt.as_str()], flags].concat());
         let running = scene.home.spawn(&go);
-        std::thread::sleep(whole * moment / MOMENTS + Duration::from_millis(5));
+        let between = u32::try_from(sample()).unwrap_or(0) % SAMPLES;
+        std::thread::sleep(whole * (moment * SAMPLES + between) / (MOMENTS * SAMPLES) + Duration::from_millis(5));
         running.signal("INT");
         let ended = running.wait(PATIENCE);
         let mut next_is = next(&ended);

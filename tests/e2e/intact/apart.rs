@@ -31,8 +31,8 @@ fn a_home_that_moved_on_and_what_came_back_are_two_sessions() {
     assert!(!theirs.contains(&"meanwhile here".to_owned()) && !mine.contains(&"done there".to_owned()));
     let ids = |rows: super::Rows| rows.into_keys().collect::<std::collections::BTreeSet<_>>();
     assert!(ids(world.here(&session)).is_disjoint(&ids(world.here(&copy))), "the copy has ids of its own");
-    let title = world.home.machine.export(&copy)["info"]["title"].as_str().unwrap().to_owned();
-    let old = world.home.machine.export(&session)["info"]["title"].as_str().unwrap().to_owned();
+    let title_of = |id: &str| world.home.machine.stored(id)["info"]["title"].as_str().unwrap().to_owned();
+    let (title, old) = (title_of(&copy), title_of(&session));
     assert!(title.contains(&old) && title != old, "{title:?} after {old:?}");
     // Both go on.
     world.goes_on_at_home(&copy, "done there");
@@ -82,7 +82,7 @@ fn a_copy_of_a_run_with_a_sub_agent_does_not_keep_it_from_coming_home() {
         for id in [&session, &copies[0], &copies[1]] {
             let [child] = sub_agents(&world, id).try_into().unwrap();
             assert!(world.here(&child).values().any(|row| row.contains("the sub-agent was here")));
-            assert_eq!(world.home.machine.export(&child)["info"]["parentID"], **id);
+            assert_eq!(world.home.machine.stored(&child)["info"]["parent_id"], **id);
             let is_named =
                 world.here(id).values().any(|row| row.contains(&format!("\"sessionId\":\"{child}\"")));
             assert!(is_named, "the call in {id} names its own sub-agent");

@@ -31,7 +31,8 @@ fn seconds_to_1970() -> String {
 /// Two trips to a host whose clock is off by `offset`, with work at home in between.
 fn off_by(offset: &str, release: Release) {
     let world = World::with_clock(release, release, Some(offset));
-    let session = world.session("[[say hello from home]]");
+    // Made just now: how old it is, is the question.
+    let session = world.home.machine.new_session(&world.project, "[[say hello from home]]");
     let before = world.here(&session);
     let message = "[[bash echo one]]\n[[say first trip]]";
     let trip = world.home.kugetsu(&["remote", "pi", &session, message, "--round-trip"]).expect_success();

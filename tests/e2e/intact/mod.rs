@@ -53,7 +53,7 @@ impl World {
     }
 
     fn session(&self, prompt: &str) -> String {
-        self.home.machine.new_session(&self.project, prompt)
+        self.home.machine.made_session(&self.project, prompt)
     }
 
     /// A round trip that goes well; its report.
@@ -92,7 +92,7 @@ impl World {
     }
 
     fn messages(&self, session: &str) -> Vec<Value> {
-        self.home.machine.export(session)["messages"].as_array().unwrap().clone()
+        self.home.machine.stored_messages(session)
     }
 
     /// The next prompt at home is answered, and knows what was said.

@@ -14,7 +14,7 @@ fn undo(machine: &Machine, session: &str) {
 
 /// Undoes so many prompts.
 fn undo_several(machine: &Machine, session: &str, prompts: usize) {
-    let mut messages = machine.export(session)["messages"].as_array().unwrap().clone();
+    let mut messages = machine.stored_messages(session);
     messages.retain(|message| message["info"]["role"] == "user");
     let first = &messages[messages.len() - prompts]["info"]["id"];
     set(machine, session, Some(json!({ "messageID": first }).to_string()));
@@ -109,7 +109,7 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
         let there = &world.host.machine;
         undo_several(there, &session, 2);
         world.typed_there(&session, "[[say another way]]", &[]);
-        assert!(!serde_json::to_string(&there.export(&session)).unwrap().contains("regretted"));
+        assert!(!json!(there.stored_messages(&session)).to_string().contains("regretted"));
 
         let copied = world.home.kugetsu(&["fetch", &session, "--snapshot", "--json"]).expect_success().json();
         let messages = world.messages(&session);
@@ -137,7 +137,7 @@ fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
         let before = world.here(&session);
         world.round_trip(&session, "[[say once more]]", &[]);
         new_rows(&before, &world.here(&session));
-        assert_eq!(world.host.machine.export(&session)["messages"].as_array().unwrap().len(), 8);
+        assert_eq!(world.host.machine.stored_messages(&session).len(), 8);
     }
 }
 

@@ -6,7 +6,7 @@ use crate::support::proxy::{After, Stats};
 use std::time::Duration;
 
 /// How many places of a trip a sample has, and all of it.
-const CUTS: (usize, usize) = (6, 100);
+const CUTS: (usize, usize) = (4, 100);
 /// The same for lines that die without a word, each of which takes as long as a host may be silent.
 const STALLS: (usize, usize) = (2, 12);
 /// How many times at most something is typed after one fault.

@@ -55,13 +55,24 @@ struct Errand {
 
 impl World {
     fn new() -> Self {
+        Self::with(Host::start)
+    }
+
+    /// For a session of 60 MB.
+    fn for_much() -> Self {
+        let mut world = Self::with(Host::start_for_much);
+        world.home.machine.take_time();
+        world
+    }
+
+    fn with(host: impl FnOnce(&str, Release, &Model) -> Host) -> Self {
         let model = Model::start();
         let mut home = Home::start(KUGETSU, Release::New, &model);
-        let host = Host::start("pi", Release::New, &model);
+        let host = host("pi", Release::New, &model);
         let proxy = Proxy::start(host.sshd.port(), ProxyOptions::default());
         home.add_host_behind("pi", &host, &proxy, json!({}));
         let project = home.machine.project("app");
-        let origin = home.machine.new_session(&project, "[[bash echo from home]]\n[[say hello from home]]");
+        let origin = home.machine.made_session(&project, "[[bash echo from home]]\n[[say hello from home]]");
         // Else made up, another each time.
         home.machine.database().execute("UPDATE session SET slug = 'made-up'", []).unwrap();
         Self { model, home, host, proxy, origin, made: AtomicUsize::new(0) }
@@ -277,7 +288,7 @@ fn all_of_it() -> bool {
 }
 
 /// Which sample is shown: scripts/test counts it up from commit to commit.
-fn sample() -> usize {
+pub(crate) fn sample() -> usize {
     std::env::var("KUGETSU_SAMPLE").ok().and_then(|number| number.parse().ok()).unwrap_or(0)
 }
 
@@ -285,6 +296,8 @@ fn sample() -> usize {
 /// happens in. Told is what all of them found wrong.
 #[track_caller]
 fn each<J: Send + std::fmt::Debug>(jobs: Vec<J>, work: impl Fn(&World, &str, &J) + Sync) {
+    // The worlds are made on other threads.
+    crate::support::times::count();
     let count = jobs.len();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8).min(count);
     let jobs = Mutex::new(jobs.into_iter());

@@ -5,7 +5,7 @@ use crate::support::process::{Finished, PATIENCE};
 use kugetsu::dispatch::{Mode, Moment, Step};
 
 /// How many points a sample has.
-const SAMPLE: usize = 8;
+const SAMPLE: usize = 6;
 /// The exit status of what was killed by SIGKILL.
 const KILLED: i32 = 128 + 9;
 

@@ -71,12 +71,14 @@ fn come_home(world: &World, session: &str) {
     Running::start(command, None).wait(PATIENCE).expect_success();
 
     let model = Model::start();
-    let machine = Machine::start("elsewhere", Release::New, &model);
+    let mut machine = Machine::start("elsewhere", Release::New, &model);
+    machine.take_time();
     let directory = machine.project("app");
     let anchor = machine.new_session(&directory, "[[say ok]]");
     let step = step(&machine, &export, &anchor);
     let arrived = copies::messages(&machine, session);
-    let other = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
+    let mut other = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
+    other.machine.take_time();
     let import = other.machine.start_opencode(
         &other.machine.project("app"),
         &["import", export.to_str().unwrap()],

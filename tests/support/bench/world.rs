@@ -46,8 +46,9 @@ impl World {
     /// Builds it around the program `kugetsu`.
     pub(crate) fn build(kugetsu: &str) -> Self {
         let model = Model::start();
-        let host = Host::start("pi", Release::New, &model);
+        let host = Host::start_for_much("pi", Release::New, &model);
         let mut home = Home::start(kugetsu, Release::New, &model);
+        home.machine.take_time();
         let lines = [("near", 0), ("far", 50)].map(|(name, delay)| {
             let delay = Duration::from_millis(delay);
             let options = ProxyOptions { delay, ..ProxyOptions::default() };

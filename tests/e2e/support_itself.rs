@@ -199,7 +199,7 @@ fn the_line_delays_without_narrowing_counts_stalls_and_breaks() {
     let elapsed = started.elapsed();
     assert!(received == sent && elapsed >= delay * 2, "{elapsed:?}");
     // 60 chunks of 64 KiB, one after the other, would take 24 seconds.
-    assert!(elapsed < Duration::from_secs(10), "{elapsed:?}");
+    assert!(elapsed < Duration::from_secs(20), "{elapsed:?}");
     let stats = proxy.stats();
     assert_eq!((stats.connections, stats.up, stats.down), (1, 4_000_001, 4_000_001));
 

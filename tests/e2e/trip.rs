@@ -22,12 +22,21 @@ impl World {
         Self::with(here, entry, |model| Host::start("pi", there, model))
     }
 
+    /// With the newest opencode, which has been used on the host.
+    fn usual() -> Self {
+        let world = Self::new(Release::New, Release::New, json!({}));
+        world.home.machine.answers_at_once();
+        world.host.machine.has_been_used();
+        world
+    }
+
     /// For a session of 60 MB.
     fn for_much() -> Self {
-        let mut world = Self::with(Release::New, json!({}), |model| {
-            Host::start_for_much("pi", Release::New, model)
-        });
+        let mut world =
+            Self::with(Release::New, json!({}), |model| Host::start_for_much("pi", Release::New, model));
         world.home.machine.take_time();
+        world.home.machine.answers_at_once();
+        world.host.machine.has_been_used();
         world
     }
 
@@ -160,7 +169,7 @@ fn a_round_trip_from_the_newest_to_the_oldest_release() {
 
 #[test]
 fn a_one_way_trip_returns_at_once_and_its_run_goes_on() {
-    let world = World::new(Release::New, Release::New, json!({}));
+    let world = World::usual();
     let session = world.session("[[say hello from home]]");
     let before = world.messages(&session);
     let trip = world.home.kugetsu(&["remote", "pi", &session, "[[hold work]]\n[[say done there]]", "--json"]);
@@ -193,7 +202,7 @@ fn a_one_way_trip_returns_at_once_and_its_run_goes_on() {
 #[test]
 fn a_run_longer_than_any_patience_comes_home() {
     let seconds = 150;
-    let world = World::new(Release::New, Release::New, json!({}));
+    let world = World::usual();
     let session = world.session("[[say hello from home]]");
     let message = format!("[[wait {seconds}]]\n[[say at last]]");
     let run = world.home.spawn(&["remote", "pi", &session, &message, "--round-trip"]);
@@ -244,7 +253,7 @@ fn a_session_of_60_mb_comes_home() {
 
 #[test]
 fn an_open_tool_call_arrives_settled() {
-    let world = World::new(Release::New, Release::New, json!({}));
+    let world = World::usual();
     let session = world.session("[[say hello from home]]");
     let open = world.home.machine.insert_unfinished_turn(&world.project, &session);
     let rows = world.rows(&session);
@@ -319,7 +328,7 @@ fn twenty_hostile_messages_reach_opencode_byte_for_byte() {
 /// What is hostile inside a message is in one; what is so at its begin, at its end or by its length comes alone.
 #[test]
 fn hostile_messages_reach_the_model_byte_for_byte() {
-    let world = World::new(Release::New, Release::New, json!({}));
+    let world = World::usual();
     let session = world.session("[[say hello from home]]");
     let canary = world.host.machine.home().join("canary");
     let (alone, inside): (Vec<String>, Vec<String>) = hostile(&canary)

@@ -60,6 +60,8 @@ fn the_tui_goes_on_with_the_agent_and_model_of_before() {
     let model = Model::start();
     let mut home = Home::start(env!("CARGO_BIN_EXE_kugetsu"), Release::New, &model);
     let host = Host::start("pi", Release::New, &model);
+    home.machine.answers_at_once();
+    host.machine.has_been_used();
     home.add_host("pi", &host, json!({"agent": "plan", "model": "fake/m2"}));
     let project = home.machine.project("app");
     let session = home.machine.made_session(&project, "[[say hello from home]]");

@@ -141,6 +141,8 @@ fn a_trip_that_came_home_can_be_undone() {
     let model = Model::start();
     let mut home = home(Release::New, &model);
     let host = Host::start("pi", Release::New, &model);
+    home.machine.answers_at_once();
+    host.machine.has_been_used();
     home.add_host("pi", &host, json!({}));
     let project = home.machine.project("app");
     let session = home.machine.made_session(&project, "[[say hello from home]]");

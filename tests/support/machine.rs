@@ -11,6 +11,7 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::LazyLock;
 use tempfile::TempDir;
 
 /// A machine with opencode on it.
@@ -290,14 +291,25 @@ fn offline() -> impl Iterator<Item = (String, String)> {
     .map(|(name, value)| (name.to_owned(), value.to_owned()))
 }
 
-/// What has opencode's JavaScript engine waste no work on a process that ends in a moment: it optimises no code and collects
-/// no garbage. That is two fifths of the processor's time that a start takes; what opencode does is the same.
-fn hasty() -> impl Iterator<Item = (String, String)> {
-    UNHURRIED.into_iter().map(|(name, _)| (name.to_owned(), "0".to_owned()))
-}
+/// What opencode's JavaScript engine does for those that run long: it optimises code, and collects garbage.
+const OPTIMISE: &str = "BUN_JSC_useDFGJIT";
+const COLLECT: &str = "BUN_JSC_useGC";
 
 /// Both, for what goes on for minutes or holds a session of 60 MB, of which a run would need three gigabytes otherwise.
-pub const UNHURRIED: [(&str, &str); 2] = [("BUN_JSC_useDFGJIT", "1"), ("BUN_JSC_useGC", "1")];
+pub const UNHURRIED: [(&str, &str); 2] = [(OPTIMISE, "1"), (COLLECT, "1")];
+
+/// Neither, for a process that ends in a moment: they are two fifths of the processor's time that a start takes, and what
+/// opencode does is the same. Without the second a run needs a gigabyte, so only where there is enough for a dozen.
+fn hasty() -> impl Iterator<Item = (String, String)> {
+    static ROOMY: LazyLock<bool> = LazyLock::new(|| {
+        let memory = fs::read_to_string("/proc/meminfo").unwrap_or_default();
+        let free =
+            memory.lines().find_map(|line| line.strip_prefix("MemAvailable:")?.split_whitespace().next());
+        free.and_then(|kilobytes| kilobytes.parse().ok()).is_some_and(|kilobytes: u64| kilobytes > 12 << 20)
+    });
+    let collect = if *ROOMY { "0" } else { "1" };
+    [(OPTIMISE, "0"), (COLLECT, collect)].into_iter().map(|(name, value)| (name.to_owned(), value.to_owned()))
+}
 
 fn configuration(name: &str, model: &Model) -> Value {
     let cost = json!({ "input": 1.0, "output": 2.0 });

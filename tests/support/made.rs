@@ -31,7 +31,6 @@ impl Machine {
     /// Where opencode has a database on this machine, or cannot make such a session.
     #[track_caller]
     pub fn made_session(&self, dir: &Path, prompt: &str) -> String {
-        assert!(!self.database_path().exists(), "opencode has been started on {} already", self.name());
         let below = dir.strip_prefix(self.home()).unwrap().to_owned();
         let made = {
             let mut all = MADE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -48,18 +47,12 @@ impl Made {
         let directory = machine.home().join(below);
         fs::create_dir_all(&directory).unwrap();
         let session = machine.new_session(&directory, prompt);
-        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
-        let busy: i64 = machine.database().query_row(checkpoint, [], |row| row.get(0)).unwrap();
-        assert_eq!(busy, 0, "somebody works with the database of a run that has ended");
-        let database = fs::read(machine.database_path()).unwrap();
-        Self { session, home: machine.home().to_owned(), database }
+        Self { session, home: machine.home().to_owned(), database: machine.taken_database() }
     }
 
     fn put_on(&self, machine: &Machine) -> String {
-        let path = machine.database_path();
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, &self.database).unwrap();
-        let database = Connection::open(&path).unwrap();
+        machine.put_database(&self.database);
+        let database = Connection::open(machine.database_path()).unwrap();
         database.pragma_update(None, "foreign_keys", false).unwrap();
         let rows = database.unchecked_transaction().unwrap();
         // One column has no slash in front.

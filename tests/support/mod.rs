@@ -35,3 +35,4 @@ pub mod sshd;
 pub mod stand_in;
 pub mod stored;
 pub mod times;
+pub mod used;

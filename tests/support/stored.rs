@@ -8,7 +8,8 @@ impl Machine {
     /// The messages of a session with their parts, as `opencode export` prints them.
     pub fn stored_messages(&self, session: &str) -> Vec<Value> {
         let database = self.database();
-        let mut parts = database.prepare("SELECT id, data FROM part WHERE message_id = ? ORDER BY id").unwrap();
+        let mut parts =
+            database.prepare("SELECT id, data FROM part WHERE message_id = ? ORDER BY id").unwrap();
         let mut messages = database
             .prepare("SELECT id, data FROM message WHERE session_id = ? ORDER BY time_created, id")
             .unwrap();

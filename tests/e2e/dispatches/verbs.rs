@@ -241,7 +241,7 @@ fn hosts_are_asked_side_by_side_how_trips_stand() {
         "{}",
         all.stdout
     );
-    assert!(all.elapsed < Duration::from_secs(20));
+    assert!(all.elapsed < Duration::from_secs(40));
 
     scene.host().machine.release_run("it");
     let home = scene.home.kugetsu(&["wait", &first, "--json"]).expect_success();
@@ -265,7 +265,7 @@ fn a_host_that_says_nothing_does_not_hold_up_the_others() {
     let status = scene.home.kugetsu(&["status", "--json"]).expect_success();
     let row = &status.json()[0];
     assert_eq!((&row["reachable"], &row["activity"]), (&json!(false), &Value::Null));
-    assert!(status.elapsed < Duration::from_secs(15), "{:?}", status.elapsed);
+    assert!(status.elapsed < Duration::from_secs(25), "{:?}", status.elapsed);
     let words = told(&scene.home.kugetsu(&["status"]).expect_success());
     assert!(words.is_empty(), "{words}");
 }

@@ -56,7 +56,9 @@ fn interrupt_all_along(flags: &[&str]) {
         let go = scene.remote(&[&[prompt.as_str()], flags].concat());
         let running = scene.home.spawn(&go);
         let between = u32::try_from(sample()).unwrap_or(0) % SAMPLES;
-        std::thread::sleep(whole * (moment * SAMPLES + between) / (MOMENTS * SAMPLES) + Duration::from_millis(5));
+        std::thread::sleep(
+            whole * (moment * SAMPLES + between) / (MOMENTS * SAMPLES) + Duration::from_millis(5),
+        );
         running.signal("INT");
         let ended = running.wait(PATIENCE);
         let mut next_is = next(&ended);

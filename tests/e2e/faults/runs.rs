@@ -10,6 +10,7 @@ impl Scene {
     fn with_real_host() -> Self {
         let mut scene = Self::alone();
         let host = Host::start("pi", Release::New, &scene.model);
+        host.machine.has_been_used();
         scene.home.add_host("pi", &host, json!({}));
         scene.host = Some(host);
         scene

@@ -30,6 +30,7 @@ impl World {
     /// With the real opencode.
     pub(super) fn real(release: Release) -> Self {
         let world = Self::empty(release);
+        world.home.machine.answers_at_once();
         world.kugetsu(&["init"]).expect_success();
         world
     }
@@ -176,7 +177,7 @@ fn stop_leaves_nothing_of_a_run() {
     world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
     let message = "[[bash trap '' TERM; sleep 600 & sleep 600]]";
     let left = world.kugetsu(&["continue", ISSUE, message, "--detach"]).expect_success();
-    assert!(left.elapsed < Duration::from_secs(20), "it does not wait");
+    assert!(left.elapsed < Duration::from_secs(60), "it does not wait");
     until(Duration::from_secs(60), || match world.sleeping() {
         2 => Ok(()),
         n => Err(format!("{n} sleep")),

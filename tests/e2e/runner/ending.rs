@@ -58,7 +58,7 @@ fn a_cancelled_run_leaves_nothing_at_work_and_a_result() {
         wait_for_marked(&host, &run.id, 4);
         let asked = Instant::now();
         let cancelled = cancel(&host, &run.id);
-        assert!(asked.elapsed() < Duration::from_secs(5), "{sh:?}: {:?}", asked.elapsed());
+        assert!(asked.elapsed() < Duration::from_secs(15), "{sh:?}: {:?}", asked.elapsed());
         assert_eq!((cancelled.found, cancelled.left, marked(&host, &run.id)), (Cancel::Yes, 0, 0), "{sh:?}");
         let result = cancelled.result.unwrap();
         assert_eq!((result.ended_by, result.exported), (EndedBy::Cancelled, true));

@@ -153,7 +153,7 @@ fn a_login_shell_that_fails_or_hangs_is_done_without() {
             fs::write(&profile, hanging).unwrap();
             let started = Instant::now();
             assert_eq!(found(&host).as_deref(), Some(program.as_path()));
-            assert!(started.elapsed() < Duration::from_secs(20), "{sh:?} {hanging} {:?}", started.elapsed());
+            assert!(started.elapsed() < Duration::from_secs(60), "{sh:?} {hanging} {:?}", started.elapsed());
         }
     }
 }

@@ -64,7 +64,7 @@ fn a_cancelled_call_is_settled(release: Release) {
         Cancelled::from_answer(&real.host.ask(&host::cancel(&real.host.env, &run.id)).unwrap()).unwrap();
     assert_eq!((cancelled.found, cancelled.left), (Cancel::Yes, 0));
     assert!(real.machine.processes().is_empty(), "{release:?}: {:?}", real.machine.processes());
-    assert!(asked.elapsed() < Duration::from_secs(12), "{:?}", asked.elapsed());
+    assert!(asked.elapsed() < Duration::from_secs(30), "{:?}", asked.elapsed());
     let result = cancelled.result.unwrap();
     expect_bundle(&result);
     assert_eq!((result.ended_by, result.settled), (EndedBy::Cancelled, 1), "{release:?}");

@@ -189,7 +189,7 @@ fn it_ends_soon_when_nobody_listens() {
             drop(stdout);
             let closed = Instant::now();
             until(PATIENCE, || watch.try_wait().unwrap().ok_or_else(|| "it goes on".to_owned()));
-            assert!(closed.elapsed() < Duration::from_secs(8), "{sh:?}: {:?}", closed.elapsed());
+            assert!(closed.elapsed() < Duration::from_secs(20), "{sh:?}: {:?}", closed.elapsed());
         }
     }
 }

@@ -76,7 +76,7 @@ fn a_stream_arrives_as_it_is_written_and_can_be_left() {
     let status = pi.stream(&script, PATIENCE, &mut |_| ControlFlow::Break(()));
     assert_eq!(status.unwrap(), None);
     assert_eq!(run(&mut pi, "echo on\n").stdout, b"on\n");
-    assert!(started.elapsed() < Duration::from_secs(10), "{:?}", started.elapsed());
+    assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
 }
 
 #[test]
@@ -117,5 +117,5 @@ fn one_that_takes_the_connection_and_never_speaks_times_out() {
     let started = Instant::now();
     let error = connect(&target, &NoAsker, Duration::from_millis(400)).err().unwrap();
     assert!(matches!(error, ConnectError::TimedOut { .. }) && error.retryable(), "{error:?}");
-    assert!(started.elapsed() < Duration::from_secs(5));
+    assert!(started.elapsed() < Duration::from_secs(15));
 }

@@ -9,7 +9,8 @@ use std::process::{Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::{Duration, Instant};
 
-/// The longest that a program may take when a test names no limit of its own.
+/// The longest that a program may take when a test names no limit of its own. No wait is given up earlier: limits that tests
+/// name are those of a quiet machine, and several tests run at a time.
 pub const PATIENCE: Duration = Duration::from_secs(240);
 
 /// What a program left behind.
@@ -139,9 +140,10 @@ impl Running {
     /// Waits for its end.
     ///
     /// # Panics
-    /// After `limit` (it is killed then), with all that it printed.
+    /// After `limit`, or [`PATIENCE`] if that is longer (it is killed then), with all that it printed.
     #[track_caller]
     pub fn wait(mut self, limit: Duration) -> Finished {
+        let limit = limit.max(PATIENCE);
         match self.ended.recv_timeout(limit) {
             Ok(status) => {
                 self.over = true;
@@ -188,9 +190,10 @@ pub fn install_program(path: &Path, content: &[u8]) {
 /// Polls `check` until it is content, and returns what it found.
 ///
 /// # Panics
-/// After `limit`, with the last complaint.
+/// After `limit`, or [`PATIENCE`] if that is longer, with the last complaint.
 #[track_caller]
 pub fn until<T>(limit: Duration, mut check: impl FnMut() -> Result<T, String>) -> T {
+    let limit = limit.max(PATIENCE);
     let end = Instant::now() + limit;
     loop {
         match check() {

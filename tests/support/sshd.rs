@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 /// In the environment of every process that a host's sshd starts, so that its leftovers can be found.
 const MARK: &str = "KUGETSU_TEST_SSHD";
 /// How long sshd may take to start or a process to die on a busy machine.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// What the simulated host is like.
 #[derive(Debug, Clone)]

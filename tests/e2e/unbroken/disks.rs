@@ -127,7 +127,7 @@ fn a_session_that_is_too_large_for_a_disk_waits_for_room() {
     on_a_disk("unbroken::disks::a_session_that_is_too_large_for_a_disk_waits_for_room", 700, |disk| {
         let mut world = World::for_much();
         let project = world.home.machine.project("app");
-        let session = world.home.machine.insert_big_session(&project, 9000, 60 << 20);
+        let session = world.home.machine.insert_big_session(&project, 3000, 20 << 20);
         let errand = Errand { session, ..world.errand() };
         let rows = super::rows(&world.home.machine.database(), &errand.session);
         let go = errand.remote(&["--round-trip", "--json"]);

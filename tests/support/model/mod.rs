@@ -11,6 +11,7 @@ mod script;
 pub use request::Request;
 
 use super::http::{self, Call, Server};
+use super::process::PATIENCE;
 use answer::Answer;
 use script::Step;
 use serde_json::{Value, json};
@@ -120,6 +121,7 @@ impl Model {
 
     #[track_caller]
     fn wait(&self, limit: Duration, enough: impl Fn(&State) -> bool) -> MutexGuard<'_, State> {
+        let limit = limit.max(PATIENCE);
         let guard = self.world.lock();
         let (state, result) =
             self.world.changed.wait_timeout_while(guard, limit, |state| !enough(state)).unwrap();

@@ -61,7 +61,6 @@ impl Record {
             && is_hex(&run.owner)
             && is_hex(&launch.known)
             && numbers(&launch.sum)
-            && numbers(&launch.held)
     }
 }
 

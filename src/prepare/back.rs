@@ -158,11 +158,7 @@ pub(super) fn read_back(
 }
 
 /// A plain export. Plugins of the host's opencode may have printed something around it.
-fn export(
-    input: &mut (impl Read + Seek),
-    session: &str,
-    room: &mut Room,
-) -> Result<Section, HomeError> {
+fn export(input: &mut (impl Read + Seek), session: &str, room: &mut Room) -> Result<Section, HomeError> {
     let mut tried = room.clone();
     let wrong = match section(ExportReader::at(0, &mut *input, Limits::HOST), None, &mut tried) {
         Ok(section) => return Ok(section),

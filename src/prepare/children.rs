@@ -177,10 +177,11 @@ impl<W: Write> Home<'_, W> {
     ) -> Result<(), HomeError> {
         let mut spent = Spent::default();
         for (message, ids) in child.messages.iter().zip(child.outline.iter()) {
-            if !own
-                .is_some_and(|own| own.binary_search(&self.inward.id(ids.id()).unwrap_or(ids.id())).is_ok())
-            {
-                spent.add(&message.read(back)?)?;
+            let id = self.inward.id(ids.id()).unwrap_or(ids.id());
+            if own.is_none_or(|own| own.binary_search(&id).is_err()) {
+                let text = message.read(back)?;
+                check_message(&text)?;
+                spent.add(&text)?;
             }
         }
         let home = self.here.spent.iter().find(|(id, _)| *id == child.session).map(|(_, spent)| spent.get());

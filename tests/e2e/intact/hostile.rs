@@ -42,7 +42,8 @@ fn nothing_of_it_takes_effect(release: Release) {
     // Rules: what the host allows, the user's own `deny` here forbids all the same, also in a sub-agent's session.
     let task = json!({"description": "Look", "prompt": "[[say looked]]", "subagent_type": "general"});
     let allow = format!("UPDATE session SET permission = '{ALLOW}' WHERE id = ?1 OR parent_id = ?1");
-    let revert = r#"UPDATE session SET revert = '{"messageID":"msg_1"}', time_archived = 5 WHERE parent_id = ?1"#;
+    let revert =
+        r#"UPDATE session SET revert = '{"messageID":"msg_1"}', time_archived = 5 WHERE parent_id = ?1"#;
     let message = format!("[[tool task {task}]]\n[[say done there]]");
     let told = tampered(&world, &session, &message, &[&allow, revert]).expect_success();
     assert!(told.stderr.contains("the permission rules on pi are others"), "{}", told.stderr);
@@ -60,7 +61,8 @@ fn nothing_of_it_takes_effect(release: Release) {
 
     // What left: another text in what the user said.
     let before = everything(&world, &session);
-    let rewrite = "UPDATE part SET data = json_set(data, '$.text', 'give it all away'), time_updated = time_updated + 1
+    let rewrite =
+        "UPDATE part SET data = json_set(data, '$.text', 'give it all away'), time_updated = time_updated + 1
                    WHERE id = (SELECT id FROM part WHERE session_id = ? ORDER BY message_id, id LIMIT 1)";
     let refused = tampered(&world, &session, "[[say second]]", &[rewrite]).expect_code(4);
     assert!(refused.stderr.contains("pi changed what it may not change"), "{}", refused.stderr);

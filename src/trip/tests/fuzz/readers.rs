@@ -3,9 +3,12 @@
 use super::mutate::Lines as Spelling;
 use crate::events::{Activity, Lines, Outcome, Reply};
 use crate::host::{
-    Answer, Cancelled, Checked, Facts, Frames, Holds, Kept, Launched, Made, RunResult, Statuses, account,
+    Answer, Cancelled, Checked, Facts, Frames, Holds, KeptList, Launched, Made, Page, Remembered, RunResult,
+    Statuses, account,
 };
-use crate::prepare::{Away, Homeward, Paths, Spec, Undo, Whole, beside, homecoming, import_file, prepare};
+use crate::prepare::{
+    Away, HomeRows, Homeward, Paths, Spec, Undo, Whole, beside, homecoming, import_file, prepare,
+};
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES, random};
 use crate::session::bundle::Known;
 use crate::session::raw::Object;
@@ -131,9 +134,10 @@ fn answer(input: &[u8]) -> String {
     let _ = (Checked::from_answer(&answer), account(&answer));
     let readers = [
         said(Facts::from_answer(&answer)),
-        said(Holds::from_answer(&answer)),
+        said(Holds::from_answer(&answer, Page { skip: 0, most: 100 })),
+        said(Remembered::from_answer(&answer)),
         said(Statuses::from_answer(&answer)),
-        said(Kept::from_answer(&answer)),
+        said(KeptList::from_answer(&answer)),
         said(Cancelled::from_answer(&answer)),
         said(Made::from_answer(&answer)),
         said(Launched::from_answer(&answer)),
@@ -237,6 +241,7 @@ impl World {
             grown: back.len().is_multiple_of(2),
             children: &children,
             spent: &[],
+            rows: &NoRows,
         };
         let mut arrival = Vec::new();
         let came = match homecoming(
@@ -405,4 +410,14 @@ fn text(input: &[u8]) -> String {
     let same: Value = serde_json::from_str(&harmless_json(&json)).unwrap();
     assert_eq!(same, Value::from(text.as_ref()));
     format!("ok {}", shown[0].is_ascii())
+}
+
+/// The rows of a home that has no sub-agents' messages.
+#[derive(Debug)]
+struct NoRows;
+
+impl HomeRows for NoRows {
+    fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(None)
+    }
 }

@@ -28,7 +28,8 @@ pub(super) fn over(record: &Record) -> Result<(), CliError> {
 /// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
 pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
     let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
-    let keeps = matches!(error, TripError::Home { .. } | TripError::Arrival { .. });
+    // What these hint at comes before it is tried again.
+    let keeps = matches!(error, TripError::Home { .. } | TripError::Arrival { .. } | TripError::Program(_));
     let Some(record) = record(context, progress) else { return CliError::from(error) };
     let mut error = missing(error, &record);
     if ends {

@@ -3,7 +3,7 @@
 use super::Event;
 
 /// The longest answer that is told, in bytes: of more, the end.
-const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 16 << 20;
 
 /// The texts of the last step that had some.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]

@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 pub(crate) const MOST_PARTS: usize = 100_000;
 
 /// The longest answer that is shown and told, in bytes; the session keeps all of it.
-pub(crate) const LONGEST_REPLY: usize = 1 << 20;
+pub(crate) const LONGEST_REPLY: usize = 16 << 20;
 
 /// How much is told of an error that is not of opencode's shape, in characters.
 const LONGEST_ERROR: usize = 1000;

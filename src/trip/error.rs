@@ -8,7 +8,7 @@ use crate::opencode::arrival::ArrivalError;
 use crate::opencode::{DatabaseError, ProgramError, Unreadable};
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
-use crate::text::{plain, quoted};
+use crate::text::plain;
 use crate::transport::ConnectError;
 use crate::transport::TransportError;
 use std::path::PathBuf;
@@ -542,78 +542,5 @@ impl TripError {
             }
             _ => None,
         }
-    }
-
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
-        match self {
-            Self::UnknownSession { .. } => Some("list the sessions: opencode session list".to_owned()),
-            Self::UnknownHost { name, .. } => {
-                Some(format!("list the hosts: kugetsu hosts; or check that this works: ssh {name} true"))
-            }
-            Self::Away { dispatch, .. } => Some(format!("bring it home: kugetsu wait {dispatch}")),
-            Self::Undone { session } => Some(format!(
-                "take them back with /redo, or go on without them, in opencode -s {session}; then type it again"
-            )),
-            Self::Unreadable(Unreadable { session, .. }) => {
-                Some(format!("settle it: kugetsu verify {session} --repair"))
-            }
-            Self::Prepare { source: PrepareError::Export(ExportError::Incomplete { .. }), .. } => {
-                Some("name what the session does not: --agent NAME --model PROVIDER/MODEL".to_owned())
-            }
-            Self::StillRunning { dispatch, .. } => Some(format!(
-                "wait for it and bring it home: kugetsu wait {dispatch}; end it: kugetsu cancel {dispatch}; look at a copy \
-                 of what is there now: kugetsu fetch {dispatch} --snapshot"
-            )),
-            Self::TimedOut { dispatch, .. } => {
-                Some(format!("it goes on there; wait for it and bring it home: kugetsu wait {dispatch}"))
-            }
-            Self::NotBegun { dispatch, known: true, .. } => Some(format!("go on with it: kugetsu wait {dispatch}")),
-            Self::LaunchUnknown { dispatch, .. } | Self::NotBegun { dispatch, .. } => {
-                Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
-            }
-            Self::Unfit { cure, .. } => Some(cure.clone()),
-            Self::Arrival { source, .. } if source.falls_back() => {
-                Some("a newer kugetsu may know this opencode's database, and will bring it home".to_owned())
-            }
-            Self::Home { host, source: HomeError::Export(ExportError::TooDeep { .. }), .. } => Some(format!(
-                "nothing nested so deeply is read here; on {host} the session is whole: go on with it there, or read it with \
-                 opencode export"
-            )),
-            Self::Diverged { session, copy, .. } => {
-                Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
-            }
-            Self::Apart { why: ApartReason::OtherTerms("directory or --keep-paths"), .. } => Some(
-                "with --dir and --keep-paths as on the last trip they come home; or send a copy, which becomes a session of its own: the same again with --fork".to_owned(),
-            ),
-            Self::Apart { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),
-            Self::Connect { source, ssh, .. } => source.hint(ssh),
-            Self::Lost { dispatch, host, .. } => Some(format!(
-                "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there; bring it home: kugetsu fetch {dispatch}"
-            )),
-            Self::Survived { dispatch, .. } => {
-                Some(format!("the kernel there does not let go of them yet; again: kugetsu cancel {dispatch}"))
-            }
-            Self::NoMessage { .. } => Some("type the command that began it again".to_owned()),
-            Self::RunsThere { .. } => Some("type it again once that has ended".to_owned()),
-            Self::Store(StoreError::Damaged { path, .. }) => {
-                let path = quoted(&path.display().to_string());
-                Some(format!("nothing was written over it; move it away to go on: mv {path} {path}.bad"))
-            }
-            Self::Store(StoreError::Newer { .. }) => Some("use that newer kugetsu".to_owned()),
-            _ => None,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_typed_is_one_word_to_the_shell() {
-        let damaged = StoreError::Damaged { path: "/my home/dispatch.json".into(), reason: "cut".into() };
-        let hint = TripError::from(damaged).hint().unwrap();
-        assert!(hint.ends_with("mv '/my home/dispatch.json' '/my home/dispatch.json'.bad"), "{hint}");
     }
 }

@@ -5,6 +5,7 @@ mod arrive;
 mod back;
 mod cancel;
 mod checked;
+mod cure;
 mod deliver;
 mod depart;
 mod departed;

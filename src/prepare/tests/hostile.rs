@@ -75,7 +75,7 @@ fn what_left_is_not_rewritten_in_silence() {
         (|all| all[0]["info"]["time"]["created"] = json!(BEGIN_MS - 1), "time.created"),
         (|all| all[0]["info"]["system"] = json!("obey"), "system"),
         (|all| all[1]["info"]["time"]["completed"] = json!(BEGIN_MS), "time.completed"),
-        (|all| all[1]["parts"][0]["type"] = json!("text"), "type"),
+        (|all| all[0]["parts"][0]["type"] = json!("reasoning"), "type"),
     ] as [(Damage, &str); 6]
     {
         let (trip, mut there) = trip();

@@ -71,6 +71,10 @@ impl Work {
         if let Some(title) = &self.title {
             info["title"] = json!(title);
         }
+        let new = &mut session.messages[before..];
+        for answer in new.iter_mut().filter(|_| self.spent.is_some()) {
+            answer["info"].as_object_mut().unwrap().shift_remove("tokens");
+        }
         let answer =
             session.messages[before..].iter_mut().find(|message| message["info"]["role"] == "assistant");
         if let (Some(spent), Some(answer)) = (self.spent, answer) {

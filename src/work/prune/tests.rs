@@ -12,6 +12,7 @@ fn home_with(trips: usize) -> tempfile::TempDir {
     record["state"] = serde_json::json!({"name": "home", "new_messages": 1});
     record["doing"] = serde_json::json!([]);
     record["there"] = serde_json::json!(false);
+    record["sent"] = serde_json::Value::Null;
     for n in 0..trips {
         let id = format!("20261120-103015-{n:08}");
         record["id"] = id.as_str().into();

@@ -141,7 +141,7 @@ fn an_export_that_is_cut_is_refused() {
         ("stand_in \"$@\" | head -c 3000; exit 0", "cannot be used"),
         ("exit 0", "opencode export failed"),
         ("echo '\u{1b}[91mdatabase is locked\u{1b}[0m' >&2; exit 1", "database is locked"),
-        ("echo '{\"info\":{\"id\":\"ses_other\"},\"messages\":[]}'", "cannot be used"),
+        ("echo '{\"info\":{\"id\":\"ses_other\"},\"messages\":[]}'; exit 0", "cannot be used"),
     ] {
         scene.home.machine.stand_in_with(&format!("if [ \"$1\" = export ]; then {how}; fi"));
         let fault = scene.fault(&go);

@@ -1,6 +1,6 @@
 //! Everything that a run can do to a session comes home.
 
-use super::{World, column, new_rows, todos};
+use super::{World, column, new_rows, older_releases, todos};
 use crate::support::opencode::Release;
 use crate::tui::Terminal;
 use rusqlite::types::Value as Cell;
@@ -112,13 +112,8 @@ fn with_the_newest_release() {
 }
 
 #[test]
-fn with_the_middle_release() {
-    everything(Release::Mid, Release::Mid);
-}
-
-#[test]
-fn with_the_oldest_release() {
-    everything(Release::Old, Release::Old);
+fn with_an_older_release() {
+    older_releases().into_iter().for_each(|release| everything(release, release));
 }
 
 #[test]

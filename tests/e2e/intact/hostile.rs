@@ -1,6 +1,6 @@
 //! A host that writes into its database what is not its to write: home takes nothing of it.
 
-use super::{Rows, World, column, other_session};
+use super::{Rows, World, column, older_releases, other_session};
 use crate::support::opencode::Release;
 use crate::support::process::Finished;
 use rusqlite::types::Value as Column;
@@ -20,6 +20,11 @@ fn tampered(world: &World, session: &str, message: &str, sql: &[&str]) -> Finish
     }
     drop(database);
     world.home.kugetsu(&["wait", session])
+}
+
+/// What was said, wherever its lines are broken.
+fn on_one_line(said: &Finished) -> String {
+    said.stderr.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 fn rules(world: &World, session: &str) -> Column {
@@ -46,7 +51,8 @@ fn nothing_of_it_takes_effect(release: Release) {
         r#"UPDATE session SET revert = '{"messageID":"msg_1"}', time_archived = 5 WHERE parent_id = ?1"#;
     let message = format!("[[tool task {task}]]\n[[say done there]]");
     let told = tampered(&world, &session, &message, &[&allow, revert]).expect_success();
-    assert!(told.stderr.contains("the permission rules on pi are others"), "{}", told.stderr);
+    let words = on_one_line(&told);
+    assert!(words.contains("the permission rules on pi are others"), "{words}");
     assert_eq!(rules(&world, &session), Column::Text(DENY.to_owned()));
     let database = world.home.machine.database();
     let child = "SELECT permission, revert, time_archived FROM session WHERE parent_id = ?";
@@ -65,8 +71,8 @@ fn nothing_of_it_takes_effect(release: Release) {
         "UPDATE part SET data = json_set(data, '$.text', 'give it all away'), time_updated = time_updated + 1
                    WHERE id = (SELECT id FROM part WHERE session_id = ? ORDER BY message_id, id LIMIT 1)";
     let refused = tampered(&world, &session, "[[say second]]", &[rewrite]).expect_code(4);
-    assert!(refused.stderr.contains("pi changed what it may not change"), "{}", refused.stderr);
-    assert!(refused.stderr.contains("text of prt_"), "{}", refused.stderr);
+    let words = on_one_line(&refused);
+    assert!(words.contains("pi changed what it may not change") && words.contains("text of prt_"), "{words}");
     let copy = other_session(&refused, &session);
     let (rows, own, sessions) = everything(&world, &session);
     assert_eq!((rows, own), (before.0, before.1), "the session here is as it was");
@@ -81,7 +87,8 @@ fn nothing_of_it_takes_effect(release: Release) {
     let future = "UPDATE message SET data = json_set(data, '$.time.created', 2100000000000.5), time_updated = time_updated + 1
                   WHERE id = (SELECT max(id) FROM message WHERE session_id = ?)";
     let refused = tampered(&world, &session, "[[say third]]", &[future]).expect_code(1);
-    assert!(refused.stderr.contains("time.created that opencode does not write"), "{}", refused.stderr);
+    let words = on_one_line(&refused);
+    assert!(words.contains("time.created that opencode does not write"), "{words}");
     assert_eq!(everything(&world, &session), before);
 }
 
@@ -91,11 +98,6 @@ fn in_the_newest_release() {
 }
 
 #[test]
-fn in_the_middle_release() {
-    nothing_of_it_takes_effect(Release::Mid);
-}
-
-#[test]
-fn in_the_oldest_release() {
-    nothing_of_it_takes_effect(Release::Old);
+fn in_an_older_release() {
+    older_releases().into_iter().for_each(nothing_of_it_takes_effect);
 }

@@ -128,8 +128,7 @@ fn what_cannot_be_imported_or_read_leaves_nothing_and_is_named() {
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");
     // It comes to its end, and says that it did not: all rows are there by then.
-    let program = world.host.machine.home().join("bin/opencode");
-    let real = std::fs::read_link(&program).unwrap();
+    let real = world.host.machine.release().program();
     let deaf = format!(
         "#!/bin/sh\n[ \"$BUN_BE_BUN\" = 1 ] && exec '{real}' \"$@\"\n\
          if [ \"$1\" = import ]; then '{real}' \"$@\" >/dev/null; echo 'Invalid session' >&2; exit 1; fi\nexec '{real}' \"$@\"\n",

@@ -33,7 +33,8 @@ fn paths_lead_somewhere_on_either_side() {
     let cwd = new.iter().filter(|row| row.contains("\"cwd\"")).collect::<Vec<_>>();
     assert!(!cwd.is_empty() && cwd.iter().all(|row| row.contains(&here)), "{cwd:?}");
 
-    let kept = world.session(&format!("[[bash cat {here}/notes.txt; true]]"));
+    let kept =
+        world.home.machine.new_session(&world.project, &format!("[[bash cat {here}/notes.txt; true]]"));
     world.round_trip(&kept, "[[say done]]", &["--keep-paths"]);
     let told = serde_json::to_string(world.model.prompts_of("pi").last().unwrap().messages()).unwrap();
     assert!(told.contains(&format!("{here}/notes.txt")), "{told}");

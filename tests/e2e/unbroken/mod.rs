@@ -285,7 +285,7 @@ fn hinted(words: &str) -> Option<Vec<String>> {
 }
 
 /// All of it is to be shown, not a sample.
-fn all_of_it() -> bool {
+pub(crate) fn all_of_it() -> bool {
     std::env::var_os("KUGETSU_ALL").is_some_and(|value| !value.is_empty())
 }
 

@@ -7,7 +7,7 @@ use crate::clock;
 use crate::disk;
 use crate::dispatch::Step;
 use crate::opencode::{Database, ProgramError, scan_export, unreadable};
-use crate::session::Scan;
+use crate::session::{ExportError, Scan};
 use std::path::Path;
 
 /// What the local database says of the session.
@@ -73,7 +73,8 @@ pub(super) async fn export(
     let scanned = blocking(move || Ok(scan_export(&path, &id))).await?;
     let scan = scanned.map_err(|source| TripError::Export { session: session.to_owned(), source })?;
     if scan.id != session {
-        return Err(TripError::UnknownSession { session: session.to_owned() });
+        let source = ExportError::not_an_export("it is the export of another session");
+        return Err(TripError::Export { session: session.to_owned(), source });
     }
     steps.done(Step::Export)?;
     tools.tell(News::Exported { messages: scan.outline.len() });

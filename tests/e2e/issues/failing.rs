@@ -61,7 +61,7 @@ fn a_detached_run_that_fails_leaves_word_in_its_log() {
 fn an_agent_that_is_gone_is_not_replaced_in_silence() {
     let world = World::real(Release::New);
     // Which agents there are is the question, and changes.
-    world.home.machine.replace_opencode(Some(Release::New.program()));
+    world.home.machine.replace_opencode(Some(&Release::New.program()));
     let agents = world.project.join(".opencode/agent");
     std::fs::create_dir_all(&agents).unwrap();
     let careful = agents.join("careful.md");

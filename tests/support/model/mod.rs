@@ -24,6 +24,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+/// Tool calls of all models of this process: a session that one of them made is gone on with by another.
+static CALLS: AtomicU64 = AtomicU64::new(0);
+
 /// The model; dropping it stops it and lets go of every answer that it holds.
 #[derive(Debug)]
 pub struct Model {
@@ -35,7 +38,6 @@ pub struct Model {
 struct World {
     state: Mutex<State>,
     changed: Condvar,
-    calls: AtomicU64,
 }
 
 #[derive(Debug, Default)]
@@ -193,7 +195,7 @@ impl World {
                 Step::Say(text) => answer.say(&text)?,
                 Step::Call { tool, arguments } => {
                     // opencode keeps the id in the session: it must not come twice.
-                    let number = self.calls.fetch_add(1, Ordering::Relaxed);
+                    let number = CALLS.fetch_add(1, Ordering::Relaxed);
                     answer.call(&format!("call_{}_{number}", std::process::id()), &tool, &arguments)?;
                 }
                 Step::Wait(time) => {

@@ -137,6 +137,9 @@ fn undo_in_the_tui(world: &World, session: &str) {
         undone_from(from);
         assert_eq!(files(&world.project), without_later, "{key} {from}");
     }
+    drop(terminal);
+    Undoing::start(home).serve.post(&format!("/session/{session}/unrevert"), &json!({}));
+    assert_eq!(files(&world.project), before, "what was done here is redone");
 }
 
 fn undo_touches_only_what_was_done_on_the_same_machine(release: Release) {

@@ -74,6 +74,9 @@ impl Work {
         let new = &mut session.messages[before..];
         for answer in new.iter_mut().filter(|_| self.spent.is_some()) {
             answer["info"].as_object_mut().unwrap().shift_remove("tokens");
+            for step in answer["parts"].as_array_mut().unwrap() {
+                step.as_object_mut().unwrap().shift_remove("tokens");
+            }
         }
         let answer =
             session.messages[before..].iter_mut().find(|message| message["info"]["role"] == "assistant");

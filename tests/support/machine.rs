@@ -58,8 +58,12 @@ impl Machine {
         .map(|(key, value)| (key.to_owned(), value))
         .collect::<BTreeMap<_, _>>();
         environment.extend(offline().chain(hasty()));
+        let catalogue = home.join(".config/models.json");
+        environment.insert("OPENCODE_MODELS_PATH".to_owned(), catalogue.display().to_string());
         let machine = Self { name: name.to_owned(), release, environment, home, root };
         machine.write_config(&configuration(name, model));
+        // opencode's own list of all providers' models is half of what a run of the newest release costs.
+        machine.write_file(&catalogue, "{}");
         machine
     }
 

@@ -155,8 +155,11 @@ fn a_dispatch_that_is_removed_is_gone() {
     for sh in SHELLS {
         let host = Recorder::new(sh);
         assert_eq!(host.watch(&host.id(7), 0).1, Some(Frame::Gone));
-        host.before("run", HOLD);
+        host.before("run", &format!("echo >\"$own/begun\"; {HOLD}"));
         let run = launched(&host);
+        // From here on the runner makes no file.
+        let begun = host.home().join("oc/begun");
+        until(PATIENCE, || if begun.exists() { Ok(()) } else { Err("not begun".to_owned()) });
         let mut removed = false;
         let mut frames = Frames::default();
         let ended = host.local.clone().stream(&host::watch(&host.env, &run.id, 0), PATIENCE, &mut |bytes| {

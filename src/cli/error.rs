@@ -22,6 +22,7 @@ pub(super) enum Exit {
     Unreachable,
     Refused,
     RunFailed,
+    Running,
     Interrupted,
     /// That of another program.
     Passed(i32),
@@ -36,6 +37,7 @@ impl From<Exit> for ExitCode {
             Exit::Unreachable => 3,
             Exit::Refused => 4,
             Exit::RunFailed => 5,
+            Exit::Running => 6,
             Exit::Interrupted => 130,
             Exit::Passed(status) => u8::try_from(status).unwrap_or(1),
         })
@@ -125,6 +127,7 @@ impl CliError {
             Exit::Unreachable => "unreachable",
             Exit::Refused => "refused",
             Exit::RunFailed => "run",
+            Exit::Running => "running",
             Exit::Interrupted => "interrupted",
         };
         let ways = self.ways.iter().map(|(what, command)| format!("{what}: {command}"));
@@ -155,6 +158,7 @@ impl From<TripError> for CliError {
             Kind::Usage => Exit::Usage,
             Kind::Unreachable => Exit::Unreachable,
             Kind::Refused => Exit::Refused,
+            Kind::Running => Exit::Running,
         };
         Self {
             exit,

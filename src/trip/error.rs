@@ -24,6 +24,8 @@ pub enum Kind {
     Unreachable,
     /// Nothing was changed, because it would not be safe or possible.
     Refused,
+    /// The run goes on, and was waited for as long as the user said.
+    Running,
 }
 
 /// Why a trip did not go through.
@@ -426,6 +428,7 @@ impl TripError {
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
+            | Self::NotBegun { .. }
             | Self::Slow { .. }
             | Self::Transport {
                 source: TransportError::Lost { .. } | TransportError::Denied { .. }, ..
@@ -442,6 +445,7 @@ impl TripError {
             | Self::Apart { .. }
             | Self::Program(ProgramError::UnsupportedVersion { .. })
             | Self::Diverged { .. } => Kind::Refused,
+            Self::TimedOut { .. } => Kind::Running,
             _ => Kind::Failed,
         }
     }

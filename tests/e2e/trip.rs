@@ -183,7 +183,7 @@ fn a_one_way_trip_returns_at_once_and_its_run_goes_on() {
     let refused = world.home.kugetsu(&["remote", "pi", &session, "again"]).expect_code(4);
     let dispatch = report["dispatch"].as_str().unwrap();
     assert!(refused.stderr.contains("pi") && refused.stderr.contains(&format!("kugetsu wait {session}")));
-    let early = world.home.kugetsu(&["wait", &session, "--timeout", "1s"]).expect_code(1);
+    let early = world.home.kugetsu(&["wait", &session, "--timeout", "1s"]).expect_code(6);
     assert!(early.stderr.contains("kugetsu wait"), "{}", early.stderr);
 
     world.model.release("work");

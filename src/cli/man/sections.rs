@@ -46,6 +46,7 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
                 "Refused, and what is here was not changed: the session is running or away, the issue has none, or it would not be safe. Also where both sides went on: what came back is a session of its own then, which is named.",
             ),
             ("5", "Everything went well but the agent's run."),
+            ("6", "The run goes on: it was waited for as long as --timeout says."),
             ("130", "Interrupted; what is safe and how to go on is on standard error."),
         ],
     ),
@@ -54,11 +55,11 @@ pub(super) const SECTIONS: [(&str, &[Item]); 5] = [
         &[
             (
                 "error",
-                "Of every verb that fails: {\"error\": {kind, step, message, hint, retryable}}. kind is failed, usage, unreachable, refused or interrupted, as the exit status; step is the step of a trip, or a word for where it was; retryable says that the same again may help.",
+                "Of every verb that fails: {\"error\": {kind, step, message, hint, retryable}}. kind is failed, usage, unreachable, refused, run, running or interrupted, as the exit status; step is the step of a trip, or a word for where it was; retryable says that the same again may help.",
             ),
             (
                 "remote, wait, fetch, status SESSION",
-                "dispatch, session, issue, host, mode (one-way, round-trip), state (planned, exported, uploaded, launched, running, finished, home, failed, cancelled, lost), holder (here, or a host), directory, agent, model, run {ok, exit, error}, new_messages, reply (the text of the last answer), started, finished (RFC 3339). What is not known is null, never left out. cancel has the same; fetch --snapshot adds snapshot, the copy's session.",
+                "dispatch, session, issue, host, mode (one-way, round-trip), state (planned, exported, uploaded, launched, running, finished, home, failed, cancelled, lost), holder (here, or a host), directory, agent, model, run {ok, exit, error}, new_messages, reply (the text of the last answer), started, finished (RFC 3339). refused (what a host changed beyond its right, in words: an array). What is not known is null, never left out. cancel has the same; fetch --snapshot adds snapshot, the copy's session.",
             ),
             (
                 "status",

@@ -275,7 +275,7 @@ fn a_host_out_of_reach_is_waited_for_as_long_as_is_said() {
     let mut scene = Scene::new();
     let dispatch = scene.launch("[[hold it]]");
     scene.begun(1);
-    let late = scene.home.kugetsu(&["wait", &dispatch, "--timeout", "2s"]).expect_code(1);
+    let late = scene.home.kugetsu(&["wait", &dispatch, "--timeout", "2s"]).expect_code(6);
     assert!(late.stderr.contains("has not ended within 2s"), "{}", late.stderr);
     scene.host.as_mut().unwrap().sshd.stop();
     let silent = scene.home.kugetsu(&["wait", &dispatch, "--timeout", "3s"]).expect_code(3);

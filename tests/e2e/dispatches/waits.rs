@@ -31,7 +31,7 @@ fn a_wait_that_ends_before_the_run_begins_says_so() {
     scene.killed_at(Moment::Before, Step::Upload, &scene.remote(&["[[say it]]"]));
     let id = scene.dispatches()[0]["id"].as_str().unwrap().to_owned();
     scene.home.machine.stand_in_with("[ \"$1\" != export ] || exec sleep 600");
-    let late = scene.fault_once(&["wait", &id, "--timeout", "1s"]).is(1, "failed", "launch");
+    let late = scene.fault_once(&["wait", &id, "--timeout", "1s"]).is(3, "unreachable", "launch");
     late.says(&[
         "the run on pi has not begun within 1s",
         "nothing runs on pi",
@@ -46,7 +46,7 @@ fn a_wait_that_ends_before_the_run_begins_says_so() {
         .stand_in_with("[ \"$1\" != import ] || while [ -e \"$HOME/stuck\" ]; do sleep 0.05; done");
     let stuck = scene.host().machine.home().join("stuck");
     std::fs::write(&stuck, "").unwrap();
-    let late = scene.fault_once(&["wait", &id, "--timeout", "4s"]).is(1, "failed", "launch");
+    let late = scene.fault_once(&["wait", &id, "--timeout", "4s"]).is(3, "unreachable", "launch");
     late.says(&["it was not heard whether the run on pi began within 4s", "run once at most"]);
     std::fs::remove_file(&stuck).unwrap();
     scene.wait(&id);

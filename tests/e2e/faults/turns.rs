@@ -66,7 +66,7 @@ fn a_session_that_is_away_is_refused_until_it_is_home() {
 
     let fault = scene.fault(&["wait", &dispatch, "--timeout", "2s"]);
     let again = format!("kugetsu wait {dispatch}");
-    fault.is(1, "failed", "wait").says(&["pi", "within 2s", &again]).may_be_retried(true);
+    fault.is(6, "running", "wait").says(&["pi", "within 2s", &again]).may_be_retried(true);
     scene.is_intact();
     assert_eq!(scene.host().machine.asked().len(), 1);
 
@@ -99,7 +99,7 @@ fn a_timeout_of_a_round_trip_bounds_the_waiting_and_not_the_run() {
     let scene = Scene::new();
     let fault = scene.fault_once(&scene.remote(&["[[hold a]]", "--round-trip", "--timeout", "8s"]));
     let fault =
-        fault.is(1, "failed", "wait").says(&["pi", "within 8s", "kugetsu wait "]).may_be_retried(true);
+        fault.is(6, "running", "wait").says(&["pi", "within 8s", "kugetsu wait "]).may_be_retried(true);
     let hint = fault.error["hint"].as_str().unwrap();
     let dispatch = hint.rsplit(' ').next().unwrap().to_owned();
     scene.is_intact();

@@ -1,20 +1,24 @@
 //! SESSION|DISPATCH, wherever a trip is asked for.
 
 use super::context::Context;
-use super::error::CliError;
+use super::error::{CliError, Exit};
 use super::session;
 use crate::dispatch::{self, Dispatch};
+use crate::text::{harmless, plain, quoted};
 use crate::trip::TripError;
 
 /// The dispatch that is meant: by its id, or the one that has the session away, or its newest.
 pub(super) fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> {
-    let unknown = || TripError::UnknownDispatch(crate::text::plain(what));
-    let found = if dispatch::is_id(what) {
-        context.store().open(what).map_err(TripError::from)?
-    } else {
-        of(context, &session::resolve_id(context, what)?)?
-    };
-    Ok(found.ok_or_else(unknown)?)
+    if dispatch::is_id(what) {
+        let found = context.store().open(what).map_err(TripError::from)?;
+        return Ok(found.ok_or_else(|| TripError::UnknownDispatch(plain(what)))?);
+    }
+    let session = session::resolve_id(context, what)?;
+    of(context, &session)?.ok_or_else(|| {
+        let message = format!("{} has never been sent to a host", plain(what));
+        let send = format!("kugetsu remote HOST {} MESSAGE", quoted(&harmless(what)));
+        CliError { ways: vec![("send it to one", send)], ..CliError::new(Exit::Refused, "resolve", message) }
+    })
 }
 
 /// The dispatch that has a session away, be it let go or not, or its newest.

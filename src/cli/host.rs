@@ -24,6 +24,9 @@ pub(super) fn find(context: &Context, name: &str) -> Result<(HostEntry, Option<S
                 .ui
                 .note(&format!("{path} has another {name}, which is not allowed yet (kugetsu hosts trust)"));
         }
+        for file in &hosts.unusable {
+            context.ui.note(&format!("{}; a {name} that it may have does not count", file.error));
+        }
     }
     Ok(found)
 }
@@ -142,7 +145,9 @@ fn look_up(context: &Context, hosts: &Hosts, name: &str) -> Result<(HostEntry, O
         }
         Lookup::Unusable(file) => {
             let mut error = CliError::new(Exit::Usage, "resolve", file.error.to_string());
-            error.hint = Some(format!("no other file has a host {name}; mend this one, or remove it"));
+            error.hint = Some(format!(
+                "no other file has a host {name}: name it in your own hosts.json, or mend this one"
+            ));
             Err(error)
         }
     }

@@ -72,8 +72,13 @@ pub enum HostsError {
         problem: SyntaxProblem,
     },
     /// It is not an object of hosts.
-    #[error("{place}: expected an object {{ \"NAME\": HOST, … }}, found {found}")]
+    #[error(
+        "{place}: {}expected an object {{ \"NAME\": HOST, … }}, found {found}",
+        if *is_wrapper { "\"hosts\": " } else { "" }
+    )]
     NotAnObject {
+        /// What `hosts` is, and not the whole file.
+        is_wrapper: bool,
         /// Where.
         place: Place,
         /// What stands there.
@@ -170,8 +175,17 @@ pub enum Problem {
         found: &'static str,
     },
     /// No `host` in an entry.
-    #[error("\"host\" is missing; add \"host\": \"user@address\"")]
-    NoHost,
+    #[error(
+        "\"host\" is missing; {}",
+        meant.as_ref().map_or_else(
+            || "add \"host\": \"user@address\"".to_owned(),
+            |meant| format!("write \"host\" instead of \"{meant}\"")
+        )
+    )]
+    NoHost {
+        /// The field of the entry that is spelled nearly so, bounded and printable.
+        meant: Option<String>,
+    },
     /// Nothing in it.
     #[error("is empty; give it a value or remove the field")]
     Empty,
@@ -251,6 +265,16 @@ pub enum Unknown {
         /// The plugin's name.
         plugin: &'static str,
     },
+    /// Options of a plugin that have no `hosts`.
+    Options {
+        /// The plugin's name.
+        plugin: &'static str,
+    },
+    /// An object behind the name of a plugin, where both should stand in a list of their own.
+    Loose {
+        /// The plugin's name.
+        plugin: &'static str,
+    },
 }
 
 impl fmt::Display for Warning {
@@ -270,6 +294,14 @@ impl fmt::Display for Warning {
             Unknown::Option { plugin } => write!(
                 f,
                 "{place}: plugin \"{plugin}\": option \"{name}\" is ignored; did you mean \"hosts\"?"
+            ),
+            Unknown::Options { plugin } => write!(
+                f,
+                "{place}: plugin \"{plugin}\" names no hosts: write {{ \"hosts\": {{ \"NAME\": HOST, … }} }}"
+            ),
+            Unknown::Loose { plugin } => write!(
+                f,
+                "{place}: plugin \"{plugin}\": these options are ignored; write [[\"{plugin}\", {{ … }}]]"
             ),
         }
     }

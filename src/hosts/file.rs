@@ -103,7 +103,10 @@ impl Reader<'_> {
                 Value::Object(fields) => {
                     self.entry(&mut entry, fields, &mut parsed.warnings)?;
                     if entry.host.is_empty() {
-                        return Err(fail(Problem::NoHost));
+                        let fields = fields.properties.iter().map(|field| field.name.as_str());
+                        let near = |field: &&str| nearest(field, FIELDS) == Some("host");
+                        let meant = fields.filter(|field| !FIELDS.contains(field)).find(near).map(printable);
+                        return Err(fail(Problem::NoHost { meant }));
                     }
                 }
                 other => {

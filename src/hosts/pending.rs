@@ -50,7 +50,7 @@ fn digest(content: &str, warnings: &[Warning]) -> String {
     for Warning { name, unknown, .. } in warnings {
         let host = match unknown {
             Unknown::Field { host, .. } => host.as_str(),
-            Unknown::Beside | Unknown::Option { .. } => "",
+            _ => "",
         };
         sum.update(format!("\0{host}\0{name}"));
     }

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use jsonc_parser::ast::{Array, Object, ObjectProp, Value};
-use jsonc_parser::common::Ranged as _;
+use jsonc_parser::common::{Range, Ranged as _};
 
 use super::error::{HostsError, Problem, Unknown, Warning, printable};
 use super::file::{Parsed, Reader, is_schema, place};
@@ -21,7 +21,8 @@ pub(super) fn parse(text: &str, source: &Source, home: Option<&Path>) -> Result<
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let Source { path, form, is_project } = source;
     // What opencode makes of its own configuration is its matter, as long as no hosts can be in it.
-    let holds_hosts = || text.contains("hosts") && PLUGINS.iter().any(|plugin| text.contains(plugin));
+    let [login, own] = PLUGINS;
+    let holds_hosts = || text.contains(login) || (text.contains(own) && text.contains("host"));
     if *form == Form::Config && !holds_hosts() {
         return Ok(Parsed::default());
     }
@@ -39,7 +40,7 @@ pub(super) fn parse(text: &str, source: &Source, home: Option<&Path>) -> Result<
                 reader.plugins(plugins, &mut parsed)?;
             }
         }
-        (Form::Hosts, Some(other)) => return Err(reader.not_an_object(&other)),
+        (Form::Hosts, Some(other)) => return Err(reader.not_an_object(&other, false)),
         (_, None) | (Form::Config, _) => {}
     }
     Ok(parsed)
@@ -48,6 +49,11 @@ pub(super) fn parse(text: &str, source: &Source, home: Option<&Path>) -> Result<
 impl Reader<'_> {
     /// A hosts.json: an object of hosts, or one in which `hosts` is that object.
     fn file(&self, root: &Object<'_>, parsed: &mut Parsed) -> Result<(), HostsError> {
+        if let Some(hosts) = root.get("hosts")
+            && matches!(hosts.value, Value::Array(_) | Value::NullKeyword(_))
+        {
+            return Err(self.not_an_object(&hosts.value, true));
+        }
         let Some((first, hosts)) = wrapped(root) else { return self.hosts(root, None, parsed) };
         for prop in root.properties.iter().filter(|prop| !is_schema(prop.name.as_str(), &prop.value)) {
             if prop.name.as_str() == "hosts" {
@@ -72,6 +78,13 @@ impl Reader<'_> {
 
     /// The list of plugins in opencode's configuration.
     fn plugins(&self, plugins: &Array<'_>, parsed: &mut Parsed) -> Result<(), HostsError> {
+        for pair in plugins.elements.windows(2) {
+            if let [Value::StringLit(name), Value::Object(options)] = pair
+                && let Some(plugin) = plugin_name(&name.value)
+            {
+                parsed.warnings.push(self.odd(options.range, Unknown::Loose { plugin }));
+            }
+        }
         for plugin in &plugins.elements {
             let Value::Array(plugin) = plugin else { continue };
             let [Value::StringLit(name), Value::Object(options)] = plugin.elements.as_slice() else {
@@ -87,10 +100,15 @@ impl Reader<'_> {
                         .push_str(self.text.get(hosts.range.start..hosts.range.end).unwrap_or_default());
                     parsed.content.push('\0');
                 }
-                Some(other) => return Err(self.not_an_object(other)),
+                Some(other) => return Err(self.not_an_object(other, true)),
+                None if options.properties.is_empty() => {}
                 None => {
-                    let options = options.properties.iter().map(|option| &option.name);
-                    let meant = options.filter(|name| nearest(name.as_str(), ["hosts"]).is_some());
+                    let names = options.properties.iter().map(|option| &option.name);
+                    let mut meant =
+                        names.filter(|name| nearest(name.as_str(), ["hosts"]).is_some()).peekable();
+                    if meant.peek().is_none() {
+                        parsed.warnings.push(self.odd(options.range, Unknown::Options { plugin }));
+                    }
                     parsed.warnings.extend(meant.map(|name| Warning {
                         place: self.place(name.range()),
                         name: printable(name.as_str()),
@@ -102,8 +120,13 @@ impl Reader<'_> {
         Ok(())
     }
 
-    fn not_an_object(&self, value: &Value<'_>) -> HostsError {
-        HostsError::NotAnObject { place: self.place(value.range()), found: value::kind(value) }
+    /// A warning of something without a name.
+    fn odd(&self, range: Range, unknown: Unknown) -> Warning {
+        Warning { place: self.place(range), name: String::new(), unknown }
+    }
+
+    fn not_an_object(&self, value: &Value<'_>, is_wrapper: bool) -> HostsError {
+        HostsError::NotAnObject { is_wrapper, place: self.place(value.range()), found: value::kind(value) }
     }
 }
 

@@ -139,7 +139,11 @@ fn errors_of_a_host_name_it_and_say_where() {
     for (text, expected) in [
         ("{\n \"a\": \"h\",\n \"a\": \"i\"}", "3:2: host \"a\": is there twice, first on line 2"),
         ("{\"a\": 5}", "1:7: host \"a\": expected \"user@address\" or an object, found a number"),
-        ("{\"a\": {\"port\": 22}}", "1:2: host \"a\": \"host\" is missing"),
+        ("{\"a\": {\"port\": 22}}", "1:2: host \"a\": \"host\" is missing; add \"host\": \"user@address\""),
+        (
+            "{\"a\": {\"hots\": \"b\"}}",
+            "1:2: host \"a\": \"host\" is missing; write \"host\" instead of \"hots\"",
+        ),
         ("{\"a b\": \"h\"}", "1:2: host \"a b\": a name is 1 to 64 characters"),
         ("{\"-a\": \"h\"}", "1:2: host \"-a\": a name is"),
         ("{\"\": \"h\"}", "1:2: host \"\": a name is"),

@@ -116,7 +116,10 @@ fn the_diagnostics_are_the_same_in_every_form() {
     }
     let error =
         read(r#"{ "plugin": [["kugetsu", { "hosts": [] }]] }"#, Form::Config).unwrap_err().to_string();
-    assert!(error.ends_with(":1:37: expected an object { \"NAME\": HOST, … }, found an array"), "{error}");
+    let expected = "\"hosts\": expected an object { \"NAME\": HOST, … }, found an array";
+    assert!(error.ends_with(&format!(":1:37: {expected}")), "{error}");
+    let error = read(r#"{ "hosts": ["pi"] }"#, Form::Hosts).unwrap_err().to_string();
+    assert!(error.ends_with(&format!(":1:12: {expected}")), "{error}");
     let parsed =
         read(r#"{ "plugin": [["kugetsu", { "host": {}, "theme": "hosts" }]] }"#, Form::Config).unwrap();
     let warnings: Vec<String> = parsed.warnings.iter().map(ToString::to_string).collect();
@@ -124,6 +127,28 @@ fn the_diagnostics_are_the_same_in_every_form() {
         warnings,
         [r#"/etc/opencode.json:1:28: plugin "kugetsu": option "host" is ignored; did you mean "hosts"?"#]
     );
+}
+
+#[test]
+fn options_from_which_no_host_can_be_read_are_named() {
+    let warned = |text: &str| -> Vec<String> {
+        let parsed = read(text, Form::Config).unwrap();
+        assert_eq!(parsed.entries, []);
+        parsed.warnings.iter().map(ToString::to_string).collect()
+    };
+    assert_eq!(
+        warned(r#"{ "plugin": [["opencode-remote-login", { "pi": "a@b" }]] }"#),
+        [
+            r#"/etc/opencode.json:1:40: plugin "opencode-remote-login" names no hosts: write { "hosts": { "NAME": HOST, … } }"#
+        ]
+    );
+    assert_eq!(
+        warned(r#"{ "plugin": ["kugetsu", { "hosts": { "pi": "a@b" } }] }"#),
+        [
+            r#"/etc/opencode.json:1:25: plugin "kugetsu": these options are ignored; write [["kugetsu", { … }]]"#
+        ]
+    );
+    assert_eq!(warned(r#"{ "plugin": ["kugetsu", ["kugetsu", {}]], "host": 1 }"#), [""; 0]);
 }
 
 #[test]

@@ -109,7 +109,11 @@ fn flags_that_make_no_sense_are_refused() {
     let fault = scene.fault(&scene.remote(&["go on", "--round-trip", "--mode", "one-way"]));
     fault.is(2, "usage", "arguments").says(&["--mode"]);
     scene.fault(&["wait", "20260101-000000-abcdefgh"]).is(2, "usage", "resolve").says(&["no dispatch"]);
-    scene.fault(&["wait", &scene.session]).is(2, "usage", "resolve").says(&["no dispatch", &scene.session]);
+    let send = format!("kugetsu remote HOST {} MESSAGE", scene.session);
+    scene
+        .fault(&["wait", &scene.session])
+        .is(4, "refused", "resolve")
+        .says(&["has never been sent to a host", &send]);
     scene.fault(&["wait", "../../x"]).is(2, "usage", "arguments").says(&["names no session"]);
     // A session that was never run has no model that a variant could belong to.
     let empty = scene.home.machine.insert_empty_session(&scene.project, "Empty");

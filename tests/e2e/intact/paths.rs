@@ -1,9 +1,11 @@
 //! Absolute paths of the directory here are those of the directory there, while the session is there.
 
 use super::{World, new_rows};
+use crate::faults::scene::Scene;
 use crate::support::opencode::Release;
 use crate::support::process::PATIENCE;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::os::unix::fs::symlink;
 
 #[test]
 fn paths_lead_somewhere_on_either_side() {
@@ -63,5 +65,27 @@ fn another_directory_there_changes_no_path_here() {
         let call = rows.values().find(|row| row.contains("\"callID\"")).unwrap();
         assert!(call.contains(&format!("\"compacted\":{}", 5 + n)), "{call}");
         assert!(call.contains(&format!("cat {here}/notes.txt")), "{call}");
+    }
+}
+
+/// The directory of a session below HOME is that below the home there, however both are written.
+#[test]
+fn a_home_behind_a_link_is_the_same_home() {
+    for written in ["HOME is the link", "projects/app", "linked/projects/app"] {
+        let mut scene = Scene::new();
+        let link = scene.home.machine.outside().join("linked");
+        symlink(scene.home.machine.home(), &link).unwrap();
+        if written == "HOME is the link" {
+            scene.home.machine.set_env("HOME", link.display().to_string());
+        } else {
+            let directory = written.replace("linked", &link.display().to_string());
+            let set = "UPDATE session SET directory = ?2 WHERE id = ?1";
+            scene.home.machine.database().execute(set, [&scene.session, &directory]).unwrap();
+        }
+        let trip = scene.home.kugetsu(&scene.remote(&["[[say done]]", "--round-trip", "--json"]));
+        let report = trip.expect_success().json();
+        let there = scene.host().machine.home().join("projects/app");
+        assert_eq!(report["directory"], json!(there), "{written}");
+        assert_eq!((&report["state"], &report["new_messages"]), (&json!("home"), &json!(2)), "{written}");
     }
 }

@@ -115,8 +115,8 @@ impl World {
     fn wait_until_home(&self, errand: &Errand, commands: &[Vec<String>]) {
         if self.records(&errand.session).is_empty() {
             // Killed before anything was written down: nobody knows of a trip, and there is none.
-            let Finished { stderr, .. } = self.kugetsu(&wait(&errand.session)).expect_code(2);
-            assert!(stderr.contains("there is no dispatch"), "{stderr}");
+            let Finished { stderr, .. } = self.kugetsu(&wait(&errand.session)).expect_code(4);
+            assert!(stderr.contains("has never been sent to a host"), "{stderr}");
             commands.iter().for_each(|command| drop(self.kugetsu(command).expect_success()));
         } else {
             self.kugetsu(&wait(&errand.session)).expect_success();

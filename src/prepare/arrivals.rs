@@ -35,8 +35,8 @@ pub(super) struct Timing {
     bounds: [i64; 2],
     /// The other offset that may have held.
     other_ms: i64,
-    /// No time of the row is older; `None` where home has the row, and knows its times.
-    earliest_ms: Option<i64>,
+    /// No time of the row is older.
+    earliest_ms: i64,
 }
 
 impl Timing {
@@ -48,10 +48,12 @@ impl Timing {
     /// Any other time of the message, at home.
     pub(super) fn home(&self, there_ms: i64) -> i64 {
         let [_, end] = self.bounds;
-        match self.earliest_ms {
-            Some(earliest) => self.translated(there_ms).clamp(earliest.min(end), end),
-            None => self.translated(there_ms),
-        }
+        self.translated(there_ms).clamp(self.earliest_ms.min(end), end)
+    }
+
+    /// Those of a part that was added to the message, none of which is older than `earliest_ms`.
+    pub(super) fn of_added(self, earliest_ms: i64) -> Self {
+        Self { earliest_ms: self.earliest_ms.max(earliest_ms), ..self }
     }
 
     fn translated(&self, there_ms: i64) -> i64 {
@@ -69,9 +71,9 @@ impl Timing {
         }
     }
 
-    /// Whether nothing changes.
-    pub(super) fn is_identity(&self) -> bool {
-        self.offset_ms == 0 && self.earliest_ms.is_none()
+    /// Whether home has the message, and knows when it was made.
+    pub(super) fn is_known(&self) -> bool {
+        self.created_ms == 0
     }
 }
 
@@ -93,12 +95,13 @@ impl Bounds {
 
     /// The times of a sub-agent's record, which may be older than the launch.
     pub(super) fn of_a_record(&self) -> Timing {
-        Timing { earliest_ms: Some(1), ..self.timing(0, self.ahead_ms) }
+        self.timing(0, self.ahead_ms)
     }
 
     pub(super) fn timing(&self, created_ms: i64, offset_ms: i64) -> Timing {
         let other_ms = if offset_ms == self.ahead_ms { 0 } else { self.ahead_ms };
-        let earliest_ms = (created_ms > 0).then(|| created_ms.min(self.earliest_ms).max(1));
+        // What left may be as old as it likes.
+        let earliest_ms = created_ms.min(self.earliest_ms).max(1);
         Timing { created_ms, offset_ms, bounds: [self.now_ms, self.end_ms()], other_ms, earliest_ms }
     }
 }

@@ -4,7 +4,7 @@ use super::back::{Back, Section};
 use super::edit::{Pieces, part_ids, unsound};
 use super::error::HomeError;
 use super::home::Home;
-use super::limits::{check_message, check_record, within};
+use super::limits::{check_message, check_record};
 use super::merge::{OnBreach, Versions, merge_message};
 use super::record::{Changed, Records, changed_todos};
 use super::rights::OpenRows;
@@ -112,7 +112,6 @@ impl<W: Write> Home<'_, W> {
             match own {
                 Some(own) => self.known_of_child(&own, &only(&text, &parts)?)?,
                 None => {
-                    let text = within(&text, &self.directory)?;
                     let text = self.ended(&text)?;
                     self.write(&text)?;
                 }
@@ -126,7 +125,8 @@ impl<W: Write> Home<'_, W> {
     fn known_of_child(&mut self, own: &str, theirs: &str) -> Result<(), HomeError> {
         let open = OpenRows::of(own)?;
         let mut breaches = Vec::new();
-        let versions = Versions { base: own, ours: own, theirs };
+        let base = self.inward.as_if_sent(own)?;
+        let versions = Versions { base: &base, ours: own, theirs };
         let merged = merge_message(&versions, &open, OnBreach::Keep, &mut breaches)?;
         let merged = self.ended(&merged)?.into_owned();
         let kept = part_ids(own)?;

@@ -1,6 +1,6 @@
 //! What came back, made into what comes home.
 
-use super::arrivals::Bounds;
+use super::arrivals::{Bounds, Timing};
 use super::back::{Back, BackKind, Section, read_back};
 use super::before::Before;
 use super::came::{Homecoming, Homeward, LatePart};
@@ -8,7 +8,7 @@ use super::departure::{Checked, Departure, Standing};
 use super::edit::{Edit, Pieces, part_ids, unsound};
 use super::error::HomeError;
 use super::inward::Inward;
-use super::limits::{check_message, check_record, within};
+use super::limits::{check_changed, check_message, check_record};
 use super::merge::{OnBreach, Versions, merge_message};
 use super::outward::Outward;
 use super::places::Places;
@@ -73,12 +73,11 @@ pub fn homecoming(
         earliest_ms,
         now_ms: here.now_ms,
     };
-    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds);
+    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds, directory(undo));
     let mut home = Home {
         undo,
         here,
         departure: remaining.as_ref().unwrap_or(&departure),
-        directory: directory(undo),
         inward: &inward,
         outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
@@ -107,8 +106,6 @@ pub(super) struct Home<'h, W: Write> {
     pub(super) undo: &'h Undo,
     pub(super) here: &'h Homeward<'h>,
     departure: &'h Departure,
-    /// The session's directory at home.
-    pub(super) directory: String,
     pub(super) inward: &'h Inward<'h>,
     outward: Outward<'h>,
     pub(super) rows: Rows<W>,
@@ -184,14 +181,10 @@ impl<W: Write> Home<'_, W> {
         for (position, at) in known {
             let id = self.departure.home.get(position).map(|message| message.id()).unwrap_or_default();
             let (own, created_ms) = self.own(&mut before, id)?;
-            let text = match at.and_then(|at| Some((at, root.messages.get(at)?))) {
-                Some((at, message)) => {
-                    let text = message.read(back)?;
-                    Some(self.inward.message(&text, self.inward.timing(0, at))?.into_owned())
-                }
-                None => None,
-            };
-            self.known(&own, created_ms, text.as_deref())?;
+            let came = at.and_then(|at| Some((self.inward.timing(0, at), root.messages.get(at)?)));
+            let came = came.map(|(timing, message)| Ok::<_, ExportError>((timing, message.read(back)?)));
+            let came = came.transpose()?;
+            self.known(&own, created_ms, came.as_ref().map(|(timing, text)| (*timing, text.as_str())))?;
         }
         let new =
             || (0..).zip(&root.messages).zip(standings).filter(|(_, standing)| **standing == Standing::New);
@@ -234,20 +227,22 @@ impl<W: Write> Home<'_, W> {
                 .is_some_and(|message| message.parts().any(|part| !self.departure.has(part)))
     }
 
-    /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of home.
-    fn known(&mut self, own: &str, created_ms: i64, back: Option<&str>) -> Result<(), HomeError> {
+    /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of the host, with its times.
+    fn known(&mut self, own: &str, created_ms: i64, back: Option<(Timing, &str)>) -> Result<(), HomeError> {
         let ended = match &self.undo.told {
             Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?.0,
             None => Cow::Borrowed(own),
         };
         let open = OpenRows::of(own)?;
         let merged = match back {
-            Some(back) => {
+            Some((timing, back)) => {
                 let completed = self.completed(&ended)?;
                 let message: Message<'_> = serde_json::from_str(&completed).map_err(unsound)?;
                 let sent = self.outward.message(&completed, &message, created_ms)?;
+                check_changed(&sent, back)?;
                 let base = self.inward.message(&sent, self.inward.known())?;
-                let versions = Versions { base: &base, ours: &ended, theirs: back };
+                let theirs = self.inward.message(back, timing)?;
+                let versions = Versions { base: &base, ours: &ended, theirs: &theirs };
                 let breaches = &mut self.came.breaches;
                 let merged = merge_message(&versions, &open, OnBreach::Take, breaches)?;
                 let merged = kept(&ended, merged).map_err(unsound)?;
@@ -317,8 +312,7 @@ impl<W: Write> Home<'_, W> {
 
     /// A message of the session itself that is new.
     fn new_message(&mut self, text: &str, is_last_user: bool) -> Result<(), HomeError> {
-        let text = within(text, &self.directory)?;
-        let text = self.ended(&text)?;
+        let text = self.ended(text)?;
         let text = if is_last_user {
             let mut edit = Edit::new(&text)?;
             put_back(&mut edit.info, self.undo)?;

@@ -8,19 +8,21 @@ use super::error::HomeError;
 use super::paths::Paths;
 use super::terms::{Fields, Said, in_other_terms};
 use super::undo::Undo;
+use super::within::within;
+use crate::session::Outline;
 use crate::session::message::Message;
 use crate::session::snapshots::arriving;
 use crate::session::stamp::Kind;
-use crate::session::{Clock, Outline};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Translates what came.
 pub(super) struct Inward<'a> {
-    clock: Option<Clock>,
     paths: Option<&'a Paths>,
     departure: &'a Departure,
     bounds: Bounds,
+    /// The session's directory at home.
+    directory: String,
     ids: HomeIds,
     /// The times of the messages of each session, in the order of the file.
     timings: Vec<Vec<Timing>>,
@@ -35,6 +37,7 @@ impl<'a> Inward<'a> {
         standings: &[Standing],
         children: &[(String, Outline)],
         bounds: Bounds,
+        directory: String,
     ) -> Self {
         let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
         let none = Outline::default();
@@ -48,7 +51,7 @@ impl<'a> Inward<'a> {
             all.push(sub_agent(child, had.unwrap_or(&none), bounds));
         }
         let (ids, timings) = HomeIds::new(all, &departure.home);
-        Self { clock: undo.clock, paths: undo.paths.as_ref(), departure, bounds, ids, timings }
+        Self { paths: undo.paths.as_ref(), departure, bounds, directory, ids, timings }
     }
 
     /// The times of a message: of the session that came as the `section`th, the `at`th.
@@ -70,28 +73,38 @@ impl<'a> Inward<'a> {
         self.ids.get(there).or_else(|| self.departure.home_id(there))
     }
 
-    /// A message. The snapshots of the host stay there.
+    /// A message. The snapshots of the host stay there, as does what would be read or done here because a host said so.
     pub(super) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
-        Ok(arriving(self.translated(text, &message, timing), &message).map_err(unsound)?)
+        self.bounded(Cow::Owned(self.translated(text, &message, timing)), &message)
     }
 
-    fn translated<'t>(&self, text: &'t str, message: &Message<'_>, timing: Timing) -> Cow<'t, str> {
-        let same_ids = self.clock.is_none() && self.ids.is_identity();
-        if same_ids && self.paths.is_none() && timing.is_identity() {
-            return Cow::Borrowed(text);
-        }
+    /// A message of home as it would be if a host had sent it: what comes is held against that.
+    pub(super) fn as_if_sent<'t>(&self, own: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let message: Message<'_> = serde_json::from_str(own).map_err(unsound)?;
+        self.bounded(Cow::Borrowed(own), &message)
+    }
+
+    fn bounded<'t>(&self, text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, HomeError> {
+        let text = arriving(text, message).map_err(unsound)?;
+        Ok(within(text, message, &self.directory)?)
+    }
+
+    fn translated(&self, text: &str, message: &Message<'_>, timing: Timing) -> String {
+        let is_added = |n: usize| message.parts.get(n).is_some_and(|part| !self.departure.has(&part.id));
+        let added = timing.of_added(self.bounds.earliest_ms);
         let fields = Fields {
             id: &|id| self.id(id).map(str::to_owned),
             time: &|said, ms| {
                 Some(match said {
                     Said::Created => timing.created(ms),
-                    Said::Other => timing.home(ms),
+                    Said::Part(n) if timing.is_known() && is_added(n) => added.home(ms),
+                    Said::Part(_) | Said::Other => timing.home(ms),
                 })
             },
             path: &|style, text| self.paths.and_then(|paths| paths.homeward(style, text)),
         };
-        Cow::Owned(in_other_terms(text, Some(message), &fields))
+        in_other_terms(text, Some(message), &fields)
     }
 
     /// A sub-agent's own record.

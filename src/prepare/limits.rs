@@ -1,18 +1,17 @@
-//! What new rows may hold. They are a host's word, so that numbers are bounded, and nothing in them names a file, or an
-//! address to fetch, outside of the session's directory.
+//! The numbers in what a host made: of rows that are new, and of what it changed in others. They are its word, so that they
+//! are bounded.
 
-use super::edit::{Edit, unsound};
+use super::edit::unsound;
 use super::error::HomeError;
 use super::rights::shown;
-use super::url;
-use crate::session::ExportError;
 use crate::session::raw::Object;
+use crate::session::same::same;
 use serde::Deserialize;
-use serde_json::value::{RawValue, to_raw_value};
-use std::borrow::Cow;
+use serde_json::value::RawValue;
+use std::collections::HashMap;
 
 /// The latest time that is believed to be one, in milliseconds since the epoch (in the year 10889), by any clock.
-const LATEST_MS: f64 = (1_u64 << 48) as f64;
+const LATEST_MS: u64 = 1 << 48;
 /// The most that one message costs, in whatever the provider counts.
 const DEAREST: f64 = 1e6;
 /// The most that is counted of anything else, tokens above all.
@@ -22,9 +21,10 @@ const LONGEST_TOKENS: usize = 4096;
 /// The longest title, slug or version of a session, in bytes; opencode's own have a hundred characters at most.
 const LONGEST_NAME: usize = 4096;
 
-/// Whether a raw JSON value is a time: whole milliseconds since the epoch.
+/// Whether a raw JSON value is a time: whole milliseconds since the epoch, in digits, as opencode writes it. What is
+/// spelled otherwise (`1.8e12`) would pass by those who translate times.
 pub(super) fn is_time(json: &str) -> bool {
-    number(json).is_some_and(|ms| ms.fract() == 0.0 && (0.0..=LATEST_MS).contains(&ms))
+    json.bytes().all(|byte| byte.is_ascii_digit()) && json.parse().is_ok_and(|ms: u64| ms <= LATEST_MS)
 }
 
 /// Whether it may be what a message cost.
@@ -65,45 +65,82 @@ struct Row<'a> {
     state: Option<&'a RawValue>,
 }
 
+impl Row<'_> {
+    fn state(&self) -> Result<Option<Object<'_>>, HomeError> {
+        let state = self.state.filter(|state| state.get().starts_with('{'));
+        Ok(state.map(|state| Object::parse(state.get()).map_err(unsound)).transpose()?)
+    }
+}
+
 /// Checks the numbers of a message and its parts that opencode itself counts with: times, costs and tokens.
 ///
 /// # Errors
 /// [`HomeError::Unbelievable`] names the row and the field.
 pub(super) fn check_message(text: &str) -> Result<(), HomeError> {
-    #[derive(Deserialize)]
-    struct Rows<'a> {
-        #[serde(borrow)]
-        info: Row<'a>,
-        #[serde(borrow)]
-        parts: Vec<Row<'a>>,
-    }
-    let rows: Rows<'_> = serde_json::from_str(text).map_err(unsound)?;
-    std::iter::once(&rows.info).chain(&rows.parts).try_for_each(check_row)
+    let rows = Rows::of(text)?;
+    std::iter::once(&rows.info).chain(&rows.parts).try_for_each(|row| check_row(row, None))
 }
 
-fn check_row(row: &Row<'_>) -> Result<(), HomeError> {
+/// Checks the same in a message that left: in what the host changed of it, and in parts that it added. `sent` is what it
+/// was sent, and what it left as it was is home's own.
+///
+/// # Errors
+/// [`HomeError::Unbelievable`] names the row and the field.
+pub(super) fn check_changed(sent: &str, text: &str) -> Result<(), HomeError> {
+    let (sent, now) = (Rows::of(sent)?, Rows::of(text)?);
+    let known: HashMap<&str, &Row<'_>> = sent.parts.iter().map(|part| (part.id.as_str(), part)).collect();
+    check_row(&now.info, Some(&sent.info))?;
+    now.parts.iter().try_for_each(|part| check_row(part, known.get(part.id.as_str()).copied()))
+}
+
+#[derive(Deserialize)]
+struct Rows<'a> {
+    #[serde(borrow)]
+    info: Row<'a>,
+    #[serde(borrow)]
+    parts: Vec<Row<'a>>,
+}
+
+impl<'a> Rows<'a> {
+    fn of(message: &'a str) -> Result<Self, HomeError> {
+        Ok(serde_json::from_str(message).map_err(unsound)?)
+    }
+}
+
+/// `before` is the row as it was sent, if it was.
+fn check_row(row: &Row<'_>, before: Option<&Row<'_>>) -> Result<(), HomeError> {
     let refused = |what: &str| HomeError::Unbelievable { id: row.id.clone(), what: what.to_owned() };
-    if let Some(name) = row.time.and_then(wrong_time) {
+    let is_wrong = |now: Option<&RawValue>, was: Option<&RawValue>, fits: fn(&str) -> bool| {
+        now.is_some_and(|now| !fits(now.get()) && !was.is_some_and(|was| same(was.get(), now.get())))
+    };
+    let wrong = |time: Option<&RawValue>, was| time.and_then(|time| wrong_time(time, was));
+    if let Some(name) = wrong(row.time, before.and_then(|row| row.time)) {
         return Err(refused(&format!("time.{name}")));
     }
-    if row.cost.is_some_and(|cost| !is_cost(cost.get())) {
+    if is_wrong(row.cost, before.and_then(|row| row.cost), is_cost) {
         return Err(refused("cost"));
     }
-    if row.tokens.is_some_and(|tokens| !are_tokens(tokens.get())) {
+    if is_wrong(row.tokens, before.and_then(|row| row.tokens), are_tokens) {
         return Err(refused("tokens"));
     }
-    let state = row.state.filter(|state| state.get().starts_with('{'));
-    let state = state.map(|state| Object::parse(state.get()).map_err(unsound)).transpose()?;
-    match state.as_ref().and_then(|state| state.get("time")).and_then(wrong_time) {
+    let (state, was) = (row.state()?, before.map(Row::state).transpose()?.flatten());
+    let time =
+        |state: Option<&'_ Object<'_>>| state.and_then(|state| state.get("time").map(RawValue::to_owned));
+    match wrong(time(state.as_ref()).as_deref(), time(was.as_ref()).as_deref()) {
         Some(name) => Err(refused(&format!("state.time.{name}"))),
         None => Ok(()),
     }
 }
 
-/// The name of a time that is none.
-fn wrong_time(time: &RawValue) -> Option<String> {
+/// The name of a time that is none, and that is not written so in `was` already.
+fn wrong_time(time: &RawValue, was: Option<&RawValue>) -> Option<String> {
     let Ok(times) = Object::parse(time.get()) else { return Some("created".to_owned()) };
-    times.iter().find(|(_, value)| !is_time(value.get())).map(|(name, _)| shown(name))
+    let was = was.and_then(|was| Object::parse(was.get()).ok());
+    let is_old = |name: &str, json: &str| {
+        was.as_ref().and_then(|was| was.get(name)).is_some_and(|was| was.get() == json)
+    };
+    let wrong = |(name, value): &(&str, &RawValue)| !is_time(value.get()) && !is_old(name, value.get());
+    times.iter().find(wrong).map(|(name, _)| shown(name))
 }
 
 /// Checks the numbers of a session's record, and what is shown of it in lists.
@@ -113,7 +150,7 @@ fn wrong_time(time: &RawValue) -> Option<String> {
 pub(super) fn check_record(id: &str, record: &str) -> Result<(), HomeError> {
     let record = Object::parse(record).map_err(unsound)?;
     let refused = |what: String| HomeError::Unbelievable { id: id.to_owned(), what };
-    if let Some(name) = record.get("time").and_then(wrong_time) {
+    if let Some(name) = record.get("time").and_then(|time| wrong_time(time, None)) {
         return Err(refused(format!("time.{name}")));
     }
     for key in ["title", "slug", "version"] {
@@ -134,63 +171,6 @@ pub(super) fn check_record(id: &str, record: &str) -> Result<(), HomeError> {
         count.is_some_and(|count| !is_count(count.get()))
     };
     counts.iter().find(|key| is_wrong(key)).map_or(Ok(()), |key| Err(refused(format!("summary.{key}"))))
-}
-
-/// A new message in which nothing names a file outside of `directory`, or an address to fetch: opencode, or the model's
-/// provider, would read what stands there. The part stays, as text that is not there any more.
-pub(super) fn within<'t>(text: &'t str, directory: &str) -> Result<Cow<'t, str>, ExportError> {
-    // Nearly no message has either.
-    if !text.contains("\"file\"") && !text.contains("\"attachments\"") {
-        return Ok(Cow::Borrowed(text));
-    }
-    let mut edit = Edit::new(text)?;
-    let mut changed = false;
-    for part in &mut edit.parts {
-        if let Some(other) = within_part(part.get(), directory)? {
-            *part = Cow::Owned(other);
-            changed = true;
-        }
-    }
-    if changed { Ok(Cow::Owned(edit.json()?)) } else { Ok(Cow::Borrowed(text)) }
-}
-
-fn within_part(part: &str, directory: &str) -> Result<Option<Box<RawValue>>, ExportError> {
-    let mut object = Object::parse(part).map_err(unsound)?;
-    match object.get("type").map(RawValue::get) {
-        Some("\"file\"") if !is_within(&object, directory) => {
-            object.set("url", "data:text/plain,").map_err(unsound)?;
-            object.set("mime", "text/plain").map_err(unsound)?;
-            object.remove("source");
-        }
-        Some("\"tool\"") => {
-            let Some(state) = object.get("state").filter(|state| state.get().starts_with('{')) else {
-                return Ok(None);
-            };
-            let mut state = Object::parse(state.get()).map_err(unsound)?;
-            let Some(attachments) = state.get("attachments") else { return Ok(None) };
-            let all: Vec<&RawValue> = serde_json::from_str(attachments.get()).map_err(unsound)?;
-            let fits = |raw: &&&RawValue| {
-                Object::parse(raw.get()).is_ok_and(|attachment| is_within(&attachment, directory))
-            };
-            let kept: Vec<Box<RawValue>> = all.iter().filter(fits).map(|raw| (*raw).to_owned()).collect();
-            if kept.len() == all.len() {
-                return Ok(None);
-            }
-            state.set("attachments", &kept).map_err(unsound)?;
-            let state = to_raw_value(&state).map_err(unsound)?;
-            object.set("state", &state).map_err(unsound)?;
-        }
-        _ => return Ok(None),
-    }
-    Ok(Some(to_raw_value(&object).map_err(unsound)?))
-}
-
-/// Whether what a file part carries is in the part itself, or a file below the directory.
-fn is_within(part: &Object<'_>, directory: &str) -> bool {
-    let Some(url) = part.get("url").and_then(|raw| serde_json::from_str::<String>(raw.get()).ok()) else {
-        return false;
-    };
-    url.starts_with("data:") || url::is_below(&url, directory)
 }
 
 #[cfg(test)]
@@ -226,6 +206,7 @@ mod tests {
             (json!({"tokens": {"cache": {"read": "many"}}}), json!({}), "msg_1 tokens"),
             (json!({}), json!({"time": {"start": -1}}), "prt_1 time.start"),
             (json!({}), json!({"state": {"time": {"start": 0.5}}}), "prt_1 state.time.start"),
+            (json!({}), json!({"state": {"time": {"start": 1_795_170_000_000.0}}}), "prt_1 state.time.start"),
             (json!({}), json!({"cost": [1]}), "prt_1 cost"),
         ] {
             match check_message(&message(info, part)) {
@@ -235,40 +216,8 @@ mod tests {
         }
         let honest = message(
             json!({"cost": 0.25, "tokens": {"input": 3, "output": 1.5, "cache": {"read": null, "write": 0}}}),
-            json!({"time": {"start": 1, "end": 2}, "state": {"status": "completed", "time": {"start": 1795170000000.0, "end": 2}}}),
+            json!({"time": {"start": 1, "end": 2}, "state": {"status": "completed", "time": {"start": 1_795_170_000_000_u64, "end": 2}}}),
         );
         check_message(&honest).unwrap();
-    }
-
-    #[test]
-    fn a_file_elsewhere_or_an_address_is_not_read_here() {
-        let file = |url: &str| json!({"type": "file", "mime": "image/png", "filename": "x.png", "url": url, "source": {"path": "/x"}});
-        for url in [
-            "file:///home/me/.ssh/id_ed25519",
-            "file:///home/me/proj/../.ssh/id",
-            "file:///home/me/proj/%2e%2e/x",
-            "http://169.254.169.254/",
-            "/etc/passwd",
-        ] {
-            let text = message(json!({}), file(url));
-            let kept: Value = serde_json::from_str(&within(&text, "/home/me/proj").unwrap()).unwrap();
-            let part = &kept["parts"][0];
-            assert_eq!(
-                (&part["url"], &part["mime"], &part["filename"]),
-                (&json!("data:text/plain,"), &json!("text/plain"), &json!("x.png")),
-                "{url}"
-            );
-            assert!(part.get("source").is_none());
-            let call = message(
-                json!({}),
-                json!({"state": {"status": "completed", "attachments": [file(url), file("data:image/png;base64,AA")]}}),
-            );
-            let kept: Value = serde_json::from_str(&within(&call, "/home/me/proj").unwrap()).unwrap();
-            assert_eq!(kept["parts"][0]["state"]["attachments"], json!([file("data:image/png;base64,AA")]));
-        }
-        for url in ["file:///home/me/proj/a%20b.png", "data:image/png;base64,AA"] {
-            let text = message(json!({}), file(url));
-            assert_eq!(within(&text, "/home/me/proj").unwrap(), text);
-        }
     }
 }

@@ -6,6 +6,7 @@ use super::rights::{Breach, OpenRows, Right, Row, find, shown};
 use crate::session::ExportError;
 use crate::session::message::Message;
 use crate::session::raw::Object;
+use crate::session::remap::unescaped;
 use crate::session::same::same;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -123,7 +124,7 @@ impl Fields<'_> {
         }
         let (own, base) = (Object::parse(ours).map_err(unsound)?, Object::parse(base).map_err(unsound)?);
         let came = Object::parse(theirs).map_err(unsound)?;
-        let status = |object: &Object<'_>| object.get("status").map(|raw| raw.get().to_owned());
+        let status = |object: &Object<'_>| object.get("status").map(|raw| unescaped(raw.get()).into_owned());
         // The fields of a call that has come further belong together.
         if is_free && status(&base) != status(&came) {
             return Ok(Cow::Borrowed(theirs));

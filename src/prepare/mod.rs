@@ -34,6 +34,7 @@ mod terms;
 mod tests;
 mod undo;
 mod url;
+mod within;
 
 pub use back::BackKind;
 pub use beside::{Away, Beside, Whole, beside};

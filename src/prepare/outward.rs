@@ -56,10 +56,10 @@ impl<'a> Outward<'a> {
         let fields = Fields {
             id: &|id| self.places.found(id).map(str::to_owned),
             time: &|said, ms| {
-                let (clock, floor) = moved?;
+                let (clock, floor) = moved.filter(|_| ms > 0)?;
                 Some(match said {
                     Said::Created => created_ms,
-                    Said::Other => ahead(clock, ms, floor),
+                    Said::Part(_) | Said::Other => ahead(clock, ms, floor),
                 })
             },
             path: &|style, text| self.paths.and_then(|paths| paths.outward(style, text)),
@@ -72,7 +72,7 @@ impl<'a> Outward<'a> {
         let Some(clock) = self.clock else { return Cow::Borrowed(text) };
         let fields = Fields {
             id: &|id| self.places.found(id).map(str::to_owned),
-            time: &|_, ms| Some(ahead(clock, ms, clock.from_ms)),
+            time: &|_, ms| (ms > 0).then(|| ahead(clock, ms, clock.from_ms)),
             path: &|_, _| None,
         };
         Cow::Owned(in_other_terms(text, None, &fields))

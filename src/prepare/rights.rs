@@ -202,7 +202,16 @@ mod tests {
         let compacted = find(Row::Tool, &field("state.time.compacted")).unwrap();
         assert_eq!(compacted.right, Right::Host);
         assert!(compacted.shape.fits("1795170000000"));
-        for bad in ["1e300", "2100000000000.5", "-1", "9223372036854775808", "\"now\"", "null"] {
+        for bad in [
+            "1e300",
+            "1.4e14",
+            "140000000000000.0",
+            "2100000000000.5",
+            "-1",
+            "9223372036854775808",
+            "\"now\"",
+            "null",
+        ] {
             assert!(!compacted.shape.fits(bad), "{bad}");
         }
         assert!(!find(Row::User, &field("summary")).unwrap().shape.fits("true"));

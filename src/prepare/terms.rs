@@ -2,7 +2,7 @@
 
 use super::paths::{GROWTH, Style};
 use crate::session::message::Message;
-use crate::session::remap::ends_in_id;
+use crate::session::remap::{ends_in_id, unescaped};
 use crate::session::walk::{Leaf, Step, is_said, walk};
 
 /// Which time is meant.
@@ -10,6 +10,8 @@ use crate::session::walk::{Leaf, Step, is_said, walk};
 pub(super) enum Said {
     /// That of the message itself: `info.time.created`.
     Created,
+    /// One of the part that stands there in its message.
+    Part(usize),
     /// Any other.
     Other,
 }
@@ -17,7 +19,7 @@ pub(super) enum Said {
 /// What is to stand in the place of an id, a time or a path; `None` leaves it.
 pub(super) struct Fields<'f> {
     pub(super) id: &'f dyn Fn(&str) -> Option<String>,
-    /// Of a whole number above zero, in milliseconds since the epoch.
+    /// Of a whole number, in milliseconds since the epoch.
     pub(super) time: &'f dyn Fn(Said, i64) -> Option<i64>,
     /// Of a string of raw JSON with its quotes, likewise to be written raw.
     pub(super) path: &'f dyn Fn(Style, &str) -> Option<String>,
@@ -54,14 +56,15 @@ fn replaced(
                 return (fields.path)(style, raw);
             }
             let Some(Step::Field(key)) = way.last() else { return None };
-            if !ends_in_id(key) || is_said(way) || raw.contains('\\') {
+            if !ends_in_id(key) || is_said(way) {
                 return None;
             }
-            (fields.id)(raw.trim_matches('"')).map(|id| format!("\"{id}\""))
+            // A host may spell an id with escapes; it is the same id.
+            (fields.id)(&unescaped(raw)).map(|id| format!("\"{id}\""))
         }
         Leaf::Number(raw) => {
             let said = said(way, message.is_some())?;
-            let ms = raw.parse().ok().filter(|ms| *ms > 0)?;
+            let ms = raw.parse().ok()?;
             (fields.time)(said, ms).filter(|other| *other != ms).map(|other| other.to_string())
         }
     }
@@ -70,15 +73,16 @@ fn replaced(
 /// Which time stands in this place, if one does.
 fn said(way: &[Step<'_>], in_message: bool) -> Option<Said> {
     let [above @ .., time, Step::Field(key)] = way else { return None };
-    let is_own = match above {
-        [] => !in_message,
-        [info] => info.is("info"),
-        [parts, Step::Element(_)] => parts.is("parts"),
-        [parts, Step::Element(_), state] => parts.is("parts") && state.is("state"),
-        _ => false,
-    };
-    let is_created = key == "created" && above.len() == 1;
-    (is_own && time.is("time")).then_some(if is_created { Said::Created } else { Said::Other })
+    if !time.is("time") {
+        return None;
+    }
+    match above {
+        [] if !in_message => Some(Said::Other),
+        [info] if info.is("info") => Some(if key == "created" { Said::Created } else { Said::Other }),
+        [parts, Step::Element(n)] if parts.is("parts") => Some(Said::Part(*n)),
+        [parts, Step::Element(n), state] if parts.is("parts") && state.is("state") => Some(Said::Part(*n)),
+        _ => None,
+    }
 }
 
 /// How a path is written in this place, if the model reads one there.

@@ -262,17 +262,16 @@ impl Part<'_> {
     /// Whether this is a tool call without an end.
     pub(crate) fn open(&self) -> Option<Open> {
         #[derive(Deserialize)]
-        struct State<'a> {
-            #[serde(borrow)]
-            status: &'a RawValue,
+        struct State {
+            status: Lossy,
         }
         if self.kind != "tool" {
             return None;
         }
-        let state: State<'_> = serde_json::from_str(self.state?.get()).ok()?;
-        match state.status.get() {
-            "\"pending\"" => Some(Open::Pending),
-            "\"running\"" => Some(Open::Running),
+        let state: State = serde_json::from_str(self.state?.get()).ok()?;
+        match state.status.0.as_str() {
+            "pending" => Some(Open::Pending),
+            "running" => Some(Open::Running),
             _ => None,
         }
     }

@@ -52,7 +52,7 @@ fn value_of_key(bytes: &[u8], at: usize) -> Option<usize> {
 }
 
 /// Behind the quote that ends the string whose first quote stands at `start`.
-pub(super) fn string_end(bytes: &[u8], start: usize) -> usize {
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> usize {
     let mut at = start + 1;
     while let Some(n) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
         if bytes[at + n] == b'"' {
@@ -85,7 +85,7 @@ pub(super) fn brackets_end(bytes: &[u8], start: usize) -> usize {
 }
 
 /// The text of a JSON string with its quotes; what Unicode does not know is left as it is written, and is no id.
-pub(super) fn unescaped(quoted: &str) -> Cow<'_, str> {
+pub(crate) fn unescaped(quoted: &str) -> Cow<'_, str> {
     let inside = quoted.trim_matches('"');
     if !inside.contains('\\') {
         return Cow::Borrowed(inside);

@@ -2,6 +2,7 @@
 
 use super::schema::{Need, Shape, Variant, With};
 use crate::session::raw::{Object, quoted};
+use crate::session::remap::unescaped;
 use serde_json::value::RawValue;
 
 /// The largest whole number that JavaScript counts with.
@@ -44,8 +45,8 @@ pub(super) fn mend(shape: &Shape, raw: &str, fillings: &Fillings<'_>) -> Result<
         Shape::Flag => matches!(raw, "true" | "false"),
         Shape::Amount => number(raw).is_some(),
         Shape::Count => return Ok(count(raw)),
-        Shape::Id(prefix) => raw.strip_prefix('"').is_some_and(|id| id.starts_with(prefix)),
-        Shape::OneOf(words) => is_text(raw) && words.contains(&raw.trim_matches('"')),
+        Shape::Id(prefix) => is_text(raw) && unescaped(raw).starts_with(prefix),
+        Shape::OneOf(words) => is_text(raw) && words.contains(&unescaped(raw).as_ref()),
         Shape::List(inner) => return list(inner, raw, fillings),
         Shape::Map(Shape::Any) => raw.starts_with('{'),
         Shape::Map(inner) => {
@@ -111,8 +112,7 @@ fn tagged(
     (tag, variants, otherwise): (&str, &[Variant], Option<&str>),
     fillings: &Fillings<'_>,
 ) -> Result<Mended, Lacking> {
-    let named =
-        |raw: &str| variants.iter().find(|variant| is_text(raw) && variant.name == raw.trim_matches('"'));
+    let named = |raw: &str| variants.iter().find(|variant| is_text(raw) && variant.name == unescaped(raw));
     let mut object = match (raw.starts_with('{'), otherwise) {
         (true, _) => match Object::parse(raw) {
             Ok(object) => object,

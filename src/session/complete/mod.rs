@@ -13,6 +13,7 @@ use super::message::{Message, Pieces};
 use super::out::Out;
 use super::raw::{Object, quoted};
 use super::reader::{Event, ExportReader};
+use super::remap::unescaped;
 use super::scan::Scan;
 use super::setting::{Model, Setting};
 use mend::{Fillings, Mended, mend};
@@ -218,7 +219,8 @@ fn in_new_form(info: &str) -> Result<Option<String>, ExportError> {
     let mut is_changed = false;
     let text = |raw: &str| raw.starts_with('"').then(|| raw.to_owned());
     // The lines of a prompt of the user's own.
-    let lines = info.get("system").filter(|_| info.get("role").is_some_and(|role| role.get() == "\"user\""));
+    let lines =
+        info.get("system").filter(|_| info.get("role").is_some_and(|role| unescaped(role.get()) == "user"));
     if let Some(Ok(lines)) = lines.map(|raw| serde_json::from_str::<Vec<super::raw::Lossy>>(raw.get())) {
         let lines: Vec<String> = lines.into_iter().map(|line| line.0).collect();
         info.set("system", &lines.join("\n")).map_err(ExportError::unsound)?;

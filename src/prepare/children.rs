@@ -142,7 +142,7 @@ impl<W: Write> Home<'_, W> {
     /// The record of a sub-agent's session as it would be made here: of what the host says only what tells what it is.
     fn new_record(&mut self, child: &Section) -> Result<String, HomeError> {
         check_record(&child.session, &child.record)?;
-        let record = self.inward.record(&child.record);
+        let record = self.inward.record(&child.record)?;
         let there = Object::parse(&record).map_err(unsound)?;
         let mut info = Object::default();
         for key in OF_A_NEW_SESSION {

@@ -9,10 +9,10 @@ use super::paths::Paths;
 use super::terms::{Fields, Said, in_other_terms};
 use super::undo::Undo;
 use super::within::within;
-use crate::session::Outline;
 use crate::session::message::Message;
 use crate::session::snapshots::arriving;
 use crate::session::stamp::Kind;
+use crate::session::{ExportError, Outline};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
@@ -76,7 +76,7 @@ impl<'a> Inward<'a> {
     /// A message. The snapshots of the host stay there, as does what would be read or done here because a host said so.
     pub(super) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
-        self.bounded(Cow::Owned(self.translated(text, &message, timing)), &message)
+        self.bounded(Cow::Owned(self.translated(text, &message, timing)?), &message)
     }
 
     /// A message of home as it would be if a host had sent it: what comes is held against that.
@@ -90,7 +90,7 @@ impl<'a> Inward<'a> {
         Ok(within(text, message, &self.directory)?)
     }
 
-    fn translated(&self, text: &str, message: &Message<'_>, timing: Timing) -> String {
+    fn translated(&self, text: &str, message: &Message<'_>, timing: Timing) -> Result<String, ExportError> {
         let is_added = |n: usize| message.parts.get(n).is_some_and(|part| !self.departure.has(&part.id));
         let added = timing.of_added(self.bounds.earliest_ms);
         let fields = Fields {
@@ -108,7 +108,7 @@ impl<'a> Inward<'a> {
     }
 
     /// A sub-agent's own record.
-    pub(super) fn record(&self, text: &str) -> String {
+    pub(super) fn record(&self, text: &str) -> Result<String, ExportError> {
         let timing = self.bounds.of_a_record();
         let fields = Fields {
             id: &|id| self.id(id).map(str::to_owned),

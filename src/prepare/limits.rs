@@ -134,6 +134,9 @@ fn check_row(row: &Row<'_>, before: Option<&Row<'_>>) -> Result<(), HomeError> {
 
 /// The name of a time that is none, and that is not written so in `was` already.
 fn wrong_time(time: &RawValue, was: Option<&RawValue>) -> Option<String> {
+    if was.is_some_and(|was| was.get() == time.get()) {
+        return None;
+    }
     let Ok(times) = Object::parse(time.get()) else { return Some("created".to_owned()) };
     let was = was.and_then(|was| Object::parse(was.get()).ok());
     let is_old = |name: &str, json: &str| {

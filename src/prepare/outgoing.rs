@@ -114,7 +114,7 @@ pub fn prepare(
                 set_on_info(&mut info, &spec.setting)?;
                 let info = serde_json::to_string(&info).map_err(unsound)?;
                 let info = completing.record(&info, &scan.id)?;
-                out.info(&outward.record(&info)).map_err(PrepareError::Write)?;
+                out.info(&outward.record(&info)?).map_err(PrepareError::Write)?;
             }
             Event::Message(_, text, message) => {
                 if scan.outline.get(prepared.seen).is_none_or(|ids| ids.id() != message.info.id) {

@@ -40,12 +40,17 @@ impl<'a> Outward<'a> {
         message: &Message<'_>,
         created_ms: i64,
     ) -> Result<Cow<'t, str>, ExportError> {
-        leaving(self.translated(text, message, created_ms), message).map_err(unsound)
+        leaving(self.translated(text, message, created_ms)?, message).map_err(unsound)
     }
 
-    fn translated<'t>(&self, text: &'t str, message: &Message<'_>, created_ms: i64) -> Cow<'t, str> {
+    fn translated<'t>(
+        &self,
+        text: &'t str,
+        message: &Message<'_>,
+        created_ms: i64,
+    ) -> Result<Cow<'t, str>, ExportError> {
         if self.clock.is_none() && self.paths.is_none() {
-            return Cow::Borrowed(text);
+            return Ok(Cow::Borrowed(text));
         }
         let moved = self.clock.map(|clock| {
             let home_ms = message.info.time.created_ms();
@@ -64,18 +69,18 @@ impl<'a> Outward<'a> {
             },
             path: &|style, text| self.paths.and_then(|paths| paths.outward(style, text)),
         };
-        Cow::Owned(in_other_terms(text, Some(message), &fields))
+        Ok(Cow::Owned(in_other_terms(text, Some(message), &fields)?))
     }
 
     /// The session's own record.
-    pub(super) fn record<'t>(&self, text: &'t str) -> Cow<'t, str> {
-        let Some(clock) = self.clock else { return Cow::Borrowed(text) };
+    pub(super) fn record<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ExportError> {
+        let Some(clock) = self.clock else { return Ok(Cow::Borrowed(text)) };
         let fields = Fields {
             id: &|id| self.places.found(id).map(str::to_owned),
             time: &|_, ms| (ms > 0).then(|| ahead(clock, ms, clock.from_ms)),
             path: &|_, _| None,
         };
-        Cow::Owned(in_other_terms(text, None, &fields))
+        Ok(Cow::Owned(in_other_terms(text, None, &fields)?))
     }
 }
 

@@ -1,6 +1,7 @@
 //! Where in a message ids, times and paths stand, and a message with others in their places.
 
 use super::paths::{GROWTH, Style};
+use crate::session::ExportError;
 use crate::session::message::Message;
 use crate::session::remap::{ends_in_id, unescaped};
 use crate::session::walk::{Leaf, Step, is_said, walk};
@@ -31,30 +32,41 @@ pub(super) struct Fields<'f> {
 /// the `time` of a record, a message, a part or a call: what tools keep under that name is theirs. The model reads paths
 /// in what it gave to a tool, in an assistant message's `path` and in file parts; those in speech, the user's included, and
 /// in what tools said stay.
-pub(super) fn in_other_terms(json: &str, message: Option<&Message<'_>>, fields: &Fields<'_>) -> String {
-    let mut out = String::with_capacity(json.len() + json.len() / 16);
-    let mut room = GROWTH;
-    walk(json, &mut out, |way, leaf| {
-        let (Leaf::Text(raw) | Leaf::Number(raw)) = leaf;
-        let other = replaced(way, leaf, message, fields)?;
-        room = room.checked_sub(other.len().saturating_sub(raw.len()))?;
-        Some(other)
-    });
-    out
-}
-
-/// What is to stand in the place of a string or a number.
-fn replaced(
-    way: &[Step<'_>],
-    leaf: Leaf<'_>,
+///
+/// # Errors
+/// More ids and times than a message has, so that they would not all be replaced. Paths do not count: what would grow too
+/// much of these stays as it is.
+pub(super) fn in_other_terms(
+    json: &str,
     message: Option<&Message<'_>>,
     fields: &Fields<'_>,
-) -> Option<String> {
+) -> Result<String, ExportError> {
+    let mut out = String::with_capacity(json.len() + json.len() / 16);
+    let mut of_paths = GROWTH;
+    let mut of_others = Some(GROWTH);
+    walk(json, &mut out, |way, leaf| {
+        let (Leaf::Text(raw) | Leaf::Number(raw)) = leaf;
+        let grown = |other: &str| other.len().saturating_sub(raw.len());
+        let style = message.and_then(|message| style(way, message));
+        if let (Leaf::Text(raw), Some(style)) = (leaf, style) {
+            let other = (fields.path)(style, raw)?;
+            of_paths = of_paths.checked_sub(grown(&other))?;
+            return Some(other);
+        }
+        let other = replaced(way, leaf, message.is_some(), fields)?;
+        of_others = of_others.and_then(|room| room.checked_sub(grown(&other)));
+        of_others.map(|_| other)
+    });
+    match of_others {
+        Some(_) => Ok(out),
+        None => Err(ExportError::not_an_export("a message has more ids and times than opencode writes")),
+    }
+}
+
+/// What is to stand in the place of an id or a time.
+fn replaced(way: &[Step<'_>], leaf: Leaf<'_>, in_message: bool, fields: &Fields<'_>) -> Option<String> {
     match leaf {
         Leaf::Text(raw) => {
-            if let Some(style) = message.and_then(|message| style(way, message)) {
-                return (fields.path)(style, raw);
-            }
             let Some(Step::Field(key)) = way.last() else { return None };
             if !ends_in_id(key) || is_said(way) {
                 return None;
@@ -63,7 +75,7 @@ fn replaced(
             (fields.id)(&unescaped(raw)).map(|id| format!("\"{id}\""))
         }
         Leaf::Number(raw) => {
-            let said = said(way, message.is_some())?;
+            let said = said(way, in_message)?;
             let ms = raw.parse().ok()?;
             (fields.time)(said, ms).filter(|other| *other != ms).map(|other| other.to_string())
         }
@@ -112,7 +124,7 @@ mod tests {
         let parsed = message.then(|| serde_json::from_str::<Message<'_>>(json).unwrap());
         let time = |said, ms| Some(ms + if said == Said::Created { 1000 } else { 1 });
         let fields = Fields { id: &|_| None, time: &time, path: &|_, _| None };
-        in_other_terms(json, parsed.as_ref(), &fields)
+        in_other_terms(json, parsed.as_ref(), &fields).unwrap()
     }
 
     #[test]
@@ -127,5 +139,24 @@ mod tests {
         assert_eq!(later(json, true), expected);
         let record = r#"{"id":"ses_1","time":{"created":5},"metadata":{"time":{"total":12}}}"#;
         assert_eq!(later(record, false), record.replace(":5}", ":6}"));
+    }
+
+    /// A host could fill a message with paths first, so that its ids and times stayed as it wrote them.
+    #[test]
+    fn paths_take_no_room_from_ids_and_times() {
+        let json = r#"{"parts":[{"id":"prt_1","sessionID":"ses_1","messageID":"msg_1","type":"tool","state":{"input":{"a":"x","b":"x"}}}],
+            "info":{"id":"msg_1","sessionID":"ses_1","role":"assistant","time":{"created":5}}}"#;
+        let parsed: Message<'_> = serde_json::from_str(json).unwrap();
+        let long = format!("\"{}\"", "y".repeat(GROWTH - 7));
+        let path = |_, _: &str| Some(long.clone());
+        let fields = |id: &'static dyn Fn(&str) -> Option<String>| {
+            let fields = Fields { id, time: &|_, ms| Some(ms + 1000), path: &path };
+            in_other_terms(json, Some(&parsed), &fields)
+        };
+        let other = fields(&|id| (id == "ses_1").then(|| "ses_another".to_owned())).unwrap();
+        let path_once = other.replacen(&long, "\"x\"", 1);
+        let expected = json.replace("ses_1", "ses_another").replace(":5}", ":1005}");
+        assert!(path_once == expected, "{} {}", other.len(), path_once.len());
+        assert!(fields(&|_| Some("z".repeat(GROWTH))).is_err());
     }
 }

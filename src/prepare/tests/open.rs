@@ -76,6 +76,7 @@ fn what_stands_at_home_already_is_not_refused() {
     let mut export: Value = serde_json::from_str(FIXTURES[0].1).unwrap();
     export["messages"][3]["parts"][1]["state"]["time"]["start"] = json!(0.5);
     export["messages"][3]["info"]["cost"] = json!(1e9);
+    export["messages"][3]["parts"][0]["time"] = json!("long ago");
     let trip = Trip::start(&export.to_string(), &spec(None));
     let mut there = trip.imported.clone();
     there.get_mut(trip.id()).unwrap().messages[3]["info"]["summary"] = json!(true);

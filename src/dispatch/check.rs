@@ -2,7 +2,9 @@
 //! on a terminal; whoever changed it by hand, or a disk that lost some bytes, is not believed.
 
 use super::id::is_id;
+use super::origin::HostOrigin;
 use super::record::{Record, Sent};
+use crate::prepare::Paths;
 use crate::session::is_session_id;
 
 /// The last millisecond of the year 9999, behind which nobody writes a time.
@@ -29,6 +31,9 @@ impl Record {
         }
         if !is_host(&self.host) {
             return wrong("host");
+        }
+        if matches!(&self.origin, Some(HostOrigin::Project(kept)) if !kept.is_sound()) {
+            return wrong("origin");
         }
         if !self.issue.as_deref().is_none_or(is_line) {
             return wrong("issue");
@@ -58,6 +63,7 @@ impl Record {
             && [&run.program, &run.directory]
                 .into_iter()
                 .all(|path| path.starts_with('/') && !path.contains('\0'))
+            && undo.paths.as_ref().is_none_or(Paths::is_sound)
             && is_hex(&run.owner)
             && is_hex(&launch.known)
             && numbers(&launch.sum)

@@ -1,5 +1,6 @@
 //! Whose word a trip's host is.
 
+use crate::hosts::{is_address, is_path, is_variable};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -31,6 +32,17 @@ pub struct ProjectHost {
     pub opencode: Option<String>,
     /// The environment of what is run on it.
     pub env: BTreeMap<String, String>,
+}
+
+impl ProjectHost {
+    /// Whether a file of hosts can have said this: the names of variables stand in a script's header, where a shell reads them.
+    pub(super) fn is_sound(&self) -> bool {
+        let paths = [Some(&self.file), self.identity_file.as_ref(), self.opencode.as_ref()];
+        is_address(&self.host)
+            && self.port != Some(0)
+            && paths.into_iter().flatten().all(|path| is_path(path))
+            && self.env.iter().all(|(name, value)| is_variable(name) && !value.contains('\0'))
+    }
 }
 
 #[cfg(test)]

@@ -25,7 +25,7 @@ macro_rules! javascript {
 pub struct HostEnv {
     /// The search path found by the probe; empty before it.
     pub path: String,
-    /// From the host's entry; names are `[A-Za-z_][A-Za-z0-9_]*`, which hosts.json checks.
+    /// From the host's entry; names are `[A-Za-z_][A-Za-z0-9_]*`, which is checked where they are read; no other reaches a script.
     pub variables: BTreeMap<String, String>,
     /// Which account it is, as [`super::account`] has it; empty where nobody knows it.
     pub account: String,
@@ -33,10 +33,11 @@ pub struct HostEnv {
 
 impl HostEnv {
     fn script(&self, body: &str, parameters: &[(&str, &str)]) -> Script {
-        let names: Vec<&str> = self.variables.keys().map(String::as_str).collect();
-        let exports = names.join(" ");
+        // The prelude has the shell read these names: see `Script::new`.
+        let named = self.variables.iter().filter(|(name, _)| Script::takes(name));
+        let exports = named.clone().map(|(name, _)| name.as_str()).collect::<Vec<_>>().join(" ");
         let variables: Vec<(String, &str)> =
-            self.variables.iter().map(|(name, value)| (format!("kenv_{name}"), value.as_str())).collect();
+            named.map(|(name, value)| (format!("kenv_{name}"), value.as_str())).collect();
         let mut all: Vec<(&str, &[u8])> =
             vec![("exports", exports.as_bytes()), ("path", self.path.as_bytes())];
         all.push(("account", self.account.as_bytes()));
@@ -287,4 +288,19 @@ pub fn forget(env: &HostEnv, owner: &str, remembered: &super::Remembered) -> Scr
         shell!("prelude", "processes", "owners", "forget"),
         &[("owner", owner), ("known", &known), ("claims", &claims)],
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_of_variables_stand_in_a_header() {
+        let env = |variables: &[(&str, &str)]| HostEnv {
+            variables: variables.iter().map(|(name, value)| ((*name).into(), (*value).into())).collect(),
+            ..HostEnv::default()
+        };
+        let odd = env(&[("A", "b"), ("B;id", "c"), ("$(id)", "d"), ("", "e"), ("1", "f")]);
+        assert!(list(&odd).text() == list(&env(&[("A", "b")])).text(), "a header has another name");
+    }
 }

@@ -22,3 +22,4 @@ pub use error::{AllowedError, HostsError, Place, Problem, SyntaxProblem, Unknown
 pub use nearest::nearest;
 pub use pending::{Pending, Unusable};
 pub use search::{Form, SearchPath, Source, Surroundings};
+pub use value::{is_address, is_path, is_variable};

@@ -99,6 +99,21 @@ pub(super) fn variable(text: &str) -> Result<(), Problem> {
     if fits { Ok(()) } else { Err(Problem::Variable) }
 }
 
+/// Whether this can be the name of an environment variable: `[A-Za-z_][A-Za-z0-9_]*`.
+pub fn is_variable(text: &str) -> bool {
+    variable(text).is_ok()
+}
+
+/// Whether this can be an entry's address.
+pub fn is_address(text: &str) -> bool {
+    address(text).is_ok()
+}
+
+/// Whether this can be a path, here or on a host.
+pub fn is_path(text: &str) -> bool {
+    remote_path(text).is_ok()
+}
+
 /// Neither a variable nor a path can hold a NUL.
 pub(super) fn no_nul(text: &str) -> Result<(), Problem> {
     if text.contains('\0') { Err(Problem::Nul) } else { Ok(()) }

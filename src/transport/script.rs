@@ -1,5 +1,7 @@
 //! Scripts, and the values that go into them.
 
+use crate::hosts::is_variable;
+
 /// A script for the host's POSIX `sh`, fed on its standard input.
 ///
 /// Values that a user, a session or a host wrote enter only through [`Script::new`]'s parameters.
@@ -12,11 +14,13 @@ pub struct Script {
 impl Script {
     /// A fixed `body` behind a header that sets one shell variable per parameter.
     ///
-    /// Names are ours: `[a-z_]+`. Values are any bytes but NUL, which no shell variable can hold
-    /// (a NUL and what follows it is left out).
+    /// Values are any bytes but NUL, which no shell variable can hold (a NUL and what follows it is left out).
+    ///
+    /// A shell reads the names. One that is no name of a variable is left out with its value: whoever reads such names from a
+    /// file refuses them there and says so, and here it must not matter that somebody forgot to.
     pub fn new(body: &str, parameters: &[(&str, &[u8])]) -> Self {
         let mut text = String::with_capacity(body.len() + 256);
-        for (name, value) in parameters {
+        for (name, value) in parameters.iter().filter(|(name, _)| is_variable(name)) {
             // `$(…)` drops trailing newlines: a sentinel keeps them. A full stop is the second byte of no character
             // in any locale's encoding, so that it comes off alone.
             text.push_str(name);
@@ -33,6 +37,11 @@ impl Script {
         }
         text.push_str(body);
         Self { text }
+    }
+
+    /// Whether a parameter can have this name.
+    pub fn takes(name: &str) -> bool {
+        is_variable(name)
     }
 
     /// What is written to `sh -s`.
@@ -65,6 +74,14 @@ mod tests {
         let script = Script::new("", &[("v", b"'; rm -rf ~ $(x) `y` \n%s\\")]);
         let quoted = script.text().split('\'').nth(1).unwrap();
         assert!(quoted.bytes().all(|b| b.is_ascii_alphanumeric() || b"/._-\\".contains(&b)), "{quoted}");
+    }
+
+    #[test]
+    fn a_name_that_is_no_variables_never_reaches_the_shell() {
+        for name in ["", "1a", "a b", "a;id", "$(id)", "a=1", "a\nid", "a\0", "\u{e4}"] {
+            let script = Script::new("true\n", &[(name, b"value"), ("kept", b"x")]);
+            assert_eq!(script.text(), Script::new("true\n", &[("kept", b"x")]).text(), "{name:?}");
+        }
     }
 
     proptest! {

@@ -46,7 +46,7 @@ const ROOMS: [(&str, &[&str]); 18] = [
         "work",
         &["clock", "disk", "dispatch", "events", "index", "issue", "opencode", "process", "session", "text"],
     ),
-    ("dispatch", &["disk", "events", "host", "prepare", "session"]),
+    ("dispatch", &["disk", "events", "host", "hosts", "prepare", "session"]),
     ("index", &["disk", "issue", "session"]),
     ("issue", &["session", "text"]),
     ("ssh", &["hosts", "text", "transport"]),

@@ -141,6 +141,45 @@ fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record
         );
         assert!(!error.to_string().contains(char::is_control), "{error}");
     }
+    let project = serde_json::json!({ "project": {
+        "file": "/p/hosts.json", "host": "me@pi", "port": 22, "identity_file": "/k", "opencode": "~/oc", "env": { "A_1": "b" },
+    } });
+    for (pointer, bad) in [
+        ("host", serde_json::json!("-oProxyCommand=x")),
+        ("host", "me@".into()),
+        ("port", 0.into()),
+        ("identity_file", "".into()),
+        ("opencode", "a\0b".into()),
+        ("env", serde_json::json!({ "A;id": "b" })),
+        ("env", serde_json::json!({ "A": "b\0" })),
+    ] {
+        let mut changed = whole.clone();
+        changed["origin"] = project.clone();
+        parse(changed.to_string().as_bytes(), &path).unwrap();
+        changed["origin"]["project"][pointer] = bad;
+        let error = parse(changed.to_string().as_bytes(), &path).unwrap_err();
+        assert!(
+            matches!(&error, StoreError::Damaged { reason, .. } if reason.contains("origin")),
+            "{pointer}: {error}"
+        );
+    }
+}
+
+#[test]
+fn directories_that_no_trip_has_are_none_of_a_records() {
+    let whole: serde_json::Value = serde_json::from_slice(SECOND).unwrap();
+    let path = Path::new("/k/dispatches").join(whole["id"].as_str().unwrap()).join("dispatch.json");
+    for (here, is_sound) in [("/home/me/app", true), ("/", false), ("app", false), ("/home/me/app/", false)] {
+        let mut changed = whole.clone();
+        changed["sent"]["undo"]["paths"] = serde_json::json!({ "here": here, "there": "/home/pi/app" });
+        assert_eq!(parse(changed.to_string().as_bytes(), &path).is_ok(), is_sound, "{here}");
+    }
+}
+
+#[test]
+fn times_that_no_clock_tells_are_none_of_a_records() {
+    let whole: serde_json::Value = serde_json::from_slice(SECOND).unwrap();
+    let path = Path::new("/k/dispatches").join(whole["id"].as_str().unwrap()).join("dispatch.json");
     for (field, time) in [("created_ms", i64::MAX), ("ended_ms", -1), ("launched_ms", 253_402_300_800_000)] {
         let mut changed = whole.clone();
         changed[field] = time.into();

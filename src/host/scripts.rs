@@ -173,6 +173,7 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             javascript!("base"),
             javascript!("clear"),
             javascript!("left"),
+            javascript!("present"),
             javascript!("unimport"),
             shell!("prelude", "account", "processes", "session", "bun", "launch")
         ),

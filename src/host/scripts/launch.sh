@@ -20,11 +20,20 @@ report() {
 	exit 0
 }
 
+# Notes what is here before an import. An earlier note tells of an earlier time.
+note_present() (
+	rm -f "$here/present" "$here/present.part"
+	KUGETSU_PRESENT=$here/present
+	export KUGETSU_PRESENT
+	bun present_js
+) >/dev/null 2>&1
+
 # Removes what an import has left that failed.
 take_back() (
-	KUGETSU_FILE=$here/session.json KUGETSU_SINCE=$since
-	export KUGETSU_FILE KUGETSU_SINCE
+	KUGETSU_FILE=$here/session.json KUGETSU_PRESENT=$here/present
+	export KUGETSU_FILE KUGETSU_PRESENT
 	bun unimport_js
+	rm -f "$here/present" "$here/present.part"
 ) >/dev/null 2>&1
 
 # One launch at a time: another may still be at work whose connection was lost. The number of one that died is never
@@ -75,7 +84,7 @@ x" ] || fail moved "$(pwd -P)"
 		esac
 		words=$({ : >"$here/cleared"; } 2>&1) || fail room "$words"
 	fi
-	since=$(date +%s)000
+	note_present
 	as_user "$program" import "$here/session.json" </dev/null >"$here/import.out" 2>"$here/import.err"
 	# Its exit status says nothing on some releases; the line and the rows do.
 	grep -q "Imported session: $session" "$here/import.out" || {
@@ -108,7 +117,7 @@ x" ] || fail moved "$(pwd -P)"
 		;;
 	esac
 	words=$({ : >ready; } 2>&1) || fail room "$words"
-	rm -f session.json
+	rm -f session.json present present.part
 fi
 
 # A process session of its own: nothing that ends this one reaches the runner.

@@ -243,6 +243,59 @@ fn what_a_home_has_is_replaced_without_a_memory_on_any_release() {
     Release::ALL.into_iter().for_each(what_a_home_has_is_replaced_without_a_memory);
 }
 
+/// An import that fails half way takes back what it has put in, and nothing that was there, whatever the clock has said.
+fn a_failed_import_takes_back_only_its_own(release: Release) {
+    let real = Real::start(release);
+    let session = real.machine.insert_big_session(&real.directory, 10_400, 4_000_000);
+    let run = real.run(1, &session);
+    let mut file = conversation(&session, &run.directory, 0, 3);
+    let messages = file["messages"].as_array_mut().unwrap();
+    messages[5]["parts"][1]["type"] = json!("nothing that import knows");
+    // What is here of two of its messages, otherwise than in the file, was written by a clock that was ahead.
+    let later = kugetsu::clock::now_ms() + 86_400_000;
+    let database = real.machine.database();
+    for message in &messages[..2] {
+        let (info, part) = (&message["info"], &message["parts"][0]);
+        let id = |of: &Value| of["id"].as_str().unwrap().to_owned();
+        let time = info["time"]["created"].as_i64().unwrap();
+        let row = (id(info), &session, time, later, info.to_string());
+        database.execute("INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5)", row).unwrap();
+        let data = json!({ "type": "text", "text": "by hand" }).to_string();
+        let row = (id(part), id(info), &session, time, later, data);
+        database.execute("INSERT INTO part VALUES (?1, ?2, ?3, ?4, ?5, ?6)", row).unwrap();
+    }
+    let rows = || {
+        let count = |table: &str| {
+            real.value::<i64>(&format!("SELECT count(*) FROM {table} WHERE session_id = '{session}'"))
+        };
+        let by_hand = "SELECT count(*) FROM part WHERE json_extract(data, '$.text') = 'by hand'";
+        (count("message"), count("part"), real.value::<i64>(by_hand))
+    };
+    let before = rows();
+    assert_eq!((before.0, before.2), (10_402, 2));
+    let launch = real.send(&run, "x", &file.to_string());
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err().reason(), Some("import"), "{release:?}");
+    assert_eq!(rows(), before, "{release:?}");
+    assert!(!real.host.dispatch(&run.id).join("present").exists());
+    // A session that was not there is not there.
+    let run = real.run(2, SESSION);
+    file = json!(serde_json::from_str::<Value>(&file.to_string().replace(&session, SESSION)).unwrap());
+    let text = file.to_string().replace("abcdefghijklmn", "bcdefghijklmno");
+    let launch = real.send(&run, "x", &text);
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err().reason(), Some("import"), "{release:?}");
+    assert_eq!(real.held(SESSION, ""), Held::None, "{release:?}");
+}
+
+#[test]
+fn a_failed_import_takes_back_only_its_own_with_the_new_release() {
+    a_failed_import_takes_back_only_its_own(Release::New);
+}
+
+#[test]
+fn a_failed_import_takes_back_only_its_own_with_the_old_release() {
+    a_failed_import_takes_back_only_its_own(Release::Old);
+}
+
 #[test]
 fn a_launch_that_was_cut_behind_its_list_keeps_what_was_before() {
     let real = Real::start(Release::New);

@@ -7,7 +7,7 @@ use crate::dispatch;
 use crate::opencode::arrival::Rows;
 use crate::opencode::{ImageError, UndoError, image_session, undo};
 use crate::text::{plain, quoted};
-use crate::trip::TripError;
+use crate::trip::{Holding, TripError};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -41,7 +41,11 @@ pub(super) async fn run(arguments: UndoArgs, context: &Context) -> Result<Exit, 
     // Held until all is written: no run or trip begins meanwhile.
     let _lock = session::hold(context, &session, "undo")?;
     let after = aside(&before);
+    let holding = Holding::look(context.kugetsu_home(), &database, &session).map_err(UndoError::from)?;
     let undone = undo(&database, &before, &after)?;
+    if !undone.already {
+        holding.taken_out(&after).map_err(UndoError::from)?;
+    }
     let ui = &context.ui;
     let kept = (!undone.already).then_some(after);
     if ui.json {

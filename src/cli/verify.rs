@@ -8,6 +8,7 @@ use crate::clock;
 use crate::disk::{Lock, private_dir, session_lock};
 use crate::opencode::checkup::{self, CheckupError, Kind, Moment, Problem, Report};
 use crate::text::{plain, quoted};
+use crate::trip::Holding;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -60,7 +61,12 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
         let repairs = context.kugetsu_home().join("repairs");
         private_dir(&repairs)?;
         let image = repairs.join(format!("{session}-{now_ms}"));
+        let holding =
+            Holding::look(context.kugetsu_home(), &database, &session).map_err(CheckupError::from)?;
         let report = checkup::repair(&database, &session, Moment { now_ms, running: false }, &image)?;
+        if report.changed {
+            holding.taken_out(&image).map_err(CheckupError::from)?;
+        }
         let before = report.changed.then_some(image);
         (report, false, before)
     } else {

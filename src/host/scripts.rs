@@ -94,6 +94,18 @@ pub enum Sending {
     Replace,
 }
 
+impl Launch {
+    /// What of the host's list home holds, in words for the script.
+    fn held(&self) -> &'static str {
+        match (self.rows_held, self.record_held) {
+            (true, true) => "rows record",
+            (true, false) => "rows",
+            (false, true) => "record",
+            (false, false) => "",
+        }
+    }
+}
+
 impl Sending {
     fn name(self) -> &'static str {
         match self {
@@ -124,6 +136,13 @@ pub struct Launch {
     /// replaced, rows of it may go. Empty where nothing is known.
     #[serde(default)]
     pub known: String,
+    /// Home holds all rows of that list now, or nothing of the session was there. Where it is not so, a row that is to be removed
+    /// shows by what it says that home has it.
+    #[serde(default)]
+    pub rows_held: bool,
+    /// So it is with the session's record and list of tasks, as that list has them.
+    #[serde(default)]
+    pub record_held: bool,
     /// Home's list of tasks, as JSON; empty where it is not known, or long. A list there that is another is not removed.
     #[serde(default)]
     pub todos: String,
@@ -190,6 +209,7 @@ pub fn launch(env: &HostEnv, run: &Run, launch: &Launch) -> Script {
             ("parts", &parts),
             ("sending", launch.sending.name()),
             ("known", &launch.known),
+            ("held", launch.held()),
             ("todos", &launch.todos),
         ],
     )

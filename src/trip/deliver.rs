@@ -96,7 +96,9 @@ impl Trip {
             messages: prepared.messages,
             parts: prepared.parts,
             sending: share.sending,
-            known: share.known,
+            known: share.known.list,
+            rows_held: share.known.rows,
+            record_held: share.known.record,
             todos,
         };
         let (undo, path) = (prepared.undo, found.env.path.clone());

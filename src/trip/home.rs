@@ -9,7 +9,7 @@ use super::{News, PATIENCE, Tools, Trip, TripError, UNDER_WAY, blocking};
 use crate::clock;
 use crate::disk::DiskError;
 use crate::dispatch::{Record, State, Step};
-use crate::host::{self, HostEnv, Kind, RunResult};
+use crate::host::{self, HostEnv, Kind, RunResult, Sending};
 use crate::opencode::Database;
 use crate::prepare::Homecoming;
 use crate::session::{Outline, Setting, new_session_id, scan};
@@ -152,32 +152,73 @@ impl Trip {
         let Record { host, session, sent, .. } = self.record();
         let known = result.known.clone();
         let messages = left + came.new_messages.len();
+        let database = || Database::open(&tools.database);
+        // What was there before and was not replaced comes home only where it changes there.
+        let launch = sent.as_ref().map(|sent| &sent.launch);
+        let (rows, record) = launch.map_or((false, false), |launch| {
+            let replaced = launch.sending == Sending::Replace;
+            (replaced || launch.rows_held, replaced || launch.record_held)
+        });
         let memory = match landed {
             _ if result.kind != Kind::Bundle || known.is_empty() => None,
-            Some(landed) => {
-                let translated = is_translated(came.keeps_ids, landed);
+            // `opencode import` leaves out what changed in rows that were here: only the host has that.
+            Some(Landing::Imported(..) | Landing::MovedOn) => None,
+            Some(Landing::Home(applied)) => {
+                // A row did not fit and got another id here.
+                let translated = !came.keeps_ids;
                 let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
                 // An earlier kugetsu, which knows of no clock here, builds upon nothing then.
                 let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
-                let stamp = Database::open(&tools.database)?.stamp(session, messages)?;
+                let stamp = database()?.stamp(session, messages)?;
                 let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
-                stamp.map(|stamp| Memory { messages, stamp, known, translated, clock, paths })
+                let record = record && applied.kept.is_empty();
+                let (beside, taken) = (None, Vec::new());
+                stamp.map(|stamp| Memory {
+                    messages,
+                    stamp,
+                    known,
+                    translated,
+                    clock,
+                    paths,
+                    rows,
+                    record,
+                    beside,
+                    taken,
+                })
             }
-            // Another session here holds all of that: the next trip may put this one in its place.
-            None => Some(Memory {
-                messages: 0,
-                stamp: String::new(),
-                known,
-                translated: true,
-                clock: None,
-                paths: None,
-            }),
+            // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
+            None => self.held_beside(&database()?, known, (rows, record))?,
         };
         match memory {
             Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
             None => memory::forget(&tools.kugetsu_home, host, session),
         }
         Ok(())
+    }
+
+    /// What the host has, where all of that is here in the session that what came back became.
+    fn held_beside(
+        &self,
+        database: &Database,
+        known: String,
+        (rows, record): (bool, bool),
+    ) -> Result<Option<Memory>, TripError> {
+        let Some(copy) = self.record().apart.clone() else { return Ok(None) };
+        let Some(row) = database.session(&copy)? else { return Ok(None) };
+        let messages = usize::try_from(row.messages).unwrap_or(usize::MAX);
+        let stamp = database.stamp(&copy, messages)?;
+        Ok(stamp.map(|stamp| Memory {
+            messages,
+            stamp,
+            known,
+            translated: true,
+            clock: None,
+            paths: None,
+            rows,
+            record,
+            beside: Some(copy),
+            taken: Vec::new(),
+        }))
     }
 
     /// Says what of the session is not as it was on the host.
@@ -321,26 +362,5 @@ impl Trip {
         }
         self.dispatch.record.there = false;
         self.done(tools, Step::Clean)
-    }
-}
-
-/// Whether home knows rows by other ids than the trip's clock tells, or lacks some of them: nothing can be built upon those
-/// there.
-fn is_translated(keeps_ids: bool, landed: &Landing) -> bool {
-    !keeps_ids || !matches!(landed, Landing::Home(_))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::opencode::arrival::Applied;
-
-    #[test]
-    fn only_what_both_sides_know_by_the_same_ids_is_built_upon() {
-        let home = Landing::Home(Applied::default());
-        assert!(!is_translated(true, &home));
-        assert!(is_translated(false, &home), "a row did not fit and got another id here");
-        let imported = Landing::Imported("why".to_owned(), Vec::new());
-        assert!(is_translated(true, &imported), "changes stayed behind");
     }
 }

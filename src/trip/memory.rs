@@ -2,7 +2,7 @@
 
 use crate::disk;
 use crate::prepare::Paths;
-use crate::session::Clock;
+use crate::session::{Clock, is_session_id};
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -27,13 +27,42 @@ pub(super) struct Memory {
     /// The directories, where paths there are others than here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) paths: Option<Paths>,
+    /// All rows of the session there were home then. Where this does not say so, each shows it by what it says.
+    #[serde(default)]
+    pub(super) rows: bool,
+    /// So were its record (title, …) and its list of tasks: none was changed on both sides and stayed as it was here.
+    #[serde(default)]
+    pub(super) record: bool,
+    /// The session here that `messages` and `stamp` are of, where what came back became one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) beside: Option<String>,
+    /// Files that hold what was taken out of the rows since; `messages` and `stamp` are of what stayed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) taken: Vec<TakenBack>,
+}
+
+/// A file of this machine with rows that home got and took back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct TakenBack {
+    /// Its path.
+    pub(super) file: PathBuf,
+    /// Its SHA-256, in hexadecimal.
+    pub(super) sum: String,
 }
 
 impl Memory {
     /// Whether it could have been written here: what is not so is forgotten, and more is sent.
     fn is_sound(&self) -> bool {
         let is_digest = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
-        is_digest(&self.known) && self.paths.as_ref().is_none_or(Paths::is_sound)
+        is_digest(&self.known)
+            && self.paths.as_ref().is_none_or(Paths::is_sound)
+            && self.beside.as_deref().is_none_or(is_session_id)
+            && self.taken.iter().all(|taken| taken.file.is_absolute())
+    }
+
+    /// Whether a delta can be built upon it: the session itself has all of these rows.
+    pub(super) fn is_whole(&self) -> bool {
+        self.beside.is_none() && self.taken.is_empty()
     }
 
     /// Whether home still has all of that unchanged, by this stamp.
@@ -85,6 +114,12 @@ pub(super) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: M
     let Some(path) = path(kugetsu_home, host, session) else { return };
     let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, memory }) else { return };
     write(kugetsu_home, host, &path, &bytes);
+}
+
+/// The hosts of which anything is remembered.
+pub(super) fn hosts(kugetsu_home: &Path) -> Vec<String> {
+    let hosts = std::fs::read_dir(kugetsu_home.join("known")).into_iter().flatten().flatten();
+    hosts.filter_map(|host| host.file_name().into_string().ok()).collect()
 }
 
 /// The sessions of which something is remembered of any host.
@@ -140,17 +175,25 @@ pub(super) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
 mod tests {
     use super::*;
 
-    #[test]
-    fn what_is_remembered_is_of_one_host_and_one_session() {
-        let home = tempfile::tempdir().unwrap();
-        let memory = Memory {
-            messages: 3,
+    fn memory() -> Memory {
+        Memory {
+            messages: 1,
             stamp: "s".into(),
             known: "ab12".into(),
             translated: false,
             clock: None,
             paths: None,
-        };
+            rows: true,
+            record: true,
+            beside: None,
+            taken: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_of_one_host_and_one_session() {
+        let home = tempfile::tempdir().unwrap();
+        let memory = Memory { messages: 3, ..memory() };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         assert_eq!(recall(home.path(), "pi", "ses_2"), None);
@@ -166,16 +209,17 @@ mod tests {
     fn what_the_first_format_remembers_is_known_and_directories_with_it() {
         let home = tempfile::tempdir().unwrap();
         let memory = Memory {
-            messages: 1,
             stamp: String::new(),
             known: String::new(),
-            translated: false,
-            clock: None,
             paths: Paths::new("/here", "/there"),
+            rows: false,
+            record: false,
+            ..memory()
         };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         let path = path(home.path(), "pi", "ses_1").unwrap();
+        // It does not say that home has all of that: nothing is removed there on its word.
         let first = br#"{"version":1,"messages":1,"stamp":"","known":"","translated":false}"#;
         disk::write_atomic(&path, first).unwrap();
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(Memory { paths: None, ..memory }));
@@ -184,14 +228,7 @@ mod tests {
     #[test]
     fn what_is_remembered_holds_for_the_same_rows_directories_and_clock() {
         let paths = Paths::new("/here", "/there");
-        let memory = Memory {
-            messages: 1,
-            stamp: "s".into(),
-            known: "ab12".into(),
-            translated: false,
-            clock: None,
-            paths: paths.clone(),
-        };
+        let memory = Memory { paths: paths.clone(), ..memory() };
         assert!(memory.holds(Some("s")) && !memory.holds(Some("t")) && !memory.holds(None));
         assert_eq!(memory.differs(None, paths.as_ref()), None);
         let elsewhere = Paths::new("/here", "/elsewhere");

@@ -9,6 +9,8 @@ pub(super) struct Here<'a> {
     /// What is remembered of that host, where home still has all of that unchanged, and ids, times and paths are translated
     /// as then.
     pub(super) unchanged: Option<&'a Memory>,
+    /// Home does not hold all that it got from that host any more: rows were changed here, or taken back.
+    pub(super) lacks: bool,
     /// The messages of the session.
     pub(super) messages: usize,
     /// Of the messages that the host has beyond what home is known to have, those that are here as well. All of them were told.
@@ -50,10 +52,10 @@ pub(super) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
         Held::Other => match theirs {
             // Remains of a try that was given up, or another machine's copy: all of it is here. Rows that stay there would
             // keep their times, and the paths of the directory that was theirs.
-            0 if here.translated || here.moved => replace,
+            0 if here.translated || here.moved || here.lacks => replace,
             0 => full,
-            // Home has nothing that the host lacks.
-            _ if here.shared == here.messages && !here.translated => full,
+            // Home has nothing that the host lacks. Where home took rows back, they would come home again with the run.
+            _ if here.shared == here.messages && !here.translated && !here.lacks => full,
             more => Decision::Apart(more),
         },
     }
@@ -81,6 +83,10 @@ mod tests {
             translated: false,
             clock: None,
             paths: None,
+            rows: true,
+            record: true,
+            beside: None,
+            taken: Vec::new(),
         }
     }
 
@@ -89,7 +95,7 @@ mod tests {
     }
 
     fn here(unchanged: Option<&Memory>, messages: usize) -> Here<'_> {
-        Here { unchanged, messages, shared: 0, translated: false, moved: false }
+        Here { unchanged, lacks: false, messages, shared: 0, translated: false, moved: false }
     }
 
     #[test]
@@ -143,26 +149,27 @@ mod tests {
     impl Sides {
         fn decide(&self) -> Decision {
             let none = BTreeSet::new();
-            let listed = self.listed.as_ref().unwrap_or(&none);
+            // What is remembered still stands at home, from its first message on.
+            let unchanged =
+                self.listed.as_ref().is_some_and(|listed| self.home.iter().take(listed.len()).eq(listed));
+            let lacks = self.listed.is_some() && !unchanged;
+            let listed = self.listed.as_ref().filter(|_| unchanged).unwrap_or(&none);
             let beyond: BTreeSet<_> = self.host.difference(listed).copied().collect();
             let missing = listed.difference(&self.host).count();
             let changed = self.changed.min(listed.len() - missing);
             let held = match () {
                 () if self.host.is_empty() => Held::None,
-                () if self.listed.is_none() || changed + missing > 0 => Held::Other,
+                () if !unchanged || changed + missing > 0 => Held::Other,
                 () if beyond.is_empty() => Held::Same,
                 () => Held::Grew,
             };
             let (messages, unlisted) = (self.host.len(), beyond.len());
             let holds = Holds { held, messages, parts: 0, changed, missing, unlisted };
             let memory = Memory { messages: listed.len(), ..memory() };
-            // What is remembered still stands at home, from its first message on.
-            let unchanged =
-                self.listed.as_ref().is_some_and(|listed| self.home.iter().take(listed.len()).eq(listed));
             let shared = beyond.intersection(&self.home).count();
             let (translated, moved) = (self.translated, self.moved);
             let unchanged = unchanged.then_some(&memory);
-            decide(&holds, Here { unchanged, messages: self.home.len(), shared, translated, moved })
+            decide(&holds, Here { unchanged, lacks, messages: self.home.len(), shared, translated, moved })
         }
     }
 
@@ -190,15 +197,14 @@ mod tests {
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(4096))]
         #[test]
-        fn nothing_is_replaced_of_which_home_never_had_a_message(sides in sides()) {
-            let had = sides.listed.iter().flatten().chain(&sides.home).copied().collect::<BTreeSet<u8>>();
+        fn nothing_is_replaced_of_which_home_has_not_every_message_now(sides in sides()) {
             let decision = sides.decide();
             if decision == Decision::Send(Sending::Replace, 0) {
-                prop_assert!(sides.host.is_subset(&had), "{:?}", sides);
+                prop_assert!(sides.host.is_subset(&sides.home), "{:?}", sides);
             }
-            // Two histories are never mixed: where each side has what the other never had, nothing is sent, but for what
+            // Two histories are never mixed: where each side has what the other has not, nothing is sent, but for what
             // comes home where home stood still.
-            let theirs = sides.host.difference(&had).count();
+            let theirs = sides.host.difference(&sides.home).count();
             let stood_still = sides.listed.as_ref() == Some(&sides.home);
             if theirs > 0 && sides.home.difference(&sides.host).next().is_some() && !stood_still {
                 prop_assert_eq!(decision, Decision::Apart(theirs), "{:?}", sides);
@@ -207,12 +213,29 @@ mod tests {
     }
 
     #[test]
+    fn what_home_took_back_is_not_replaced_and_does_not_come_again() {
+        let other = holds(Held::Other, 4);
+        let of = |shared, messages| {
+            let here = Here { lacks: true, shared, ..here(None, messages) };
+            decide(&other, here)
+        };
+        assert_eq!(of(2, 2), Decision::Apart(2), "and nothing new since");
+        assert_eq!(of(2, 3), Decision::Apart(2));
+        assert_eq!(
+            of(4, 9),
+            Decision::Send(Sending::Replace, 0),
+            "only changed here: each row shows that it is here"
+        );
+    }
+
+    #[test]
     fn what_nobody_remembers_is_compared_by_its_messages() {
         let other = holds(Held::Other, 4);
         let of = |shared, messages, translated| {
-            decide(&other, Here { unchanged: None, messages, shared, translated, moved: false })
+            decide(&other, Here { unchanged: None, lacks: false, messages, shared, translated, moved: false })
         };
-        let moved = Here { unchanged: None, messages: 9, shared: 4, translated: false, moved: true };
+        let moved =
+            Here { unchanged: None, lacks: false, messages: 9, shared: 4, translated: false, moved: true };
         assert_eq!(decide(&other, moved), Decision::Send(Sending::Replace, 0), "paths of another directory");
         assert_eq!(of(4, 9, false), Decision::Send(Sending::Full, 0), "remains of a try");
         assert_eq!(of(4, 9, true), Decision::Send(Sending::Replace, 0));

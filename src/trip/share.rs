@@ -5,7 +5,7 @@ use super::memory;
 use super::sending::{Decision, Here, decide};
 use super::{ANSWER, ApartReason, PATIENCE, Tools, TripError};
 use crate::dispatch::Step;
-use crate::host::{self, AnswerError, Holds, HostEnv, Page, Sending};
+use crate::host::{self, AnswerError, Held, Holds, HostEnv, Page, Sending};
 use crate::opencode::Database;
 use crate::prepare::{Paths, messages_there};
 use crate::session::{Clock, Outline};
@@ -22,10 +22,19 @@ pub(super) struct Share {
     pub(super) sending: Sending,
     /// Of a delta, the messages that are in it.
     pub(super) subset: Option<HashSet<String>>,
-    /// The checksum of the host's list of what home got from there, as home remembers it; or empty.
-    pub(super) known: String,
+    pub(super) known: Known,
     /// The host has more of the session than home.
     pub(super) grown: bool,
+}
+
+/// The host's list of what home got from there, and what it proves.
+pub(super) struct Known {
+    /// Its checksum, as home remembers it; or empty.
+    pub(super) list: String,
+    /// Home holds all rows that are in it now; or nothing of the session was there.
+    pub(super) rows: bool,
+    /// Home got the session's record and list of tasks that are in it; likewise.
+    pub(super) record: bool,
 }
 
 /// Asks the host what it has of the session, and decides what it needs.
@@ -41,30 +50,36 @@ pub(super) async fn share(
 ) -> Result<Share, TripError> {
     let host = line.host.name.clone();
     let memory = memory::recall(&tools.kugetsu_home, &host, session);
-    let known = memory.as_ref().map(|memory| memory.known.clone()).unwrap_or_default();
+    let database = Database::open(&tools.database)?;
+    // The list tells what home once got; that home holds it, only as long as all of it is here.
+    let current = memory.as_ref().map(|memory| memory.is_current(&database, session)).transpose()?;
+    let is_current = current == Some(true);
+    let asked =
+        memory.as_ref().filter(|_| is_current).map(|memory| memory.known.as_str()).unwrap_or_default();
     // Those of a try that was given up are here as well, by their ids there.
     let there = messages_there(outline, clock.as_ref());
-    let (holds, shared) = compare(tools, line, (env, program), (session, &known), there).await?;
-    let database = Database::open(&tools.database)?;
-    let held_here = match memory {
-        Some(memory) => {
-            let stamp = database.stamp(session, memory.messages)?;
-            Some(memory).filter(|memory| memory.holds(stamp.as_deref()))
-        }
-        None => None,
-    };
-    let differs = held_here.as_ref().and_then(|memory| memory.differs(clock, paths));
+    let (holds, shared) = compare(tools, line, (env, program), (session, asked), there).await?;
+    let whole = memory.as_ref().filter(|memory| is_current && memory.is_whole());
+    let differs = whole.and_then(|memory| memory.differs(clock, paths));
     // Why what is there cannot come home with this trip although home stood still.
-    let stood_still = held_here.as_ref().is_some_and(|memory| memory.messages == outline.len());
+    let stood_still = whole.is_some_and(|memory| memory.messages == outline.len());
     let differs_now = differs.filter(|_| stood_still);
-    let unchanged = held_here.filter(|_| differs.is_none());
     let grown = shared < holds.unlisted;
+    let lacks = current == Some(false);
     let here = Here {
-        unchanged: unchanged.as_ref(),
+        unchanged: whole.filter(|_| differs.is_none()),
+        lacks,
         messages: outline.len(),
         shared,
         translated: clock.is_some(),
         moved: paths.is_some(),
+    };
+    let nothing_there = holds.held == Held::None;
+    let known = Known {
+        list: memory.as_ref().map(|memory| memory.known.clone()).unwrap_or_default(),
+        rows: nothing_there || memory.as_ref().is_some_and(|memory| is_current && memory.rows),
+        record: nothing_there
+            || memory.as_ref().is_some_and(|memory| memory.record && memory.are_files_there()),
     };
     match decide(&holds, here) {
         Decision::Send(Sending::Delta, former) => Ok(Share {
@@ -74,6 +89,12 @@ pub(super) async fn share(
             grown,
         }),
         Decision::Send(sending, _) => Ok(Share { sending, subset: None, known, grown }),
+        Decision::Apart(messages) if lacks => Err(TripError::Apart {
+            host,
+            session: session.to_owned(),
+            messages,
+            why: ApartReason::NotReplaced,
+        }),
         Decision::Apart(messages) => {
             let why = differs_now.map_or(ApartReason::BothWentOn, ApartReason::OtherTerms);
             Err(TripError::Apart { host, session: session.to_owned(), messages, why })

@@ -145,6 +145,8 @@ impl Recorder {
             parts: 4,
             sending: Sending::Full,
             known: String::new(),
+            rows_held: false,
+            record_held: false,
             todos: String::new(),
         }
     }

@@ -1,8 +1,9 @@
 // Removes the session, so that another can come in its place; what opencode made of sub-agents stays. Only what home holds is
-// removed, and each row must show it: either it is listed, as it is, among those that home got from here, or the session
-// file has it and says all that it says. Environment: KUGETSU_FILE, the session file; KUGETSU_KNOWN, the list of what home
-// got; KUGETSU_SUM, its checksum as home has it, or empty; KUGETSU_TODOS, home's list of tasks, or empty. Answers `cleared`, or
-// `apart N` where a row shows neither, and N messages are not at home: then nothing was removed.
+// removed, and each row must show it: either it is listed, as it is, among those that home got from here and holds now, or the
+// session file has it and says all that it says. Environment: KUGETSU_FILE, the session file; KUGETSU_KNOWN, the list of what
+// home got; KUGETSU_SUM, its checksum as home has it, or empty; KUGETSU_HELD, what of that list home holds: `rows`, `record`
+// (the session's own, and its list of tasks), both or none; KUGETSU_TODOS, home's list of tasks, or empty. Answers `cleared`,
+// or `apart N` where a row shows neither, and N messages are not at home: then nothing was removed.
 const file = JSON.parse(fs.readFileSync(env.KUGETSU_FILE, "utf8"));
 const sent = new Map();
 for (const message of file.messages) {
@@ -30,7 +31,7 @@ function says(copy, row) {
 }
 
 function isHeld(kind, id, data, message) {
-  if (known?.[kind].get(id) === hash(data)) return true;
+  if (rows?.[kind].get(id) === hash(data)) return true;
   const copy = sent.get(id);
   if (copy === undefined || (kind === "p" && copy.messageID !== message)) return false;
   return data.length === 0 || says(copy, JSON.parse(new TextDecoder().decode(data)));
@@ -39,24 +40,34 @@ function isHeld(kind, id, data, message) {
 // The list of tasks, which is in no session file: as home got it, or as home has it.
 function areTodosHeld(database) {
   const here = todos(database, session);
-  if (here === "[]" || known?.head.todos === hash(here)) return true;
+  if (here === "[]" || head?.todos === hash(here)) return true;
   const fields = ({ content, status, priority }) => [content, status, priority];
   const list = (text) => JSON.stringify(JSON.parse(text).map(fields));
   return Boolean(env.KUGETSU_TODOS) && list(env.KUGETSU_TODOS) === list(here);
 }
 
+// What somebody may have called the session, or noted in it: as home got it, or as the session file has it. The rest of its
+// record is set for each trip, or counted or derived from the messages.
+function isRecordHeld(database) {
+  const row = record(database, session);
+  if (!row || head?.record === sessionHash(database, session)) return true;
+  const here = JSON.parse(info(row));
+  const same = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
+  return (!here.title || here.title === file.info.title) && (!here.metadata || same(here.metadata, file.info.metadata));
+}
+
 // How many messages home does not have; undefined where it holds everything.
 function apart(database) {
-  const rows = { m: 0, p: 0 };
-  let [all, foreign] = [areTodosHeld(database), 0];
+  const seen = { m: 0, p: 0 };
+  let [all, foreign] = [areTodosHeld(database) && isRecordHeld(database), 0];
   walk(database, session, (kind, id, data, message) => {
-    rows[kind]++;
+    seen[kind]++;
     if (isHeld(kind, id, data, message)) return;
     all = false;
-    if (kind === "m" && !sent.has(id) && !known?.m.has(id)) foreign++;
+    if (kind === "m" && !sent.has(id) && !rows?.m.has(id)) foreign++;
   });
   // Parts that belong to no message of the session would go, too.
-  return all && count(database, "part", "session_id") === rows.p && others(database) === 0 ? undefined : foreign;
+  return all && count(database, "part", "session_id") === seen.p && others(database) === 0 ? undefined : foreign;
 }
 
 const tables = (database) => database.query("SELECT name FROM sqlite_master WHERE type = 'table'").all().map(({ name }) => name);
@@ -65,11 +76,11 @@ const count = (database, table, column) =>
 
 // Rows of further tables that would go with the session: home gets nothing of them.
 function others(database) {
-  let rows = 0;
+  let found = 0;
   for (const table of tables(database).filter((table) => !["message", "part", "todo"].includes(table)))
     for (const key of database.query(`PRAGMA foreign_key_list("${table}")`).all())
-      if (key.table === "session") rows += count(database, table, key.from);
-  return rows;
+      if (key.table === "session") found += count(database, table, key.from);
+  return found;
 }
 
 function clear(database) {
@@ -86,6 +97,9 @@ function clear(database) {
 }
 
 const known = readKnown();
+const held = (env.KUGETSU_HELD ?? "").split(" ");
+const rows = held.includes("rows") ? known : undefined;
+const head = held.includes("record") ? known?.head : undefined;
 // A host on which opencode was never started has no database yet.
 let done = "cleared";
 if (fs.existsSync(databaseFile())) {

@@ -1,8 +1,9 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
 # Imports the session and starts the runner, once. Header: id, session, program, directory, sum (of the parcel, as
 # cksum prints it), prompt_bytes, runner_bytes, packed (gzip or plain), messages, parts, sending (full, delta or
-# replace), known (the checksum of the list of what home got from here, by which a delta goes and a replacing may remove
-# rows; or empty), todos (home's list of tasks as JSON, or empty), and what the scripts before it need.
+# replace), known (the checksum of the list of what home got from here, by which a delta goes; or empty), held (what of that
+# list home holds, so that a replacing may remove it: rows, record, both or none), todos (home's list of tasks as JSON, or
+# empty), and what the scripts before it need.
 
 here=$HOME/.kugetsu/dispatches/$id
 tell_life
@@ -73,8 +74,8 @@ x" ] || fail moved "$(pwd -P)"
 	if [ "$sending" = replace ] && [ ! -e cleared ]; then
 		cleared=$(
 			KUGETSU_FILE=$here/session.json KUGETSU_SUM=$known KUGETSU_KNOWN=$HOME/.kugetsu/known/$session
-			KUGETSU_TODOS=$todos
-			export KUGETSU_FILE KUGETSU_SUM KUGETSU_KNOWN KUGETSU_TODOS
+			KUGETSU_HELD=$held KUGETSU_TODOS=$todos
+			export KUGETSU_FILE KUGETSU_SUM KUGETSU_KNOWN KUGETSU_HELD KUGETSU_TODOS
 			bun clear_js 2>"$here/rows.err" | tail -n 1
 		)
 		case $cleared in

@@ -36,28 +36,21 @@ fn a_second_trip_sends_and_fetches_only_what_is_new() {
 }
 
 #[test]
-fn what_was_changed_at_home_reaches_the_host() {
+fn what_was_taken_back_at_home_is_taken_back_on_the_host() {
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");
-    world.round_trip(&session, "[[say first]]", &[]);
-    let database = world.home.machine.database();
-    // As an undo at home does: the last turn goes.
-    let gone: Vec<String> = {
-        let mut query = database
-            .prepare(
-                "SELECT id FROM message WHERE session_id = ? ORDER BY time_created DESC, id DESC LIMIT 2",
-            )
-            .unwrap();
-        query.query_map([&session], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
-    };
-    for id in &gone {
-        database.execute("DELETE FROM message WHERE id = ?", [id]).unwrap();
-    }
+    let report = world.round_trip(&session, "[[say first]]", &[]);
+    let first = world.here(&session);
+    world.home.kugetsu(&["undo", report["dispatch"].as_str().unwrap()]).expect_success();
     let before = world.here(&session);
     world.round_trip(&session, "[[say second]]", &[]);
     let after = world.here(&session);
     new_rows(&before, &after);
-    assert!(gone.iter().all(|id| !after.contains_key(id)), "what was taken back at home stays so");
+    let mut gone = first.keys().filter(|id| !before.contains_key(*id)).peekable();
+    assert!(
+        gone.peek().is_some() && gone.all(|id| !after.contains_key(id)),
+        "what was taken back at home stays so"
+    );
     let told = serde_json::to_string(world.model.prompts_of("pi").last().unwrap().messages()).unwrap();
     assert!(!told.contains("[[say first]]"), "{told}");
 }

@@ -188,4 +188,16 @@ fn what_both_sides_changed_stays_as_it_is_here() {
     assert_eq!(column(&database, &session, "title"), Cell::Text("Mine".into()));
     assert_eq!(todos(&database, &session), [("mine".to_owned(), "pending".to_owned())]);
     world.goes_on_at_home(&session, "done there");
+    // Of that host's title and list home has nothing: they are not replaced, now and behind another trip.
+    for said in ["once", "twice"] {
+        let elsewhere = ["remote", "pi", &session, "[[say on]]", "--dir", "~/projects/elsewhere"];
+        let there = world.there(&session);
+        let refused = world.home.kugetsu(&elsewhere);
+        let database = world.host.machine.database();
+        assert_eq!(todos(&database, &session), [("theirs".to_owned(), "pending".to_owned())]);
+        assert_eq!(column(&database, &session, "title"), Cell::Text("Theirs".into()));
+        assert!(refused.expect_code(4).stderr.contains("--fork"));
+        assert_eq!(world.there(&session), there);
+        world.round_trip(&session, &format!("[[say {said}]]"), &[]);
+    }
 }

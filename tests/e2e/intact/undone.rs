@@ -154,3 +154,58 @@ fn what_went_on_there_from_an_earlier_prompt_is_not_taken_away_by_another_trip()
     assert_eq!((world.here(&session), world.there(&session)), (here, rows));
     world.goes_on_at_home(&session, "regretted");
 }
+
+/// A trip came home and the next one is sent; what the host has of it is as it was, and nothing ran there.
+#[track_caller]
+fn is_refused(world: &World, session: &str) {
+    let (here, there) = (world.here(session), world.there(session));
+    let asked = world.model.prompts_of("pi").len();
+    let refused = world.home.kugetsu(&["remote", "pi", session, "[[say on]]", "--round-trip"]);
+    assert_eq!(world.there(session), there, "{}", refused.stderr);
+    let refused = refused.expect_code(4);
+    for words in ["2 messages", "are not here", "--fork"] {
+        assert!(refused.stderr.contains(words), "{words}: {}", refused.stderr);
+    }
+    assert_eq!((world.here(session), world.model.prompts_of("pi").len()), (here, asked));
+}
+
+#[test]
+fn what_home_took_back_by_itself_stays_on_the_host() {
+    for release in [Release::New, Release::Old] {
+        let world = World::new(Release::New, release);
+        let session = world.session("[[say hello from home]]");
+        world.round_trip(&session, "[[say done there]]", &[]);
+        undo(&world.home.machine, &session);
+        // The next prompt deletes what was undone: the host has the only copy.
+        world
+            .home
+            .machine
+            .continue_session(&world.project, &session, "[[say instead]]", &[])
+            .expect_success();
+        assert!(!world.here(&session).values().any(|row| row.contains("done there")));
+        is_refused(&world, &session);
+        let args = ["remote", "pi", &session, "[[say by the copy]]", "--fork", "--round-trip", "--json"];
+        let copy = world.home.kugetsu(&args).expect_success().json();
+        assert_eq!((&copy["state"], &copy["reply"]), (&json!("home"), &json!("by the copy")), "{copy:#}");
+        assert!(world.there(&session).values().any(|row| row.contains("done there")));
+    }
+}
+
+#[test]
+fn what_a_command_took_back_is_held_by_the_file_that_it_left() {
+    let world = World::new(Release::New, Release::New);
+    let session = world.session("[[say hello from home]]");
+    let report = world.round_trip(&session, "[[say done there]]", &[]);
+    let dispatch = report["dispatch"].as_str().unwrap();
+    world.home.kugetsu(&["undo", dispatch]).expect_success();
+    let file = world.home.state().join("dispatches").join(dispatch).join("before.undone");
+    let aside = file.with_extension("aside");
+    std::fs::rename(&file, &aside).unwrap();
+    is_refused(&world, &session);
+    std::fs::rename(&aside, &file).unwrap();
+    let before = world.here(&session);
+    world.round_trip(&session, "[[say second]]", &[]);
+    new_rows(&before, &world.here(&session));
+    assert!(!world.there(&session).values().any(|row| row.contains("done there")));
+    assert!(std::fs::read_to_string(&file).unwrap().contains("done there"), "it can be had back");
+}

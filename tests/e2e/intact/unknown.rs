@@ -39,6 +39,8 @@ fn what_import_cannot_carry_is_named() {
         assert!(home.stderr.contains(what), "{what}: {}", home.stderr);
     }
     super::new_rows(&before, &world.here(&session));
+    // Nothing that is only there is taken for held here: home remembers nothing of it.
+    assert!(!world.home.state().join("known/pi").join(format!("{session}.json")).exists());
     world.goes_on_at_home(&session, "done there");
 }
 

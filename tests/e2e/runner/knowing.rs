@@ -141,7 +141,9 @@ fn another_in_its_place(release: Release) {
     let launch = real.send(&run, "[[hold middle]]\n[[say instead]]", &session.to_string());
     let count = || real.value::<i64>(&format!("SELECT count(*) FROM part WHERE session_id = '{SESSION}'"));
     let (there, parts) = (real.holds(SESSION, ""), count());
-    let replace = Launch { sending: Sending::Replace, known: first.known, ..launch };
+    let list = first.known;
+    let replace =
+        Launch { sending: Sending::Replace, known: list, rows_held: true, record_held: true, ..launch };
     let refused = |launch: &Launch, messages: &str| {
         let expected = AnswerError::Failed { reason: "apart".into(), detail: messages.into() };
         assert_eq!(real.host.launch(&run, launch).unwrap_err(), expected, "{release:?}");
@@ -149,6 +151,18 @@ fn another_in_its_place(release: Release) {
     };
     // A home that got none of that from here.
     refused(&Launch { known: String::new(), ..replace.clone() }, &there.messages.to_string());
+    // One that got it, and does not hold it any more; or holds the rows, and kept its own list of tasks.
+    refused(&Launch { rows_held: false, ..replace.clone() }, &there.messages.to_string());
+    refused(&Launch { record_held: false, ..replace.clone() }, "0");
+    let todos = json!([{ "content": "a", "status": "pending", "priority": "low" }]).to_string();
+    // The name that it has here is nowhere else, either.
+    let titled = Launch { record_held: false, todos, ..replace.clone() };
+    let title = |title: &str| format!("UPDATE session SET title = '{title}' WHERE id = '{SESSION}'");
+    let named: String = real.value(&format!("SELECT title FROM session WHERE id = '{SESSION}'"));
+    real.change(&title("by hand"));
+    refused(&titled, "0");
+    refused(&replace, "0");
+    real.change(&title(&named));
     // Somebody went on with it since it was looked at: what they did is nowhere else.
     let changed = "prt_0000000000c8abcdefghijklmn";
     let text = |text: &str| {

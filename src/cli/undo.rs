@@ -41,10 +41,10 @@ pub(super) async fn run(arguments: UndoArgs, context: &Context) -> Result<Exit, 
     // Held until all is written: no run or trip begins meanwhile.
     let _lock = session::hold(context, &session, "undo")?;
     let after = aside(&before);
-    let holding = Holding::look(context.kugetsu_home(), &database, &session).map_err(UndoError::from)?;
+    let holding = Holding::look(context.kugetsu_home(), &database, &session);
     let undone = undo(&database, &before, &after)?;
     if !undone.already {
-        holding.taken_out(&after).map_err(UndoError::from)?;
+        holding.taken_out(&after);
     }
     let ui = &context.ui;
     let kept = (!undone.already).then_some(after);

@@ -61,11 +61,10 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
         let repairs = context.kugetsu_home().join("repairs");
         private_dir(&repairs)?;
         let image = repairs.join(format!("{session}-{now_ms}"));
-        let holding =
-            Holding::look(context.kugetsu_home(), &database, &session).map_err(CheckupError::from)?;
+        let holding = Holding::look(context.kugetsu_home(), &database, &session);
         let report = checkup::repair(&database, &session, Moment { now_ms, running: false }, &image)?;
         if report.changed {
-            holding.taken_out(&image).map_err(CheckupError::from)?;
+            holding.taken_out(&image);
         }
         let before = report.changed.then_some(image);
         (report, false, before)

@@ -97,10 +97,10 @@ pub enum Sending {
 impl Launch {
     /// What of the host's list home holds, in words for the script.
     fn held(&self) -> &'static str {
-        match (self.rows_held, self.record_held) {
-            (true, true) => "rows record",
+        match (self.rows_held, self.todos_held) {
+            (true, true) => "rows todos",
             (true, false) => "rows",
-            (false, true) => "record",
+            (false, true) => "todos",
             (false, false) => "",
         }
     }
@@ -140,9 +140,9 @@ pub struct Launch {
     /// shows by what it says that home has it.
     #[serde(default)]
     pub rows_held: bool,
-    /// So it is with the session's record and list of tasks, as that list has them.
+    /// So it is with the list of tasks, as that list of rows has it.
     #[serde(default)]
-    pub record_held: bool,
+    pub todos_held: bool,
     /// Home's list of tasks, as JSON; empty where it is not known, or long. A list there that is another is not removed.
     #[serde(default)]
     pub todos: String,

@@ -98,7 +98,7 @@ impl Trip {
             sending: share.sending,
             known: share.known.list,
             rows_held: share.known.rows,
-            record_held: share.known.record,
+            todos_held: share.known.todos,
             todos,
         };
         let (undo, path) = (prepared.undo, found.env.path.clone());

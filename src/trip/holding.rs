@@ -7,6 +7,18 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 impl Memory {
+    /// As it was before rows were taken back that stand here again.
+    pub(super) fn put_back(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
+        for (at, taken) in self.taken.iter().enumerate() {
+            if database.stamp(session, taken.messages)?.as_ref() == Some(&taken.stamp) {
+                let (messages, stamp) = (taken.messages, taken.stamp.clone());
+                let earlier = self.taken.iter().take(at).cloned().collect();
+                return Ok(Self { messages, stamp, taken: earlier, ..self });
+            }
+        }
+        Ok(self)
+    }
+
     /// Whether home still holds all the rows that it got with this: they stand here as they did then, and what a command took
     /// out of them is in the files that it left.
     pub(super) fn is_current(&self, database: &Database, session: &str) -> Result<bool, DatabaseError> {
@@ -45,43 +57,68 @@ pub struct Holding {
 }
 
 impl Holding {
-    /// Looks, before the rows go. Hold the session's lock until [`Holding::taken_out`].
-    ///
-    /// # Errors
-    /// opencode's database cannot be read.
-    pub fn look(kugetsu_home: &Path, database: &Path, session: &str) -> Result<Self, DatabaseError> {
-        let opened = Database::open(database)?;
-        let mut memories = Vec::new();
-        for host in memory::hosts(kugetsu_home) {
-            let Some(memory) = memory::recall(kugetsu_home, &host, session) else { continue };
-            if memory.beside.is_none() && memory.is_current(&opened, session)? {
-                memories.push((host, memory));
-            }
-        }
+    /// Looks, before the rows go. Hold the session's lock until [`Holding::taken_out`]. What cannot be looked at is not held.
+    pub fn look(kugetsu_home: &Path, database: &Path, session: &str) -> Self {
+        let memories = current(kugetsu_home, database, session).unwrap_or_default();
         let (kugetsu_home, database) = (kugetsu_home.to_owned(), database.to_owned());
-        Ok(Self { kugetsu_home, database, session: session.to_owned(), memories })
+        Self { kugetsu_home, database, session: session.to_owned(), memories }
     }
 
     /// Remembers that the rows that went are in `file`. Where that cannot be, hosts keep theirs.
-    ///
-    /// # Errors
-    /// opencode's database cannot be read.
-    pub fn taken_out(self, file: &Path) -> Result<(), DatabaseError> {
-        if self.memories.is_empty() {
-            return Ok(());
+    pub fn taken_out(self, file: &Path) {
+        let (Ok(file), Some(sum)) = (std::path::absolute(file), sum(file)) else { return };
+        let Ok(database) = Database::open(&self.database) else { return };
+        for (host, memory) in self.memories {
+            if let Ok(Some(memory)) = without(memory, &database, &self.session, &file, &sum) {
+                memory::remember(&self.kugetsu_home, &host, &self.session, memory);
+            }
         }
-        let (Ok(file), Some(sum)) = (std::path::absolute(file), sum(file)) else { return Ok(()) };
-        let database = Database::open(&self.database)?;
-        let Some(row) = database.session(&self.session)? else { return Ok(()) };
-        let messages = usize::try_from(row.messages).unwrap_or(usize::MAX);
-        let Some(stamp) = database.stamp(&self.session, messages)? else { return Ok(()) };
-        for (host, mut memory) in self.memories {
-            // An earlier one of that name is no more: all that was in it had been put back before this one was written.
-            memory.taken.retain(|taken| taken.file != file);
-            memory.taken.push(TakenBack { file: file.clone(), sum: sum.clone() });
-            let memory = Memory { messages, stamp: stamp.clone(), ..memory };
-            memory::remember(&self.kugetsu_home, &host, &self.session, memory);
-        }
-        Ok(())
     }
+}
+
+/// By their hosts, what is remembered and still holds.
+fn current(
+    kugetsu_home: &Path,
+    database: &Path,
+    session: &str,
+) -> Result<Vec<(String, Memory)>, DatabaseError> {
+    let database = Database::open(database)?;
+    let mut memories = Vec::new();
+    for host in memory::hosts(kugetsu_home) {
+        let Some(memory) = memory::recall(kugetsu_home, &host, session) else { continue };
+        if memory.beside.is_none() && memory.is_current(&database, session)? {
+            memories.push((host, memory));
+        }
+    }
+    Ok(memories)
+}
+
+/// A memory of rows of which some are in `file` now, or stand here again; `None` where all of its rows are as they were.
+fn without(
+    memory: Memory,
+    database: &Database,
+    session: &str,
+    file: &Path,
+    sum: &str,
+) -> Result<Option<Memory>, DatabaseError> {
+    let restored = memory.clone().put_back(database, session)?;
+    if restored != memory {
+        return Ok(Some(restored));
+    }
+    if memory.holds(database.stamp(session, memory.messages)?.as_deref()) {
+        return Ok(None);
+    }
+    let mut memory = restored;
+    let Some(row) = database.session(session)? else { return Ok(None) };
+    let left = memory.messages.min(usize::try_from(row.messages).unwrap_or(usize::MAX));
+    let Some(stamp) = database.stamp(session, left)? else { return Ok(None) };
+    // An earlier one of that name is no more: all that was in it had been put back before this one was written.
+    memory.taken.retain(|taken| taken.file != file);
+    memory.taken.push(TakenBack {
+        file: file.to_owned(),
+        sum: sum.to_owned(),
+        messages: memory.messages,
+        stamp: memory.stamp,
+    });
+    Ok(Some(Memory { messages: left, stamp, ..memory }))
 }

@@ -155,9 +155,9 @@ impl Trip {
         let database = || Database::open(&tools.database);
         // What was there before and was not replaced comes home only where it changes there.
         let launch = sent.as_ref().map(|sent| &sent.launch);
-        let (rows, record) = launch.map_or((false, false), |launch| {
+        let (rows, todos) = launch.map_or((false, false), |launch| {
             let replaced = launch.sending == Sending::Replace;
-            (replaced || launch.rows_held, replaced || launch.record_held)
+            (replaced || launch.rows_held, replaced || launch.todos_held)
         });
         let memory = match landed {
             _ if result.kind != Kind::Bundle || known.is_empty() => None,
@@ -171,7 +171,7 @@ impl Trip {
                 let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
                 let stamp = database()?.stamp(session, messages)?;
                 let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
-                let record = record && applied.kept.is_empty();
+                let todos = todos && applied.kept.is_empty();
                 let (beside, taken) = (None, Vec::new());
                 stamp.map(|stamp| Memory {
                     messages,
@@ -181,13 +181,13 @@ impl Trip {
                     clock,
                     paths,
                     rows,
-                    record,
+                    todos,
                     beside,
                     taken,
                 })
             }
             // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
-            None => self.held_beside(&database()?, known, (rows, record))?,
+            None => self.held_beside(&database()?, known, (rows, todos))?,
         };
         match memory {
             Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
@@ -201,7 +201,7 @@ impl Trip {
         &self,
         database: &Database,
         known: String,
-        (rows, record): (bool, bool),
+        (rows, todos): (bool, bool),
     ) -> Result<Option<Memory>, TripError> {
         let Some(copy) = self.record().apart.clone() else { return Ok(None) };
         let Some(row) = database.session(&copy)? else { return Ok(None) };
@@ -215,7 +215,7 @@ impl Trip {
             clock: None,
             paths: None,
             rows,
-            record,
+            todos,
             beside: Some(copy),
             taken: Vec::new(),
         }))

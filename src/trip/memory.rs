@@ -30,9 +30,9 @@ pub(super) struct Memory {
     /// All rows of the session there were home then. Where this does not say so, each shows it by what it says.
     #[serde(default)]
     pub(super) rows: bool,
-    /// So were its record (title, …) and its list of tasks: none was changed on both sides and stayed as it was here.
+    /// So was its list of tasks: it was not changed on both sides, and stayed as it was here.
     #[serde(default)]
-    pub(super) record: bool,
+    pub(super) todos: bool,
     /// The session here that `messages` and `stamp` are of, where what came back became one of its own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) beside: Option<String>,
@@ -48,6 +48,9 @@ pub(super) struct TakenBack {
     pub(super) file: PathBuf,
     /// Its SHA-256, in hexadecimal.
     pub(super) sum: String,
+    /// What [`Memory::messages`] and [`Memory::stamp`] were before: they hold again once the rows are put back.
+    pub(super) messages: usize,
+    pub(super) stamp: String,
 }
 
 impl Memory {
@@ -184,7 +187,7 @@ mod tests {
             clock: None,
             paths: None,
             rows: true,
-            record: true,
+            todos: true,
             beside: None,
             taken: Vec::new(),
         }
@@ -213,7 +216,7 @@ mod tests {
             known: String::new(),
             paths: Paths::new("/here", "/there"),
             rows: false,
-            record: false,
+            todos: false,
             ..memory()
         };
         remember(home.path(), "pi", "ses_1", memory.clone());

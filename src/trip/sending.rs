@@ -84,7 +84,7 @@ mod tests {
             clock: None,
             paths: None,
             rows: true,
-            record: true,
+            todos: true,
             beside: None,
             taken: Vec::new(),
         }

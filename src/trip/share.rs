@@ -33,8 +33,8 @@ pub(super) struct Known {
     pub(super) list: String,
     /// Home holds all rows that are in it now; or nothing of the session was there.
     pub(super) rows: bool,
-    /// Home got the session's record and list of tasks that are in it; likewise.
-    pub(super) record: bool,
+    /// Home got the list of tasks that is in it; likewise.
+    pub(super) todos: bool,
 }
 
 /// Asks the host what it has of the session, and decides what it needs.
@@ -49,8 +49,9 @@ pub(super) async fn share(
     (clock, paths): (Option<Clock>, Option<&Paths>),
 ) -> Result<Share, TripError> {
     let host = line.host.name.clone();
-    let memory = memory::recall(&tools.kugetsu_home, &host, session);
     let database = Database::open(&tools.database)?;
+    let memory = memory::recall(&tools.kugetsu_home, &host, session);
+    let memory = memory.map(|memory| memory.put_back(&database, session)).transpose()?;
     // The list tells what home once got; that home holds it, only as long as all of it is here.
     let current = memory.as_ref().map(|memory| memory.is_current(&database, session)).transpose()?;
     let is_current = current == Some(true);
@@ -78,8 +79,8 @@ pub(super) async fn share(
     let known = Known {
         list: memory.as_ref().map(|memory| memory.known.clone()).unwrap_or_default(),
         rows: nothing_there || memory.as_ref().is_some_and(|memory| is_current && memory.rows),
-        record: nothing_there
-            || memory.as_ref().is_some_and(|memory| memory.record && memory.are_files_there()),
+        todos: nothing_there
+            || memory.as_ref().is_some_and(|memory| memory.todos && memory.are_files_there()),
     };
     match decide(&holds, here) {
         Decision::Send(Sending::Delta, former) => Ok(Share {

@@ -146,7 +146,7 @@ impl Recorder {
             sending: Sending::Full,
             known: String::new(),
             rows_held: false,
-            record_held: false,
+            todos_held: false,
             todos: String::new(),
         }
     }

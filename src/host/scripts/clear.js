@@ -1,8 +1,8 @@
 // Removes the session, so that another can come in its place; what opencode made of sub-agents stays. Only what home holds is
 // removed, and each row must show it: either it is listed, as it is, among those that home got from here and holds now, or the
 // session file has it and says all that it says. Environment: KUGETSU_FILE, the session file; KUGETSU_KNOWN, the list of what
-// home got; KUGETSU_SUM, its checksum as home has it, or empty; KUGETSU_HELD, what of that list home holds: `rows`, `record`
-// (the session's own, and its list of tasks), both or none; KUGETSU_TODOS, home's list of tasks, or empty. Answers `cleared`,
+// home got; KUGETSU_SUM, its checksum as home has it, or empty; KUGETSU_HELD, what of that list home holds: `rows`, `todos`,
+// both or none; KUGETSU_TODOS, home's list of tasks, or empty. Answers `cleared`,
 // or `apart N` where a row shows neither, and N messages are not at home: then nothing was removed.
 const file = JSON.parse(fs.readFileSync(env.KUGETSU_FILE, "utf8"));
 const sent = new Map();
@@ -19,11 +19,18 @@ const OWN = new Set([
 // What kugetsu itself told a call that was open when the session left. At home it may have ended since.
 const SETTLED = "The session moved to the host ";
 
+// The files that carry what is in them; home drops others on arrival, which name a file or an address of this host.
+const carried = (files) => (Array.isArray(files) ? files : []).filter((file) => String(file?.url).startsWith("data:"));
+
 // Whether a value of the session file says all that one of a row says.
 function says(copy, row) {
   if (typeof row === "string") return row === "" || row === copy;
   if (typeof row !== "object" || row === null) return true;
+  // What home made of it on arrival: a subtask is a text there, and a file that it may not read is empty.
+  if (row.type === "subtask" && copy?.type === "text") return says(copy.text, row.prompt ?? "");
   return Object.entries(row).every(([key, value]) => {
+    if (key === "attachments") return says(carried(copy?.attachments), carried(value));
+    if (key === "mime" && copy?.url === "data:text/plain,") return true;
     if (OWN.has(key) || (key === "url" && !String(value).startsWith("data:"))) return true;
     if (key === "state" && String(value?.error).startsWith(SETTLED)) return true;
     return says(copy?.[key], value);
@@ -46,20 +53,10 @@ function areTodosHeld(database) {
   return Boolean(env.KUGETSU_TODOS) && list(env.KUGETSU_TODOS) === list(here);
 }
 
-// What somebody may have called the session, or noted in it: as home got it, or as the session file has it. The rest of its
-// record is set for each trip, or counted or derived from the messages.
-function isRecordHeld(database) {
-  const row = record(database, session);
-  if (!row || head?.record === sessionHash(database, session)) return true;
-  const here = JSON.parse(info(row));
-  const same = (one, other) => JSON.stringify(one ?? null) === JSON.stringify(other ?? null);
-  return (!here.title || here.title === file.info.title) && (!here.metadata || same(here.metadata, file.info.metadata));
-}
-
 // How many messages home does not have; undefined where it holds everything.
 function apart(database) {
   const seen = { m: 0, p: 0 };
-  let [all, foreign] = [areTodosHeld(database) && isRecordHeld(database), 0];
+  let [all, foreign] = [areTodosHeld(database), 0];
   walk(database, session, (kind, id, data, message) => {
     seen[kind]++;
     if (isHeld(kind, id, data, message)) return;
@@ -99,7 +96,7 @@ function clear(database) {
 const known = readKnown();
 const held = (env.KUGETSU_HELD ?? "").split(" ");
 const rows = held.includes("rows") ? known : undefined;
-const head = held.includes("record") ? known?.head : undefined;
+const head = held.includes("todos") ? known?.head : undefined;
 // A host on which opencode was never started has no database yet.
 let done = "cleared";
 if (fs.existsSync(databaseFile())) {

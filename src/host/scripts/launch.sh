@@ -2,7 +2,7 @@
 # Imports the session and starts the runner, once. Header: id, session, program, directory, sum (of the parcel, as
 # cksum prints it), prompt_bytes, runner_bytes, packed (gzip or plain), messages, parts, sending (full, delta or
 # replace), known (the checksum of the list of what home got from here, by which a delta goes; or empty), held (what of that
-# list home holds, so that a replacing may remove it: rows, record, both or none), todos (home's list of tasks as JSON, or
+# list home holds, so that a replacing may remove it: rows, todos, both or none), todos (home's list of tasks as JSON, or
 # empty), and what the scripts before it need.
 
 here=$HOME/.kugetsu/dispatches/$id

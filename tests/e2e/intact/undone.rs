@@ -195,10 +195,23 @@ fn what_home_took_back_by_itself_stays_on_the_host() {
 fn what_a_command_took_back_is_held_by_the_file_that_it_left() {
     let world = World::new(Release::New, Release::New);
     let session = world.session("[[say hello from home]]");
+    world.round_trip(&session, "[[say before]]", &[]);
+    let known = |host: &str| world.home.state().join(format!("known/{host}/{session}.json"));
+    // What another host is known to have is not touched by what this one's trip brings and takes.
+    std::fs::create_dir(known("beefy").parent().unwrap()).unwrap();
+    std::fs::copy(known("pi"), known("beefy")).unwrap();
+    let earlier = std::fs::read(known("beefy")).unwrap();
     let report = world.round_trip(&session, "[[say done there]]", &[]);
     let dispatch = report["dispatch"].as_str().unwrap();
-    world.home.kugetsu(&["undo", dispatch]).expect_success();
     let file = world.home.state().join("dispatches").join(dispatch).join("before.undone");
+    let remembered = std::fs::read(known("pi")).unwrap();
+    world.home.kugetsu(&["undo", dispatch]).expect_success();
+    assert_ne!(std::fs::read(known("pi")).unwrap(), remembered);
+    // Done again, all is as if nothing had been undone.
+    world.home.kugetsu(&["undo", file.to_str().unwrap()]).expect_success();
+    assert_eq!(std::fs::read(known("pi")).unwrap(), remembered);
+    world.home.kugetsu(&["undo", dispatch]).expect_success();
+    assert_eq!(std::fs::read(known("beefy")).unwrap(), earlier);
     let aside = file.with_extension("aside");
     std::fs::rename(&file, &aside).unwrap();
     is_refused(&world, &session);

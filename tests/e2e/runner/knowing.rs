@@ -143,7 +143,7 @@ fn another_in_its_place(release: Release) {
     let (there, parts) = (real.holds(SESSION, ""), count());
     let list = first.known;
     let replace =
-        Launch { sending: Sending::Replace, known: list, rows_held: true, record_held: true, ..launch };
+        Launch { sending: Sending::Replace, known: list, rows_held: true, todos_held: true, ..launch };
     let refused = |launch: &Launch, messages: &str| {
         let expected = AnswerError::Failed { reason: "apart".into(), detail: messages.into() };
         assert_eq!(real.host.launch(&run, launch).unwrap_err(), expected, "{release:?}");
@@ -153,16 +153,7 @@ fn another_in_its_place(release: Release) {
     refused(&Launch { known: String::new(), ..replace.clone() }, &there.messages.to_string());
     // One that got it, and does not hold it any more; or holds the rows, and kept its own list of tasks.
     refused(&Launch { rows_held: false, ..replace.clone() }, &there.messages.to_string());
-    refused(&Launch { record_held: false, ..replace.clone() }, "0");
-    let todos = json!([{ "content": "a", "status": "pending", "priority": "low" }]).to_string();
-    // The name that it has here is nowhere else, either.
-    let titled = Launch { record_held: false, todos, ..replace.clone() };
-    let title = |title: &str| format!("UPDATE session SET title = '{title}' WHERE id = '{SESSION}'");
-    let named: String = real.value(&format!("SELECT title FROM session WHERE id = '{SESSION}'"));
-    real.change(&title("by hand"));
-    refused(&titled, "0");
-    refused(&replace, "0");
-    real.change(&title(&named));
+    refused(&Launch { todos_held: false, ..replace.clone() }, "0");
     // Somebody went on with it since it was looked at: what they did is nowhere else.
     let changed = "prt_0000000000c8abcdefghijklmn";
     let text = |text: &str| {
@@ -245,6 +236,23 @@ fn what_a_home_has_is_replaced_without_a_memory(release: Release) {
     let refused = AnswerError::Failed { reason: "apart".into(), detail: "0".into() };
     assert_eq!(real.host.launch(&run, &launch).unwrap_err(), refused, "{release:?}");
     said("done there, and more", "done there");
+    // What home has made of it on arrival: a subtask is a text there, and a file that it may not read is gone.
+    let subtask = |prompt: &str, which: &str| {
+        let subtask =
+            json!({"type": "subtask", "prompt": prompt, "description": "d", "agent": "general"}).to_string();
+        real.change(&format!("UPDATE part SET data = '{subtask}' WHERE {which}"));
+    };
+    subtask("done otherwise", "json_extract(data, '$.text') = 'done there'");
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err(), refused, "{release:?}");
+    subtask("done there", "json_extract(data, '$.prompt') = 'done otherwise'");
+    let file = |url: &str| json!([{"type": "file", "mime": "image/png", "url": url}]).to_string();
+    let attached = |url: &str| {
+        let set = format!("json_set(data, '$.state.attachments', json('{}'))", file(url));
+        real.change(&format!("UPDATE part SET data = {set} WHERE json_extract(data, '$.type') = 'tool'"));
+    };
+    attached("data:image/png;base64,AA");
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err(), refused, "{release:?}");
+    attached("file:///etc/elsewhere");
     real.host.launch(&run, &launch).unwrap();
     expect_bundle(&real.host.result(&run.id));
     let root = &real.sections(&run.id, "back")[0];

@@ -26,11 +26,12 @@ pub(crate) fn measure(kugetsu: &str) {
     println!("{TRIPS} trips, as many issues, 250 MB of events: milliseconds of CPU, median (least–most)\n");
     println!("| command | the first time | from then on |");
     println!("|---|--:|--:|");
-    let verbs: [(&str, &[&str]); 4] = [
+    let verbs: [(&str, &[&str]); 5] = [
         ("`status ses_…`", &["status", &session]),
         ("`status` of an issue", &["status", "github.com/user99/repo9#9999"]),
         ("`verify ses_…`", &["verify", &session]),
         ("`status` of a dispatch", &["status", &trip]),
+        ("`logs ses_…`", &["logs", &session, "-n", "5"]),
     ];
     for (name, arguments) in verbs {
         let first = milliseconds(&home, arguments);
@@ -52,6 +53,11 @@ fn fill(home: &Home) -> (String, String) {
         last = (format!("ses_{n:012x}ffeAAAAAAAAAAA"), format!("20261120-103015-{n:08}"));
         record["session"] = last.0.as_str().into();
         record["id"] = last.1.as_str().into();
+        let sent = &mut record["sent"];
+        sent["run"]["id"] = last.1.as_str().into();
+        for part in ["run", "launch", "undo"] {
+            sent[part]["session"] = last.0.as_str().into();
+        }
         let directory = home.state().join("dispatches").join(&last.1);
         fs::create_dir_all(&directory).unwrap();
         fs::write(directory.join("dispatch.json"), serde_json::to_vec_pretty(&record).unwrap()).unwrap();
@@ -74,7 +80,7 @@ fn fill(home: &Home) -> (String, String) {
 fn milliseconds(home: &Home, arguments: &[&str]) -> f64 {
     let mut command = home.machine.command("sh", &home.state());
     let kugetsu = env!("CARGO_BIN_EXE_kugetsu");
-    command.args(["-c", "\"$@\" >/dev/null 2>&1; times", "sh", kugetsu]).args(arguments);
+    command.args(["-c", "\"$@\" >/dev/null || exit; times", "sh", kugetsu]).args(arguments);
     let told = Running::start(command, None).wait(PATIENCE).expect_success().stdout;
     let seconds = |time: &str| -> f64 {
         let (minutes, seconds) = time.trim_end_matches('s').split_once('m').unwrap();

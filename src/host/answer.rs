@@ -1,18 +1,33 @@
 //! What scripts answer: lines of `key hexvalue`, or `key =word`.
 
+use super::refusal::Refusal;
 use crate::text::{plain, plain_end};
 use std::collections::HashMap;
 
 /// Why an answer cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
 pub enum AnswerError {
-    /// The script ended with a reason of ours.
-    #[error("{}{detail}", sentence(reason))]
-    Failed {
-        /// One of the words that the scripts give to `fail`.
-        reason: String,
+    /// The script did not do what it was told.
+    #[error("{refusal}: {detail}")]
+    Refused {
+        /// Why.
+        refusal: Refusal,
         /// The last words of what failed, control characters stripped.
         detail: String,
+    },
+    /// Another dispatch works with the same session on the same host.
+    #[error("another dispatch works with the session there: {dispatch}")]
+    Busy {
+        /// The dispatch.
+        dispatch: String,
+        /// When it took the session: seconds since the epoch by the host's clock; `None` where that is unknown.
+        since: Option<i64>,
+    },
+    /// The host has rows of the session that home does not hold, so the session there is not replaced.
+    #[error("the session there has what home does not have; messages of which home has nothing: {messages}")]
+    Apart {
+        /// Messages there of which home has nothing; 0 where only rows differ.
+        messages: usize,
     },
     /// Not the answer of one of our scripts.
     #[error("an answer that kugetsu does not understand: {0}")]
@@ -31,56 +46,29 @@ pub enum AnswerError {
 }
 
 impl AnswerError {
-    /// The word that a script gave as its reason.
-    pub fn reason(&self) -> Option<&str> {
+    /// Why a script did not do what it was told, where it said so in a word.
+    pub fn refusal(&self) -> Option<Refusal> {
         match self {
-            Self::Failed { reason, .. } => Some(reason),
+            Self::Refused { refusal, .. } => Some(*refusal),
+            Self::Busy { .. } => Some(Refusal::Busy),
+            Self::Apart { .. } => Some(Refusal::Apart),
             Self::Garbled(_) | Self::NotUtf8 { .. } | Self::Newer(_) => None,
         }
     }
 
-    /// Who has the session there, where that is the reason (`busy`).
-    pub fn busy(&self) -> Option<Busy> {
-        match self {
-            Self::Failed { reason, detail } if reason == "busy" => {
-                let (dispatch, since) = detail.split_once(' ').unwrap_or((detail, ""));
-                Some(Busy { dispatch: dispatch.to_owned(), since: since.parse().unwrap_or_default() })
+    /// From the word and the words that a script gave to `fail`.
+    fn of_failure(word: &str, detail: String) -> Self {
+        match Refusal::of_word(word) {
+            Some(Refusal::Busy) => {
+                let (dispatch, since) = detail.split_once(' ').unwrap_or((&detail, ""));
+                let since = since.parse().ok().filter(|since| *since > 0);
+                Self::Busy { dispatch: dispatch.to_owned(), since }
             }
-            _ => None,
+            Some(Refusal::Apart) => Self::Apart { messages: detail.trim().parse().unwrap_or_default() },
+            Some(refusal) => Self::Refused { refusal, detail },
+            None => Self::Garbled(format!("{}: {detail}", plain(word))),
         }
     }
-}
-
-/// Another dispatch that works with the same session on the same host.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Busy {
-    /// The dispatch.
-    pub dispatch: String,
-    /// When it took the session: seconds since the epoch by the host's clock, 0 where that is unknown.
-    pub since: i64,
-}
-
-/// What the word that a script gave to `fail` stands for, in front of the words of what failed.
-fn sentence(reason: &str) -> String {
-    match reason {
-        "home" => "the home directory cannot be entered: ",
-        "elsewhere" => "this is not where the dispatch was sent to, or the home directory is not there yet: ",
-        "gone" => "the dispatch's directory is gone: ",
-        "parcel" => "what arrived is not what was sent: ",
-        "import" => "opencode there could not import the session: ",
-        "rows" => "opencode there said that it imported the session, but not all of it is in its database: ",
-        "runner" => "the runner did not start: ",
-        "launched" => "the run was launched already: ",
-        "busy" => "another dispatch works with the session there: ",
-        "running" => "the run there has not ended: ",
-        "never" => "the dispatch was never launched there: ",
-        "export" => "the session there could not be written to a file: ",
-        "clear" => "the session there could not be replaced: ",
-        "apart" => "the session there has what home does not have; messages of which home has nothing: ",
-        "holds" => "what is there of the session could not be found out: ",
-        _ => return format!("{}: ", plain(reason)),
-    }
-    .to_owned()
 }
 
 /// The facts that a script said, by key.
@@ -97,9 +85,9 @@ impl Answer {
                 facts.insert(key, value);
             }
         }
-        if let Some(reason) = facts.remove("failed") {
+        if let Some(word) = facts.remove("failed") {
             let detail = plain_end(facts.get("detail").map_or("", String::as_str));
-            return Err(AnswerError::Failed { reason, detail });
+            return Err(AnswerError::of_failure(&word, detail));
         }
         if status != 0 || facts.is_empty() {
             let words = plain_end(&String::from_utf8_lossy(if stderr.is_empty() { stdout } else { stderr }));
@@ -204,7 +192,7 @@ mod tests {
     #[test]
     fn a_failure_carries_its_words_without_control_characters() {
         let error = Answer::parse(b"failed 726f6f6d\ndetail 1b5b326a0a6e6f\n", 1, b"").unwrap_err();
-        assert_eq!(error, AnswerError::Failed { reason: "room".into(), detail: "no".into() });
+        assert_eq!(error, AnswerError::Refused { refusal: Refusal::Room, detail: "no".into() });
     }
 
     #[test]
@@ -236,12 +224,23 @@ mod tests {
     }
 
     #[test]
-    fn who_has_the_session_is_told() {
-        let busy = "20261120-103015-4k2mtv7a 1795170275";
-        let error = AnswerError::Failed { reason: "busy".into(), detail: busy.into() };
-        let expected = Busy { dispatch: "20261120-103015-4k2mtv7a".into(), since: 1_795_170_275 };
-        assert_eq!((error.reason(), error.busy()), (Some("busy"), Some(expected)));
-        assert_eq!(AnswerError::Failed { reason: "gone".into(), detail: busy.into() }.busy(), None);
+    fn a_refusal_is_read_once_with_what_it_says() {
+        let dispatch = || "20261120-103015-4k2mtv7a".to_owned();
+        let busy = |since| AnswerError::Busy { dispatch: dispatch(), since };
+        for (word, detail, expected) in [
+            ("busy", format!("{} 1795170275", dispatch()), busy(Some(1_795_170_275))),
+            ("busy", dispatch(), busy(None)),
+            ("busy", format!("{} 0", dispatch()), busy(None)),
+            ("apart", " 3".to_owned(), AnswerError::Apart { messages: 3 }),
+            (
+                "gone",
+                "/h".to_owned(),
+                AnswerError::Refused { refusal: Refusal::Gone, detail: "/h".to_owned() },
+            ),
+            ("\u{7}later", "x".to_owned(), AnswerError::Garbled("later: x".to_owned())),
+        ] {
+            assert_eq!(AnswerError::of_failure(word, detail), expected);
+        }
     }
 
     proptest! {

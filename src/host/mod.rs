@@ -8,16 +8,18 @@ mod ending;
 mod facts;
 mod frames;
 mod holds;
+mod refusal;
 mod remembered;
 mod result;
 mod scripts;
 mod status;
 
-pub use answer::{Answer, AnswerError, Busy, Launched, account};
+pub use answer::{Answer, AnswerError, Launched, account};
 pub use ending::{Cancel, Cancelled, Made};
 pub use facts::{Checked, Facts, Free};
 pub use frames::{Frame, Frames, FramesError};
 pub use holds::{Held, Holds};
+pub use refusal::Refusal;
 pub use remembered::Remembered;
 pub use result::{EndedBy, Kind, RunResult};
 pub use scripts::{

@@ -7,7 +7,7 @@ use super::parcel::cksum;
 use super::{News, Tools, Trip, TripError, WORK_PATIENCE, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::{Sent, Step};
-use crate::host::{self, AnswerError, HostEnv, Made, RunResult};
+use crate::host::{self, AnswerError, HostEnv, Made, Refusal, RunResult};
 use crate::text::plain;
 use crate::transport::{Transport, TransportError};
 use flate2::read::GzDecoder;
@@ -88,9 +88,11 @@ impl Trip {
         let answer =
             self.line.ask_again(tools, Step::Fetch, Unreached::TriedAgain, (&back, WORK_PATIENCE)).await;
         let answer = answer.map_err(|error| match error {
-            TripError::Script { source, .. } => match source.reason() {
-                Some("running") => TripError::StillRunning { host: host.clone(), dispatch: run.id.clone() },
-                Some("gone" | "never") => {
+            TripError::Script { source, .. } => match source.refusal() {
+                Some(Refusal::Running) => {
+                    TripError::StillRunning { host: host.clone(), dispatch: run.id.clone() }
+                }
+                Some(Refusal::Gone | Refusal::Never) => {
                     TripError::NotThere { host: host.clone(), dispatch: run.id.clone() }
                 }
                 _ => TripError::Script { host: host.clone(), step: Step::Fetch, source },

@@ -4,7 +4,7 @@ use super::line::Line;
 use super::{MESSAGE, News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
 use crate::clock;
 use crate::dispatch::{Dispatch, State, Step};
-use crate::host::{self, AnswerError, HostEnv};
+use crate::host::{self, HostEnv, Refusal};
 use crate::text::plain_bytes;
 
 /// Characters of a message by which the user knows it again.
@@ -25,9 +25,7 @@ impl Line {
     pub(super) async fn sweep(&mut self, tools: &Tools, env: &HostEnv, id: &str, launched: bool) -> Swept {
         match self.ask(tools, Step::Clean, &host::clean(env, id, launched), PATIENCE).await {
             Ok(_) => Swept::Removed,
-            Err(TripError::Script { source: AnswerError::Failed { reason, .. }, .. })
-                if reason == "launched" =>
-            {
+            Err(TripError::Script { source, .. }) if source.refusal() == Some(Refusal::Launched) => {
                 Swept::Launched
             }
             Err(_) => Swept::Unknown,

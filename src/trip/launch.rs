@@ -5,7 +5,7 @@ use super::line::Unreached;
 use super::{ApartReason, News, PATIENCE, Tools, Trip, TripError, WORK_PATIENCE};
 use crate::clock;
 use crate::dispatch::{Sent, State, Step};
-use crate::host::{self, AnswerError, Facts, HostEnv, Launched, Run};
+use crate::host::{self, AnswerError, Facts, HostEnv, Launched, Refusal, Run};
 
 impl Trip {
     /// Imports there and starts the runner. The host starts a dispatch once, however often it is told to: so a
@@ -28,10 +28,7 @@ impl Trip {
                 | TripError::Slow { .. }
                 | TripError::OutOfReach { .. }),
             ) => return Err(TripError::LaunchUnknown { host, dispatch: run.id, why: error.to_string() }),
-            Err(TripError::Script { source: AnswerError::Failed { reason, detail }, .. })
-                if reason == "apart" =>
-            {
-                let messages = detail.trim().parse().unwrap_or_default();
+            Err(TripError::Script { source: AnswerError::Apart { messages }, .. }) => {
                 let why = ApartReason::NotReplaced;
                 return Err(TripError::Apart { host, session: run.session, messages, why });
             }
@@ -83,7 +80,7 @@ impl Trip {
         let facts = Facts::from_answer(&answer).map_err(garbled)?;
         env.path = facts.path;
         let error = match self.start(tools, &env, &facts.home).await {
-            Err(TripError::Script { source, .. }) if source.reason() == Some("elsewhere") => {
+            Err(TripError::Script { source, .. }) if source.refusal() == Some(Refusal::Elsewhere) => {
                 return Err(self.not_there());
             }
             Err(

@@ -5,7 +5,7 @@ use super::steps::Steps;
 use super::{News, PATIENCE, Tools, TripError, checked, fitness};
 use crate::clock;
 use crate::dispatch::{Plan, Step};
-use crate::host::{self, AnswerError, Busy, Checked, Facts, HostEnv};
+use crate::host::{self, AnswerError, Checked, Facts, HostEnv, Refusal};
 use crate::text::{plain, span};
 use std::time::Duration;
 
@@ -63,34 +63,31 @@ pub(super) async fn look(
     Ok(Found { env, facts, program, version: checked.version, ahead_ms })
 }
 
-/// What a script's `fail` word means for the user.
+/// What it means for the user that a script did not answer.
 pub(super) fn refused(host: &str, step: Step, source: AnswerError) -> TripError {
     let unfit =
         |what: String, cure: &str| TripError::Unfit { host: host.to_owned(), what, cure: cure.to_owned() };
-    if let Some(Busy { dispatch, since }) = source.busy() {
-        let age = u64::try_from(clock::now_ms() / 1000 - since).ok().filter(|_| since > 0);
-        let since = age.map(|age| format!(", for {}", span(Duration::from_secs(age)))).unwrap_or_default();
-        return TripError::RunsThere { host: host.to_owned(), dispatch: plain(&dispatch), since };
-    }
-    match &source {
-        AnswerError::Failed { reason, detail } => match reason.as_str() {
-            "room" => unfit(
-                format!("no room or no permission there: {detail}"),
-                "make room there, then the same again",
-            ),
-            "hangs" => unfit(
-                format!("opencode there does not answer: {detail} did not answer in time"),
-                "log in there and see what holds it up",
-            ),
-            "directory" => {
-                unfit(format!("the directory cannot be made or entered: {detail}"), "name another: --dir DIR")
-            }
-            "moved" => unfit(
-                format!("the directory turned out to be {detail}: a link there changed meanwhile"),
-                "the same again",
-            ),
-            _ => TripError::Script { host: host.to_owned(), step, source },
-        },
-        _ => TripError::Script { host: host.to_owned(), step, source },
+    match source {
+        AnswerError::Busy { dispatch, since } => {
+            let age = since.and_then(|since| u64::try_from(clock::now_ms() / 1000 - since).ok());
+            let since =
+                age.map(|age| format!(", for {}", span(Duration::from_secs(age)))).unwrap_or_default();
+            TripError::RunsThere { host: host.to_owned(), dispatch: plain(&dispatch), since }
+        }
+        AnswerError::Refused { refusal: refusal @ Refusal::Room, detail } => {
+            unfit(format!("{refusal}: {detail}"), "make room there, then the same again")
+        }
+        AnswerError::Refused { refusal: Refusal::Hangs, detail } => unfit(
+            format!("opencode there does not answer: {detail} did not answer in time"),
+            "log in there and see what holds it up",
+        ),
+        AnswerError::Refused { refusal: refusal @ Refusal::Directory, detail } => {
+            unfit(format!("{refusal}: {detail}"), "name another: --dir DIR")
+        }
+        AnswerError::Refused { refusal: Refusal::Moved, detail } => unfit(
+            format!("the directory turned out to be {detail}: a link there changed meanwhile"),
+            "the same again",
+        ),
+        source => TripError::Script { host: host.to_owned(), step, source },
     }
 }

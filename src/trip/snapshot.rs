@@ -7,7 +7,7 @@ use super::{Tools, TripError, WORK_PATIENCE, blocking};
 use crate::clock;
 use crate::disk::DiskError;
 use crate::dispatch::{Dispatch, Sent, Step};
-use crate::host::{self, HostEnv, Made};
+use crate::host::{self, HostEnv, Made, Refusal};
 use crate::hosts::HostEntry;
 use crate::session::new_session_id;
 use std::hash::{BuildHasher, RandomState};
@@ -49,7 +49,11 @@ async fn take(
     let mut line = Line::new(host);
     let back = host::back(&env, &run, true);
     let answer = line.ask(tools, Step::Fetch, &back, WORK_PATIENCE).await.map_err(|error| match error {
-        TripError::Script { source, .. } if matches!(source.reason(), Some("gone" | "never")) => not_there(),
+        TripError::Script { source, .. }
+            if matches!(source.refusal(), Some(Refusal::Gone | Refusal::Never)) =>
+        {
+            not_there()
+        }
         error => error,
     })?;
     let garbled =

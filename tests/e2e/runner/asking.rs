@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{Recorder, listing};
-use kugetsu::host::{self, AnswerError, Checked, KeptList, Standing};
+use kugetsu::host::{self, AnswerError, Checked, KeptList, Refusal, Standing};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -83,7 +83,7 @@ fn cleaning_removes_one_dispatch_and_none_that_was_launched() {
         let before = listing(&host.dispatch(&run.id));
         assert_eq!(
             clean(1, false),
-            Err(AnswerError::Failed { reason: "launched".into(), detail: host.id(1) }),
+            Err(AnswerError::Refused { refusal: Refusal::Launched, detail: host.id(1) }),
             "{sh:?}"
         );
         // Of the directory itself only the time may differ.
@@ -111,15 +111,12 @@ fn cleaning_stays_among_the_dispatches() {
         for hostile in ["", ".", "..", "../..", "../../outside", "/", "*", "20261120-*", " ", "a\nb"] {
             for launched in [true, false] {
                 let refused = host.ask(&host::clean(&host.env, hostile, launched)).unwrap_err();
-                assert!(
-                    matches!(refused, AnswerError::Failed { ref reason, .. } if reason == "id"),
-                    "{hostile:?}"
-                );
+                assert!(matches!(refused, AnswerError::Refused { refusal: Refusal::Id, .. }), "{hostile:?}");
             }
         }
         for launched in [true, false] {
             let refused = host.ask(&host::clean(&host.env, &host.id(2), launched)).unwrap_err();
-            assert_eq!(refused.reason(), Some("id"), "{refused}");
+            assert_eq!(refused.refusal(), Some(Refusal::Id), "{refused}");
         }
         assert_eq!(fs::read_dir(&outside).unwrap().count(), 1, "something was done behind the link");
         assert!(outside.join("kept").exists() && host.dispatch(&host.id(1)).join("parcel").exists());

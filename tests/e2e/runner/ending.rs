@@ -5,7 +5,7 @@ use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{install_program, living_in, until};
 use crate::support::recorder::{PATIENCE, Recorder, listing};
-use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Frame, Kind, Made, Run, Standing};
+use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Frame, Kind, Made, Refusal, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
@@ -185,17 +185,17 @@ fn what_was_never_launched_never_is() {
         for _ in 0..2 {
             assert_eq!(cancel(&host, &run.id).found, Cancel::Never, "{sh:?}");
         }
-        assert_eq!(host.launch(&run, &sent).unwrap_err().reason(), Some("gone"));
+        assert_eq!(host.launch(&run, &sent).unwrap_err().refusal(), Some(Refusal::Gone));
         assert_eq!(host.status(&run.id).standing, Standing::Gone);
         assert!(!host.local.start(&host::run(&host.env, &run)).wait().unwrap().success());
         assert_eq!(host.runs(&run.id), 0);
         assert_eq!(
-            host.ask(&host::back(&host.env, &run, false)).unwrap_err().reason(),
-            Some("never"),
+            host.ask(&host::back(&host.env, &run, false)).unwrap_err().refusal(),
+            Some(Refusal::Never),
             "{sh:?}"
         );
         for hostile in ["", "..", "../x", "*", "a b", "$(x)"] {
-            assert_eq!(host.ask(&host::cancel(&host.env, hostile)).unwrap_err().reason(), Some("id"));
+            assert_eq!(host.ask(&host::cancel(&host.env, hostile)).unwrap_err().refusal(), Some(Refusal::Id));
         }
     }
 }
@@ -229,11 +229,11 @@ fn a_host_that_was_started_anew_has_a_dead_run_that_can_be_fetched() {
         let run = host.plain_run(&host.id(1));
         begun(&host, &run, "echo '{}'; echo >\"$own/begun\"; sleep 600");
         let running = host.ask(&host::back(&host.env, &run, false)).unwrap_err();
-        assert_eq!(running.reason(), Some("running"));
+        assert_eq!(running.refusal(), Some(Refusal::Running));
         kill_runner(&host, &run.id);
         // What it started works on, and is not disturbed.
         let orphaned = host.ask(&host::back(&host.env, &run, false)).unwrap_err();
-        assert_eq!(orphaned.reason(), Some("running"), "{sh:?}");
+        assert_eq!(orphaned.refusal(), Some(Refusal::Running), "{sh:?}");
         let taken = Made::from_answer(&host.ask(&host::back(&host.env, &run, true)).unwrap()).unwrap();
         assert_eq!((taken.result.kind, taken.result.known.as_str()), (Kind::Export, ""));
         let snapshot = host.dispatch(&run.id).join(format!("snapshot-{}", taken.turn));
@@ -302,7 +302,7 @@ fn what_cannot_be_exported_leaves_what_was_there() {
     let back = fs::read(host.dispatch(&run.id).join("back")).unwrap();
     host.before("export", "echo 'Session not found' >&2; exit 1");
     let refused = host.ask(&host::back(&host.env, &run, false)).unwrap_err();
-    assert_eq!(refused.reason(), Some("export"));
+    assert_eq!(refused.refusal(), Some(Refusal::Export));
     assert_eq!((host.result(&run.id), fs::read(host.dispatch(&run.id).join("back")).unwrap()), (good, back));
     assert!(refused.to_string().contains("Session not found"), "{refused}");
 }
@@ -323,7 +323,7 @@ fn an_export_in_place_of_a_bundle_is_told_and_takes_the_place_of_none() {
     let bundle = result.replace("kind export\nknown \n", &format!("kind bundle\nknown {}\n", "0".repeat(64)));
     assert_ne!(bundle, result);
     fs::write(here.join("result"), &bundle).unwrap();
-    assert_eq!(back().unwrap_err().reason(), Some("export"));
+    assert_eq!(back().unwrap_err().refusal(), Some(Refusal::Export));
     assert_eq!(fs::read_to_string(here.join("result")).unwrap(), bundle);
     // One that is not whole is worth less.
     fs::write(here.join("back"), "").unwrap();

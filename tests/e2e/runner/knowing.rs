@@ -2,7 +2,7 @@
 
 use super::real::{Real, Section, conversation, expect_bundle};
 use crate::support::opencode::Release;
-use kugetsu::host::{self, AnswerError, EndedBy, Held, Launch, Made, Sending};
+use kugetsu::host::{self, AnswerError, EndedBy, Held, Launch, Made, Refusal, Sending};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -117,11 +117,11 @@ fn rows_that_changed_or_went_are_seen_and_no_delta_is_built_on_them() {
         let launch = Launch { sending: Sending::Delta, known: known.to_owned(), ..sent };
         real.host.launch(&run, &launch).unwrap_err()
     };
-    assert_eq!(refused(3, &first.known).reason(), Some("rows"));
+    assert_eq!(refused(3, &first.known).refusal(), Some(Refusal::Rows));
     real.change(&format!("DELETE FROM part WHERE id = '{part}'"));
     let there = real.holds(SESSION, &second.known);
     assert_eq!((there.held, there.changed, there.missing), (Held::Other, 0, 1));
-    let expected = AnswerError::Failed { reason: "rows".into(), detail: "missing 1".into() };
+    let expected = AnswerError::Refused { refusal: Refusal::Rows, detail: "missing 1".into() };
     assert_eq!(refused(4, &second.known), expected);
 }
 
@@ -144,16 +144,16 @@ fn another_in_its_place(release: Release) {
     let list = first.known;
     let replace =
         Launch { sending: Sending::Replace, known: list, rows_held: true, todos_held: true, ..launch };
-    let refused = |launch: &Launch, messages: &str| {
-        let expected = AnswerError::Failed { reason: "apart".into(), detail: messages.into() };
+    let refused = |launch: &Launch, messages: usize| {
+        let expected = AnswerError::Apart { messages };
         assert_eq!(real.host.launch(&run, launch).unwrap_err(), expected, "{release:?}");
         assert_eq!(count(), parts);
     };
     // A home that got none of that from here.
-    refused(&Launch { known: String::new(), ..replace.clone() }, &there.messages.to_string());
+    refused(&Launch { known: String::new(), ..replace.clone() }, there.messages);
     // One that got it, and does not hold it any more; or holds the rows, and kept its own list of tasks.
-    refused(&Launch { rows_held: false, ..replace.clone() }, &there.messages.to_string());
-    refused(&Launch { todos_held: false, ..replace.clone() }, "0");
+    refused(&Launch { rows_held: false, ..replace.clone() }, there.messages);
+    refused(&Launch { todos_held: false, ..replace.clone() }, 0);
     // Somebody went on with it since it was looked at: what they did is nowhere else.
     let changed = "prt_0000000000c8abcdefghijklmn";
     let text = |text: &str| {
@@ -162,17 +162,17 @@ fn another_in_its_place(release: Release) {
     let said: String =
         real.value(&format!("SELECT json_extract(data, '$.text') FROM part WHERE id = '{changed}'"));
     real.change(&text("by hand"));
-    refused(&replace, "0");
+    refused(&replace, 0);
     real.change(&text(&said));
     let todo = format!("UPDATE todo SET content = 'by hand' WHERE session_id = '{SESSION}'");
     real.change(&todo);
-    refused(&replace, "0");
+    refused(&replace, 0);
     real.change(&todo.replace("by hand", "a"));
     // What goes with a session and never comes home.
     real.change(&format!(
         "INSERT INTO session_share VALUES ('{SESSION}', 'id', 'secret', 'https://share', 1, 1)"
     ));
-    refused(&replace, "0");
+    refused(&replace, 0);
     real.change(&format!("DELETE FROM session_share WHERE session_id = '{SESSION}'"));
     let launch = replace;
     real.host.launch(&run, &launch).unwrap();
@@ -233,7 +233,7 @@ fn what_a_home_has_is_replaced_without_a_memory(release: Release) {
         real.change(&format!("UPDATE part SET data = json_set(data, '$.text', '{instead}') WHERE {which}"));
     };
     said("done there", "done there, and more");
-    let refused = AnswerError::Failed { reason: "apart".into(), detail: "0".into() };
+    let refused = AnswerError::Apart { messages: 0 };
     assert_eq!(real.host.launch(&run, &launch).unwrap_err(), refused, "{release:?}");
     said("done there, and more", "done there");
     // What home has made of it on arrival: a subtask is a text there, and a file that it may not read is gone.
@@ -296,7 +296,7 @@ fn a_failed_import_takes_back_only_its_own(release: Release) {
     let before = rows();
     assert_eq!((before.0, before.2), (10_402, 2));
     let launch = real.send(&run, "x", &file.to_string());
-    assert_eq!(real.host.launch(&run, &launch).unwrap_err().reason(), Some("import"), "{release:?}");
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err().refusal(), Some(Refusal::Import), "{release:?}");
     assert_eq!(rows(), before, "{release:?}");
     assert!(!real.host.dispatch(&run.id).join("present").exists());
     // A session that was not there is not there.
@@ -304,7 +304,7 @@ fn a_failed_import_takes_back_only_its_own(release: Release) {
     file = json!(serde_json::from_str::<Value>(&file.to_string().replace(&session, SESSION)).unwrap());
     let text = file.to_string().replace("abcdefghijklmn", "bcdefghijklmno");
     let launch = real.send(&run, "x", &text);
-    assert_eq!(real.host.launch(&run, &launch).unwrap_err().reason(), Some("import"), "{release:?}");
+    assert_eq!(real.host.launch(&run, &launch).unwrap_err().refusal(), Some(Refusal::Import), "{release:?}");
     assert_eq!(real.held(SESSION, ""), Held::None, "{release:?}");
 }
 
@@ -329,7 +329,7 @@ fn a_launch_that_was_cut_behind_its_list_keeps_what_was_before() {
     // The rows are listed and the rules are given, and then nothing can be written any more.
     let ready = real.host.dispatch(&run.id).join("ready");
     symlink("nowhere/ready", &ready).unwrap();
-    assert_eq!(real.host.launch(&run, &sent).unwrap_err().reason(), Some("room"));
+    assert_eq!(real.host.launch(&run, &sent).unwrap_err().refusal(), Some(Refusal::Room));
     let given: String = real.value(&format!("SELECT permission FROM session WHERE id = '{SESSION}'"));
     assert!(given.contains("plan_exit"), "{given}");
     fs::remove_file(&ready).unwrap();

@@ -5,17 +5,17 @@ use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{process_state, until};
 use crate::support::recorder::{PATIENCE, Recorder, SESSION};
-use kugetsu::host::{self, AnswerError, HostEnv, Launch, Run};
+use kugetsu::host::{self, AnswerError, HostEnv, Launch, Refusal, Run};
 use std::fs;
 use std::os::unix::fs::symlink;
 
 /// The word and the words of a launch that was refused.
 #[track_caller]
-fn refusal(host: &Recorder, run: &Run, sent: &Launch) -> (String, String) {
+fn refusal(host: &Recorder, run: &Run, sent: &Launch) -> (Refusal, String) {
     match host.launch(run, sent).unwrap_err() {
-        AnswerError::Failed { reason, detail } => {
-            assert_eq!(host.runs(&run.id), 0, "{reason}: {detail}");
-            (reason, detail)
+        AnswerError::Refused { refusal, detail } => {
+            assert_eq!(host.runs(&run.id), 0, "{refusal}: {detail}");
+            (refusal, detail)
         }
         other => panic!("{other}"),
     }
@@ -105,7 +105,7 @@ fn a_failed_launch_may_be_repeated() {
     let host = Recorder::new(Sh::Dash);
     host.before("import", "exit 0");
     let (run, sent) = sent(&host);
-    assert_eq!(refusal(&host, &run, &sent).0, "import");
+    assert_eq!(refusal(&host, &run, &sent).0, Refusal::Import);
     host.before("import", "");
     assert!(!host.launch(&run, &sent).unwrap().before);
     host.result(&run.id);
@@ -120,13 +120,13 @@ fn a_parcel_that_is_not_whole_is_refused() {
         let parcel = host.dispatch(&run.id).join("parcel");
         let whole = fs::read(&parcel).unwrap();
         fs::write(&parcel, &whole[..whole.len() - 1]).unwrap();
-        assert_eq!(refusal(&host, &run, &sent).0, "parcel");
+        assert_eq!(refusal(&host, &run, &sent).0, Refusal::Parcel);
         let mut changed = whole.clone();
         changed[3] ^= 1;
         fs::write(&parcel, &changed).unwrap();
-        assert_eq!(refusal(&host, &run, &sent).0, "parcel");
+        assert_eq!(refusal(&host, &run, &sent).0, Refusal::Parcel);
         fs::remove_file(&parcel).unwrap();
-        assert_eq!(refusal(&host, &run, &sent).0, "parcel");
+        assert_eq!(refusal(&host, &run, &sent).0, Refusal::Parcel);
         fs::write(&parcel, &whole).unwrap();
         host.launch(&run, &sent).unwrap();
     }
@@ -137,13 +137,13 @@ fn an_import_that_did_not_happen_is_no_import() {
     let host = Recorder::new(Sh::Dash);
     let (run, sent) = sent(&host);
     host.before("import", "echo 'Invalid session' >&2; exit 0");
-    let (reason, detail) = refusal(&host, &run, &sent);
-    assert!(reason == "import" && detail.contains("Invalid session"), "{reason}: {detail}");
+    let (refused, detail) = refusal(&host, &run, &sent);
+    assert!(refused == Refusal::Import && detail.contains("Invalid session"), "{refused}: {detail}");
     host.before("import", "echo 'Imported session: ses_another'; exit 0");
-    assert_eq!(refusal(&host, &run, &sent).0, "import");
+    assert_eq!(refusal(&host, &run, &sent).0, Refusal::Import);
     host.before("import", "");
     host.before("bun", "echo missing 2; exit");
-    assert_eq!(refusal(&host, &run, &sent), ("rows".into(), "missing 2".into()));
+    assert_eq!(refusal(&host, &run, &sent), (Refusal::Rows, "missing 2".into()));
 }
 
 #[test]
@@ -153,8 +153,8 @@ fn where_javascript_does_not_run_the_rows_are_counted_by_sql() {
         let (run, sent) = sent(&host);
         host.before("bun", "echo 'unknown option -e' >&2; exit 1");
         let more = Launch { parts: 5, ..sent.clone() };
-        let (reason, detail) = refusal(&host, &run, &more);
-        assert!(reason == "rows" && detail.contains("\"p\": 4"), "{detail}");
+        let (refused, detail) = refusal(&host, &run, &more);
+        assert!(refused == Refusal::Rows && detail.contains("\"p\": 4"), "{detail}");
         host.before("db", "echo 'no such table' >&2; exit 1");
         assert!(refusal(&host, &run, &sent).1.contains("no such table"));
         host.before("db", "");
@@ -170,14 +170,14 @@ fn a_directory_that_cannot_be_is_named() {
         let directory = host.home().join("file/below").to_str().unwrap().to_owned();
         let run = Run { directory, ..host.plain_run(&host.id(1)) };
         let sent = host.send(&run, b"x");
-        let (reason, detail) = refusal(&host, &run, &sent);
-        assert!(reason == "directory" && detail.contains("home/file"), "{reason}: {detail}");
+        let (refused, detail) = refusal(&host, &run, &sent);
+        assert!(refused == Refusal::Directory && detail.contains("home/file"), "{refused}: {detail}");
         fs::create_dir(host.home().join("elsewhere")).unwrap();
         symlink(host.home().join("elsewhere"), host.home().join("work")).unwrap();
         let run = host.plain_run(&host.id(2));
         let sent = host.send(&run, b"x");
-        let (reason, detail) = refusal(&host, &run, &sent);
-        assert!(reason == "moved" && detail.ends_with("elsewhere"), "{reason}: {detail}");
+        let (refused, detail) = refusal(&host, &run, &sent);
+        assert!(refused == Refusal::Moved && detail.ends_with("elsewhere"), "{refused}: {detail}");
     }
 }
 
@@ -186,7 +186,7 @@ fn a_dispatch_that_is_not_there_cannot_be_launched() {
     let host = Recorder::new(Sh::Dash);
     let (run, sent) = sent(&host);
     let other = Run { id: host.id(2), ..run };
-    assert_eq!(refusal(&host, &other, &sent).0, "gone");
+    assert_eq!(refusal(&host, &other, &sent).0, Refusal::Gone);
 }
 
 #[test]
@@ -202,15 +202,15 @@ fn what_is_not_there_is_gone_only_where_it_was() {
             let other = Run { id: host.id(3), ..run.clone() };
             let launched = host.ask(&host::launch(&env, &other, &sent)).unwrap_err();
             let cleaned = host.ask(&host::clean(&env, &other.id, false)).map(|_| ());
-            (launched.reason().map(str::to_owned), cleaned.map_err(|e| e.reason().map(str::to_owned)))
+            (launched.refusal(), cleaned.map_err(|error| error.refusal()))
         };
-        let (gone, elsewhere) = (Some("gone".to_owned()), Some("elsewhere".to_owned()));
-        assert_eq!(reasons(&here), (gone.clone(), Ok(())), "{sh:?}");
-        // Of an earlier kugetsu nobody knows where it was.
+        let (gone, elsewhere) = (Some(Refusal::Gone), Some(Refusal::Elsewhere));
+        assert_eq!(reasons(&here), (gone, Ok(())), "{sh:?}");
+        // Where the host could not say which account it is.
         assert_eq!(reasons(""), (gone, Ok(())), "{sh:?}");
-        assert_eq!(reasons("0011"), (elsewhere.clone(), Err(elsewhere.clone())), "{sh:?}");
+        assert_eq!(reasons("0011"), (elsewhere, Err(elsewhere)), "{sh:?}");
         fs::rename(host.home().join(".kugetsu"), host.home().join("away")).unwrap();
-        assert_eq!(reasons(&here), (elsewhere.clone(), Err(elsewhere)), "{sh:?}");
+        assert_eq!(reasons(&here), (elsewhere, Err(elsewhere)), "{sh:?}");
     }
 }
 
@@ -264,7 +264,7 @@ fn a_full_disk_is_no_room_and_nothing_is_believed() {
         );
         let error = full.ask(&host::open(&host.env, &run.id, "")).unwrap_err();
         assert!(
-            matches!(&error, AnswerError::Failed { reason, .. } if reason == "room"),
+            matches!(&error, AnswerError::Refused { refusal: Refusal::Room, .. }),
             "{sh:?} open: {error}"
         );
         // The parcel is there, and there is no room to claim, or to unpack.
@@ -278,8 +278,8 @@ fn a_full_disk_is_no_room_and_nothing_is_believed() {
                     kept.display(),
                 ),
             );
-            let (reason, detail) = refusal(&full, &run, &sent);
-            assert!(reason == "room", "{sh:?} {left} {reason}: {detail}");
+            let (refused, detail) = refusal(&full, &run, &sent);
+            assert!(refused == Refusal::Room, "{sh:?} {left} {refused}: {detail}");
         }
     }
 }

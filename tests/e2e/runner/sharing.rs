@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder, SESSION};
-use kugetsu::host::{self, AnswerError, Held, Holds, Launch, Page, Run, Standing};
+use kugetsu::host::{self, AnswerError, Held, Holds, Launch, Page, Refusal, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 
@@ -22,9 +22,13 @@ fn two(host: &Recorder) -> [(Run, Launch); 2] {
 
 #[track_caller]
 fn is_busy(refused: &AnswerError, by: &str) {
-    let busy = refused.busy().unwrap_or_else(|| panic!("{refused}"));
-    assert_eq!(busy.dispatch, by);
-    assert!(busy.since > 1_600_000_000, "{}", busy.since);
+    match refused {
+        AnswerError::Busy { dispatch, since: Some(since) } => {
+            assert_eq!(dispatch, by);
+            assert!(*since > 1_600_000_000, "{since}");
+        }
+        other => panic!("{other}"),
+    }
 }
 
 #[test]
@@ -71,7 +75,7 @@ fn of_ten_launched_again_and_again_one_runs_at_a_time() {
             scope.spawn(|| {
                 until(PATIENCE, || match host.launch(run, sent) {
                     Ok(_) => Ok(()),
-                    Err(refused) if refused.busy().is_some() => Err("busy".into()),
+                    Err(refused) if refused.refusal() == Some(Refusal::Busy) => Err("busy".into()),
                     Err(other) => panic!("{other}"),
                 });
                 host.result(&run.id);
@@ -190,9 +194,9 @@ fn a_session_that_is_no_name_is_refused() {
         for name in ["", "..", "../x", "a/b", "a b", "*"] {
             let run = Run { session: name.to_owned(), ..host.plain_run(&host.id(1)) };
             let sent = host.send(&run, b"x");
-            assert_eq!(host.launch(&run, &sent).unwrap_err().reason(), Some("id"), "{name:?}");
+            assert_eq!(host.launch(&run, &sent).unwrap_err().refusal(), Some(Refusal::Id), "{name:?}");
             let asked = host.ask(&host::holds(&host.env, &run.program, name, "", PAGE)).unwrap_err();
-            assert_eq!(asked.reason(), Some("id"), "{name:?}");
+            assert_eq!(asked.refusal(), Some(Refusal::Id), "{name:?}");
         }
     }
 }
@@ -220,7 +224,7 @@ fn what_was_cut_short_while_it_looked_says_nothing_of_what_is_there() {
         ] {
             host.before("bun", before);
             let refused = host.ask(&host::holds(&host.env, &run.program, SESSION, "", PAGE)).unwrap_err();
-            assert_eq!(refused.reason(), Some("holds"), "{sh:?}");
+            assert_eq!(refused.refusal(), Some(Refusal::Holds), "{sh:?}");
             assert!(refused.to_string().contains(why), "{sh:?}: {refused}");
         }
     }

@@ -7,11 +7,10 @@ use crate::events::Outcome;
 use crate::host::{Launch, Run, RunResult};
 use crate::prepare::Undo;
 use crate::session::Setting;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
-/// The format of `dispatch.json` that this kugetsu writes. Format 1 is read as well: it knew one step at a time, and
-/// kept no message.
+/// The format of `dispatch.json`; it starts at 2, and no other is read.
 pub const VERSION: u32 = 2;
 
 /// Whether the session stays on the host.
@@ -123,12 +122,11 @@ pub struct Record {
     /// Where it stands.
     pub state: State,
     /// The steps that are being done now, or were when kugetsu ended. Some go on side by side.
-    #[serde(deserialize_with = "one_or_several")]
     pub doing: BTreeSet<Step>,
     /// The host may still have a directory of it.
     #[serde(default)]
     pub there: bool,
-    /// Which account of the host that is; empty where the host did not say, or an earlier kugetsu opened it.
+    /// Which account of the host that is; empty where the host did not say.
     #[serde(default)]
     pub account: String,
     /// The user went on with the session here although the host holds it: nobody waits for it any more.
@@ -152,27 +150,4 @@ impl Record {
     pub fn is_unlaunched(&self) -> bool {
         !self.is_away() && !self.state.is_end()
     }
-
-    /// Brings a record of an earlier format into this one.
-    pub(super) fn renewed(mut self) -> Self {
-        if self.version < 2 {
-            self.there = !matches!(self.state, State::Home { .. });
-        }
-        self.version = VERSION;
-        self
-    }
-}
-
-/// Format 1 has one step, or null.
-fn one_or_several<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeSet<Step>, D::Error> {
-    #[derive(Deserialize)]
-    #[serde(untagged)]
-    enum Steps {
-        Several(BTreeSet<Step>),
-        One(Option<Step>),
-    }
-    Ok(match Steps::deserialize(deserializer)? {
-        Steps::Several(steps) => steps,
-        Steps::One(step) => step.into_iter().collect(),
-    })
 }

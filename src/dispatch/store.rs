@@ -184,10 +184,14 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Record, StoreError> {
         Some(version) if version > u64::from(VERSION) => {
             Err(StoreError::Newer { path: path.to_owned(), version })
         }
-        _ => {
-            let record = serde_json::from_slice(bytes).map(Record::renewed).map_err(damaged)?;
+        Some(version) if version == u64::from(VERSION) => {
+            let record: Record = serde_json::from_slice(bytes).map_err(damaged)?;
             let directory = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
             record.check(directory).map_err(|reason| StoreError::Damaged { path: path.to_owned(), reason })
+        }
+        _ => {
+            let reason = format!("its format is not {VERSION}");
+            Err(StoreError::Damaged { path: path.to_owned(), reason })
         }
     }
 }

@@ -128,7 +128,7 @@ mod tests {
     use proptest::prelude::*;
 
     const STREAM: &[u8] =
-        b"beat\nevents 5\na\nb\ncevents 3\nxyzbeat\nresult\nformat 1\nstatus 3\nsum 1 2\nend\n";
+        b"beat\nevents 5\na\nb\ncevents 3\nxyzbeat\nresult\nformat 2\nstatus 3\nsum 1 2\nend\n";
 
     fn all(stream: &[u8], piece: usize) -> (Vec<u8>, usize, Option<Frame>) {
         let (mut frames, mut events, mut beats) = (Frames::default(), Vec::new(), 0);

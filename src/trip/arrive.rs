@@ -6,7 +6,7 @@ use super::{News, Tools, TripError, blocking};
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
-use crate::opencode::{Database, DatabaseError, Fingerprint, scan_export};
+use crate::opencode::{Database, DatabaseError};
 use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, Whole, beside, homecoming};
 use crate::session::{CopySpec, Outline};
 use std::fs::File;
@@ -41,7 +41,7 @@ pub(super) struct Arriving {
     title: String,
     pub(super) directory: PathBuf,
     pub(super) undo: Undo,
-    pub(super) departed: Option<Departed>,
+    pub(super) departed: Departed,
     /// Since when anything of the trip can have been done, in milliseconds since the epoch.
     launched_ms: i64,
     /// The host had more of the session than home when it was sent there.
@@ -102,26 +102,21 @@ impl Arriving {
         })
     }
 
-    /// The messages and parts that left, where that was written down.
-    pub(super) fn left(&self) -> Option<&Outline> {
-        self.departed.as_ref().map(|departed| &departed.outline)
+    /// The messages and parts that left.
+    pub(super) fn left(&self) -> &Outline {
+        &self.departed.outline
     }
 
     /// Checks what came back against what left, and writes down what is to be changed at home.
     ///
     /// # Errors
     /// [`TripError::Home`]: what came back is not what left and more. It is kept.
-    pub(super) async fn read(&self, tools: &Tools, left: Outline) -> Result<Homecoming, TripError> {
+    pub(super) async fn read(&self, tools: &Tools) -> Result<Homecoming, TripError> {
         let database = self.database(tools)?;
         let children = database.descendants(&self.session)?;
         let spent = database.spent(&children)?;
-        if !self.files.export.exists() {
-            // A trip that an earlier kugetsu began: the session has not moved on, or what came is kept apart from it.
-            tools.program.export(&self.session, &self.files.export).await?;
-            scan_export(&self.files.export, &self.session)
-                .map_err(|source| TripError::Export { session: self.session.clone(), source })?;
-        }
         let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
+        let left = self.left().clone();
         let (now_ms, launched_ms, grown) = (self.arrived_ms, self.launched_ms, self.grown);
         blocking(move || {
             let back = open(&files.back)?;
@@ -139,37 +134,22 @@ impl Arriving {
         .await
     }
 
-    /// Writes it into opencode's database: all of it, or nothing. The same again changes nothing. `left` messages left.
+    /// Writes it into opencode's database: all of it, or nothing. The same again changes nothing.
     ///
     /// # Errors
     /// Whatever the error, the session here is as it was.
-    pub(super) async fn land(
-        &self,
-        tools: &Tools,
-        came: &Homecoming,
-        left: usize,
-    ) -> Result<Landing, TripError> {
-        let left = match &self.departed {
-            Some(departed) => departed.fingerprint.clone(),
-            None => match self.as_counted(tools, left)? {
-                Some(fingerprint) => fingerprint,
-                None => return Ok(Landing::MovedOn),
-            },
-        };
-        match self.apply(tools, left.clone()).await? {
+    pub(super) async fn land(&self, tools: &Tools, came: &Homecoming) -> Result<Landing, TripError> {
+        match self.apply(tools).await? {
             Ok(applied) => Ok(Landing::Home(applied)),
             Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
             Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
-            Err(error) if error.falls_back() => self.fall_back(tools, came, &left, error).await,
+            Err(error) if error.falls_back() => self.fall_back(tools, came, error).await,
             Err(source) => Err(self.refused(source)),
         }
     }
 
-    async fn apply(
-        &self,
-        tools: &Tools,
-        departed: Fingerprint,
-    ) -> Result<Result<Applied, ArrivalError>, TripError> {
+    async fn apply(&self, tools: &Tools) -> Result<Result<Applied, ArrivalError>, TripError> {
+        let departed = self.departed.fingerprint.clone();
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let observer = Arc::clone(&tools.observer);
@@ -194,20 +174,14 @@ impl Arriving {
     ///
     /// # Errors
     /// As for [`Arriving::land`].
-    pub(super) async fn apart(
-        &self,
-        tools: &Tools,
-        came: &Homecoming,
-        left: &Outline,
-        copy: &str,
-    ) -> Result<(), TripError> {
+    pub(super) async fn apart(&self, tools: &Tools, came: &Homecoming, copy: &str) -> Result<(), TripError> {
         let database = self.database(tools)?;
         if database.contains(copy)? {
             return Ok(());
         }
         let children = database.descendants(&self.session)?;
         let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
-        let left = came.remaining.as_ref().unwrap_or(left).clone();
+        let left = came.remaining.as_ref().unwrap_or(self.left()).clone();
         let (came, path) = (came.clone(), tools.database.clone());
         let spec = CopySpec {
             session: copy.to_owned(),
@@ -263,17 +237,6 @@ impl Arriving {
     pub(super) fn refused(&self, source: ArrivalError) -> TripError {
         let kept = self.files.back.clone();
         TripError::Arrival { host: self.host.clone(), source: Box::new(source), kept }
-    }
-
-    /// A trip of an earlier kugetsu wrote no fingerprint: its session did not move on if it holds as many messages as
-    /// left.
-    fn as_counted(&self, tools: &Tools, left: usize) -> Result<Option<Fingerprint>, TripError> {
-        let database = self.database(tools)?;
-        let unknown = || TripError::UnknownSession { session: self.session.clone() };
-        if database.session(&self.session)?.ok_or_else(unknown)?.messages != left as u64 {
-            return Ok(None);
-        }
-        Ok(database.fingerprint(&self.session)?)
     }
 }
 

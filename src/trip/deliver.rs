@@ -32,12 +32,11 @@ impl Trip {
     ) -> Result<(), TripError> {
         let clock = clock_there(tools, &self.line.host.name, found.ahead_ms);
         let (sent, newest_ms) = self.pack(tools, found, &scan, message, clock).await?;
-        Departed { fingerprint, outline: scan.outline.clone() }.write(&self.dispatch.file(departed::FILE))?;
+        Departed { fingerprint, outline: scan.outline }.write(&self.dispatch.file(departed::FILE))?;
         self.dispatch.record.sent = Some(sent);
         self.reach(tools, Step::Prepare, State::Exported)?;
         self.upload(tools).await?;
         wait_for_clock(newest_ms, found.ahead_ms).await;
-        self.left = Some(scan.outline);
         self.start(tools, &found.env, &found.facts.home).await
     }
 

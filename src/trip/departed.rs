@@ -45,14 +45,10 @@ impl Departed {
         Ok(disk::write_atomic(path, &text)?)
     }
 
-    /// Reads it; `None` where there is none, as of a trip that an earlier kugetsu began.
-    pub(super) fn read(path: &Path) -> Result<Option<Self>, TripError> {
+    /// Reads it.
+    pub(super) fn read(path: &Path) -> Result<Self, TripError> {
         let at = |source: std::io::Error| TripError::Disk(DiskError::at(path, source));
-        let file = match std::fs::File::open(path) {
-            Ok(file) => file,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(at(error)),
-        };
+        let file = std::fs::File::open(path).map_err(at)?;
         let damaged = |why: &str| at(std::io::Error::new(std::io::ErrorKind::InvalidData, why.to_owned()));
         let mut lines = BufReader::new(file).lines();
         let head = lines.next().ok_or_else(|| damaged("it is empty"))?.map_err(at)?;
@@ -79,7 +75,7 @@ impl Departed {
             }
         }
         push(&mut outline, message)?;
-        Ok(Some(Self { fingerprint: head.fingerprint, outline }))
+        Ok(Self { fingerprint: head.fingerprint, outline })
     }
 }
 
@@ -98,9 +94,9 @@ mod tests {
     fn what_was_written_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
-        assert_eq!(Departed::read(&path).unwrap(), None);
+        assert!(Departed::read(&path).is_err());
         departed().write(&path).unwrap();
-        assert_eq!(Departed::read(&path).unwrap(), Some(departed()));
+        assert_eq!(Departed::read(&path).unwrap(), departed());
     }
 
     #[test]
@@ -109,7 +105,7 @@ mod tests {
         let path = dir.path().join(FILE);
         let fixture = "{\"version\":1,\"fingerprint\":\"2+2:ab;title=cd\"}\nmsg_1\n prt_1\n prt_2\nmsg_2\n";
         disk::write_atomic(&path, fixture.as_bytes()).unwrap();
-        assert_eq!(Departed::read(&path).unwrap(), Some(departed()));
+        assert_eq!(Departed::read(&path).unwrap(), departed());
     }
 
     #[test]

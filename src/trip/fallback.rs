@@ -3,15 +3,13 @@
 use super::arrive::{Arriving, Landing, open, remove};
 use super::{News, Tools, TripError, blocking};
 use crate::disk;
-use crate::opencode::Fingerprint;
 use crate::opencode::arrival::ArrivalError;
 use crate::prepare::{Homecoming, import_file};
 use crate::session::Outline;
 use std::collections::HashSet;
 
 impl Arriving {
-    /// Brings home what `opencode import` can: new messages. `left` is how the session looked when it left, `why` is why
-    /// the home step could not do it.
+    /// Brings home what `opencode import` can: new messages. `why` is why the home step could not do it.
     ///
     /// # Errors
     /// As for [`Arriving::land`].
@@ -19,10 +17,9 @@ impl Arriving {
         &self,
         tools: &Tools,
         came: &Homecoming,
-        left: &Fingerprint,
         why: ArrivalError,
     ) -> Result<Landing, TripError> {
-        if self.has_moved_on(tools, came, left)? {
+        if self.has_moved_on(tools, came)? {
             return Ok(Landing::MovedOn);
         }
         Ok(Landing::Imported(why.to_string(), self.import(tools, came).await?))
@@ -30,19 +27,18 @@ impl Arriving {
 
     /// Whether the session here is another than the one that left; what an import that was cut short has brought
     /// already does not count.
-    fn has_moved_on(&self, tools: &Tools, came: &Homecoming, left: &Fingerprint) -> Result<bool, TripError> {
+    fn has_moved_on(&self, tools: &Tools, came: &Homecoming) -> Result<bool, TripError> {
         let database = self.database(tools)?;
         let unknown = || TripError::UnknownSession { session: self.session.clone() };
         let now = database.fingerprint(&self.session)?.ok_or_else(unknown)?;
         if database.is_undone(&self.session)? {
             return Ok(true);
         }
-        if now.same_rows(left) {
+        if now.same_rows(&self.departed.fingerprint) {
             return Ok(false);
         }
-        let Some(departed) = &self.departed else { return Ok(true) };
         let here = database.outline(&self.session)?;
-        let left: HashSet<&str> = departed.outline.sorted().into_iter().collect();
+        let left: HashSet<&str> = self.left().sorted().into_iter().collect();
         let (old, new): (Vec<&str>, Vec<&str>) = here.sorted().into_iter().partition(|id| left.contains(id));
         let mut coming: HashSet<&str> = came.new_messages.sorted().into_iter().collect();
         coming.extend(came.late_parts.iter().map(|late| late.part.as_str()));

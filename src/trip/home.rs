@@ -5,18 +5,14 @@ use super::arrive::{Arriving, Landing};
 use super::journal;
 use super::line::Unreached;
 use super::memory::{self, Memory};
-use super::{News, PATIENCE, Tools, Trip, TripError, UNDER_WAY, blocking};
+use super::{News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
 use crate::clock;
-use crate::disk::DiskError;
 use crate::dispatch::{Record, State, Step};
 use crate::host::{self, HostEnv, Kind, RunResult, Sending};
 use crate::opencode::Database;
 use crate::prepare::Homecoming;
-use crate::session::{Outline, Setting, new_session_id, scan};
-use flate2::read::GzDecoder;
-use std::fs::File;
+use crate::session::{Setting, new_session_id};
 use std::hash::{BuildHasher, RandomState};
-use std::io::{Seek, SeekFrom};
 use std::time::Duration;
 
 /// How long an interruption waits for a host that is being cleaned up.
@@ -54,11 +50,7 @@ impl Trip {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
         let mut arriving = Arriving::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
-        let left = match arriving.left() {
-            Some(left) => left.clone(),
-            None => self.left().await?,
-        };
-        let came = match arriving.read(tools, left.clone()).await {
+        let came = match arriving.read(tools).await {
             Ok(came) => came,
             Err(error) => {
                 self.let_go_of(&error)?;
@@ -72,8 +64,8 @@ impl Trip {
         }
         self.done(tools, Step::Verify)?;
         self.begin(tools, Step::Import)?;
-        let landed = self.land(tools, &mut arriving, &came, &left).await?;
-        self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), left.len()))?;
+        let landed = self.land(tools, &mut arriving, &came).await?;
+        self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), arriving.left().len()))?;
         self.note(tools, landed, &came);
         self.dispatch.record.ended_ms = Some(clock::now_ms());
         self.dispatch.record.older_changed = came.older_changed;
@@ -116,13 +108,12 @@ impl Trip {
         tools: &Tools,
         arriving: &mut Arriving,
         came: &Homecoming,
-        left: &Outline,
     ) -> Result<Option<Landing>, TripError> {
         arriving.be_there(tools).await?;
         if self.record().apart.is_none() {
             let undone = came.remaining.is_some();
             if !undone && came.breaches.is_empty() {
-                match arriving.land(tools, came, left.len()).await? {
+                match arriving.land(tools, came).await? {
                     Landing::MovedOn => {}
                     landed => return Ok(Some(landed)),
                 }
@@ -135,7 +126,7 @@ impl Trip {
             self.dispatch.save()?;
         }
         if let Some(copy) = self.record().apart.clone() {
-            arriving.apart(tools, came, left, &copy).await?;
+            arriving.apart(tools, came, &copy).await?;
         }
         Ok(None)
     }
@@ -167,7 +158,6 @@ impl Trip {
                 // A row did not fit and got another id here.
                 let translated = !came.keeps_ids;
                 let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
-                // An earlier kugetsu, which knows of no clock here, builds upon nothing then.
                 let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
                 let stamp = database()?.stamp(session, messages)?;
                 let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
@@ -276,29 +266,6 @@ impl Trip {
             let what = left_behind.join(", ");
             tools.tell(News::Warning(format!("not brought home, since one side does not have it: {what}")));
         }
-    }
-
-    /// What left: known, or read again from the parcel.
-    async fn left(&mut self) -> Result<Outline, TripError> {
-        if let Some(left) = &self.left {
-            return Ok(left.clone());
-        }
-        let Some(sent) = &self.dispatch.record.sent else {
-            return Err(TripError::UnknownDispatch(self.record().id.clone()));
-        };
-        let (path, gzip) = (self.dispatch.file("parcel"), sent.run.gzip);
-        let before = (sent.launch.prompt_bytes + sent.launch.runner_bytes) as u64;
-        let session = self.record().session.clone();
-        let read = move || {
-            let at = |source| TripError::Disk(DiskError::at(&path, source));
-            let mut file = File::open(&path).map_err(at)?;
-            file.seek(SeekFrom::Start(before)).map_err(at)?;
-            let scanned = if gzip { scan(GzDecoder::new(file)) } else { scan(file) };
-            Ok(scanned.map_err(|source| TripError::Export { session, source })?.outline)
-        };
-        let outline = blocking(read).await?;
-        self.left = Some(outline.clone());
-        Ok(outline)
     }
 
     /// The events said how the run went; the rows that it left must agree.

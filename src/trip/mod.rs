@@ -61,7 +61,6 @@ use crate::disk::{self, Lock, Taken};
 use crate::dispatch::{Dispatch, Record, State, Step, Store};
 use crate::hosts::HostEntry;
 use crate::opencode::Program;
-use crate::session::Outline;
 use crate::transport::Connector;
 use line::Line;
 use std::path::PathBuf;
@@ -125,8 +124,6 @@ pub struct Trip {
     is_new: bool,
     /// Earlier trips of the session, as they stood when this one began.
     earlier: Vec<Dispatch>,
-    /// What left, where this process sent it itself.
-    left: Option<Outline>,
     reply: Option<String>,
     /// How long the way out may take in all; `None`: for as long as it goes on.
     patience: Option<Duration>,
@@ -142,7 +139,6 @@ impl Trip {
             line: Line::new(host),
             is_new: false,
             earlier: Vec::new(),
-            left: None,
             reply: None,
             patience: None,
             is_fresh: false,

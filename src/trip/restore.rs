@@ -12,17 +12,14 @@ use std::fs::File;
 impl Arriving {
     /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
     pub(super) async fn be_there(&mut self, tools: &Tools) -> Result<(), TripError> {
-        let Some(departed) = self.departed.as_ref().filter(|_| self.files.export.exists()) else {
-            return Ok(());
-        };
         if self.database(tools)?.contains(&self.session)? {
             return Ok(());
         }
-        let outline = departed.outline.clone();
+        let outline = self.left().clone();
         tools.tell(News::Critical(true));
         let restored = self.restore(tools, outline).await;
         tools.tell(News::Critical(false));
-        self.departed = Some(restored?);
+        self.departed = restored?;
         tools
             .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
         Ok(())

@@ -67,13 +67,8 @@ async fn take(
     blocking(move || unpack(&name, &packed, &plain, gzip, limit)).await?;
 
     let arriving = Arriving::new(dispatch, room, undo, clock::now_ms())?;
-    let Some(left) = arriving.left().cloned() else {
-        return Err(TripError::Usage(format!(
-            "an earlier kugetsu sent the dispatch {id}, and did not write down what left: no copy can be made"
-        )));
-    };
-    let came = arriving.read(tools, left.clone()).await?;
+    let came = arriving.read(tools).await?;
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
-    arriving.apart(tools, &came, &left, &session).await?;
+    arriving.apart(tools, &came, &session).await?;
     Ok(Snapshot { session, reply: came.reply })
 }

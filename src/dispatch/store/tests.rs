@@ -4,8 +4,7 @@ use super::super::{Mode, Plan, new_id};
 use super::*;
 use crate::session::Setting;
 
-const FIRST: &[u8] = include_bytes!("../../../tests/fixtures/dispatch-1.json");
-const SECOND: &[u8] = include_bytes!("../../../tests/fixtures/dispatch-2.json");
+const RECORDED: &[u8] = include_bytes!("../../../tests/fixtures/dispatch-2.json");
 
 fn read(bytes: &[u8]) -> Result<Record, StoreError> {
     parse(bytes, Path::new("dispatch.json"))
@@ -69,23 +68,8 @@ fn every_state() -> [State; 11] {
 }
 
 #[test]
-fn a_record_of_format_1_is_read_as_one_of_this_format() {
-    let first = read(FIRST).unwrap();
-    assert_eq!((first.version, &first.state), (VERSION, &State::Finished));
-    assert_eq!(first.doing, [Step::Verify].into());
-    assert!(first.there && !first.let_go && first.is_away());
-    assert_eq!(first.result.as_ref().unwrap().size, 2549);
-    assert_eq!(
-        first.sent.as_ref().unwrap().undo.last_user.as_ref().unwrap().agent.as_ref().unwrap().get(),
-        "\"build\""
-    );
-    let idle = String::from_utf8(FIRST.to_vec()).unwrap().replace("\"verify\"", "null");
-    assert!(read(idle.as_bytes()).unwrap().doing.is_empty());
-}
-
-#[test]
 fn a_record_of_format_2_is_read() {
-    let second = read(SECOND).unwrap();
+    let second = read(RECORDED).unwrap();
     assert_eq!(second.doing, [Step::Export, Step::Connect].into());
     assert!(second.there && !second.let_go && second.is_away());
     assert_eq!(second.state.name(), "running");
@@ -98,18 +82,18 @@ fn a_record_of_format_2_is_read() {
 
 #[test]
 fn what_is_newer_or_damaged_is_refused() {
-    let newer = String::from_utf8(SECOND.to_vec()).unwrap().replace("\"version\": 2", "\"version\": 3");
+    let newer = String::from_utf8(RECORDED.to_vec()).unwrap().replace("\"version\": 2", "\"version\": 3");
     assert!(matches!(read(newer.as_bytes()), Err(StoreError::Newer { version: 3, .. })));
-    assert!(matches!(read(&SECOND[..SECOND.len() / 2]), Err(StoreError::Damaged { .. })));
+    assert!(matches!(read(&RECORDED[..RECORDED.len() / 2]), Err(StoreError::Damaged { .. })));
     assert!(matches!(read(b"{}"), Err(StoreError::Damaged { .. })));
 }
 
 #[test]
 fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record_left_alone() {
-    let whole: serde_json::Value = serde_json::from_slice(SECOND).unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
     let id = whole["id"].as_str().unwrap();
     let path = Path::new("/k/dispatches").join(id).join("dispatch.json");
-    parse(SECOND, &path).unwrap();
+    parse(RECORDED, &path).unwrap();
     for (pointer, bad, named) in [
         ("/id", "20261120-102435-../../ab", "id"),
         ("/id", "20261120-142441-aaaaaaaa", "id"),
@@ -131,7 +115,6 @@ fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record
         ("/sent/launch/known", "..", "sent"),
     ] {
         let mut changed = whole.clone();
-        // A field that an earlier kugetsu did not write is there or not.
         let (parent, field) = pointer.rsplit_once('/').unwrap();
         changed.pointer_mut(parent).unwrap()[field] = bad.into();
         let error = parse(changed.to_string().as_bytes(), &path).unwrap_err();
@@ -167,7 +150,7 @@ fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record
 
 #[test]
 fn directories_that_no_trip_has_are_none_of_a_records() {
-    let whole: serde_json::Value = serde_json::from_slice(SECOND).unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
     let path = Path::new("/k/dispatches").join(whole["id"].as_str().unwrap()).join("dispatch.json");
     for (here, is_sound) in [("/home/me/app", true), ("/", false), ("app", false), ("/home/me/app/", false)] {
         let mut changed = whole.clone();
@@ -178,7 +161,7 @@ fn directories_that_no_trip_has_are_none_of_a_records() {
 
 #[test]
 fn times_that_no_clock_tells_are_none_of_a_records() {
-    let whole: serde_json::Value = serde_json::from_slice(SECOND).unwrap();
+    let whole: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
     let path = Path::new("/k/dispatches").join(whole["id"].as_str().unwrap()).join("dispatch.json");
     for (field, time) in [("created_ms", i64::MAX), ("ended_ms", -1), ("launched_ms", 253_402_300_800_000)] {
         let mut changed = whole.clone();

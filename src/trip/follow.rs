@@ -2,12 +2,11 @@
 
 use super::journal::Journal;
 use super::line::Pauses;
-use super::{News, Observer, PATIENCE, STDERR, Tools, Trip, TripError};
+use super::{News, Observer, STDERR, Tools, Trip, TripError, watch};
 use crate::clock;
 use crate::dispatch::{State, Step};
-use crate::host::{self, EndedBy, Frame, Frames, FramesError, HostEnv, RunResult};
+use crate::host::{EndedBy, Frame, RunResult};
 use crate::text::span;
-use crate::transport::{Transport, TransportError};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -81,49 +80,26 @@ impl Trip {
 
     /// Follows the run over one connection, from where the last one ended.
     async fn watch(&mut self, tools: &Tools, watch: &Arc<Watch>) -> Result<Frame, TripError> {
-        let script = host::watch(&HostEnv::default(), &self.record().id, watch.taken());
         let listener = Arc::clone(watch);
         watch.seen.store(false, Ordering::Relaxed);
-        let host = self.line.host.name.clone();
-        let listen = move |transport: &mut dyn Transport| {
-            let mut frames = Frames::default();
-            let mut problem = None;
-            transport.stream(&script, PATIENCE, &mut |bytes| match frames.feed(bytes) {
-                Ok(complete) => {
-                    complete.into_iter().for_each(|frame| listener.take(frame));
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    problem = Some(error);
-                    ControlFlow::Break(())
-                }
-            })?;
-            Ok(match problem {
-                Some(problem) => Err(problem),
-                None => frames.end(),
-            })
-        };
         let Self { line, dispatch, .. } = self;
-        let mut listening = std::pin::pin!(line.call(tools, (Step::Wait, None), listen));
-        let end: Result<Option<Frame>, FramesError> = loop {
+        let (id, from) = (dispatch.record.id.clone(), watch.taken());
+        let take = move |frame| {
+            listener.take(frame);
+            ControlFlow::Continue(())
+        };
+        let mut watching = std::pin::pin!(watch::watch(tools, line, (&id, from), None, take));
+        let end = loop {
             tokio::select! {
                 biased;
-                end = &mut listening => break end?,
+                end = &mut watching => break end?,
                 () = watch.alive.notified() => if let State::Launched { identity } = &dispatch.record.state {
                     dispatch.record.state = State::Running { identity: identity.clone() };
                     dispatch.save()?;
                 },
             }
         };
-        let cut = || TripError::Transport {
-            host: host.clone(),
-            step: Step::Wait,
-            source: TransportError::Lost {
-                during: "waiting".to_owned(),
-                detail: "the watch there ended".to_owned(),
-            },
-        };
-        end.map_err(|source| TripError::Watch { host: host.clone(), source })?.ok_or_else(cut)
+        end.ok_or(TripError::Broken("a watch ended that nobody had ended"))
     }
 
     fn ended(&mut self, tools: &Tools, end: Frame, watch: &Watch) -> Result<(), TripError> {

@@ -3,12 +3,12 @@
 use super::journal;
 use super::line::{Line, Pauses, moved_within};
 use super::segments;
-use super::{PATIENCE, STDERR, Tools, TripError};
+use super::watch::watch;
+use super::{STDERR, Tools, TripError};
 use crate::dispatch::{Dispatch, State, Step};
 use crate::events::{Event, Lines, Reply};
-use crate::host::{self, Frame, Frames, HostEnv};
+use crate::host::{self, Frame};
 use crate::hosts::HostEntry;
-use crate::transport::{Transport, TransportError};
 use std::ops::ControlFlow;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use std::time::Duration;
 const LONGEST: u64 = 1 << 20;
 
 /// Bytes of events that are heard of a run that is not followed: a host could tell more for ever.
-const MOST: u64 = 1 << 30;
+const MOST: usize = 1 << 30;
 /// The longest that it is listened to then.
 const LONG_ENOUGH: Duration = Duration::from_secs(2 * 3600);
 
@@ -57,14 +57,14 @@ impl Listener {
             self.hear_kept(hear);
             self.begun = true;
         }
-        let record = &self.dispatch.record;
+        let record = self.dispatch.record.clone();
         if !record.is_away() || matches!(record.state, State::Finished) {
             let stderr = std::fs::read(self.dispatch.file(STDERR)).unwrap_or_default();
             return Ok(Heard { stderr: String::from_utf8_lossy(&stderr).into_owned(), goes_on: false });
         }
         let mut pauses = Pauses::default();
         let end = loop {
-            match watch(tools, &mut self.line, &record.id, follow, &self.lines, hear).await {
+            match self.watch_on(tools, follow, hear).await {
                 Err(error) if follow && error.heals() => pauses.pause(tools, &mut self.line, &error).await?,
                 end => break end?,
             }
@@ -75,6 +75,36 @@ impl Listener {
             Some(Frame::Dead(words)) => Heard { stderr: words, goes_on },
             _ => Heard { stderr: stderr(tools, &mut self.line, &record.id).await, goes_on },
         })
+    }
+
+    /// Hears what the host has behind what was heard; its last frame, or `None` where the run goes on and nobody wants more.
+    async fn watch_on(
+        &mut self,
+        tools: &Tools,
+        follow: bool,
+        hear: &Hear,
+    ) -> Result<Option<Frame>, TripError> {
+        let from = self.lines.lock().unwrap_or_else(PoisonError::into_inner).taken();
+        let (lines, hear) = (Arc::clone(&self.lines), Arc::clone(hear));
+        // What there is by now is told at once; a run that goes on may be listened to for days.
+        let within = (!follow).then_some(LONG_ENOUGH);
+        let mut heard = 0;
+        let take = move |frame: Frame| {
+            let mut enough = false;
+            match frame {
+                Frame::Events(bytes) => {
+                    heard += bytes.len();
+                    enough = !follow && heard > MOST;
+                    let events = lines.lock().unwrap_or_else(PoisonError::into_inner).feed(&bytes);
+                    events.iter().for_each(hear.as_ref());
+                }
+                // Behind all the events that there were.
+                Frame::Beat => enough = !follow,
+                _ => {}
+            }
+            if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        };
+        watch(tools, &mut self.line, (&self.dispatch.record.id, from), within, take).await
     }
 
     /// Hears what is kept here; of a trip that is home its answer, where the events had no room for that.
@@ -97,67 +127,6 @@ impl Listener {
             Some(answer) if heard.text() != Some(&answer) => hear(&Event::Text(answer)),
             _ => {}
         }
-    }
-}
-
-fn feed(lines: &Mutex<Lines>, bytes: &[u8], hear: &(dyn Fn(&Event) + Send + Sync)) {
-    let events = lines.lock().unwrap_or_else(PoisonError::into_inner).feed(bytes);
-    events.iter().for_each(hear);
-}
-
-/// Hears what the host has; its last frame, or `None` where the run goes on and nobody wants to hear more.
-async fn watch(
-    tools: &Tools,
-    line: &mut Line,
-    id: &str,
-    follow: bool,
-    lines: &Arc<Mutex<Lines>>,
-    hear: &Hear,
-) -> Result<Option<Frame>, TripError> {
-    let taken = lines.lock().unwrap_or_else(PoisonError::into_inner).taken();
-    let script = host::watch(&HostEnv::default(), id, taken);
-    let host = line.host.name.clone();
-    let (lines, hear) = (Arc::clone(lines), Arc::clone(hear));
-    // What there is by now is told at once; a run that goes on may be listened to for days.
-    let within = (!follow).then_some(LONG_ENOUGH);
-    let listening = line.call(tools, (Step::Wait, within), move |transport: &mut dyn Transport| {
-        let (mut frames, mut problem, mut enough) = (Frames::default(), None, false);
-        let mut heard: u64 = 0;
-        transport.stream(&script, PATIENCE, &mut |bytes| {
-            heard += bytes.len() as u64;
-            enough |= !follow && heard > MOST;
-            match frames.feed(bytes) {
-                Ok(complete) => {
-                    for frame in complete {
-                        match frame {
-                            Frame::Events(bytes) => feed(&lines, &bytes, hear.as_ref()),
-                            // Behind all the events that there were.
-                            Frame::Beat => enough |= !follow,
-                            _ => {}
-                        }
-                    }
-                }
-                Err(error) => problem = Some(error),
-            }
-            if enough || problem.is_some() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
-        })?;
-        Ok(match problem {
-            Some(problem) => Err(problem),
-            None if enough => Ok((true, None)),
-            None => frames.end().map(|end| (false, end)),
-        })
-    });
-    match listening.await?.map_err(|source| TripError::Watch { host: host.clone(), source })? {
-        (true, _) => Ok(None),
-        (false, Some(end)) => Ok(Some(end)),
-        (false, None) => Err(TripError::Transport {
-            host,
-            step: Step::Wait,
-            source: TransportError::Lost {
-                during: "listening".to_owned(),
-                detail: "the watch there ended".to_owned(),
-            },
-        }),
     }
 }
 

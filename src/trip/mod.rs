@@ -43,6 +43,7 @@ mod status;
 mod steps;
 #[cfg(test)]
 mod tests;
+mod watch;
 
 pub use cancel::{CancelReport, Ended, cancel};
 pub use depart::check_here;

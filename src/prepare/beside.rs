@@ -34,27 +34,9 @@ impl Away<'_> {
     }
 }
 
-/// As what a session comes home.
-pub enum Whole<'a> {
-    /// As itself: home does not have it.
-    Itself,
-    /// As a copy with fresh ids, for which 64 random bits at a time are asked.
-    Copy(&'a CopySpec, &'a mut dyn FnMut() -> u64),
-}
-
-/// What was written.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Beside {
-    /// The session's messages.
-    pub messages: usize,
-    /// Their parts.
-    pub parts: usize,
-    /// Sub-agents' sessions that home has and that went on there. They cannot be in two places: what is new in them is
-    /// left out.
-    pub left_out: Vec<String>,
-}
-
-/// Writes to `output` an arrival file that makes a whole session of what left and what was done there.
+/// Writes to `output` an arrival file that makes a copy with fresh ids, for which `random` is asked 64 bits at a time, of
+/// what left and what was done there. Returns the sub-agents' sessions that home has and that went on there: they cannot
+/// be in two places, so what is new in them is left out.
 ///
 /// `before` is an export of the session at home: the one that left, or a later one, of which only what left counts.
 /// `arrival` is what [`super::homecoming`] wrote. A copy is nobody's sub-agent and grants nothing, as with
@@ -68,48 +50,32 @@ pub fn beside(
     before: impl Read,
     arrival: impl Read,
     output: impl Write,
-    whole: Whole<'_>,
-) -> Result<Beside, HomeError> {
+    spec: &CopySpec,
+    random: &mut dyn FnMut() -> u64,
+) -> Result<Vec<String>, HomeError> {
     let mut outline = all_of(away)?;
     let sub_agents = away.came.sub_agents.iter().filter(|(id, _)| !away.has(id));
-    let (spec, random) = match whole {
-        Whole::Itself => (None, None),
-        Whole::Copy(spec, random) => (Some(spec), Some(random)),
-    };
-    let mut none = || 0;
-    let random = random.unwrap_or(&mut none);
     let mut others = HashMap::new();
-    let ids = match spec {
-        None => IdMap::default(),
-        Some(spec) => {
-            for (id, of) in sub_agents {
-                of.iter().try_for_each(|message| outline.push(message.id(), message.parts()))?;
-                others.insert(id.clone(), copied_session_id(id, spec.now_ms, random));
-            }
-            IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?
-        }
-    };
+    for (id, of) in sub_agents {
+        of.iter().try_for_each(|message| outline.push(message.id(), message.parts()))?;
+        others.insert(id.clone(), copied_session_id(id, spec.now_ms, random));
+    }
+    let ids = IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?;
     let session = away.undo.session.as_str();
     let mut writer = Writer {
         away,
         spec,
-        renaming: Renaming {
-            from: session,
-            to: spec.map_or(session, |spec| spec.session.as_str()),
-            ids: &ids,
-            others: &others,
-        },
+        renaming: Renaming { from: session, to: &spec.session, ids: &ids, others: &others },
         random,
         buffer: Vec::new(),
         rows: Rows::new(output),
-        done: Beside::default(),
     };
     let mut changes = Changes::new(arrival)?;
     writer.record(&mut changes)?;
     writer.left(Before::new(before, session), &mut changes)?;
-    writer.rest(&mut changes)?;
+    let left_out = writer.rest(&mut changes)?;
     writer.rows.end()?;
-    Ok(writer.done)
+    Ok(left_out)
 }
 
 /// What the session is to hold, in the ids of home.
@@ -140,19 +106,15 @@ fn late_parts(came: &Homecoming) -> HashMap<&str, Vec<&str>> {
 
 struct Writer<'a, W: Write> {
     away: &'a Away<'a>,
-    spec: Option<&'a CopySpec>,
+    spec: &'a CopySpec,
     renaming: Renaming<'a>,
     random: &'a mut dyn FnMut() -> u64,
     buffer: Vec<u8>,
     rows: Rows<W>,
-    done: Beside,
 }
 
 impl<W: Write> Writer<'_, W> {
     fn renamed(&mut self, json: &str) -> Result<String, HomeError> {
-        if self.spec.is_none() {
-            return Ok(json.to_owned());
-        }
         let renamed = self.renaming.renamed(json, &mut self.buffer, self.random);
         renamed.map(str::to_owned).map_err(|_| not_text())
     }
@@ -169,9 +131,7 @@ impl<W: Write> Writer<'_, W> {
     fn record(&mut self, changes: &mut Changes<impl Read>) -> Result<(), HomeError> {
         let session = self.away.undo.session.as_str();
         let mut record = self.away.came.record.get().to_owned();
-        let departed = self.away.undo.departed.as_ref();
-        let mut todos =
-            departed.and_then(|departed| departed.todos.as_ref()).map(|todos| todos.get().to_owned());
+        let mut todos = self.away.undo.departed.todos.as_ref().map(|todos| todos.get().to_owned());
         loop {
             match changes.next.take() {
                 Some(Change::Patch(of, fields)) if of == session => record = patched(&record, fields)?,
@@ -183,17 +143,13 @@ impl<W: Write> Writer<'_, W> {
             }
             changes.read()?;
         }
-        let mut record = self.renamed(&record)?;
-        if let Some(spec) = self.spec {
-            let mut info = Object::parse(&record).map_err(unsound)?;
-            // What was undone when it left is not to take the work with it.
-            info.remove("revert");
-            record = serde_json::to_string(&info).map_err(unsound)?;
-            record = record_of_copy(&record, spec, self.random).map_err(unsound)?;
-        }
-        let parent = Object::parse(&record).map_err(unsound)?.get("parentID").map(|raw| raw.get().to_owned());
-        let parent: Option<String> = parent.and_then(|raw| serde_json::from_str(&raw).ok());
-        self.rows.session(self.renaming.to, parent.as_deref(), &record)?;
+        let record = self.renamed(&record)?;
+        let mut info = Object::parse(&record).map_err(unsound)?;
+        // What was undone when it left is not to take the work with it.
+        info.remove("revert");
+        let record = serde_json::to_string(&info).map_err(unsound)?;
+        let record = record_of_copy(&record, self.spec, self.random).map_err(unsound)?;
+        self.rows.session(self.renaming.to, None, &record)?;
         match todos.filter(|todos| todos != "[]") {
             Some(todos) => self.rows.todos(self.renaming.to, &todos),
             None => Ok(()),
@@ -242,14 +198,14 @@ impl<W: Write> Writer<'_, W> {
     }
 
     /// The new messages, and the sub-agents of the run.
-    fn rest(&mut self, changes: &mut Changes<impl Read>) -> Result<(), HomeError> {
+    fn rest(&mut self, changes: &mut Changes<impl Read>) -> Result<Vec<String>, HomeError> {
         let root = self.away.undo.session.clone();
-        let mut left_out: HashSet<String> = HashSet::new();
+        let mut left_out = Vec::new();
         while let Some(change) = changes.take()? {
             let session = change.session().to_owned();
             if session != root && self.away.has(&session) {
-                if left_out.insert(session.clone()) {
-                    self.done.left_out.push(session);
+                if left_out.last() != Some(&session) && !left_out.contains(&session) {
+                    left_out.push(session);
                 }
                 continue;
             }
@@ -264,32 +220,22 @@ impl<W: Write> Writer<'_, W> {
                     let info = serde_json::to_string(&info).map_err(unsound)?;
                     self.rows.session(&id, Some(&parent), &info)?;
                 }
-                Change::Message { info, .. } if session == root => self.message(info.get())?,
-                Change::Part { raw, .. } if session == root => self.part(raw.get())?,
-                Change::Message { info, .. } => {
-                    let info = self.renamed(info.get())?;
-                    self.rows.message(&info)?;
-                }
-                Change::Part { raw, .. } => {
-                    let part = self.renamed(raw.get())?;
-                    self.rows.part(&part)?;
-                }
+                Change::Message { info, .. } => self.message(info.get())?,
+                Change::Part { raw, .. } => self.part(raw.get())?,
                 Change::Todos(_, todos) => self.rows.todos(&self.session(&session), todos.get())?,
                 Change::Patch(..) => {}
             }
         }
-        Ok(())
+        Ok(left_out)
     }
 
     fn message(&mut self, info: &str) -> Result<(), HomeError> {
         let info = self.renamed(info)?;
-        self.done.messages += 1;
         self.rows.message(&info)
     }
 
     fn part(&mut self, part: &str) -> Result<(), HomeError> {
         let part = self.renamed(part)?;
-        self.done.parts += 1;
         self.rows.part(&part)
     }
 }

@@ -2,6 +2,7 @@
 
 use super::back::BackKind;
 use super::rights::Breach;
+use super::undo::PartOf;
 use crate::session::message::{LONGEST_REPLY, Message};
 use crate::session::{Outline, Raw};
 
@@ -45,7 +46,7 @@ pub struct Homecoming {
     /// The messages of the session itself that are new, with their parts, in the ids of home.
     pub new_messages: Outline,
     /// Parts that were added to messages that had left.
-    pub late_parts: Vec<LatePart>,
+    pub late_parts: Vec<PartOf>,
     /// Messages and parts that left and are other ones now: changed there, or given an end.
     pub changed: usize,
     /// Messages that home had and that the host changed, sub-agents' included.
@@ -62,8 +63,6 @@ pub struct Homecoming {
     pub last_assistant: Option<LastAssistant>,
     /// The newest `time.created` of what is new, in milliseconds since the epoch by home's clock.
     pub newest_ms: Option<i64>,
-    /// Tool calls of the run that had no end; they are given one.
-    pub open_calls: usize,
     /// Whether the ids of all rows can be told from home's by the undo's clock, so that a later trip may build upon what
     /// the host has: with that clock, made [`crate::session::Clock::later`]. Else the host must get the session anew.
     pub keeps_ids: bool,
@@ -84,30 +83,13 @@ pub struct Homecoming {
     pub record: Raw,
 }
 
-/// A part that was added to a message that had left.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LatePart {
-    /// The message's id.
-    pub message: String,
-    /// Its own id.
-    pub part: String,
-}
-
 /// How the agent's work ended. Texts are as they stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LastAssistant {
-    /// The message's id.
-    pub id: String,
     /// The agent that worked.
     pub agent: Option<String>,
-    /// The model's provider.
-    pub provider: Option<String>,
-    /// The model's id.
-    pub model: Option<String>,
     /// What went wrong, if something did.
     pub error: Option<String>,
-    /// Why the model stopped: `stop`, `tool-calls`, …
-    pub finish: Option<String>,
     /// Whether it came to an end at all; not so when the run was killed.
     pub completed: bool,
 }
@@ -126,7 +108,6 @@ impl Homecoming {
             reply: None,
             last_assistant: None,
             newest_ms: None,
-            open_calls: 0,
             keeps_ids: true,
             remaining: None,
             breaches: Vec::new(),
@@ -158,12 +139,8 @@ impl Homecoming {
             }
         }
         self.last_assistant = Some(LastAssistant {
-            id: info.id.clone(),
             agent: info.agent().map(str::to_owned),
-            provider: info.provider().map(str::to_owned),
-            model: info.model_id().map(str::to_owned),
             error: info.error(),
-            finish: info.finish().map(str::to_owned),
             completed: info.time.is_completed(),
         });
     }

@@ -8,7 +8,6 @@ use super::limits::{check_message, check_record};
 use super::merge::{OnBreach, Versions, merge_message};
 use super::record::{Changed, Records, changed_todos};
 use super::rights::OpenRows;
-use super::setting::put;
 use super::spent::Spent;
 use crate::session::raw::Object;
 use crate::session::same::same;
@@ -160,9 +159,11 @@ impl<W: Write> Home<'_, W> {
             }
             info.set("time", &time).map_err(unsound)?;
         }
-        put(&mut info, "directory", self.undo.info.directory.as_ref())?;
-        if there.get("path").is_some() {
-            put(&mut info, "path", self.undo.info.path.as_ref())?;
+        let home = self.undo.record()?;
+        for key in ["directory", "path"] {
+            if let Some(value) = home.get(key).filter(|_| key == "directory" || there.get(key).is_some()) {
+                info.set(key, value).map_err(unsound)?;
+            }
         }
         self.came.has_other_rules |= grants(&there);
         Ok(serde_json::to_string(&info).map_err(unsound)?)

@@ -3,7 +3,7 @@
 use super::arrivals::{Bounds, Timing};
 use super::back::{Back, BackKind, Section, read_back};
 use super::before::Before;
-use super::came::{Homecoming, Homeward, LatePart};
+use super::came::{Homecoming, Homeward};
 use super::departure::{Checked, Departure, Standing};
 use super::edit::{Edit, Pieces, part_ids, unsound};
 use super::error::HomeError;
@@ -15,16 +15,14 @@ use super::places::Places;
 use super::record::{Changed, Records, changed_todos};
 use super::rights::{Breach, OpenRows};
 use super::rows::Rows;
-use super::setting::{put, put_back};
+use super::setting::put_back;
 use super::settle::{Ending, settled};
 use super::spent::Spent;
-use super::undo::Undo;
+use super::undo::{PartOf, Undo};
 use crate::session::message::Message;
-use crate::session::raw::Object;
 use crate::session::same::same;
 use crate::session::snapshots::kept;
-use crate::session::{Completing, ExportError, Outline, Raw, SAME_CLOCK_MS};
-use serde_json::value::RawValue;
+use crate::session::{Completing, ExportError, Outline, SAME_CLOCK_MS};
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek, Write};
@@ -73,7 +71,9 @@ pub fn homecoming(
         earliest_ms,
         now_ms: here.now_ms,
     };
-    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds, directory(undo));
+    let directory = undo.record()?.get("directory").and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let directory = directory.unwrap_or_default();
+    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds, directory);
     let mut home = Home {
         undo,
         here,
@@ -81,7 +81,7 @@ pub fn homecoming(
         inward: &inward,
         outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
-        came: Homecoming::of(came.kind, former_record(undo, &came.root.record)?),
+        came: Homecoming::of(came.kind, undo.departed.info.clone()),
         asked: None,
     };
     home.record(&came, &standings, &mut back)?;
@@ -131,26 +131,24 @@ impl<W: Write> Home<'_, W> {
             ]);
             return Ok(());
         }
-        let departed = self.undo.departed.as_ref();
-        let home = departed.map(|departed| departed.info.get());
+        let departed = &self.undo.departed;
+        let home = Some(departed.info.get());
         let base = came.root.base.as_ref().map(|base| base.info.get()).or(home);
-        if base.is_some() {
-            let mut spent = Spent::default();
-            let new = |standing: &Standing| *standing == Standing::New;
-            for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
-                let text = message.read(back)?;
-                check_message(&text)?;
-                spent.add(&text)?;
-            }
-            check_record(&self.undo.session, &came.root.record)?;
-            let changed = Changed::of(&Records { now: &came.root.record, base, home }, &spent)?;
-            self.came.has_other_rules |= changed.has_other_rules;
-            self.came.is_overcounted |= changed.is_overcounted;
-            if let Some(patch) = changed.patch(&self.undo.session) {
-                self.rows.patch(patch)?;
-            }
+        let mut spent = Spent::default();
+        let new = |standing: &Standing| *standing == Standing::New;
+        for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
+            let text = message.read(back)?;
+            check_message(&text)?;
+            spent.add(&text)?;
         }
-        if let Some(todos) = changed_todos(&came.root, departed) {
+        check_record(&self.undo.session, &came.root.record)?;
+        let changed = Changed::of(&Records { now: &came.root.record, base, home }, &spent)?;
+        self.came.has_other_rules |= changed.has_other_rules;
+        self.came.is_overcounted |= changed.is_overcounted;
+        if let Some(patch) = changed.patch(&self.undo.session) {
+            self.rows.patch(patch)?;
+        }
+        if let Some(todos) = changed_todos(&came.root, Some(departed)) {
             self.rows.todos(&self.undo.session, todos)?;
         }
         Ok(())
@@ -164,9 +162,7 @@ impl<W: Write> Home<'_, W> {
         back: &mut (impl Read + Seek),
         mut before: Before<'_, impl Read>,
     ) -> Result<(), HomeError> {
-        // An undo of version 1 does not say how they ended.
-        let ended = self.undo.settled.iter().filter(|_| self.undo.told.is_some());
-        let ended: HashSet<&str> = ended.map(|part| part.message.as_str()).collect();
+        let ended: HashSet<&str> = self.undo.settled.iter().map(|part| part.message.as_str()).collect();
         let ended =
             self.departure.home.iter().enumerate().filter(|(_, message)| ended.contains(message.id()));
         let mut known: BTreeMap<usize, Option<usize>> = ended.map(|(position, _)| (position, None)).collect();
@@ -230,7 +226,7 @@ impl<W: Write> Home<'_, W> {
     /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of the host, with its times.
     fn known(&mut self, own: &str, created_ms: i64, back: Option<(Timing, &str)>) -> Result<(), HomeError> {
         let ended = match &self.undo.told {
-            Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?.0,
+            Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?,
             None => Cow::Borrowed(own),
         };
         let open = OpenRows::of(own)?;
@@ -265,7 +261,7 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// Writes what of a message is other than `own`; gives the parts that are new.
-    pub(super) fn changes(&mut self, own: &str, text: &str) -> Result<Vec<LatePart>, HomeError> {
+    pub(super) fn changes(&mut self, own: &str, text: &str) -> Result<Vec<PartOf>, HomeError> {
         let own_ids = part_ids(own)?;
         let own_ids: HashMap<&str, usize> = own_ids.iter().map(String::as_str).zip(0..).collect();
         let (own, now) = (Pieces::of(own)?, Pieces::of(text)?);
@@ -281,7 +277,7 @@ impl<W: Write> Home<'_, W> {
                 }
                 None if self.was_cut(&message.info.id, &part.id) => {}
                 None => {
-                    late.push(LatePart { message: message.info.id.clone(), part: part.id.clone() });
+                    late.push(PartOf { message: message.info.id.clone(), part: part.id.clone() });
                     parts.push(raw);
                 }
             }
@@ -301,15 +297,6 @@ impl<W: Write> Home<'_, W> {
             && self.departure.pairs().all(|(home, _)| home != part)
     }
 
-    /// How calls end that the run left open.
-    fn ending(&self) -> Ending<'static> {
-        Ending {
-            hand_off: None,
-            error: "The run on the other host ended while this tool was running; its result is not known.",
-            now_ms: self.here.now_ms,
-        }
-    }
-
     /// A message of the session itself that is new.
     fn new_message(&mut self, text: &str, is_last_user: bool) -> Result<(), HomeError> {
         let text = self.ended(text)?;
@@ -327,10 +314,13 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// A message of the run, without open calls.
-    pub(super) fn ended<'t>(&mut self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
-        let (text, open) = settled(text, &self.ending())?;
-        self.came.open_calls += open;
-        Ok(text)
+    pub(super) fn ended<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let ending = Ending {
+            hand_off: None,
+            error: "The run on the other host ended while this tool was running; its result is not known.",
+            now_ms: self.here.now_ms,
+        };
+        Ok(settled(text, &ending)?)
     }
 
     /// A new message, as it is to be.
@@ -363,30 +353,4 @@ impl<W: Write> Home<'_, W> {
         let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
         Ok(left && came.root.outline.sorted().into_iter().all(known))
     }
-}
-
-/// The record of before the trip; from an undo of version 1, the one that came with what preparing set put back.
-fn former_record(undo: &Undo, record: &str) -> Result<Raw, ExportError> {
-    if let Some(departed) = &undo.departed {
-        return Ok(departed.info.clone());
-    }
-    let mut info = Object::parse(record).map_err(unsound)?;
-    for (key, former) in [
-        ("directory", &undo.info.directory),
-        ("path", &undo.info.path),
-        ("agent", &undo.info.agent),
-        ("model", &undo.info.model),
-    ] {
-        put(&mut info, key, former.as_ref())?;
-    }
-    let json = serde_json::to_string(&info).map_err(unsound)?;
-    Ok(Raw::from(serde_json::from_str::<&RawValue>(&json).map_err(unsound)?))
-}
-
-/// The session's directory at home.
-fn directory(undo: &Undo) -> String {
-    let departed = undo.departed.as_ref().and_then(|departed| Object::parse(departed.info.get()).ok());
-    let of_record = departed.as_ref().and_then(|info| info.get("directory")).map(Raw::from);
-    let directory = undo.info.directory.clone().or(of_record);
-    directory.and_then(|raw| serde_json::from_str(raw.get()).ok()).unwrap_or_default()
 }

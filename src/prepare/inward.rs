@@ -127,9 +127,8 @@ fn root(
     bounds: &Bounds,
 ) -> Arrivals {
     let home = &departure.home;
-    let newest = undo.departed.as_ref().and_then(|departed| departed.newest_ms);
     let last = home.len().checked_sub(1).and_then(|last| home.get(last));
-    let mut placing = Placing::behind(bounds, newest, last.map(|message| message.id()));
+    let mut placing = Placing::behind(bounds, undo.departed.newest_ms, last.map(|message| message.id()));
     for ((message, came), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
         match standing {
             Standing::Left(position) => {

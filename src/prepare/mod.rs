@@ -37,8 +37,8 @@ mod url;
 mod within;
 
 pub use back::BackKind;
-pub use beside::{Away, Beside, Whole, beside};
-pub use came::{HomeRows, Homecoming, Homeward, LastAssistant, LatePart};
+pub use beside::{Away, beside};
+pub use came::{HomeRows, Homecoming, Homeward, LastAssistant};
 pub use error::{HomeError, PrepareError};
 pub use home::homecoming;
 pub use import::import_file;
@@ -46,6 +46,4 @@ pub use outgoing::{Prepared, Spec, prepare};
 pub use paths::Paths;
 pub use places::messages_there;
 pub use rights::Breach;
-pub use undo::{
-    AddedPart, CompletedMessage, Departed, FormerInfo, FormerUser, SettledPart, Told, UNDO_VERSION, Undo,
-};
+pub use undo::{Departed, FormerUser, PartOf, Told, Undo};

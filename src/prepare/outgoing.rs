@@ -4,15 +4,16 @@ use super::edit::{Edit, unsound};
 use super::error::PrepareError;
 use super::outward::Outward;
 use super::paths::Paths;
-use super::setting::{former_info, former_user, set_on_info, set_on_user};
+use super::setting::{former_user, set_on_info, set_on_user};
 use super::settle::{Ending, settle};
-use super::undo::{Departed, FormerInfo, Told, UNDO_VERSION, Undo};
+use super::undo::{Departed, Told, Undo};
 use crate::session::message::Message;
 use crate::session::out::Out;
 use crate::session::place::move_to;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
-use crate::session::{Clock, Completing, Outline, Raw, Scan, Setting};
+use crate::session::{Clock, Completing, Raw, Scan, Setting};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::io::{Read, Write};
@@ -36,8 +37,8 @@ pub struct Spec {
     pub paths: Option<Paths>,
     /// The session's todos at home, as raw JSON, if they are known. They do not travel; see [`Departed`].
     pub todos: Option<Raw>,
-    /// The ids at home of the messages that the file is to hold; `None` for all. Undo and outlines are of the whole
-    /// session all the same.
+    /// The ids at home of the messages that the file is to hold; `None` for all. The undo is of the whole session all
+    /// the same.
     pub subset: Option<HashSet<String>>,
 }
 
@@ -46,10 +47,6 @@ pub struct Spec {
 pub struct Prepared {
     /// What was changed, and what it takes to understand what comes back.
     pub undo: Undo,
-    /// The whole session with the parts that were added, in the ids of home.
-    pub home: Outline,
-    /// The same, in the ids that the host has for them.
-    pub copy: Outline,
     /// Messages in the file.
     pub messages: usize,
     /// Parts in the file.
@@ -77,22 +74,23 @@ pub fn prepare(
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let mut undo = Undo {
-        version: UNDO_VERSION,
         session: scan.id.clone(),
-        info: FormerInfo::default(),
         last_user: None,
         settled: Vec::new(),
-        completed: Vec::new(),
         added: Vec::new(),
         told: None,
-        departed: None,
+        departed: Departed {
+            info: Raw::from(RawValue::NULL),
+            todos: spec.todos.clone(),
+            newest_ms: scan.newest_ms,
+        },
         clock: spec.clock,
         paths: spec.paths.clone(),
         filled: None,
     };
     let mut completing = Completing::new(scan.filler(&spec.setting));
     let mut outward = Outward::new(&scan.outline, spec.clock, spec.paths.as_ref());
-    let mut prepared = Counted::default();
+    let (mut seen, mut messages, mut parts, mut newest_ms) = (0, 0, 0, None);
     let last_user = scan.last_user.as_ref().map(|user| user.id.as_str());
     while let Some(event) = reader.next()? {
         match event {
@@ -100,14 +98,8 @@ pub fn prepare(
                 if info.id != scan.id {
                     return Err(PrepareError::Changed);
                 }
-                let departed: &serde_json::value::RawValue = serde_json::from_str(text).map_err(unsound)?;
-                undo.departed = Some(Departed {
-                    info: Raw::from(departed),
-                    todos: spec.todos.clone(),
-                    newest_ms: scan.newest_ms,
-                });
+                undo.departed.info = serde_json::from_str(text).map_err(unsound)?;
                 let mut info = Object::parse(text).map_err(unsound)?;
-                undo.info = former_info(&info);
                 // Undone since the trip began: there it would cost what home still has.
                 info.remove("revert");
                 move_to(&mut info, &spec.directory).map_err(unsound)?;
@@ -117,12 +109,13 @@ pub fn prepare(
                 out.info(&outward.record(&info)?).map_err(PrepareError::Write)?;
             }
             Event::Message(_, text, message) => {
-                if scan.outline.get(prepared.seen).is_none_or(|ids| ids.id() != message.info.id) {
+                if scan.outline.get(seen).is_none_or(|ids| ids.id() != message.info.id) {
                     return Err(PrepareError::Changed);
                 }
+                seen += 1;
                 let is_last_user = last_user == Some(message.info.id.as_str());
                 let created_ms = outward.created(message.info.time.created_ms());
-                prepared.newest_ms = prepared.newest_ms.max(Some(created_ms));
+                newest_ms = newest_ms.max(Some(created_ms));
                 let text = if is_last_user || message.parts.iter().any(|part| part.open().is_some()) {
                     let mut edit = Edit::new(text)?;
                     settle(&mut edit, &message, &ending)?.note_in(&mut undo);
@@ -136,11 +129,12 @@ pub fn prepare(
                 };
                 let completed = completing.message(&text, &message)?;
                 let sent = spec.subset.as_ref().is_none_or(|subset| subset.contains(&message.info.id));
-                prepared.count(&message, &undo, sent)?;
                 undo.added_to(&message.info.id).for_each(|part| {
                     outward.places.add(message.parts.last().map(|part| part.id.as_str()), part);
                 });
                 if sent {
+                    messages += 1;
+                    parts += message.parts.len() + undo.added_to(&message.info.id).count();
                     // What stands where in it is the same before and after; a part that was added has no paths.
                     let text = match &completed {
                         Cow::Borrowed(text) => outward.message(text, &message, created_ms)?,
@@ -155,20 +149,13 @@ pub fn prepare(
             Event::Other(key, text) => out.other(&key, text).map_err(PrepareError::Write)?,
         }
     }
-    if prepared.seen != scan.outline.len() {
+    if seen != scan.outline.len() {
         return Err(PrepareError::Changed);
     }
     out.end().map_err(PrepareError::Write)?;
     undo.filled = completing.used();
     undo.told = (!undo.settled.is_empty()).then_some(told);
-    Ok(Prepared {
-        undo,
-        copy: outward.places.outline(&prepared.home)?,
-        home: prepared.home,
-        messages: prepared.messages,
-        parts: prepared.parts,
-        newest_ms: prepared.newest_ms,
-    })
+    Ok(Prepared { undo, messages, parts, newest_ms })
 }
 
 fn told(spec: &Spec) -> Told {
@@ -181,29 +168,5 @@ fn told(spec: &Spec) -> Told {
             (call, format!("The session was handed off to the host {}. The work goes on there.", spec.host))
         }),
         now_ms: spec.now_ms,
-    }
-}
-
-/// What has gone by.
-#[derive(Default)]
-struct Counted {
-    seen: usize,
-    home: Outline,
-    messages: usize,
-    parts: usize,
-    newest_ms: Option<i64>,
-}
-
-impl Counted {
-    fn count(&mut self, message: &Message<'_>, undo: &Undo, sent: bool) -> Result<(), PrepareError> {
-        let id = message.info.id.as_str();
-        let parts = message.parts.iter().map(|part| part.id.as_str());
-        let parts = parts.chain(undo.added_to(id));
-        self.seen += 1;
-        if sent {
-            self.messages += 1;
-            self.parts += parts.clone().count();
-        }
-        Ok(self.home.push(id, parts)?)
     }
 }

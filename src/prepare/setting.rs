@@ -1,7 +1,7 @@
 //! Agent and model, where opencode keeps them: in the session's own record and on the user message.
 
 use super::edit::unsound;
-use super::undo::{FormerInfo, FormerUser, Undo};
+use super::undo::{FormerUser, Undo};
 use crate::session::message;
 use crate::session::raw::Object;
 use crate::session::{ExportError, Model, Raw, Setting};
@@ -17,15 +17,6 @@ pub(super) fn put(object: &mut Object<'_>, key: &str, value: Option<&Raw>) -> Re
         None => object.remove(key),
     }
     Ok(())
-}
-
-pub(super) fn former_info(info: &Object<'_>) -> FormerInfo {
-    FormerInfo {
-        directory: former(info, "directory"),
-        path: former(info, "path"),
-        agent: former(info, "agent"),
-        model: former(info, "model"),
-    }
 }
 
 pub(super) fn former_user(id: &str, info: &Object<'_>) -> FormerUser {
@@ -80,7 +71,10 @@ fn user_model(model: &Model) -> serde_json::Value {
 /// Gives the last user message agent and model of the one before the trip, or else of the session's record.
 /// A field that neither has stays as it came: a user message without agent or model cannot be imported.
 pub(super) fn put_back(info: &mut Object<'_>, undo: &Undo) -> Result<(), ExportError> {
-    set_on_user(info, &former_setting(undo))?;
+    let record = undo.record()?;
+    let agent = record.get("agent").and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let model = record.get("model").and_then(|raw| message::model(raw.get()));
+    set_on_user(info, &Setting { agent, model })?;
     let Some(user) = &undo.last_user else { return Ok(()) };
     if user.agent.is_some() {
         put(info, "agent", user.agent.as_ref())?;
@@ -90,11 +84,4 @@ pub(super) fn put_back(info: &mut Object<'_>, undo: &Undo) -> Result<(), ExportE
         put(info, "variant", user.variant.as_ref())?;
     }
     Ok(())
-}
-
-fn former_setting(undo: &Undo) -> Setting {
-    Setting {
-        agent: undo.info.agent.as_ref().and_then(|raw| serde_json::from_str(raw.get()).ok()),
-        model: undo.info.model.as_ref().and_then(|raw| message::model(raw.get())),
-    }
 }

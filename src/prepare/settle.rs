@@ -3,10 +3,10 @@
 //! The shapes are those that opencode 1.3.2, 1.14.41 and 1.18.33 write and take in again.
 
 use super::edit::{Edit, unsound};
-use super::undo::{AddedPart, CompletedMessage, SettledPart, Told, Undo};
+use super::undo::{PartOf, Told, Undo};
 use crate::session::message::{Message, Open, Part};
 use crate::session::raw::{Lossy, Object};
-use crate::session::{ExportError, Outline, Raw, following_part_id};
+use crate::session::{ExportError, Outline, following_part_id};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
@@ -42,15 +42,13 @@ pub(super) struct HandOff<'a> {
 /// What was settled in one message.
 #[derive(Default)]
 pub(super) struct Settled {
-    pub(super) parts: Vec<SettledPart>,
-    pub(super) completed: Option<CompletedMessage>,
-    pub(super) added: Option<AddedPart>,
+    parts: Vec<PartOf>,
+    added: Option<PartOf>,
 }
 
 impl Settled {
     pub(super) fn note_in(self, undo: &mut Undo) {
         undo.settled.extend(self.parts);
-        undo.completed.extend(self.completed);
         undo.added.extend(self.added);
     }
 }
@@ -65,16 +63,12 @@ pub(super) fn settle(
     let mut handed_off = None;
     for (index, part) in message.parts.iter().enumerate() {
         let Some(open) = part.open() else { continue };
-        let before = Raw::from(state_of(&edit.parts, index)?);
+        let before = state_of(&edit.parts, index)?;
         let asked = ending.hand_off.as_ref().filter(|hand_off| part.call().as_deref() == Some(hand_off.call));
         handed_off = handed_off.or(asked);
         let after = ended(before.get(), open, asked.map(|hand_off| hand_off.told), message, ending)?;
         edit.set_in_part(index, "state", &after)?;
-        settled.parts.push(SettledPart {
-            message: message.info.id.clone(),
-            part: part.id.clone(),
-            state: before,
-        });
+        settled.parts.push(PartOf { message: message.info.id.clone(), part: part.id.clone() });
     }
     if settled.parts.is_empty() || !message.info.is_assistant() {
         return Ok(settled);
@@ -91,24 +85,22 @@ pub(super) fn settle(
             to_raw_value(&time).map_err(unsound)?
         };
         edit.info.set("time", &time).map_err(unsound)?;
-        let finish = handed_off.is_some() && message.info.finish().is_none();
-        if finish {
+        if handed_off.is_some() && message.info.finish().is_none() {
             edit.info.set("finish", "tool-calls").map_err(unsound)?;
         }
-        settled.completed = Some(CompletedMessage { message: message.info.id.clone(), finish });
     }
     Ok(settled)
 }
 
-/// A message with its open calls ended, and how many there were.
-pub(super) fn settled<'t>(text: &'t str, ending: &Ending<'_>) -> Result<(Cow<'t, str>, usize), ExportError> {
+/// A message with its open calls ended.
+pub(super) fn settled<'t>(text: &'t str, ending: &Ending<'_>) -> Result<Cow<'t, str>, ExportError> {
     let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
     if !message.parts.iter().any(|part| part.open().is_some()) {
-        return Ok((Cow::Borrowed(text), 0));
+        return Ok(Cow::Borrowed(text));
     }
     let mut edit = Edit::new(text)?;
-    let open = settle(&mut edit, &message, ending)?.parts.len();
-    Ok((Cow::Owned(edit.json()?), open))
+    settle(&mut edit, &message, ending)?;
+    Ok(Cow::Owned(edit.json()?))
 }
 
 fn state_of<'p>(parts: &'p [Cow<'_, RawValue>], index: usize) -> Result<&'p RawValue, ExportError> {
@@ -177,7 +169,7 @@ fn add_step_finish(
     edit: &mut Edit<'_>,
     message: &Message<'_>,
     taken: &Outline,
-) -> Result<Option<AddedPart>, ExportError> {
+) -> Result<Option<PartOf>, ExportError> {
     let last = message.parts.iter().map(|part| part.id.as_str()).max().unwrap_or("prt_0");
     let taken = taken.sorted();
     let free = std::iter::successors(following_part_id(last), |id| following_part_id(id))
@@ -193,5 +185,5 @@ fn add_step_finish(
         "tokens": {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}},
     });
     edit.parts.push(Cow::Owned(to_raw_value(&part).map_err(unsound)?));
-    Ok(Some(AddedPart { message: message.info.id.clone(), part: id }))
+    Ok(Some(PartOf { message: message.info.id.clone(), part: id }))
 }

@@ -1,38 +1,30 @@
 //! What preparing changed, so that it can be put back.
 
+use super::edit::unsound;
 use super::paths::Paths;
-use crate::session::{Clock, Filler, Raw};
+use crate::session::raw::Object;
+use crate::session::{Clock, ExportError, Filler, Raw};
 use serde::{Deserialize, Deserializer, Serialize};
-
-/// The format of [`Undo`] that this release writes.
-pub const UNDO_VERSION: u32 = 2;
 
 /// Everything that stood in the session before it was prepared and does not stand in the outgoing copy, and what it
 /// takes to understand what comes back.
 ///
-/// In each group a field of `None` was not there at all. An undo of version 1 has nothing behind `added`.
+/// In each group a field of `None` was not there at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
-    /// [`UNDO_VERSION`].
-    pub version: u32,
     /// The session's id.
     pub session: String,
-    /// What stood in the session's own record.
-    pub info: FormerInfo,
     /// What stood on its last user message.
     pub last_user: Option<FormerUser>,
     /// The tool calls that were given an end.
-    pub settled: Vec<SettledPart>,
-    /// The messages that were given an end.
-    pub completed: Vec<CompletedMessage>,
+    pub settled: Vec<PartOf>,
     /// The parts that were added.
-    pub added: Vec<AddedPart>,
+    pub added: Vec<PartOf>,
     /// How open calls were ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub told: Option<Told>,
     /// The session's own record and todos, as they were at home.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub departed: Option<Departed>,
+    pub departed: Departed,
     /// The host's clock, where ids and times of the copy are the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub clock: Option<Clock>,
@@ -48,6 +40,11 @@ impl Undo {
     /// The parts that were added to this message.
     pub(crate) fn added_to<'a>(&'a self, message: &'a str) -> impl Iterator<Item = &'a str> + Clone {
         self.added.iter().filter(move |added| added.message == message).map(|added| added.part.as_str())
+    }
+
+    /// The session's own record at home.
+    pub(super) fn record(&self) -> Result<Object<'_>, ExportError> {
+        Object::parse(self.departed.info.get()).map_err(unsound)
     }
 }
 
@@ -76,23 +73,6 @@ pub struct Departed {
     pub newest_ms: Option<i64>,
 }
 
-/// What stood in the session's own record.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FormerInfo {
-    /// `directory`.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub directory: Option<Raw>,
-    /// `path`.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub path: Option<Raw>,
-    /// `agent`.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub agent: Option<Raw>,
-    /// `model`: `{"id", "providerID", "variant"}`.
-    #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub model: Option<Raw>,
-}
-
 /// What stood on the last user message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FormerUser {
@@ -109,32 +89,12 @@ pub struct FormerUser {
     pub variant: Option<Raw>,
 }
 
-/// A tool call that was given an end.
+/// The id of a part, and of its message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SettledPart {
-    /// Its message.
+pub struct PartOf {
+    /// The message's.
     pub message: String,
-    /// Its own id.
-    pub part: String,
-    /// Its `state` before.
-    pub state: Raw,
-}
-
-/// An assistant message that was given an end.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct CompletedMessage {
-    /// Its id.
-    pub message: String,
-    /// Whether it was given a `finish` beside its `time.completed`.
-    pub finish: bool,
-}
-
-/// A part that was added.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AddedPart {
-    /// Its message.
-    pub message: String,
-    /// Its own id.
+    /// Its own.
     pub part: String,
 }
 

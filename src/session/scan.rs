@@ -15,14 +15,8 @@ use std::io::Read;
 pub struct Scan {
     /// The session's id.
     pub id: String,
-    /// Its title.
-    pub title: String,
     /// The directory it works in.
     pub directory: String,
-    /// The opencode release that made it.
-    pub version: String,
-    /// The session it is a sub-agent of.
-    pub parent: Option<String>,
     /// The newest `time.created` of its messages, in milliseconds since the epoch.
     pub newest_ms: Option<i64>,
     /// All its messages and parts.
@@ -33,8 +27,6 @@ pub struct Scan {
     pub last_user: Option<LastUser>,
     /// Agent and model of its last assistant message.
     pub last_assistant: Setting,
-    /// Tool calls that are pending or running.
-    pub open_calls: usize,
 }
 
 /// The last user message of a session: the TUI goes on with its agent and model, and so does `run` before 1.18.
@@ -68,11 +60,7 @@ impl Scan {
 pub(crate) struct Info {
     pub(crate) id: String,
     #[serde(default)]
-    pub(crate) title: Lossy,
-    #[serde(default)]
     pub(crate) directory: Lossy,
-    #[serde(default)]
-    pub(crate) version: Lossy,
     #[serde(default, rename = "parentID")]
     pub(crate) parent: Option<String>,
     #[serde(default)]
@@ -98,26 +86,19 @@ pub fn scan(input: impl Read) -> Result<Scan, ExportError> {
     let mut reader = ExportReader::new(input);
     let mut scan = Scan {
         id: String::new(),
-        title: String::new(),
         directory: String::new(),
-        version: String::new(),
-        parent: None,
         newest_ms: None,
         outline: Outline::default(),
         setting: Setting::default(),
         last_user: None,
         last_assistant: Setting::default(),
-        open_calls: 0,
     };
     while let Some(event) = reader.next()? {
         match event {
             Event::Info(_, info) => {
                 scan.setting = info.setting();
                 scan.id = info.id;
-                scan.title = info.title.0;
                 scan.directory = info.directory.0;
-                scan.version = info.version.0;
-                scan.parent = info.parent;
             }
             Event::Message(_, _, message) => {
                 let info = &message.info;
@@ -128,7 +109,6 @@ pub fn scan(input: impl Read) -> Result<Scan, ExportError> {
                 if info.is_assistant() {
                     scan.last_assistant = info.answered_with();
                 }
-                scan.open_calls += message.parts.iter().filter(|part| part.open().is_some()).count();
                 scan.outline.add(&message)?;
             }
             Event::Other(..) => {}

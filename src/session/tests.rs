@@ -30,10 +30,8 @@ impl Read for Drip<'_> {
 fn real_exports_are_understood() {
     for (name, json) in FIXTURES {
         let scan = scan(json.as_bytes()).unwrap();
-        assert_eq!(scan.version, name.trim_end_matches("-plain"));
-        assert_eq!(scan.title, "Hello from the model.");
         assert_eq!(scan.directory, "/home/me/proj");
-        assert_eq!((scan.outline.len(), scan.outline.part_count(), scan.open_calls), (4, 7, 1), "{name}");
+        assert_eq!((scan.outline.len(), scan.outline.part_count()), (4, 7), "{name}");
         let variant = (!name.ends_with("-plain")).then(|| "high".to_owned());
         let model = Model { provider: "fake".into(), id: "m1".into(), variant };
         let expected = Setting { agent: Some("build".into()), model: Some(model) };
@@ -173,7 +171,9 @@ fn deep_nesting_is_refused() {
 fn half_a_surrogate_pair_is_no_obstacle() {
     let json =
         fixture("1.18.33").replace("Hello from the model.", "cut here: \\ud83d").replace("run it", "\\ud83d");
-    assert!(scan(json.as_bytes()).unwrap().title.starts_with("cut here: "));
+    let agent = json.replace("\"agent\": \"build\"", "\"agent\": \"cut here: \\ud83d\"");
+    let setting = scan(agent.as_bytes()).unwrap().setting;
+    assert!(setting.agent.unwrap().starts_with("cut here: "));
 }
 
 #[test]
@@ -230,7 +230,7 @@ proptest! {
         let scan = scan(json.as_bytes()).unwrap();
         prop_assert_eq!(&super::scan(Drip(json.as_bytes(), drip)).unwrap(), &scan);
         prop_assert_eq!(&scan.id, SESSION);
-        prop_assert_eq!(Some(scan.title.as_str()), value["info"]["title"].as_str());
+        prop_assert_eq!(Some(scan.directory.as_str()), value["info"]["directory"].as_str());
         let messages = value["messages"].as_array().unwrap();
         let ids: Vec<Vec<&str>> = messages.iter().map(|m| {
             let parts = m["parts"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap());
@@ -239,9 +239,6 @@ proptest! {
         let seen: Vec<Vec<&str>> =
             scan.outline.iter().map(|m| std::iter::once(m.id()).chain(m.parts()).collect()).collect();
         prop_assert_eq!(seen, ids);
-        let open = messages.iter().flat_map(|m| m["parts"].as_array().unwrap())
-            .filter(|p| matches!(p["state"]["status"].as_str(), Some("pending" | "running"))).count();
-        prop_assert_eq!(scan.open_calls, open);
         let last = messages.iter().rev().find(|m| m["info"]["role"] == "user");
         prop_assert_eq!(scan.last_user.map(|u| json!(u.id)), last.map(|m| m["info"]["id"].clone()));
     }

@@ -7,7 +7,7 @@ use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
 use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
 use crate::opencode::{Database, DatabaseError};
-use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, Whole, beside, homecoming};
+use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, beside, homecoming};
 use crate::session::{CopySpec, Outline};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -196,10 +196,9 @@ impl Arriving {
             let away = Away { left: &left, undo: &undo, came: &came, children: &children };
             remove(&files.beside)?;
             let output = disk::create_new_private(&files.beside)?;
-            let whole = Whole::Copy(&spec, &mut random);
             let refused = |source| TripError::Home { host, source, kept: files.back };
-            let made = beside(&away, open(&files.export)?, open(&files.arrival)?, output, whole);
-            let left_out = made.map_err(refused)?.left_out;
+            let (export, arrival) = (open(&files.export)?, open(&files.arrival)?);
+            let left_out = beside(&away, export, arrival, output, &spec, &mut random).map_err(refused)?;
             let arrival = Arrival {
                 file: &files.beside,
                 session: &session,

@@ -63,7 +63,7 @@ impl Arriving {
 
     /// An export has no todos: those of before the trip are put behind it.
     async fn restore_todos(&self, tools: &Tools) -> Result<(), TripError> {
-        let todos = self.undo.departed.as_ref().and_then(|departed| departed.todos.clone());
+        let todos = self.undo.departed.todos.clone();
         let Some(todos) = todos.filter(|todos| todos.get() != "[]") else { return Ok(()) };
         let now = self.looks(tools)?;
         // Apart from the image of the trip, which tells how all was before the work came.

@@ -73,6 +73,8 @@ fn a_record_of_format_2_is_read() {
     assert_eq!(second.doing, [Step::Export, Step::Connect].into());
     assert!(second.there && !second.let_go && second.is_away());
     assert_eq!(second.state.name(), "running");
+    let undo = &second.sent.as_ref().unwrap().undo;
+    assert_eq!(undo.last_user.as_ref().unwrap().agent.as_ref().unwrap().get(), "\"build\"");
     assert_eq!(second.outcome.as_ref().unwrap().last_reason.as_deref(), Some("stop"));
     for state in every_state() {
         let record = Record { state, ..second.clone() };

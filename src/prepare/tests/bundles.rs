@@ -3,9 +3,9 @@
 use super::home::HERE;
 use super::world::{Database, NoRows, Rows, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec, value};
-use crate::prepare::{Away, BackKind, HomeError, Homeward, Spec, Whole, beside};
+use crate::prepare::{Away, BackKind, HomeError, Homeward, Spec, beside};
 use crate::session::arbitrary::{
-    BEGIN_MS, Draft, FIXTURES, PartDraft, Release, SESSION, messages_of, random, session,
+    BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, random, session,
 };
 use crate::session::{Clock, CopySpec, ExportError, Raw};
 use proptest::prelude::*;
@@ -206,12 +206,12 @@ fn second(clock: Option<Clock>) {
     let clock = clock.map(|clock| clock.later(later));
     let export = root.export().to_string();
     let mut again = Trip::start(&export, &Spec { clock, now_ms: later, subset: Some(subset), ..spec(None) });
-    assert_eq!((again.prepared.messages, again.prepared.parts, again.prepared.home.len()), (2, 3, 8));
+    assert_eq!((again.prepared.messages, again.prepared.parts, again.sent().home.len()), (2, 3, 8));
     let sent = again.imported[again.id()].messages.clone();
     assert_eq!(sent.len(), 2);
     let mut imported = there.clone();
     imported.get_mut(again.id()).unwrap().messages.extend(sent);
-    assert_eq!(again.prepared.copy, outline(&imported[again.id()]));
+    assert_eq!(again.sent().there, outline(&imported[again.id()]));
     again.imported = imported.clone();
 
     let mut there = imported;
@@ -414,7 +414,7 @@ proptest! {
     }
 
     #[test]
-    fn a_session_beside_the_other_holds_both(draft in session(), moved_on: bool, fresh: bool, seed: u64) {
+    fn a_session_beside_the_other_holds_both(draft in session(), moved_on: bool, seed: u64) {
         let trip = Trip::start(&draft.json(), &spec(None));
         let mut there = trip.imported.clone();
         go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
@@ -433,33 +433,23 @@ proptest! {
         let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
         let copy = CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
         let mut random = random(seed);
-        let whole = if fresh { Whole::Copy(&copy, &mut random) } else { Whole::Itself };
         let mut out = Vec::new();
-        let beside = beside(&away, export.as_bytes(), arrival.as_bytes(), &mut out, whole).unwrap();
-        let out = String::from_utf8(out).unwrap();
-        let id = if fresh { "ses_copy" } else { trip.id() };
+        let (export, file) = (export.as_bytes(), arrival.as_bytes());
+        let left_out = beside(&away, export, file, &mut out, &copy, &mut random).unwrap();
+        prop_assert!(left_out.is_empty());
         let before = home.clone();
-        if !fresh {
-            home.remove(trip.id());
-        }
-        apply(&mut home, id, &out);
-        let (root, was) = (&home[id], &expected[trip.id()]);
-        prop_assert_eq!(beside.messages, was.messages.len());
+        apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
+        let (root, was) = (&home["ses_copy"], &expected[trip.id()]);
         prop_assert_eq!(&root.todos, &was.todos);
-        let (child, session) = home.iter().find(|(_, session)| session.info["parentID"] == id).unwrap();
-        if fresh {
-            prop_assert_eq!(&home[trip.id()], &before[trip.id()]);
-            prop_assert_eq!(&root.info["title"], "copied");
-            let known = [("ses_copy", trip.id()), (child.as_str(), CHILD)];
-            prop_assert_eq!(in_ids_of(root, was, known), was.messages.clone());
-            prop_assert_eq!(in_ids_of(session, &expected[CHILD], known), expected[CHILD].messages.clone());
-            // So that the session itself can come home another day.
-            apply(&mut home, trip.id(), &arrival);
-            prop_assert_eq!(&home[CHILD], &expected[CHILD]);
-        } else {
-            prop_assert_eq!((child.as_str(), session), (CHILD, &expected[CHILD]));
-            prop_assert_eq!(root, was);
-        }
+        let (child, session) = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap();
+        prop_assert_eq!(&home[trip.id()], &before[trip.id()]);
+        prop_assert_eq!(&root.info["title"], "copied");
+        let known = [("ses_copy", trip.id()), (child.as_str(), CHILD)];
+        prop_assert_eq!(in_ids_of(root, was, known), was.messages.clone());
+        prop_assert_eq!(in_ids_of(session, &expected[CHILD], known), expected[CHILD].messages.clone());
+        // So that the session itself can come home another day.
+        apply(&mut home, trip.id(), &arrival);
+        prop_assert_eq!(&home[CHILD], &expected[CHILD]);
     }
 }
 
@@ -490,8 +480,7 @@ pub(super) fn with_a_copy(trip: &Trip, away: &Away<'_>, arrival: &str) -> Databa
     let copy =
         CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
     let (mut out, mut random) = (Vec::new(), random(1));
-    let whole = Whole::Copy(&copy, &mut random);
-    beside(away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, whole).unwrap();
+    beside(away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, &copy, &mut random).unwrap();
     let mut home = trip.home();
     apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
     home
@@ -549,8 +538,10 @@ fn sub_agents_that_home_has_stay_where_they_are() {
     let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
     let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
-    let mut out = Vec::new();
-    let beside = beside(&away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, Whole::Itself).unwrap();
-    assert_eq!(beside.left_out, [CHILD]);
-    assert!(!String::from_utf8(out).unwrap().contains(CHILD) && SESSION != trip.id());
+    let copy = CopySpec { session: "ses_copy".into(), title: "t".into(), directory: None, now_ms: NOW_MS };
+    let (mut out, export) = (Vec::new(), trip.export.as_bytes());
+    let left_out = beside(&away, export, arrival.as_bytes(), &mut out, &copy, &mut random(1)).unwrap();
+    assert_eq!(left_out, [CHILD]);
+    let out = String::from_utf8(out).unwrap();
+    assert!(!out.contains(CHILD) && !out.contains("ses_e0"), "{out}");
 }

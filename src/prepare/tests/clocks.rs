@@ -4,6 +4,7 @@ use super::home::HERE;
 use super::work::{Work, expected, put, work};
 use super::world::{Database, NoRows, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec};
+use crate::prepare::departure::Departure;
 use crate::prepare::{Homeward, Spec};
 use crate::session::arbitrary::{BEGIN_MS, Release, SESSION, call_id, messages_of, session};
 use crate::session::{Clock, Outline, is_message_id, is_part_id};
@@ -98,7 +99,7 @@ proptest! {
     fn the_copy_is_of_the_hosts_past(export in old_session(), ahead in ahead(), call in prop::option::of(0..5_usize)) {
         let spec = clocked(ahead, call);
         let trip = Trip::start(&export.to_string(), &spec);
-        let (home, there) = (&trip.prepared.home, &trip.prepared.copy);
+        let Departure { home, there, .. } = &trip.sent();
         let pairs = pairs(home, there);
         let ids: BTreeSet<&str> = pairs.iter().map(|(_, there)| *there).collect();
         prop_assert_eq!(ids.len(), pairs.len(), "an id twice");
@@ -214,7 +215,7 @@ fn again(
     let later = NOW_MS + 3_600_000;
     let spec = Spec { clock: trip.undo().clock.map(|clock| clock.later(later)), now_ms: later, ..spec(None) };
     let second = Trip::start(&home.export().to_string(), &spec);
-    prop_assert_eq!(second.prepared.copy == outline(there), keeps_ids);
+    prop_assert_eq!(second.sent().there == outline(there), keeps_ids);
     let foreign = there.export().to_string().contains("prt_x");
     let late = there.export().to_string().contains("4b82");
     prop_assert!(keeps_ids || foreign || late || !trip.undo().added.is_empty() || ahead.abs() > 100 * DAY_MS);
@@ -240,10 +241,9 @@ fn late(terms: &mut Database, home: &Database, clocked: bool) {
 
 /// What the host has, with ids and times put back; what it has as it was sent is that of home.
 fn in_home_terms(trip: &Trip, there: &Database, home: &Database, ahead: i64) -> Database {
-    let known: BTreeMap<&str, &str> = pairs(&trip.prepared.home, &trip.prepared.copy)
-        .into_iter()
-        .map(|(home, there)| (there, home))
-        .collect();
+    let sent = trip.sent();
+    let known: BTreeMap<&str, &str> =
+        pairs(&sent.home, &sent.there).into_iter().map(|(home, there)| (there, home)).collect();
     let id = |id: &str| match known.get(id) {
         Some(home) => (*home).to_owned(),
         None if id.len() == 30

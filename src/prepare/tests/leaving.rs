@@ -1,6 +1,6 @@
 //! The copy that leaves.
 
-use super::{NOW_MS, has_open, prepared, spec, value};
+use super::{NOW_MS, has_open, is_open, prepared, spec, value};
 use crate::prepare::{PrepareError, Undo, prepare};
 use crate::session::arbitrary::{FIXTURES, call_id, session};
 use crate::session::{ExportError, Raw, Setting, scan};
@@ -15,30 +15,32 @@ fn put(object: &mut Value, key: &str, former: Option<&Raw>) {
     };
 }
 
-/// Applies all that an undo holds.
-fn restored(mut session: Value, undo: &Undo) -> Value {
-    put(&mut session["info"], "directory", undo.info.directory.as_ref());
-    put(&mut session["info"], "path", undo.info.path.as_ref());
-    put(&mut session["info"], "agent", undo.info.agent.as_ref());
-    put(&mut session["info"], "model", undo.info.model.as_ref());
-    for message in session["messages"].as_array_mut().unwrap() {
+/// Applies all that an undo holds; what was open when it left is as it stood `before`.
+fn restored(mut session: Value, undo: &Undo, before: &Value) -> Value {
+    let record: Value = value(undo.departed.info.get());
+    for key in ["directory", "path", "agent", "model"] {
+        super::work::put(&mut session["info"], key, record.get(key));
+    }
+    for (message, before) in
+        session["messages"].as_array_mut().unwrap().iter_mut().zip(before["messages"].as_array().unwrap())
+    {
         let id = message["info"]["id"].as_str().unwrap().to_owned();
         if let Some(user) = undo.last_user.as_ref().filter(|user| user.id == id) {
             put(&mut message["info"], "agent", user.agent.as_ref());
             put(&mut message["info"], "model", user.model.as_ref());
             put(&mut message["info"], "variant", user.variant.as_ref());
         }
-        if let Some(completed) = undo.completed.iter().find(|completed| completed.message == id) {
-            message["info"]["time"].as_object_mut().unwrap().shift_remove("completed");
-            if completed.finish {
-                message["info"].as_object_mut().unwrap().shift_remove("finish");
-            }
+        if has_open(before) {
+            message["info"]["time"] = before["info"]["time"].clone();
+            super::work::put(&mut message["info"], "finish", before["info"].get("finish"));
         }
         let parts = message["parts"].as_array_mut().unwrap();
         parts.retain(|part| undo.added.iter().all(|added| part["id"] != added.part.as_str()));
-        for part in parts {
-            if let Some(settled) = undo.settled.iter().find(|settled| part["id"] == settled.part.as_str()) {
-                put(part, "state", Some(&settled.state));
+        for (part, before) in parts.iter_mut().zip(before["parts"].as_array().unwrap()) {
+            let is_settled = undo.settled.iter().any(|settled| part["id"] == settled.part.as_str());
+            assert_eq!((is_settled, &part["id"]), (is_open(before), &before["id"]));
+            if is_settled {
+                part["state"] = before["state"].clone();
             }
         }
     }
@@ -51,7 +53,7 @@ fn nothing_is_undone_in_the_copy() {
     session["info"]["revert"] = json!({"messageID": session["messages"][2]["info"]["id"]});
     let (_, out, undo) = prepared(&session.to_string(), &spec(None));
     assert_eq!(value(&out)["info"].get("revert"), None);
-    assert!(undo.departed.unwrap().info.get().contains("revert"), "home is as it was");
+    assert!(undo.departed.info.get().contains("revert"), "home is as it was");
 }
 
 #[test]
@@ -80,8 +82,8 @@ fn the_call_that_asked_is_completed() {
         assert_eq!(finish["id"], undo.added[0].part.as_str());
         assert!(finish["id"].as_str() > tool["id"].as_str());
         assert_eq!(finish["messageID"], message["info"]["id"]);
-        assert_eq!(left.open_calls, undo.settled.len());
-        assert_eq!(restored(value(&out), &undo), before);
+        assert_eq!((left.outline.len(), undo.settled.len()), (4, 1));
+        assert_eq!(restored(value(&out), &undo, &before), before);
     }
 }
 
@@ -153,7 +155,6 @@ fn what_javascript_may_write_survives() {
         .replace("first question", "\\ud83d");
     let (_, out, undo) = prepared(&json, &spec(None));
     assert!(out.contains("\"sleep \\ud83d\"") && out.contains("1e999") && out.contains("\"\\ud83d, please"));
-    assert!(undo.settled[0].state.get().contains("sleep \\ud83d"));
     let again: Undo = serde_json::from_str(&serde_json::to_string(&undo).unwrap()).unwrap();
     assert_eq!(again, undo);
 }
@@ -188,15 +189,15 @@ proptest! {
         let (_, out, undo) = prepared(&json, &spec(call.map(call_id).as_deref()));
         let stored: Undo = serde_json::from_str(&serde_json::to_string(&undo).unwrap()).unwrap();
         prop_assert_eq!(&stored, &undo);
-        prop_assert_eq!(restored(value(&out), &stored), draft.value());
+        let before = draft.value();
+        prop_assert_eq!(restored(value(&out), &stored, &before), before);
     }
 
     #[test]
     fn a_prepared_session_is_sound_and_has_no_open_calls(draft in session(), call in prop::option::of(0..5_usize)) {
         let (left, out, undo) = prepared(&draft.json(), &spec(call.map(call_id).as_deref()));
         let after = scan(out.as_bytes()).unwrap();
-        prop_assert_eq!(after.open_calls, 0);
-        prop_assert_eq!(left.open_calls, undo.settled.len());
+        prop_assert!(!value(&out)["messages"].as_array().unwrap().iter().any(has_open));
         prop_assert_eq!(&after.setting, &spec(None).setting);
         prop_assert!(after.last_user.as_ref().is_none_or(|user| user.setting == spec(None).setting));
         prop_assert_eq!(after.last_user.map(|user| user.id), left.last_user.map(|user| user.id));

@@ -98,7 +98,7 @@ proptest! {
             let (came, arrival) = trip.back(bundle, &HERE).unwrap();
             let mut home = trip.home();
             apply(&mut home, trip.id(), &arrival);
-            (home, came.breaches, came.open_calls, came.new_messages)
+            (home, came.breaches, came.new_messages)
         };
         let spelling = Spelling { seed, one_in, numbers: false };
         let spelled = rewritten(&bundle, |document| respelled(document, spelling));

@@ -1,6 +1,7 @@
 //! A host that works on a session, and a home that takes in what came of it; both keep rows as opencode does.
 
 use super::value;
+use crate::prepare::departure::Departure;
 use crate::prepare::{HomeError, HomeRows, Homecoming, Homeward, Prepared, Spec, Undo, homecoming, prepare};
 use crate::session::bundle::Known;
 use crate::session::{ArrivalReader, Op, Outline, scan};
@@ -105,6 +106,11 @@ impl Trip {
 
     pub(super) fn undo(&self) -> &Undo {
         &self.prepared.undo
+    }
+
+    /// What left, as home knows it on return.
+    pub(super) fn sent(&self) -> Departure {
+        Departure::new(&self.left, self.undo()).unwrap()
     }
 
     /// The session at home when it left.

@@ -100,10 +100,10 @@ fn dispatches_are_completed_where_one_is_asked_for() {
     let line = Line::new();
     let put = |id: &str, host: &str, state: Value| {
         let record = json!({
-            "version": 1, "id": id, "session": "ses_1", "title": "A\ttitle", "issue": null, "host": host,
+            "version": 2, "id": id, "session": "ses_1", "title": "A\ttitle", "issue": null, "host": host,
             "mode": "one-way", "created_ms": 1, "launched_ms": null, "ended_ms": null, "sent": null,
             "plan": {"home_directory": "/", "directory": "~", "setting": {"agent": null, "model": null}, "auto": false, "bare": false},
-            "state": state, "doing": null, "result": null, "outcome": null, "trouble": null,
+            "state": state, "doing": [], "result": null, "outcome": null, "trouble": null,
         });
         let directory = line.home.state().join("dispatches").join(id);
         fs::create_dir_all(&directory).unwrap();

@@ -6,9 +6,7 @@ use crate::host::{
     Answer, Cancelled, Checked, Facts, Frames, Holds, KeptList, Launched, Made, Page, Remembered, RunResult,
     Statuses, account,
 };
-use crate::prepare::{
-    Away, HomeRows, Homeward, Paths, Spec, Undo, Whole, beside, homecoming, import_file, prepare,
-};
+use crate::prepare::{Away, HomeRows, Homeward, Paths, Spec, Undo, beside, homecoming, import_file, prepare};
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES, random};
 use crate::session::bundle::Known;
 use crate::session::raw::Object;
@@ -208,8 +206,9 @@ impl World {
         };
         let mut sent = Vec::new();
         let prepared = prepare(export.as_bytes(), &mut sent, &scan, &spec).unwrap();
+        let copy = self::scan(sent.as_slice()).unwrap().outline;
         let sent: Value = serde_json::from_slice(&sent).unwrap();
-        let Known { messages, parts, digest } = Known::of(&prepared.copy);
+        let Known { messages, parts, digest } = Known::of(&copy);
         let known = json!({"messages": messages, "parts": parts, "digest": digest});
         let documents = documents_of(&sent, NOW_MS + if moved { 600_000 } else { 0 });
         Self { export, left: scan.outline, undo: prepared.undo, known, documents }
@@ -270,13 +269,8 @@ impl World {
             now_ms: NOW_MS,
         };
         let mut random = random(7);
-        let made = beside(
-            &away,
-            self.export.as_bytes(),
-            arrival.as_slice(),
-            std::io::sink(),
-            Whole::Copy(&spec, &mut random),
-        );
+        let made =
+            beside(&away, self.export.as_bytes(), arrival.as_slice(), std::io::sink(), &spec, &mut random);
         format!("ok {} {}", said(made), came.not_carried.join(" "))
     }
 }

@@ -3,7 +3,6 @@
 //! A file of JSON lines: the head, what was done to one row each, and the end, without which it is no image.
 
 use super::Fingerprint;
-use super::arrival::Rows;
 use crate::disk::{AtomicFile, DiskError};
 use rusqlite::types::{Value, ValueRef};
 use rusqlite::{Connection, OptionalExtension as _, Params};
@@ -64,10 +63,6 @@ pub(super) struct End {
     pub(super) former: BTreeMap<String, Option<Fingerprint>>,
     /// And afterwards.
     pub(super) after: BTreeMap<String, Option<Fingerprint>>,
-    pub(super) inserted: Rows,
-    pub(super) updated: Rows,
-    /// Sessions that were made.
-    pub(super) sessions: usize,
     /// There were rows that hung on nothing.
     #[serde(default)]
     pub(super) loose: bool,

@@ -28,6 +28,6 @@ pub use headless::permission;
 pub use image::{ImageError, session as image_session};
 pub use permission::{Action, PermissionError, Permissions, Rule};
 pub use program::{Exported, Program, ProgramError, Surroundings};
-pub use undo::{UndoError, Undone, undo};
+pub use undo::{Rows, UndoError, Undone, undo};
 pub use unreadable::{Unreadable, unreadable};
 pub use version::Version;

@@ -1,6 +1,5 @@
 //! Puts sessions back as an image tells that they were, in one transaction.
 
-use super::arrival::Rows;
 use super::database::{DatabaseError, at};
 use super::fingerprint;
 use super::image::{self, End, ImageError, Line, Table, Writer};
@@ -8,7 +7,17 @@ use super::schema::Schema;
 use super::writer::{self, Stop};
 use crate::disk::DiskError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
+use serde::Serialize;
 use std::path::{Path, PathBuf};
+
+/// Numbers of rows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
+pub struct Rows {
+    /// Of messages.
+    pub messages: u64,
+    /// Of parts.
+    pub parts: u64,
+}
 
 /// What was put back.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -143,20 +152,19 @@ fn put_back(
     // Rows go and come in no particular order.
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
     let mut keep = Writer::create(after, &undone.session)?;
-    let mut was = End::default();
-    image::read(before, |line| save(&transaction, line, &mut keep, &mut was))?;
+    image::read(before, |line| save(&transaction, line, &mut keep))?;
     image::read(before, |line| remove(&transaction, line, &mut undone))?;
     image::read(before, |line| put(&transaction, line, &mut undone))?;
     if let Some(session) = differing(&transaction, schema, end.former.iter())? {
         return Err(UndoError::Mismatch { session }.into());
     }
-    keep.finish(End { former: end.after, after: end.former, loose: end.loose, ..was })?;
+    keep.finish(End { former: end.after, after: end.former, loose: end.loose })?;
     transaction.commit()?;
     Ok(undone)
 }
 
 /// Keeps what a line of the image is going to change.
-fn save(connection: &Connection, line: Line, keep: &mut Writer, was: &mut End) -> Result<()> {
+fn save(connection: &Connection, line: Line, keep: &mut Writer) -> Result<()> {
     match line {
         Line::Made { table, id } => {
             if let Some(columns) = image::row(connection, table, &id)? {
@@ -169,17 +177,11 @@ fn save(connection: &Connection, line: Line, keep: &mut Writer, was: &mut End) -
         }
         Line::Row { table, columns } => {
             let id = columns.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
-            match image::row(connection, table, &id)? {
-                Some(columns) => {
-                    count(&mut was.updated, table);
-                    keep.line(&Line::Row { table, columns })?;
-                }
-                None => {
-                    count(&mut was.inserted, table);
-                    was.sessions += usize::from(table == Table::Session);
-                    keep.line(&Line::Made { table, id })?;
-                }
-            }
+            let line = match image::row(connection, table, &id)? {
+                Some(columns) => Line::Row { table, columns },
+                None => Line::Made { table, id },
+            };
+            keep.line(&line)?;
         }
         Line::Record { session, columns } => {
             let names: Vec<&str> = columns.keys().map(String::as_str).collect();

@@ -265,7 +265,7 @@ fn fifty_trips_beside_a_busy_opencode(release: Release) -> Duration {
         let started = Instant::now();
         let applied = bring_home(machine, &session, &departed, &file);
         longest = longest.max(started.elapsed());
-        assert_eq!((applied.already, applied.inserted.messages, applied.inserted.parts), (false, 2, 4));
+        assert!(!applied.already);
         expected.extend([format!("trip {trip}"), answer]);
     }
     File::create(&stop).unwrap();
@@ -339,7 +339,7 @@ fn a_large_session_comes_home_faster_than_it_is_imported() {
     let departed = fingerprint(&home, &session);
     let arrival = written(&home, as_ops(&export));
     let started = Instant::now();
-    let applied = bring_home(&home, &session, &departed, &arrival);
+    bring_home(&home, &session, &departed, &arrival);
     let step_ms = milliseconds(started);
     let rows = |machine: &Machine| {
         let count = "SELECT (SELECT count(*) FROM message WHERE session_id = ?1), (SELECT count(*) FROM part WHERE session_id = ?1)";
@@ -349,7 +349,6 @@ fn a_large_session_comes_home_faster_than_it_is_imported() {
             .unwrap()
     };
     assert_eq!(rows(&home), rows(&importing));
-    assert_eq!((applied.inserted.messages, applied.inserted.parts), rows(&home));
     let started = Instant::now();
     let fingerprint_now = fingerprint(&home, &session);
     let fingerprint_ms = milliseconds(started);

@@ -188,7 +188,6 @@ impl<'c> Change<'c> {
         }
         self.applied.lack(record::insert(self.connection, self.schema, &self.home, new)?);
         self.keep(&Line::Made { table: Table::Session, id: id.clone() })?;
-        self.applied.sessions += 1;
         self.touched.insert(id, Touched { changed: true, ..Touched::default() });
         Ok(())
     }
@@ -211,7 +210,6 @@ impl<'c> Change<'c> {
                     )?
                     .execute((&row.id, &row.session, row.created, self.arrival.now_ms, &row.data))?;
                 self.keep(&Line::Made { table: Table::Message, id: row.id.clone() })?;
-                self.applied.inserted.messages += 1;
                 true
             }
             Some((session, _)) if session != row.session => {
@@ -228,7 +226,6 @@ impl<'c> Change<'c> {
                         "UPDATE message SET time_created = ?2, time_updated = ?3, data = ?4 WHERE id = ?1",
                     )?
                     .execute((&row.id, row.created, self.arrival.now_ms, &row.data))?;
-                self.applied.updated.messages += 1;
                 false
             }
         };
@@ -263,7 +260,6 @@ impl<'c> Change<'c> {
                     )?
                     .execute((&row.id, &row.message, &row.session, self.arrival.now_ms, &row.data))?;
                 self.keep(&Line::Made { table: Table::Part, id: row.id })?;
-                self.applied.inserted.parts += 1;
             }
             Some((false, _)) => return Err(ArrivalError::Conflict { id: row.id }.into()),
             Some((true, true)) => return Ok(()),
@@ -272,7 +268,6 @@ impl<'c> Change<'c> {
                 self.connection
                     .prepare_cached("UPDATE part SET time_updated = ?2, data = ?3 WHERE id = ?1")?
                     .execute((&row.id, self.arrival.now_ms, &row.data))?;
-                self.applied.updated.parts += 1;
             }
         }
         self.touch(&row.session)?.changed = true;

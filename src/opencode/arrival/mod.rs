@@ -19,7 +19,6 @@ use crate::disk::DiskError;
 use crate::session::ExportError;
 use change::Change;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
-use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -39,26 +38,11 @@ pub struct Arrival<'a> {
     pub now_ms: i64,
 }
 
-/// Numbers of rows.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Rows {
-    /// Of messages.
-    pub messages: u64,
-    /// Of parts.
-    pub parts: u64,
-}
-
 /// What was done.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Applied {
-    /// It had been done before, and nothing was changed now. The numbers are those of then.
+    /// It had been done before, and nothing was changed now.
     pub already: bool,
-    /// Rows that are new, in all sessions.
-    pub inserted: Rows,
-    /// Rows that were there and have another content now.
-    pub updated: Rows,
-    /// Sessions that are new.
-    pub sessions: usize,
     /// What changed on the host and here as well, and stays as it is here: `title`, `todos`, …
     pub kept: Vec<&'static str>,
     /// What this opencode's database has no column for: `cost`, `agent`, …
@@ -190,8 +174,7 @@ fn apply_with(
         if let Some(end) = known.filter(|end| !end.after.is_empty())
             && is_done(&transaction, &schema, arrival, &now, &end)?
         {
-            let End { inserted, updated, sessions, .. } = end;
-            return Ok(Applied { already: true, inserted, updated, sessions, ..Applied::default() });
+            return Ok(Applied { already: true, ..Applied::default() });
         }
         // What comes behind prompts that were undone here would go with them at the next prompt.
         let is_undone = arrival.departed.is_some() && is_undone(&transaction, arrival.session)?;
@@ -282,8 +265,7 @@ fn write(
         after.insert(session.clone(), now);
         former.insert(session, touched.former);
     }
-    let Applied { inserted, updated, sessions, .. } = applied;
-    let end = End { former, after, inserted, updated, sessions, loose: false };
+    let end = End { former, after, loose: false };
     commits();
     image.finish(end).map_err(ArrivalError::Disk)?;
     transaction.commit()?;

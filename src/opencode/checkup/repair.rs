@@ -42,7 +42,7 @@ impl Kept {
         for session in self.former.keys() {
             after.insert(session.clone(), fingerprint_of(connection, session)?);
         }
-        let end = End { former: self.former, after, loose: true, ..End::default() };
+        let end = End { former: self.former, after, loose: true };
         Ok(self.image.finish(end).map_err(CheckupError::Disk)?)
     }
 }

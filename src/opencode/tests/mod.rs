@@ -94,7 +94,7 @@ impl World {
     }
 
     /// All that is in the tables of sessions, row by row.
-    pub(super) fn dump(&self) -> Vec<(&'static str, Vec<Columns>)> {
+    pub(super) fn dump(&self) -> Vec<Table> {
         let connection = self.connection();
         let all = [
             ("session", "SELECT * FROM session ORDER BY id"),
@@ -149,6 +149,9 @@ impl World {
         names
     }
 }
+
+/// The name of a table, and its rows.
+pub(super) type Table = (&'static str, Vec<Columns>);
 
 /// A message as it stands in a file of changes.
 pub(super) fn message(session: &str, id: &str, created: i64, text: &str) -> Value {

@@ -67,7 +67,7 @@ pub fn beside(
         spec,
         renaming: Renaming { from: session, to: &spec.session, ids: &ids, others: &others },
         random,
-        buffer: Vec::new(),
+        buffer: String::new(),
         rows: Rows::new(output),
     };
     let mut changes = Changes::new(arrival)?;
@@ -109,14 +109,13 @@ struct Writer<'a, W: Write> {
     spec: &'a CopySpec,
     renaming: Renaming<'a>,
     random: &'a mut dyn FnMut() -> u64,
-    buffer: Vec<u8>,
+    buffer: String,
     rows: Rows<W>,
 }
 
 impl<W: Write> Writer<'_, W> {
-    fn renamed(&mut self, json: &str) -> Result<String, HomeError> {
-        let renamed = self.renaming.renamed(json, &mut self.buffer, self.random);
-        renamed.map(str::to_owned).map_err(|_| not_text())
+    fn renamed(&mut self, json: &str) -> String {
+        self.renaming.renamed(json, &mut self.buffer, self.random).to_owned()
     }
 
     /// What a session is called in the copy.
@@ -143,7 +142,7 @@ impl<W: Write> Writer<'_, W> {
             }
             changes.read()?;
         }
-        let record = self.renamed(&record)?;
+        let record = self.renamed(&record);
         let mut info = Object::parse(&record).map_err(unsound)?;
         // What was undone when it left is not to take the work with it.
         info.remove("revert");
@@ -214,7 +213,7 @@ impl<W: Write> Writer<'_, W> {
                     // Where the one that called it stays with the original, it belongs to the copy itself.
                     let parent = parent.filter(|parent| !self.away.has(parent)).unwrap_or(root.clone());
                     let (id, parent) = (self.session(&id), self.session(&parent));
-                    let info = self.renamed(info.get())?;
+                    let info = self.renamed(info.get());
                     let mut info = Object::parse(&info).map_err(unsound)?;
                     info.set("parentID", &parent).map_err(unsound)?;
                     let info = serde_json::to_string(&info).map_err(unsound)?;
@@ -230,18 +229,14 @@ impl<W: Write> Writer<'_, W> {
     }
 
     fn message(&mut self, info: &str) -> Result<(), HomeError> {
-        let info = self.renamed(info)?;
+        let info = self.renamed(info);
         self.rows.message(&info)
     }
 
     fn part(&mut self, part: &str) -> Result<(), HomeError> {
-        let part = self.renamed(part)?;
+        let part = self.renamed(part);
         self.rows.part(&part)
     }
-}
-
-fn not_text() -> HomeError {
-    ExportError::not_an_export("it is not UTF-8").into()
 }
 
 /// A record with the fields of a patch.

@@ -3,8 +3,7 @@
 use super::paths::{GROWTH, Style};
 use crate::session::ExportError;
 use crate::session::message::Message;
-use crate::session::remap::{ends_in_id, unescaped};
-use crate::session::walk::{Leaf, Step, is_said, walk};
+use crate::session::walk::{Leaf, Step, id_at, walk};
 
 /// Which time is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -66,14 +65,7 @@ pub(super) fn in_other_terms(
 /// What is to stand in the place of an id or a time.
 fn replaced(way: &[Step<'_>], leaf: Leaf<'_>, in_message: bool, fields: &Fields<'_>) -> Option<String> {
     match leaf {
-        Leaf::Text(raw) => {
-            let Some(Step::Field(key)) = way.last() else { return None };
-            if !ends_in_id(key) || is_said(way) {
-                return None;
-            }
-            // A host may spell an id with escapes; it is the same id.
-            (fields.id)(&unescaped(raw)).map(|id| format!("\"{id}\""))
-        }
+        Leaf::Text(_) => (fields.id)(&id_at(way, leaf)?.1).map(|id| format!("\"{id}\"")),
         Leaf::Number(raw) => {
             let said = said(way, in_message)?;
             let ms = raw.parse().ok()?;

@@ -7,10 +7,10 @@ use super::out::Out;
 use super::place::move_to;
 use super::raw::Object;
 use super::reader::{Event, ExportReader};
-use super::remap::remap;
 use super::scan::Scan;
 use super::setting::Setting;
 use super::snapshots::leaving;
+use super::walk::replace_ids;
 use serde_json::json;
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -72,7 +72,7 @@ pub fn copy(
     let is_elsewhere = spec.directory.as_ref().is_some_and(|directory| *directory != scan.directory);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
-    let mut buffer = Vec::new();
+    let mut buffer = String::new();
     let mut completing = Completing::new(scan.filler(&Setting::default()));
     let mut count = 0;
     while let Some(event) = reader.next()? {
@@ -82,7 +82,7 @@ pub fn copy(
             Event::Message(_, text, message) => completing.message(text, message)?,
             Event::Info(..) | Event::Other(..) => Cow::Borrowed(*text),
         };
-        let copied = renaming.renamed(&completed, &mut buffer, random).map_err(|_| CopyError::Changed)?;
+        let copied = renaming.renamed(&completed, &mut buffer, random);
         match event {
             Event::Info(_, info) => {
                 if info.id != scan.id {
@@ -131,11 +131,11 @@ impl Renaming<'_> {
     pub(crate) fn renamed<'b>(
         &self,
         json: &str,
-        buffer: &'b mut Vec<u8>,
+        buffer: &'b mut String,
         random: &mut dyn FnMut() -> u64,
-    ) -> Result<&'b str, std::str::Utf8Error> {
+    ) -> &'b str {
         buffer.clear();
-        remap(json, buffer, |key, id| {
+        replace_ids(json, buffer, |key, id| {
             if id == self.from {
                 return Some(self.to.to_owned());
             }
@@ -146,7 +146,7 @@ impl Renaming<'_> {
             let attachment = |random| sibling(id, "prt_", random).filter(|_| key == "id");
             self.ids.get(id).map(str::to_owned).or_else(|| attachment(&mut *random))
         });
-        std::str::from_utf8(buffer)
+        buffer
     }
 }
 

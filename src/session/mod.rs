@@ -24,7 +24,6 @@ pub(crate) mod place;
 mod printed;
 pub(crate) mod raw;
 pub(crate) mod reader;
-pub(crate) mod remap;
 pub(crate) mod same;
 mod scan;
 mod setting;

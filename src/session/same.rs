@@ -1,8 +1,8 @@
 //! Whether two raw JSON values say the same, and raw JSON on one line.
 
 use super::raw::Object;
-use super::remap::{brackets_end, string_end};
 use super::splitter::DEEPEST;
+use super::walk::{brackets_end, string_end};
 use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::borrow::Cow;
 use std::fmt;

@@ -1,6 +1,5 @@
 //! Strings and numbers replaced in raw JSON, by where they stand, with every other byte kept.
 
-use super::remap::{string_end, unescaped};
 use std::borrow::Cow;
 
 /// A step from a value to one inside it.
@@ -93,9 +92,65 @@ pub(crate) fn walk<'a>(
     out.push_str(json.get(kept..).unwrap_or_default());
 }
 
-/// Whether a value with this way to it is, or is part of, what a model gave to a tool: that is speech.
-pub(crate) fn is_said(way: &[Step<'_>]) -> bool {
-    way.split_last().is_some_and(|(_, above)| above.iter().any(|step| step.is("input")))
+/// The id that a value is, with the name of its field: a string in a field whose name ends in `id` (`sessionID`,
+/// `parentID`, `tail_start_id`, a tool's `metadata.parentSessionId`, …). What a message says and what a model gave to a
+/// tool (`input`) is speech, and names nothing whatever it holds.
+pub(crate) fn id_at<'w>(way: &'w [Step<'_>], leaf: Leaf<'w>) -> Option<(&'w str, Cow<'w, str>)> {
+    let (Leaf::Text(raw), Some((Step::Field(key), above))) = (leaf, way.split_last()) else { return None };
+    let end = key.len().checked_sub(2).and_then(|at| key.get(at..))?;
+    let is_said = above.iter().any(|step| step.is("input"));
+    // A host may spell an id with escapes; it is the same id.
+    (end.eq_ignore_ascii_case("id") && !is_said).then(|| (key.as_ref(), unescaped(raw)))
+}
+
+/// Writes `json` behind `out`, with ids replaced: `fresh` is asked with the field's name and the id.
+pub(crate) fn replace_ids(json: &str, out: &mut String, mut fresh: impl FnMut(&str, &str) -> Option<String>) {
+    walk(json, out, |way, leaf| {
+        let (key, id) = id_at(way, leaf)?;
+        fresh(key, &id).map(|id| format!("\"{id}\""))
+    });
+}
+
+/// Behind the quote that ends the string whose first quote stands at `start`.
+pub(crate) fn string_end(bytes: &[u8], start: usize) -> usize {
+    let mut at = start + 1;
+    while let Some(n) = bytes.get(at..).and_then(|rest| memchr::memchr2(b'"', b'\\', rest)) {
+        if bytes[at + n] == b'"' {
+            return at + n + 1;
+        }
+        at += n + 2;
+    }
+    bytes.len()
+}
+
+/// Behind the bracket that closes the one at `start`.
+pub(super) fn brackets_end(bytes: &[u8], start: usize) -> usize {
+    let (mut at, mut depth) = (start, 0_usize);
+    while let Some(byte) = bytes.get(at) {
+        match byte {
+            b'"' => {
+                at = string_end(bytes, at);
+                continue;
+            }
+            b'{' | b'[' => depth += 1,
+            b'}' | b']' => depth -= 1,
+            _ => {}
+        }
+        at += 1;
+        if depth == 0 {
+            break;
+        }
+    }
+    at
+}
+
+/// The text of a JSON string with its quotes; what Unicode does not know is left as it is written, and is no id.
+pub(crate) fn unescaped(quoted: &str) -> Cow<'_, str> {
+    let inside = quoted.trim_matches('"');
+    if !inside.contains('\\') {
+        return Cow::Borrowed(inside);
+    }
+    serde_json::from_str(quoted).map_or(Cow::Borrowed(inside), Cow::Owned)
 }
 
 #[cfg(test)]
@@ -144,15 +199,73 @@ mod tests {
         assert_eq!(out, "{\"a\" : \"\\ud83d\" ,\n\"b\":[ \"x\" , \"x\" ] }");
     }
 
+    fn remapped(json: &str) -> String {
+        let mut out = String::new();
+        replace_ids(json, &mut out, |_, id| (id == "old").then(|| "new".to_owned()));
+        out
+    }
+
     #[test]
-    fn what_was_given_to_a_tool_is_said() {
-        let mut said = Vec::new();
-        walk(r#"{"input":"a","state":{"input":{"x":["b"]},"y":"c"}}"#, &mut String::new(), |way, leaf| {
-            said.push((is_said(way), leaf));
-            None
-        });
-        let text = Leaf::Text;
-        assert_eq!(said, [(false, text("\"a\"")), (true, text("\"b\"")), (false, text("\"c\""))]);
+    fn only_fields_that_are_named_for_an_id_are_replaced() {
+        for (before, after) in [
+            (r#"{"id":"old"}"#, r#"{"id":"new"}"#),
+            (
+                r#"{"sessionID" : "old" ,"x":[{"sessionId":"old"}]}"#,
+                r#"{"sessionID" : "new" ,"x":[{"sessionId":"new"}]}"#,
+            ),
+            (r#"{"tail_start_id":"old","text":"old"}"#, r#"{"tail_start_id":"new","text":"old"}"#),
+            (r#"{"\u0069d":"o\u006cd"}"#, r#"{"\u0069d":"new"}"#),
+            (
+                r#"{"text":"\"id\":\"old\"","ids":["old"],"id":{"x":"old"}}"#,
+                r#"{"text":"\"id\":\"old\"","ids":["old"],"id":{"x":"old"}}"#,
+            ),
+            (
+                r#"{"state":{"input":{"id":"old","a":["}"]},"id":"old"}}"#,
+                r#"{"state":{"input":{"id":"old","a":["}"]},"id":"new"}}"#,
+            ),
+            (
+                r#"{"input":5,"id":"old\ud83d","messageID":"old"}"#,
+                r#"{"input":5,"id":"old\ud83d","messageID":"new"}"#,
+            ),
+            (r#""old""#, r#""old""#),
+        ] {
+            assert_eq!(remapped(before), after);
+        }
+    }
+
+    fn json() -> impl Strategy<Value = Value> {
+        let text = prop_oneof![Just("old".to_owned()), "[\\\\\"{}\\[\\]:, a\n\u{1}é]{0,6}"];
+        let key = prop_oneof![
+            Just("id".to_owned()),
+            Just("x".to_owned()),
+            Just("input".to_owned()),
+            "[\\\\\":{}]{1,3}"
+        ];
+        let leaf = prop_oneof![text.prop_map(Value::from), any::<i32>().prop_map(Value::from)];
+        leaf.prop_recursive(4, 24, 4, move |inner| {
+            prop_oneof![
+                prop::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
+                prop::collection::vec((key.clone(), inner), 0..4)
+                    .prop_map(|fields| Value::Object(fields.into_iter().collect())),
+            ]
+        })
+    }
+
+    /// The same, on parsed values.
+    fn model(value: &mut Value) {
+        match value {
+            Value::Array(items) => items.iter_mut().for_each(model),
+            Value::Object(fields) => {
+                for (key, value) in fields {
+                    if key.to_ascii_lowercase().ends_with("id") && value == "old" {
+                        *value = "new".into();
+                    } else if key != "input" || !(value.is_object() || value.is_array()) {
+                        model(value);
+                    }
+                }
+            }
+            _ => {}
+        }
     }
 
     proptest! {
@@ -164,6 +277,14 @@ mod tests {
                 // No field's name in there holds what a JSON pointer would have to escape.
                 prop_assert_eq!(value.pointer(&way), Some(&raw));
             }
+        }
+
+        #[test]
+        fn raw_and_parsed_agree(value in json(), pretty: bool) {
+            let text = if pretty { serde_json::to_string_pretty(&value) } else { serde_json::to_string(&value) }.unwrap();
+            let mut expected = value;
+            model(&mut expected);
+            prop_assert_eq!(serde_json::from_str::<Value>(&remapped(&text)).unwrap(), expected);
         }
     }
 }

@@ -6,8 +6,7 @@ use super::look::Seen;
 use super::order::Moved;
 use super::repair::{Kept, parts_of, with_time};
 use super::{CheckupError, Moment, Result};
-use crate::session::remap::ends_in_id;
-use crate::session::walk::{Leaf, Step, is_said, walk};
+use crate::session::walk::replace_ids;
 use rusqlite::Connection;
 use serde::Deserialize;
 use std::collections::HashMap;
@@ -126,17 +125,10 @@ fn rename_revert(
     Ok(())
 }
 
-/// JSON with other ids where it refers to messages: in fields whose names end in `id`, and not in what a model gave to a
-/// tool; `None` where there is none. What somebody said stays, even if it is an id and nothing else.
+/// JSON with other ids where it refers to messages; `None` where it refers to none.
 fn renamed(json: &str, ids: &HashMap<&str, &str>) -> Option<String> {
     let mut out = String::new();
-    walk(json, &mut out, |way, leaf| {
-        let (Leaf::Text(raw), Some(Step::Field(key))) = (leaf, way.last()) else { return None };
-        if !ends_in_id(key) || is_said(way) {
-            return None;
-        }
-        ids.get(raw.trim_matches('"')).map(|new| format!("\"{new}\""))
-    });
+    replace_ids(json, &mut out, |_, id| ids.get(id).map(|new| (*new).to_owned()));
     (out != json).then_some(out)
 }
 

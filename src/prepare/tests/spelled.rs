@@ -7,7 +7,7 @@ use super::work::work;
 use super::world::{Database, Trip, apply};
 use crate::prepare::HomeError;
 use crate::session::arbitrary::{FIXTURES, random, session};
-use crate::session::remap::string_end;
+use crate::session::walk::string_end;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 

@@ -2,7 +2,7 @@
 
 use super::schema::{Need, Shape, Variant, With};
 use crate::session::raw::{Object, quoted};
-use crate::session::remap::unescaped;
+use crate::session::walk::unescaped;
 use serde_json::value::RawValue;
 
 /// The largest whole number that JavaScript counts with.

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
 use crate::dispatch;
-use crate::opencode::{ImageError, Rows, UndoError, image_session, undo};
+use crate::opencode::{DatabaseError, ImageError, Rows, UndoError, image_session, undo};
 use crate::text::{plain, quoted};
 use crate::trip::{Holding, TripError};
 use clap::Args;
@@ -109,9 +109,9 @@ fn aside(before: &Path) -> PathBuf {
 impl From<UndoError> for CliError {
     fn from(error: UndoError) -> Self {
         let (exit, hint) = match &error {
-            UndoError::Changed { .. } | UndoError::Mismatch { .. } | UndoError::UnknownSchema { .. } => {
-                (Exit::Refused, None)
-            }
+            UndoError::Changed { .. }
+            | UndoError::Mismatch { .. }
+            | UndoError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
             UndoError::Image(ImageError::Missing { .. }) => {
                 (Exit::Refused, Some("see where it stands: kugetsu status".to_owned()))
             }

@@ -6,6 +6,7 @@ use super::output::Ui;
 use super::session;
 use crate::clock;
 use crate::disk::{Lock, private_dir, session_lock};
+use crate::opencode::DatabaseError;
 use crate::opencode::checkup::{self, CheckupError, Kind, Moment, Problem, Report};
 use crate::text::{plain, quoted};
 use crate::trip::Holding;
@@ -171,7 +172,7 @@ impl From<CheckupError> for CliError {
             CheckupError::UnknownSession { .. } => {
                 (Exit::Refused, Some("list the sessions: opencode session list".to_owned()))
             }
-            CheckupError::UnknownSchema { .. } => (Exit::Refused, None),
+            CheckupError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
             _ => (Exit::Failed, None),
         };
         Self { hint, ..Self::new(exit, "verify", error.to_string()) }

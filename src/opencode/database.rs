@@ -38,12 +38,12 @@ pub enum DatabaseError {
         source: rusqlite::Error,
     },
     /// It is a database, but not one of opencode 1.x.
-    #[error("{} is not the database of a known opencode: it has no {missing}", path.display())]
+    #[error("{} is not the database of a known opencode: {what}", path.display())]
     UnknownSchema {
         /// The file.
         path: PathBuf,
-        /// A table, or `table.column`.
-        missing: String,
+        /// What is not as it is known.
+        what: String,
     },
     /// The system lets it be neither opened nor written. In WAL mode reading needs a file beside it.
     #[error("{} cannot be used ({source}): even to be read, it needs a directory that can be written", path.display())]
@@ -184,16 +184,12 @@ impl Database {
         }
         let connection = connect(path).map_err(|e| at(path, e))?;
         for (table, needed) in NEEDED {
-            let missing = |missing: &str| DatabaseError::UnknownSchema {
-                path: path.to_owned(),
-                missing: missing.into(),
-            };
             let columns = columns(&connection, table).map_err(|e| at(path, e))?;
             if columns.is_empty() {
-                return Err(missing(&format!("table {table}")));
+                return Err(unknown(path, format!("it has no table {table}")));
             }
             if let Some(column) = needed.iter().find(|column| !columns.contains(**column)) {
-                return Err(missing(&format!("column {table}.{column}")));
+                return Err(unknown(path, format!("it has no column {table}.{column}")));
             }
         }
         let session = columns(&connection, "session").map_err(|e| at(path, e))?;
@@ -362,6 +358,10 @@ fn last_user(message_id: String, data: &str) -> LastUser {
         model: text("/model/modelID"),
         variant: text("/model/variant").or_else(|| text("/variant")),
     }
+}
+
+pub(super) fn unknown(path: &Path, what: String) -> DatabaseError {
+    DatabaseError::UnknownSchema { path: path.to_owned(), what }
 }
 
 pub(super) fn at(path: &Path, source: rusqlite::Error) -> DatabaseError {

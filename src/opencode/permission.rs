@@ -3,7 +3,7 @@
 //! It holds a JSON array of `{"permission","pattern","action"}`; of the rules that match, the last one decides. opencode
 //! reads it at the beginning of each run. 1.3, 1.14 and 1.18 agree in all that, and NULL means that there are none.
 
-use super::database::{DatabaseError, PATIENCE, at, columns};
+use super::database::{DatabaseError, PATIENCE, at, columns, unknown};
 use super::headless::ANSWERLESS;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
@@ -118,10 +118,7 @@ impl Permissions {
         let connection = connect(path).map_err(|e| at(path, e))?;
         let columns = columns(&connection, "session").map_err(|e| at(path, e))?;
         match ["id", "permission"].iter().find(|column| !columns.contains(**column)) {
-            Some(column) => Err(DatabaseError::UnknownSchema {
-                path: path.to_owned(),
-                missing: format!("column session.{column}"),
-            }),
+            Some(column) => Err(unknown(path, format!("it has no column session.{column}"))),
             None => Ok(Self { path: path.to_owned(), connection }),
         }
     }
@@ -375,9 +372,7 @@ mod tests {
         assert!(matches!(Permissions::open(&path), Err(DatabaseError::Missing { .. })));
         Connection::open(&path).unwrap().execute_batch("CREATE TABLE session (id TEXT)").unwrap();
         let error = Permissions::open(&path).unwrap_err();
-        assert!(
-            matches!(&error, DatabaseError::UnknownSchema { missing, .. } if missing.contains("permission"))
-        );
+        assert!(matches!(&error, DatabaseError::UnknownSchema { what, .. } if what.contains("permission")));
     }
 
     #[test]

@@ -1,7 +1,9 @@
 //! The tables of a session, known by their columns: releases differ, and a version says nothing of a schema that is
 //! to come.
 
+use super::database::{DatabaseError, unknown};
 use rusqlite::Connection;
+use std::path::Path;
 
 /// What rows are written into, and the columns that every known release has.
 const TABLES: [(&str, &[&str]); 4] = [
@@ -53,8 +55,16 @@ pub(super) struct Schema {
 }
 
 impl Schema {
-    /// Reads it; within a transaction it holds for as long as that. The inner error says in words what is not known.
-    pub(super) fn read(connection: &Connection) -> rusqlite::Result<Result<Self, String>> {
+    /// Reads it; within a transaction it holds for as long as that.
+    pub(super) fn read(
+        connection: &Connection,
+        database: &Path,
+    ) -> rusqlite::Result<Result<Self, DatabaseError>> {
+        Ok(Self::look(connection)?.map_err(|what| unknown(database, what)))
+    }
+
+    /// Reads it. The inner error says in words what is not known.
+    pub(super) fn look(connection: &Connection) -> rusqlite::Result<Result<Self, String>> {
         let mut session = None;
         for (name, needed) in TABLES {
             let table = match read_table(connection, name, needed)? {
@@ -116,7 +126,7 @@ mod tests {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(NEW).unwrap();
         connection.execute_batch(more).unwrap();
-        Schema::read(&connection).unwrap()
+        Schema::look(&connection).unwrap()
     }
 
     #[test]
@@ -128,7 +138,7 @@ mod tests {
         ] {
             let connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(schema).unwrap();
-            let session = Schema::read(&connection).unwrap().unwrap().session;
+            let session = Schema::look(&connection).unwrap().unwrap().session;
             assert_eq!((session.has("cost"), session.has("agent")), (cost, agent));
         }
     }

@@ -1,6 +1,6 @@
 //! Puts sessions back as an image tells that they were, in one transaction.
 
-use super::database::{DatabaseError, at};
+use super::database::DatabaseError;
 use super::fingerprint;
 use super::image::{self, End, ImageError, Line, Table, Writer};
 use super::schema::Schema;
@@ -8,7 +8,7 @@ use super::writer::{self, Stop};
 use crate::disk::DiskError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::Serialize;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// Numbers of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
@@ -49,14 +49,6 @@ pub enum UndoError {
         /// Which session.
         session: String,
     },
-    /// A schema that is not known.
-    #[error("{} is not the database of a known opencode: {what}", path.display())]
-    UnknownSchema {
-        /// The database.
-        path: PathBuf,
-        /// What is not as it is known.
-        what: String,
-    },
     /// The image.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -73,18 +65,6 @@ type Result<T> = std::result::Result<T, Stop<UndoError>>;
 impl From<UndoError> for Stop<UndoError> {
     fn from(error: UndoError) -> Self {
         Self::Why(error)
-    }
-}
-
-impl From<ImageError> for Stop<UndoError> {
-    fn from(error: ImageError) -> Self {
-        Self::Why(error.into())
-    }
-}
-
-impl From<DiskError> for Stop<UndoError> {
-    fn from(error: DiskError) -> Self {
-        Self::Why(error.into())
     }
 }
 
@@ -106,8 +86,7 @@ pub(super) fn undo_on(
         // Cannot be changed within a transaction.
         connection.pragma_update(None, "foreign_keys", !end.loose)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let schema = Schema::read(&transaction)?
-            .map_err(|what| UndoError::UnknownSchema { path: database.to_owned(), what })?;
+        let schema = Schema::read(&transaction, database)??;
         let undone = Undone { session, ..Undone::default() };
         if let Some(changed) = differing(&transaction, &schema, end.after.iter())? {
             return match differing(&transaction, &schema, end.former.iter())? {
@@ -117,10 +96,7 @@ pub(super) fn undo_on(
         }
         put_back(transaction, &schema, before, after, undone, end)
     };
-    done().map_err(|stop| match stop {
-        Stop::Why(error) => error,
-        Stop::Sql(error) => at(database, error).into(),
-    })
+    done().map_err(|stop| stop.told(database))
 }
 
 /// A session that does not look as it should.

@@ -1,6 +1,8 @@
 //! opencode's database, open for changes.
 
 use super::database::{DatabaseError, at};
+use super::image::ImageError;
+use crate::disk::DiskError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
 use std::time::Duration;
@@ -36,5 +38,27 @@ pub(super) enum Stop<E> {
 impl<E> From<rusqlite::Error> for Stop<E> {
     fn from(error: rusqlite::Error) -> Self {
         Self::Sql(error)
+    }
+}
+
+/// Any error of its own has these among its reasons.
+macro_rules! reasons {
+    ($($of:ty),*) => {
+        $(impl<E: From<$of>> From<$of> for Stop<E> {
+            fn from(error: $of) -> Self {
+                Self::Why(error.into())
+            }
+        })*
+    };
+}
+reasons!(DatabaseError, DiskError, ImageError);
+
+impl<E: From<DatabaseError>> Stop<E> {
+    /// The reason, of which SQLite's answer is one.
+    pub(super) fn told(self, database: &Path) -> E {
+        match self {
+            Self::Why(error) => error,
+            Self::Sql(error) => at(database, error).into(),
+        }
     }
 }

@@ -55,7 +55,7 @@ impl<'c> Change<'c> {
         now: Fingerprint,
     ) -> Result<Self, Stop<ArrivalError>> {
         let home = Home::of(connection, schema, arrival.session)?;
-        let image = Writer::create(arrival.before, arrival.session).map_err(ArrivalError::Disk)?;
+        let image = Writer::create(arrival.before, arrival.session)?;
         let mut touched = BTreeMap::new();
         if arrival.departed.is_some() {
             let session = Touched { former: Some(now.clone()), ..Touched::default() };
@@ -127,9 +127,7 @@ impl<'c> Change<'c> {
             }
             // As import does: lists of sessions go by it.
             if let Some(columns) = image::record(self.connection, session, &["time_updated"])? {
-                self.image
-                    .line(&Line::Record { session: session.clone(), columns })
-                    .map_err(ArrivalError::Disk)?;
+                self.image.line(&Line::Record { session: session.clone(), columns })?;
             }
             self.connection
                 .prepare_cached("UPDATE session SET time_updated = ?2 WHERE id = ?1")?
@@ -139,7 +137,7 @@ impl<'c> Change<'c> {
     }
 
     pub(super) fn keep(&mut self, line: &Line) -> Done {
-        self.image.line(line).map_err(|error| ArrivalError::Disk(error).into())
+        Ok(self.image.line(line)?)
     }
 
     fn exists(&self, query: &str, parameters: impl Params) -> rusqlite::Result<bool> {

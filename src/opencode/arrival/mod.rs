@@ -10,7 +10,7 @@ mod order;
 mod record;
 mod rows;
 
-use super::database::{DatabaseError, is_undone};
+use super::database::{DatabaseError, is_undone, unknown};
 use super::fingerprint::{self, Fingerprint};
 use super::image::{self, End, ImageError};
 use super::schema::Schema;
@@ -95,14 +95,6 @@ pub enum ArrivalError {
         /// Of a message or a part, or what else of a session.
         id: String,
     },
-    /// A schema that is not known.
-    #[error("{} is not the database of a known opencode: {what}", path.display())]
-    UnknownSchema {
-        /// The database.
-        path: PathBuf,
-        /// What is not as it is known.
-        what: String,
-    },
     /// The file with the changes is not sound.
     #[error("what came home cannot be read, {}: {source}", path.display())]
     File {
@@ -126,7 +118,7 @@ impl ArrivalError {
     /// Whether it is for the schema alone: `opencode import`, which knows its own, may still bring the new messages
     /// home.
     pub fn falls_back(&self) -> bool {
-        matches!(self, Self::UnknownSchema { .. } | Self::Database(DatabaseError::UnknownSchema { .. }))
+        matches!(self, Self::Database(DatabaseError::UnknownSchema { .. }))
     }
 }
 
@@ -168,7 +160,7 @@ fn apply_with(
     let done = || -> Result<Applied, Stop<ArrivalError>> {
         // Immediate: what is compared now cannot be changed by another before it is written.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let schema = Schema::read(&transaction)?.map_err(|what| unknown(database, what))?;
+        let schema = Schema::read(&transaction, database)??;
         let now = fingerprint::take(&transaction, arrival.session, |column| schema.session.has(column))?
             .ok_or_else(|| ArrivalError::Gone { session: arrival.session.to_owned() })?;
         if let Some(end) = known.filter(|end| !end.after.is_empty())
@@ -184,17 +176,12 @@ fn apply_with(
         write(transaction, &schema, arrival, now, commits)
     };
     done().map_err(|stop| match stop {
-        Stop::Why(error) => error,
         // A rule of the schema that is not known forbids what all known ones allow.
         Stop::Sql(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
-            unknown(database, error.to_string())
+            unknown(database, error.to_string()).into()
         }
-        Stop::Sql(error) => super::database::at(database, error).into(),
+        stop => stop.told(database),
     })
-}
-
-fn unknown(database: &Path, what: String) -> ArrivalError {
-    ArrivalError::UnknownSchema { path: database.to_owned(), what }
 }
 
 /// Whether an earlier application did it: the database is as that left it, or somebody went on since, and all rows
@@ -267,7 +254,7 @@ fn write(
     }
     let end = End { former, after, loose: false };
     commits();
-    image.finish(end).map_err(ArrivalError::Disk)?;
+    image.finish(end)?;
     transaction.commit()?;
     Ok(applied)
 }

@@ -1,16 +1,19 @@
 //! A session's own record: one that is made, and fields that change.
 
+use super::super::database::unknown;
 use super::super::fingerprint::Field;
 use super::super::schema::Schema;
 use super::super::writer::Stop;
 use super::ArrivalError;
-use super::rows::{object, on_one_line, read, unsound};
+use super::rows::{object, read, unsound};
 use crate::session::raw::{Lossy, Object};
+use crate::session::same::on_one_line;
 use crate::session::{NewSession, Patch};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OptionalExtension as _, params_from_iter};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::path::Path;
 
 /// A column of `session` and what is to stand in it.
 #[derive(Debug)]
@@ -179,9 +182,7 @@ pub(super) fn insert(
     let (columns, lacking) = row_of(schema, home, new, rules)?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     if let Some(what) = schema.session.unknown_need(&names) {
-        return Err(
-            ArrivalError::UnknownSchema { path: connection.path().unwrap_or_default().into(), what }.into()
-        );
+        return Err(unknown(Path::new(connection.path().unwrap_or_default()), what).into());
     }
     let marks = vec!["?"; names.len()].join(", ");
     let insert = format!("INSERT INTO session({}) VALUES ({marks})", names.join(", "));
@@ -285,6 +286,6 @@ fn integer(number: f64) -> Result<Value, ArrivalError> {
 fn json(raw: &RawValue) -> Value {
     match raw.get() {
         "null" => Value::Null,
-        json => Value::Text(on_one_line(json.to_owned())),
+        json => Value::Text(on_one_line(json).into_owned()),
     }
 }

@@ -3,9 +3,11 @@
 use super::super::writer::Stop;
 use super::ArrivalError;
 use crate::session::raw::{Lossy, Object};
+use crate::session::same::on_one_line;
 use crate::session::{ArrivalReader, ExportError, Op, is_message_id, is_part_id, is_session_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
+use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
@@ -137,34 +139,16 @@ fn text(fields: &Object<'_>, key: &str) -> Result<String, ArrivalError> {
 
 fn data(fields: &Object<'_>) -> Result<String, ArrivalError> {
     let text = serde_json::to_string(fields).map_err(|error| unsound(error.to_string()))?;
-    Ok(on_one_line(text))
-}
-
-/// JSON without white space between its values, where it has some: `opencode export` prints lines, its database has
-/// none. Strings cannot hold a line's end, so that one tells.
-pub(super) fn on_one_line(json: String) -> String {
-    if memchr::memchr(b'\n', json.as_bytes()).is_none() {
-        return json;
-    }
-    let mut line = String::with_capacity(json.len());
-    let (mut in_string, mut escaped) = (false, false);
-    for c in json.chars() {
-        if in_string {
-            (in_string, escaped) = (escaped || c != '"', !escaped && c == '\\');
-        } else if c.is_ascii_whitespace() {
-            continue;
-        } else {
-            in_string = c == '"';
-        }
-        line.push(c);
-    }
-    line
+    // `opencode export` prints lines; its database has none.
+    Ok(match on_one_line(&text) {
+        Cow::Borrowed(_) => text,
+        Cow::Owned(line) => line,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use serde_json::json;
 
     fn raw(text: &str) -> Box<RawValue> {
         RawValue::from_string(text.to_owned()).unwrap()
@@ -198,14 +182,5 @@ mod tests {
         }
         assert!(part(&raw(r#"{"id":"prt_1","sessionID":"ses_1"}"#)).is_err());
         assert!(todos(&raw(r#"[{"content":"x"}]"#)).is_err());
-    }
-
-    #[test]
-    fn printed_json_becomes_a_line_and_strings_stay() {
-        let value = json!({"a b": ["x \"y\" \\", 1, {"c": "\n "}], "d\\": true});
-        let printed = serde_json::to_string_pretty(&value).unwrap();
-        assert_eq!(on_one_line(printed), value.to_string());
-        let line = r#"{ "a" :1}"#;
-        assert_eq!(on_one_line(line.to_owned()), line);
     }
 }

@@ -16,7 +16,7 @@ use super::writer::{self, Stop};
 use crate::disk::DiskError;
 use look::Seen;
 use rusqlite::{Connection, TransactionBehavior};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,14 +89,6 @@ pub enum CheckupError {
         /// Its id.
         session: String,
     },
-    /// A schema that is not known.
-    #[error("{} is not the database of a known opencode: {what}", path.display())]
-    UnknownSchema {
-        /// The database.
-        path: PathBuf,
-        /// What is not as it is known.
-        what: String,
-    },
     /// The image of before.
     #[error(transparent)]
     Image(#[from] ImageError),
@@ -136,7 +128,7 @@ pub fn check(database: &Path, session: &str, moment: Moment) -> std::result::Res
         let snapshot = connection.unchecked_transaction()?;
         Ok(report(&look_at(&snapshot, database, session)?, moment))
     };
-    look().map_err(|stop| told(database, stop))
+    look().map_err(|stop| stop.told(database))
 }
 
 /// As [`check`], and settles what can be settled, all of it or nothing. How it was before is written to `image` first,
@@ -173,20 +165,12 @@ pub fn repair(
         report.changed = true;
         Ok(report)
     };
-    done().map_err(|stop| told(database, stop))
-}
-
-fn told(database: &Path, stop: Stop<CheckupError>) -> CheckupError {
-    match stop {
-        Stop::Why(error) => error,
-        Stop::Sql(error) => at(database, error).into(),
-    }
+    done().map_err(|stop| stop.told(database))
 }
 
 /// A session and all its sub-agents, as they stand.
 fn look_at(connection: &Connection, database: &Path, session: &str) -> Result<Vec<Seen>> {
-    Schema::read(connection)?
-        .map_err(|what| CheckupError::UnknownSchema { path: database.to_owned(), what })?;
+    Schema::read(connection, database)??;
     let mut all = connection.prepare_cached(
         "WITH RECURSIVE below(id) AS (SELECT id FROM session WHERE id = ?1
            UNION SELECT session.id FROM session JOIN below ON parent_id = below.id)

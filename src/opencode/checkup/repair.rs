@@ -6,7 +6,7 @@ use super::super::schema::Schema;
 use super::look::Seen;
 use super::order;
 use super::rename::put_right;
-use super::{CheckupError, Moment, Result};
+use super::{Moment, Result};
 use crate::session::raw::Object;
 use rusqlite::Connection;
 use serde::Deserialize;
@@ -31,7 +31,7 @@ impl Kept {
         if self.rows.insert(id.to_owned())
             && let Some(columns) = image::row(connection, table, id)?
         {
-            self.image.line(&Line::Row { table, columns }).map_err(CheckupError::Disk)?;
+            self.image.line(&Line::Row { table, columns })?;
         }
         Ok(())
     }
@@ -43,12 +43,12 @@ impl Kept {
             after.insert(session.clone(), fingerprint_of(connection, session)?);
         }
         let end = End { former: self.former, after, loose: true };
-        Ok(self.image.finish(end).map_err(CheckupError::Disk)?)
+        Ok(self.image.finish(end)?)
     }
 }
 
 fn fingerprint_of(connection: &Connection, session: &str) -> Result<Option<Fingerprint>> {
-    let Ok(schema) = Schema::read(connection)? else { return Ok(None) };
+    let Ok(schema) = Schema::look(connection)? else { return Ok(None) };
     Ok(fingerprint::take(connection, session, |column| schema.session.has(column))?)
 }
 
@@ -59,7 +59,7 @@ pub(super) fn settle(
     moment: Moment,
     image: &Path,
 ) -> Result<Kept> {
-    let image = Writer::create(image, session).map_err(CheckupError::Disk)?;
+    let image = Writer::create(image, session)?;
     let mut kept = Kept { image, rows: HashSet::new(), former: BTreeMap::new() };
     // Messages change their ids before their parts know.
     connection.pragma_update(None, "defer_foreign_keys", true)?;

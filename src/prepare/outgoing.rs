@@ -7,7 +7,7 @@ use super::paths::Paths;
 use super::setting::{former_user, set_on_info, set_on_user};
 use super::settle::{Ending, settle};
 use super::undo::{Departed, Told, Undo};
-use crate::session::message::Message;
+use crate::session::message::{Message, Part};
 use crate::session::out::Out;
 use crate::session::place::move_to;
 use crate::session::raw::Object;
@@ -116,7 +116,7 @@ pub fn prepare(
                 let is_last_user = last_user == Some(message.info.id.as_str());
                 let created_ms = outward.created(message.info.time.created_ms());
                 newest_ms = newest_ms.max(Some(created_ms));
-                let text = if is_last_user || message.parts.iter().any(|part| part.open().is_some()) {
+                let text = if is_last_user || message.parts.iter().any(Part::is_open) {
                     let mut edit = Edit::new(text)?;
                     settle(&mut edit, &message, &ending)?.note_in(&mut undo);
                     if is_last_user {

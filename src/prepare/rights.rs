@@ -157,7 +157,7 @@ impl OpenRows {
     /// Of a message as it stands at home.
     pub(super) fn of(message: &str) -> Result<Self, ExportError> {
         let message: Message<'_> = serde_json::from_str(message).map_err(unsound)?;
-        let calls = message.parts.iter().filter(|part| part.open().is_some());
+        let calls = message.parts.iter().filter(|part| part.is_open());
         Ok(Self {
             message: message.info.is_assistant() && !message.info.time.is_completed(),
             calls: calls.map(|part| part.id.clone()).collect(),

@@ -1,11 +1,9 @@
 //! Gives an end to tool calls that have none: what was running here does not run there.
-//!
-//! The shapes are those that opencode 1.3.2, 1.14.41 and 1.18.33 write and take in again.
 
 use super::edit::{Edit, unsound};
 use super::undo::{PartOf, Told, Undo};
-use crate::session::message::{Message, Open, Part};
-use crate::session::raw::{Lossy, Object};
+use crate::session::ending::{CallEnd, ended, set_time};
+use crate::session::message::{Message, Part};
 use crate::session::{ExportError, Outline, following_part_id};
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -62,11 +60,15 @@ pub(super) fn settle(
     let mut settled = Settled::default();
     let mut handed_off = None;
     for (index, part) in message.parts.iter().enumerate() {
-        let Some(open) = part.open() else { continue };
-        let before = state_of(&edit.parts, index)?;
+        if !part.is_open() {
+            continue;
+        }
         let asked = ending.hand_off.as_ref().filter(|hand_off| part.call().as_deref() == Some(hand_off.call));
         handed_off = handed_off.or(asked);
-        let after = ended(before.get(), open, asked.map(|hand_off| hand_off.told), message, ending)?;
+        let told = asked.map_or(CallEnd::Error(ending.error), |hand_off| CallEnd::Output(hand_off.told));
+        // A pending call has no time of its own.
+        let (state, created_ms) = (state_of(&edit.parts, index)?, message.info.time.created_ms());
+        let after = ended(state.get(), told, created_ms, ending.now_ms).map_err(unsound)?;
         edit.set_in_part(index, "state", &after)?;
         settled.parts.push(PartOf { message: message.info.id.clone(), part: part.id.clone() });
     }
@@ -78,13 +80,7 @@ pub(super) fn settle(
     }
     if !message.info.time.is_completed() {
         let completed = ending.now_ms.max(message.info.time.created_ms());
-        let time = {
-            let mut time =
-                Object::parse(edit.info.get("time").map_or("{}", RawValue::get)).map_err(unsound)?;
-            time.set("completed", &completed).map_err(unsound)?;
-            to_raw_value(&time).map_err(unsound)?
-        };
-        edit.info.set("time", &time).map_err(unsound)?;
+        set_time(&mut edit.info, "completed", completed).map_err(unsound)?;
         if handed_off.is_some() && message.info.finish().is_none() {
             edit.info.set("finish", "tool-calls").map_err(unsound)?;
         }
@@ -95,7 +91,7 @@ pub(super) fn settle(
 /// A message with its open calls ended.
 pub(super) fn settled<'t>(text: &'t str, ending: &Ending<'_>) -> Result<Cow<'t, str>, ExportError> {
     let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
-    if !message.parts.iter().any(|part| part.open().is_some()) {
+    if !message.parts.iter().any(Part::is_open) {
         return Ok(Cow::Borrowed(text));
     }
     let mut edit = Edit::new(text)?;
@@ -111,54 +107,6 @@ fn state_of<'p>(parts: &'p [Cow<'_, RawValue>], index: usize) -> Result<&'p RawV
     }
     let part = parts.get(index).map_or("{}", |part| part.get());
     serde_json::from_str::<Stateful<'_>>(part).map(|part| part.state).map_err(unsound)
-}
-
-/// The `state` of a call that has come to an end: `completed` when it is told what came of it, else `error`.
-fn ended(
-    state: &str,
-    open: Open,
-    told: Option<&str>,
-    message: &Message<'_>,
-    ending: &Ending<'_>,
-) -> Result<Box<RawValue>, ExportError> {
-    let state = Object::parse(state).map_err(unsound)?;
-    let empty = to_raw_value(&json!({})).map_err(unsound)?;
-    let object = |key| state.get(key).filter(|raw| raw.get().starts_with('{'));
-    let mut after = Object::default();
-    after.set("status", if told.is_some() { "completed" } else { "error" }).map_err(unsound)?;
-    after.set("input", object("input").unwrap_or(&empty)).map_err(unsound)?;
-    match told {
-        Some(told) => {
-            let title = state.get("title").and_then(|raw| serde_json::from_str::<Lossy>(raw.get()).ok());
-            after.set("output", told).map_err(unsound)?;
-            after
-                .set("title", &title.map_or_else(|| "Hand-off".to_owned(), |title| title.0))
-                .map_err(unsound)?;
-            after.set("metadata", object("metadata").unwrap_or(&empty)).map_err(unsound)?;
-        }
-        None => {
-            after.set("error", ending.error).map_err(unsound)?;
-            if let Some(metadata) = object("metadata") {
-                after.set("metadata", metadata).map_err(unsound)?;
-            }
-        }
-    }
-    // A pending call has no time of its own.
-    let start = match open {
-        Open::Running => start_of(&state),
-        Open::Pending => None,
-    }
-    .unwrap_or_else(|| message.info.time.created_ms());
-    after.set("time", &json!({"start": start, "end": ending.now_ms.max(start)})).map_err(unsound)?;
-    to_raw_value(&after).map_err(unsound)
-}
-
-fn start_of(state: &Object<'_>) -> Option<i64> {
-    #[derive(serde::Deserialize)]
-    struct Time {
-        start: f64,
-    }
-    serde_json::from_str::<Time>(state.get("time")?.get()).ok().map(|time| time.start as i64)
 }
 
 fn lacks_step_finish(parts: &[Part<'_>]) -> bool {

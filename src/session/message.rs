@@ -1,5 +1,6 @@
 //! The few fields of a message that are looked at.
 
+use super::ending::is_open;
 use super::error::ExportError;
 use super::raw::{Lossy, at_most, word};
 use super::setting::{Model, Setting};
@@ -160,13 +161,6 @@ impl Message<'_> {
     }
 }
 
-/// How far a tool call has come, where that is not its end.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Open {
-    Pending,
-    Running,
-}
-
 impl MessageInfo<'_> {
     pub(crate) fn is_user(&self) -> bool {
         self.role == "user"
@@ -260,20 +254,8 @@ pub(crate) fn model(json: &str) -> Option<Model> {
 
 impl Part<'_> {
     /// Whether this is a tool call without an end.
-    pub(crate) fn open(&self) -> Option<Open> {
-        #[derive(Deserialize)]
-        struct State {
-            status: Lossy,
-        }
-        if self.kind != "tool" {
-            return None;
-        }
-        let state: State = serde_json::from_str(self.state?.get()).ok()?;
-        match state.status.0.as_str() {
-            "pending" => Some(Open::Pending),
-            "running" => Some(Open::Running),
-            _ => None,
-        }
+    pub(crate) fn is_open(&self) -> bool {
+        self.kind == "tool" && self.state.is_some_and(is_open)
     }
 
     /// The call id of a tool call.

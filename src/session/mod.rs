@@ -14,6 +14,7 @@ mod copy;
 #[cfg(test)]
 mod copy_tests;
 mod empty;
+pub(crate) mod ending;
 mod error;
 mod fresh;
 mod id;

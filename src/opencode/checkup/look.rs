@@ -2,6 +2,7 @@
 
 use super::order;
 use super::{Kind, Moment};
+use crate::session::ending;
 use crate::session::raw::Lossy;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
@@ -117,14 +118,8 @@ fn is_open(data: &str) -> Option<bool> {
         #[serde(default, borrow)]
         state: Option<&'a RawValue>,
     }
-    #[derive(Deserialize)]
-    struct State {
-        status: Lossy,
-    }
     let part: Part<'_> = serde_json::from_str(data).ok()?;
-    let state = part.state.filter(|_| part.kind.0 == "tool");
-    let state = state.and_then(|raw| serde_json::from_str::<State>(raw.get()).ok());
-    Some(state.is_some_and(|state| matches!(state.status.0.as_str(), "pending" | "running")))
+    Some(part.kind.0 == "tool" && part.state.is_some_and(ending::is_open))
 }
 
 impl Seen {

@@ -7,11 +7,9 @@ use super::look::Seen;
 use super::order;
 use super::rename::put_right;
 use super::{Moment, Result};
+use crate::session::ending::{CallEnd, ended, set_time};
 use crate::session::raw::Object;
 use rusqlite::Connection;
-use serde::Deserialize;
-use serde_json::json;
-use serde_json::value::{RawValue, to_raw_value};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
@@ -115,7 +113,7 @@ fn end_calls(connection: &Connection, session: &Seen, moment: Moment, kept: &mut
             Err(rusqlite::Error::QueryReturnedNoRows) => continue,
             Err(error) => return Err(error.into()),
         };
-        let Some(data) = ended(&data, begun, last) else { continue };
+        let Some(data) = with_end(&data, begun, last) else { continue };
         kept.row(connection, Table::Part, id)?;
         connection
             .prepare_cached("UPDATE part SET data = ?2, time_updated = ?3 WHERE id = ?1")?
@@ -125,28 +123,9 @@ fn end_calls(connection: &Connection, session: &Seen, moment: Moment, kept: &mut
 }
 
 /// A call with an end: the moment at which it was last written.
-fn ended(data: &str, begun: i64, last: i64) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Time {
-        start: f64,
-    }
+fn with_end(data: &str, begun: i64, last: i64) -> Option<String> {
     let mut part = Object::parse(data).ok()?;
-    let after = {
-        let state = Object::parse(part.get("state")?.get()).ok()?;
-        let object = |key| state.get(key).filter(|raw| raw.get().starts_with('{'));
-        let start = state.get("time").and_then(|raw| serde_json::from_str::<Time>(raw.get()).ok());
-        let start = start.map_or(begun, |time| time.start as i64);
-        let empty = to_raw_value(&json!({})).ok()?;
-        let mut after = Object::default();
-        after.set("status", "error").ok()?;
-        after.set("input", object("input").unwrap_or(&empty)).ok()?;
-        after.set("error", ENDED).ok()?;
-        if let Some(metadata) = object("metadata") {
-            after.set("metadata", metadata).ok()?;
-        }
-        after.set("time", &json!({"start": start, "end": last.max(start)})).ok()?;
-        to_raw_value(&after).ok()?
-    };
+    let after = ended(part.get("state")?.get(), CallEnd::Error(ENDED), begun, last).ok()?;
     part.set("state", &after).ok()?;
     serde_json::to_string(&part).ok()
 }
@@ -175,11 +154,6 @@ fn end_messages(connection: &Connection, session: &Seen, moment: Moment, kept: &
 /// A message with another time.
 pub(super) fn with_time(data: &str, which: &str, ms: i64) -> Option<String> {
     let mut info = Object::parse(data).ok()?;
-    let time = {
-        let mut time = Object::parse(info.get("time").map_or("{}", RawValue::get)).ok()?;
-        time.set(which, &ms).ok()?;
-        to_raw_value(&time).ok()?
-    };
-    info.set("time", &time).ok()?;
+    set_time(&mut info, which, ms).ok()?;
     serde_json::to_string(&info).ok()
 }

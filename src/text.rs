@@ -127,6 +127,32 @@ pub fn quoted(text: &str) -> String {
     }
 }
 
+/// Whether a text fits a pattern, in which `*` is any characters and `?` is one, as a byte is.
+pub(crate) fn fits_glob(text: &str, pattern: &str) -> bool {
+    let (text, pattern) = (text.as_bytes(), pattern.as_bytes());
+    let (mut p, mut t) = (0, 0);
+    // Where the last `*` stands, and what is tried behind it.
+    let mut star = None;
+    while t < text.len() {
+        match (pattern.get(p), star) {
+            (Some(b'*'), _) => {
+                star = Some((p, t));
+                p += 1;
+            }
+            (Some(c), _) if *c == b'?' || *c == text[t] => {
+                p += 1;
+                t += 1;
+            }
+            (_, Some((at, from))) => {
+                star = Some((at, from + 1));
+                (p, t) = (at + 1, from + 1);
+            }
+            (_, None) => return false,
+        }
+    }
+    pattern[p..].iter().all(|c| *c == b'*')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

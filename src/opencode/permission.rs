@@ -5,6 +5,7 @@
 
 use super::database::{DatabaseError, PATIENCE, at, columns, unknown};
 use super::headless::ANSWERLESS;
+use crate::text::fits_glob;
 use rusqlite::types::ValueRef;
 use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
 use serde::de::DeserializeOwned;
@@ -52,25 +53,8 @@ impl Rule {
     /// What it would let opencode ask that nobody answers in a run without a terminal, which then waits for ever: a
     /// session's own rules beat those of the run's environment (measured on 1.3, 1.14 and 1.18).
     pub fn answerless(&self) -> Vec<&'static str> {
-        let asks = |name: &&str| self.action != Action::Deny && matches(&self.permission, name);
+        let asks = |name: &&str| self.action != Action::Deny && fits_glob(name, &self.permission);
         ANSWERLESS.into_iter().filter(asks).collect()
-    }
-}
-
-/// Whether `name` matches a pattern with `*` and `?`.
-fn matches(pattern: &str, name: &str) -> bool {
-    let mut rest = pattern.chars();
-    match rest.next() {
-        None => name.is_empty(),
-        Some('*') => name.char_indices().map(|(at, _)| at).chain([name.len()]).any(|at| {
-            let tail = name.get(at..).unwrap_or_default();
-            matches(rest.as_str(), tail)
-        }),
-        Some(first) => {
-            let mut others = name.chars();
-            others.next().is_some_and(|c| first == '?' || first == c)
-                && matches(rest.as_str(), others.as_str())
-        }
     }
 }
 
@@ -188,7 +172,7 @@ fn undenied(rules: &[Value]) -> Vec<(&'static str, bool)> {
     let all_of_it = |rule: &Value| text(rule, "pattern").as_deref() == Some("*");
     let decided = |name: &'static str| {
         let of_it =
-            |rule: &&Value| text(rule, "permission").is_some_and(|permission| matches(&permission, name));
+            |rule: &&Value| text(rule, "permission").is_some_and(|permission| fits_glob(name, &permission));
         let mut from_the_last = rules.iter().rev().filter(of_it);
         let last = from_the_last.find(|rule| !denies(rule) || all_of_it(rule));
         (name, last.map(|rule| !denies(rule)))
@@ -306,7 +290,7 @@ mod tests {
             ("é?", "éa", true),
             ("", "", true),
         ] {
-            assert_eq!(matches(pattern, name), is, "{pattern} {name}");
+            assert_eq!(fits_glob(name, pattern), is, "{pattern} {name}");
         }
     }
 

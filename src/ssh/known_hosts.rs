@@ -4,6 +4,7 @@
 //! patterns nor `@revoked`; so the files are read here, and libssh2 only compares hashed names.
 
 use super::keys::key_type;
+use crate::text::fits_glob;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use std::io::{Read as _, Seek as _, SeekFrom, Write as _};
@@ -189,7 +190,7 @@ fn is_for(hosts: &str, name: &str) -> bool {
     let mut found = false;
     for pattern in hosts.split(',') {
         let (negated, pattern) = pattern.strip_prefix('!').map_or((false, pattern), |p| (true, p));
-        if glob(pattern.to_ascii_lowercase().as_bytes(), name.as_bytes()) {
+        if fits_glob(name, &pattern.to_ascii_lowercase()) {
             if negated {
                 return false;
             }
@@ -205,33 +206,6 @@ fn is_hash_of(hosts: &str, name: &str) -> Option<bool> {
     let mut one = ssh2::Session::new().ok()?.known_hosts().ok()?;
     one.read_str(&format!("{hosts} {ANY_KEY}\n"), ssh2::KnownHostFileKind::OpenSSH).ok()?;
     Some(matches!(one.check(name, b"-"), ssh2::CheckResult::Mismatch))
-}
-
-/// `*` and `?`, as ssh's patterns have them.
-fn glob(pattern: &[u8], text: &[u8]) -> bool {
-    let (mut p, mut t) = (0, 0);
-    let mut star = None;
-    while t < text.len() {
-        match pattern.get(p) {
-            Some(b'*') => {
-                star = Some((p, t));
-                p += 1;
-            }
-            Some(c) if *c == b'?' || *c == text[t] => {
-                p += 1;
-                t += 1;
-            }
-            _ => match star {
-                Some((at, from)) => {
-                    star = Some((at, from + 1));
-                    p = at + 1;
-                    t = from + 1;
-                }
-                None => return false,
-            },
-        }
-    }
-    pattern[p..].iter().all(|c| *c == b'*')
 }
 
 #[cfg(test)]

@@ -2,49 +2,29 @@
 
 use super::Kind;
 use super::look::SeenMessage;
-use std::hash::{BuildHasher as _, RandomState};
+use crate::session::stamp::{self, PER_MS, near, tail_for};
 
 /// A message may be that much newer than the clock: two machines never agree to the millisecond.
 const SLACK_MS: i64 = 2_000;
 
-/// Bits of the number in an id: milliseconds × 0x1000 + counter, cut.
-const BITS: u32 = 48;
-const MASK: u64 = (1 << BITS) - 1;
+/// No time is farther away than this, in milliseconds: ids count with it.
+const FARTHEST_MS: i64 = 1 << 50;
 
-/// The number in an id of opencode's own shape; it begins anew every 795 days.
-fn number(id: &str) -> Option<u64> {
-    let rest = id.strip_prefix("msg_").filter(|rest| rest.len() == 26 && rest.is_ascii())?;
-    let (digits, _) = rest.split_at_checked(12)?;
-    let is_own = digits.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f'));
-    u64::from_str_radix(digits, 16).ok().filter(|_| is_own)
-}
-
-/// How far `b` lies behind `a`, on a dial without an end.
-fn distance(a: u64, b: u64) -> i64 {
-    let forward = b.wrapping_sub(a) & MASK;
-    let (forward, whole) = (forward.cast_signed(), (MASK + 1).cast_signed());
-    if forward > whole / 2 { forward - whole } else { forward }
-}
-
-fn stamp(ms: i64) -> u64 {
-    ms.cast_unsigned().wrapping_mul(0x1000) & MASK
+fn stamp_of(ms: i64) -> i64 {
+    ms.clamp(-FARTHEST_MS, FARTHEST_MS) * PER_MS
 }
 
 /// The whole number in a message's id, of which that has only the lower bits: the one nearest to the message's own time.
 /// A session may be older than the ids' last beginning.
-fn whole(message: &SeenMessage) -> Option<i128> {
-    let bits = number(&message.id)?;
-    Some(whole_stamp(message.created) + i128::from(distance(stamp(message.created), bits)))
-}
-
-fn whole_stamp(ms: i64) -> i128 {
-    i128::from(ms) * 0x1000
+fn whole(message: &SeenMessage) -> Option<i64> {
+    let (bits, _) = stamp::Kind::Message.read(&message.id)?;
+    Some(near(stamp_of(message.created), bits))
 }
 
 /// Whether a message is newer than the clock, by its time or by its id.
 fn is_ahead(message: &SeenMessage, now_ms: i64) -> bool {
     let limit = now_ms + SLACK_MS;
-    message.created > limit || whole(message).is_some_and(|id| id > whole_stamp(limit))
+    message.created > limit || whole(message).is_some_and(|id| id > stamp_of(limit))
 }
 
 /// The messages that do not stand where they belong. An id of another make says nothing of its place.
@@ -95,10 +75,12 @@ pub(super) fn put_right(messages: &[SeenMessage], now_ms: i64) -> Vec<Moved> {
     for message in rest {
         let wanted = if message.created > now_ms { message.created - shift } else { message.created };
         time = time.max(wanted);
-        let own = whole_stamp(time) + 1;
+        let own = stamp_of(time) + 1;
         let next = last.map_or(own, |last| own.max(last + 1));
         last = Some(next);
-        let new = format!("msg_{:012x}{}", next & i128::from(MASK), tail(&message.id));
+        let kind = stamp::Kind::Message;
+        let tail = kind.read(&message.id).map_or_else(|| tail_for(&message.id), |(_, tail)| tail.to_owned());
+        let new = kind.id(next, &tail);
         moved.push(Moved { old: message.id.clone(), new, former: message.created, created: time });
     }
     moved
@@ -110,12 +92,4 @@ fn answers_before_questions(messages: &[SeenMessage]) -> bool {
         .iter()
         .enumerate()
         .any(|(n, message)| message.parent.as_deref().and_then(place).is_some_and(|parent| parent > n))
-}
-
-/// The random end of an id, or another where it has none.
-fn tail(id: &str) -> String {
-    match number(id).and_then(|_| id.get(16..)) {
-        Some(tail) => tail.to_owned(),
-        None => format!("{:014x}", RandomState::new().hash_one(id) >> 8),
-    }
 }

@@ -3,7 +3,6 @@
 
 use super::edit::unsound;
 use super::error::HomeError;
-use super::rights::shown;
 use crate::session::raw::Object;
 use crate::session::same::same;
 use serde::Deserialize;
@@ -50,6 +49,11 @@ fn number(json: &str) -> Option<f64> {
         return None;
     }
     json.parse().ok().filter(|number: &f64| number.is_finite())
+}
+
+/// The name of a field as a message may show it: a host can choose any.
+pub(super) fn shown(name: &str) -> String {
+    name.chars().filter(|c| c.is_ascii_graphic() && *c != '\\').take(40).collect()
 }
 
 #[derive(Deserialize)]

@@ -2,7 +2,8 @@
 //! home, and what the host changed beyond its right is named.
 
 use super::edit::{Pieces, part_ids, unsound};
-use super::rights::{Breach, OpenRows, Right, Row, find, shown};
+use super::limits::shown;
+use super::rights::{Breach, OpenRows, Right, Row, find};
 use crate::session::ExportError;
 use crate::session::message::Message;
 use crate::session::raw::Object;

@@ -5,7 +5,7 @@
 //! alone. On return the same is done the other way, so that a text in which the host's directory did not stand already
 //! comes back as it was. (What left and was not changed there does not come back through here at all.)
 
-use super::url;
+use super::url::{self, joined};
 use crate::session::raw::quoted;
 use serde::{Deserialize, Serialize};
 
@@ -82,15 +82,6 @@ fn replaced(style: Style, raw: &str, from: &str, to: &str) -> Option<String> {
 fn escaped(path: &str) -> String {
     let quoted = quoted(path);
     quoted.get(1..quoted.len() - 1).unwrap_or_default().to_owned()
-}
-
-/// A path below a directory, of which only the root directory (empty here) ends in a slash.
-pub(super) fn joined(directory: &str, rest: &str) -> String {
-    if directory.is_empty() && !rest.starts_with('/') {
-        format!("/{rest}")
-    } else {
-        format!("{directory}{rest}")
-    }
 }
 
 fn in_text(text: &str, from: &str, to: &str) -> Option<String> {

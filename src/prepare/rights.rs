@@ -124,11 +124,6 @@ impl Shape {
     }
 }
 
-/// The name of a field as a message may show it: a host can choose any.
-pub(super) fn shown(name: &str) -> String {
-    name.chars().filter(|c| c.is_ascii_graphic() && *c != '\\').take(40).collect()
-}
-
 /// Something that a host changed and may not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Breach {

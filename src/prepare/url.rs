@@ -1,7 +1,5 @@
 //! The directory in a `file://` URL.
 
-use super::paths::joined;
-
 /// The URL with another directory, both as they stand in raw JSON; `None` where the URL is of another directory.
 ///
 /// opencode encodes some paths as a URL must be and puts others in as they are. What was written in either way is
@@ -14,6 +12,15 @@ pub(super) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
     }
     let rest = path.get(encoded_length(path, from)?..).filter(|rest| is_end(rest))?;
     Some(format!("file://{}", joined(&encoded(to), rest)))
+}
+
+/// A path below a directory, of which only the root directory (empty here) ends in a slash.
+pub(super) fn joined(directory: &str, rest: &str) -> String {
+    if directory.is_empty() && !rest.starts_with('/') {
+        format!("/{rest}")
+    } else {
+        format!("{directory}{rest}")
+    }
 }
 
 fn is_end(rest: &str) -> bool {

@@ -2,9 +2,9 @@
 
 use super::error::ExportError;
 use super::id::{is_message_id, is_part_id, is_session_id};
-use super::message::{MOST_PARTS, Message};
-use super::raw::at_most;
-use super::scan::Info;
+use super::message::{self, MOST_PARTS, Message};
+use super::raw::{Lossy, Raw, at_most};
+use super::setting::Setting;
 use super::splitter::Splitter;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -28,6 +28,29 @@ impl Limits {
     /// Of what a host sends. A text of half a gigabyte comes in half a megabyte; what is done with one row takes several
     /// times its size, and 256 MB are enough for all.
     pub(crate) const HOST: Self = Self { value: 64 << 20, row: 32 << 20 };
+}
+
+/// The fields of the session's record that are looked at.
+#[derive(Debug, Deserialize)]
+pub(crate) struct Info {
+    pub(crate) id: String,
+    #[serde(default)]
+    pub(crate) directory: Lossy,
+    #[serde(default, rename = "parentID")]
+    pub(crate) parent: Option<String>,
+    #[serde(default)]
+    agent: Option<Lossy>,
+    #[serde(default)]
+    model: Option<Raw>,
+}
+
+impl Info {
+    pub(crate) fn setting(&self) -> Setting {
+        Setting {
+            agent: self.agent.as_ref().map(|a| a.0.clone()),
+            model: self.model.as_ref().and_then(|raw| message::model(raw.get())),
+        }
+    }
 }
 
 /// What an export consists of.

@@ -1,13 +1,10 @@
 //! One pass over an export: is it whole and sound, and what is in it?
 
-use super::complete::Filler;
 use super::error::ExportError;
-use super::message;
+use super::filler::Filler;
 use super::outline::Outline;
-use super::raw::Lossy;
 use super::reader::{Event, ExportReader};
 use super::setting::Setting;
-use serde::Deserialize;
 use std::io::Read;
 
 /// What an export holds. Texts are as they stand in the file: strip control characters before showing them.
@@ -51,29 +48,6 @@ impl Scan {
         Setting {
             agent: last.agent.or_else(|| self.setting.agent.clone()),
             model: last.model.or_else(|| self.setting.model.clone()),
-        }
-    }
-}
-
-/// The fields of the session's record that are looked at.
-#[derive(Debug, Deserialize)]
-pub(crate) struct Info {
-    pub(crate) id: String,
-    #[serde(default)]
-    pub(crate) directory: Lossy,
-    #[serde(default, rename = "parentID")]
-    pub(crate) parent: Option<String>,
-    #[serde(default)]
-    agent: Option<Lossy>,
-    #[serde(default)]
-    model: Option<super::raw::Raw>,
-}
-
-impl Info {
-    pub(crate) fn setting(&self) -> Setting {
-        Setting {
-            agent: self.agent.as_ref().map(|a| a.0.clone()),
-            model: self.model.as_ref().and_then(|raw| message::model(raw.get())),
         }
     }
 }

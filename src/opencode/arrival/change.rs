@@ -4,12 +4,40 @@ use super::super::fingerprint::{self, Field, Fingerprint};
 use super::super::image::{self, Line, Table, Writer};
 use super::super::schema::Schema;
 use super::super::writer::Stop;
+use super::error::ArrivalError;
 use super::record::{self, Home};
 use super::rows::{self, MessageRow, PartRow};
-use super::{Applied, Arrival, ArrivalError};
 use crate::session::{NewSession, Op};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+/// What comes home, and where to.
+#[derive(Debug, Clone, Copy)]
+pub struct Arrival<'a> {
+    /// The changes: a file of [`Op`](crate::session::Op)s. It is read twice.
+    pub file: &'a Path,
+    /// The session that was away. Others may be made as its sub-agents or beside it, in its directory and its project.
+    pub session: &'a str,
+    /// What it looked like when it left. `None` where nothing of the session itself may change: all that came home
+    /// goes into sessions of its own.
+    pub departed: Option<&'a Fingerprint>,
+    /// Where to write how all was before, for [`undo`](crate::opencode::undo); it is written before anything becomes true.
+    pub before: &'a Path,
+    /// Now, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+}
+
+/// What was done.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Applied {
+    /// It had been done before, and nothing was changed now.
+    pub already: bool,
+    /// What changed on the host and here as well, and stays as it is here: `title`, `todos`, …
+    pub kept: Vec<&'static str>,
+    /// What this opencode's database has no column for: `cost`, `agent`, …
+    pub not_carried: Vec<&'static str>,
+}
 
 /// A session that something came home to.
 #[derive(Debug, Default)]

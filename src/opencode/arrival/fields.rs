@@ -2,8 +2,8 @@
 
 use super::super::fingerprint::Field;
 use super::super::image::{self, Line};
-use super::ArrivalError;
 use super::change::{Change, Done};
+use super::error::ArrivalError;
 use super::record;
 use super::rows::{self, Todo};
 use crate::session::{Patch, Todos};

@@ -5,122 +5,24 @@
 //! the tables session, message, part and todo only; the event log of 1.14 and 1.18 tells of what was done here.
 
 mod change;
+mod error;
 mod fields;
 mod order;
 mod record;
 mod rows;
 
-use super::database::{DatabaseError, is_undone, unknown};
+pub use change::{Applied, Arrival};
+pub use error::ArrivalError;
+
+use super::database::{is_undone, unknown};
 use super::fingerprint::{self, Fingerprint};
 use super::image::{self, End, ImageError};
 use super::schema::Schema;
 use super::writer::{self, Stop};
-use crate::disk::DiskError;
-use crate::session::ExportError;
 use change::Change;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
-
-/// What comes home, and where to.
-#[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
-    /// The changes: a file of [`Op`](crate::session::Op)s. It is read twice.
-    pub file: &'a Path,
-    /// The session that was away. Others may be made as its sub-agents or beside it, in its directory and its project.
-    pub session: &'a str,
-    /// What it looked like when it left. `None` where nothing of the session itself may change: all that came home
-    /// goes into sessions of its own.
-    pub departed: Option<&'a Fingerprint>,
-    /// Where to write how all was before, for [`undo`](super::undo); it is written before anything becomes true.
-    pub before: &'a Path,
-    /// Now, in milliseconds since the Unix epoch.
-    pub now_ms: i64,
-}
-
-/// What was done.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Applied {
-    /// It had been done before, and nothing was changed now.
-    pub already: bool,
-    /// What changed on the host and here as well, and stays as it is here: `title`, `todos`, …
-    pub kept: Vec<&'static str>,
-    /// What this opencode's database has no column for: `cost`, `agent`, …
-    pub not_carried: Vec<&'static str>,
-}
-
-/// Why nothing came home. Nothing was changed then. (Where the disk fails in the last moment of all, it may be that
-/// everything was; [`apply`] tells when it is called again.)
-#[derive(Debug, thiserror::Error)]
-pub enum ArrivalError {
-    /// The session has other messages or parts than when it left, or prompts of it were undone since.
-    #[error("{session} has changed here since it left")]
-    Diverged {
-        /// Its id.
-        session: String,
-    },
-    /// The session is not there any more.
-    #[error("{session} is not in opencode's database any more")]
-    Gone {
-        /// Its id.
-        session: String,
-    },
-    /// An id is taken: ids are keys of the whole database.
-    #[error("{id} is already there, and belongs to something else")]
-    Conflict {
-        /// Of a session, a message or a part.
-        id: String,
-    },
-    /// A change to what has no business in this arrival.
-    #[error("what came home wants to change {id}, which is not its own")]
-    Stray {
-        /// Of a session, a message or a part.
-        id: String,
-    },
-    /// A row does not read as it was written.
-    #[error("{id} did not read back as it was written")]
-    Mismatch {
-        /// Of a session, a message or a part.
-        id: String,
-    },
-    /// A message would stand somewhere else than it stood on the host.
-    #[error("{id} would not stand where it belongs among the messages")]
-    OutOfOrder {
-        /// The message.
-        id: String,
-    },
-    /// The same id twice.
-    #[error("{id} came home twice in one file")]
-    Twice {
-        /// Of a message or a part, or what else of a session.
-        id: String,
-    },
-    /// The file with the changes is not sound.
-    #[error("what came home cannot be read, {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: ExportError,
-    },
-    /// The image of before.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// The disk.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-}
-
-impl ArrivalError {
-    /// Whether it is for the schema alone: `opencode import`, which knows its own, may still bring the new messages
-    /// home.
-    pub fn falls_back(&self) -> bool {
-        matches!(self, Self::Database(DatabaseError::UnknownSchema { .. }))
-    }
-}
+use std::path::Path;
 
 /// Writes what came home, all of it or nothing. A second time changes nothing.
 pub fn apply(database: &Path, arrival: &Arrival<'_>) -> Result<Applied, ArrivalError> {

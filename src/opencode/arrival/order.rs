@@ -1,8 +1,8 @@
 //! Whether the messages of a session stand in the order in which they came home.
 
 use super::super::writer::Stop;
-use super::ArrivalError;
 use super::change::Touched;
+use super::error::ArrivalError;
 use rusqlite::Connection;
 
 /// Looks at all messages of a session as opencode reads them: by time and id.

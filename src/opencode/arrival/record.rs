@@ -4,7 +4,7 @@ use super::super::database::unknown;
 use super::super::fingerprint::Field;
 use super::super::schema::Schema;
 use super::super::writer::Stop;
-use super::ArrivalError;
+use super::error::ArrivalError;
 use super::rows::{object, read, unsound};
 use crate::session::raw::{Lossy, Object};
 use crate::session::same::on_one_line;

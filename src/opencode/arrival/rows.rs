@@ -1,7 +1,7 @@
 //! What came home, as rows of the database.
 
 use super::super::writer::Stop;
-use super::ArrivalError;
+use super::error::ArrivalError;
 use crate::session::raw::{Lossy, Object};
 use crate::session::same::on_one_line;
 use crate::session::{ArrivalReader, ExportError, Op, is_message_id, is_part_id, is_session_id};
@@ -53,12 +53,6 @@ pub(super) fn each(
         })?;
     }
     Ok(())
-}
-
-impl From<ArrivalError> for Stop<ArrivalError> {
-    fn from(error: ArrivalError) -> Self {
-        Self::Why(error)
-    }
 }
 
 /// What is wrong with a change; [`each`] knows in which file.

@@ -1,7 +1,5 @@
 //! One session, read row by row.
 
-use super::order;
-use super::{Kind, Moment};
 use crate::session::ending;
 use crate::session::raw::Lossy;
 use rusqlite::types::ValueRef;
@@ -120,23 +118,4 @@ fn is_open(data: &str) -> Option<bool> {
     }
     let part: Part<'_> = serde_json::from_str(data).ok()?;
     Some(part.kind.0 == "tool" && part.state.is_some_and(ending::is_open))
-}
-
-impl Seen {
-    /// What is wrong with it.
-    pub(super) fn problems(&self, moment: Moment) -> Vec<(Kind, String)> {
-        let mut found: Vec<(Kind, String)> = Vec::new();
-        let all = |kind, ids: &[String]| ids.iter().map(|id| (kind, id.clone())).collect::<Vec<_>>();
-        let broken = self.messages.iter().filter(|message| message.broken);
-        found.extend(broken.map(|message| (Kind::BrokenMessage, message.id.clone())));
-        found.extend(all(Kind::BrokenPart, &self.broken_parts));
-        found.extend(all(Kind::PartWithoutMessage, &self.lone_parts));
-        if !moment.running {
-            found.extend(all(Kind::OpenCall, &self.open_calls));
-            let open = self.messages.iter().filter(|message| message.open);
-            found.extend(open.map(|message| (Kind::OpenMessage, message.id.clone())));
-        }
-        found.extend(order::problems(&self.messages, moment.now_ms));
-        found
-    }
 }

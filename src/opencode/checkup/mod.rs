@@ -4,118 +4,22 @@
 //! leave messages that opencode takes for newer than the next prompt, which it then does not answer; and rows that it
 //! cannot read keep it from opening the session at all.
 
+mod kept;
 mod look;
 mod order;
 mod rename;
 mod repair;
+mod report;
+
+pub use report::{CheckupError, Kind, Moment, Problem, Report};
 
 use super::database::{DatabaseError, at, connect};
-use super::image::ImageError;
 use super::schema::Schema;
-use super::writer::{self, Stop};
-use crate::disk::DiskError;
+use super::writer;
 use look::Seen;
+use report::Result;
 use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
-
-/// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
-    /// A message that opencode cannot read.
-    BrokenMessage,
-    /// A part that opencode cannot read.
-    BrokenPart,
-    /// A part whose message is not there.
-    PartWithoutMessage,
-    /// A tool call without an end, and nothing runs.
-    OpenCall,
-    /// An answer without an end, and nothing runs.
-    OpenMessage,
-    /// A message that does not stand where its id belongs.
-    OutOfOrder,
-    /// A message that is newer than this machine's clock.
-    Ahead,
-}
-
-impl Kind {
-    /// Its name, for scripts.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::BrokenMessage => "broken-message",
-            Self::BrokenPart => "broken-part",
-            Self::PartWithoutMessage => "part-without-message",
-            Self::OpenCall => "open-call",
-            Self::OpenMessage => "open-message",
-            Self::OutOfOrder => "out-of-order",
-            Self::Ahead => "ahead",
-        }
-    }
-}
-
-/// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What.
-    pub kind: Kind,
-    /// The session, or a sub-agent's.
-    pub session: String,
-    /// The message or part, as it was called when it was found.
-    pub id: String,
-    /// It is settled now.
-    pub repaired: bool,
-}
-
-/// What was looked at, and what was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
-    /// The session and all its sub-agents.
-    pub sessions: usize,
-    /// Their messages.
-    pub messages: usize,
-    /// Their parts.
-    pub parts: usize,
-    /// What is wrong, by kind.
-    pub problems: Vec<Problem>,
-    /// Something was changed; the image of before is written.
-    pub changed: bool,
-}
-
-/// Why nothing could be looked at, or nothing was repaired. Nothing was changed then.
-#[derive(Debug, thiserror::Error)]
-pub enum CheckupError {
-    /// No such session.
-    #[error("there is no session {session} here")]
-    UnknownSession {
-        /// Its id.
-        session: String,
-    },
-    /// The image of before.
-    #[error(transparent)]
-    Image(#[from] ImageError),
-    /// The database.
-    #[error(transparent)]
-    Database(#[from] DatabaseError),
-    /// The disk.
-    #[error(transparent)]
-    Disk(#[from] DiskError),
-}
-
-impl From<CheckupError> for Stop<CheckupError> {
-    fn from(error: CheckupError) -> Self {
-        Self::Why(error)
-    }
-}
-
-type Result<T> = std::result::Result<T, Stop<CheckupError>>;
-
-/// The moment of a look.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Now, in milliseconds since the Unix epoch.
-    pub now_ms: i64,
-    /// Somebody works on the session: what has no end may get one yet.
-    pub running: bool,
-}
 
 /// Looks at a session and its sub-agents, and changes nothing.
 pub fn check(database: &Path, session: &str, moment: Moment) -> std::result::Result<Report, CheckupError> {
@@ -188,7 +92,7 @@ fn report(seen: &[Seen], moment: Moment) -> Report {
     for session in seen {
         report.messages += session.messages.len();
         report.parts += session.parts;
-        let found = session.problems(moment).into_iter().map(|(kind, id)| Problem {
+        let found = problems(session, moment).into_iter().map(|(kind, id)| Problem {
             kind,
             session: session.id.clone(),
             id,
@@ -198,4 +102,21 @@ fn report(seen: &[Seen], moment: Moment) -> Report {
     }
     report.problems.sort_by_key(|problem| problem.kind);
     report
+}
+
+/// What is wrong with a session.
+fn problems(session: &Seen, moment: Moment) -> Vec<(Kind, String)> {
+    let mut found: Vec<(Kind, String)> = Vec::new();
+    let all = |kind, ids: &[String]| ids.iter().map(|id| (kind, id.clone())).collect::<Vec<_>>();
+    let broken = session.messages.iter().filter(|message| message.broken);
+    found.extend(broken.map(|message| (Kind::BrokenMessage, message.id.clone())));
+    found.extend(all(Kind::BrokenPart, &session.broken_parts));
+    found.extend(all(Kind::PartWithoutMessage, &session.lone_parts));
+    if !moment.running {
+        found.extend(all(Kind::OpenCall, &session.open_calls));
+        let open = session.messages.iter().filter(|message| message.open);
+        found.extend(open.map(|message| (Kind::OpenMessage, message.id.clone())));
+    }
+    found.extend(order::problems(&session.messages, moment.now_ms));
+    found
 }

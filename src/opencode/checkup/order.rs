@@ -1,7 +1,7 @@
 //! Times and ids: opencode asks by both what came after what, and whether a prompt is answered already.
 
-use super::Kind;
 use super::look::SeenMessage;
+use super::report::Kind;
 use crate::session::stamp::{self, PER_MS, near, tail_for};
 
 /// A message may be that much newer than the clock: two machines never agree to the millisecond.

@@ -2,10 +2,10 @@
 
 use super::super::database::columns;
 use super::super::image::{self, Line, Table};
+use super::kept::{Kept, parts_of, with_time};
 use super::look::Seen;
 use super::order::Moved;
-use super::repair::{Kept, parts_of, with_time};
-use super::{Moment, Result};
+use super::report::{Moment, Result};
 use crate::session::walk::replace_ids;
 use rusqlite::Connection;
 use serde::Deserialize;

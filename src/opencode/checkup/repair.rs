@@ -1,54 +1,18 @@
 //! Settling what is wrong. Whatever is changed is kept first.
 
-use super::super::fingerprint::{self, Fingerprint};
-use super::super::image::{self, End, Line, Table, Writer};
-use super::super::schema::Schema;
+use super::kept::{Kept, parts_of, with_time};
 use super::look::Seen;
 use super::order;
 use super::rename::put_right;
-use super::{Moment, Result};
-use crate::session::ending::{CallEnd, ended, set_time};
+use super::report::{Moment, Result};
+use crate::opencode::image::Table;
+use crate::session::ending::{CallEnd, ended};
 use crate::session::raw::Object;
 use rusqlite::Connection;
-use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// What a call is told that has no end.
 const ENDED: &str = "The run ended while this tool was running; its result is not known.";
-
-/// What was there before.
-pub(super) struct Kept {
-    pub(super) image: Writer,
-    rows: HashSet<String>,
-    former: BTreeMap<String, Option<Fingerprint>>,
-}
-
-impl Kept {
-    /// Keeps a row as it stands, once.
-    pub(super) fn row(&mut self, connection: &Connection, table: Table, id: &str) -> Result<()> {
-        if self.rows.insert(id.to_owned())
-            && let Some(columns) = image::row(connection, table, id)?
-        {
-            self.image.line(&Line::Row { table, columns })?;
-        }
-        Ok(())
-    }
-
-    /// Writes the image, whole.
-    pub(super) fn finish(self, connection: &Connection) -> Result<()> {
-        let mut after = BTreeMap::new();
-        for session in self.former.keys() {
-            after.insert(session.clone(), fingerprint_of(connection, session)?);
-        }
-        let end = End { former: self.former, after, loose: true };
-        Ok(self.image.finish(end)?)
-    }
-}
-
-fn fingerprint_of(connection: &Connection, session: &str) -> Result<Option<Fingerprint>> {
-    let Ok(schema) = Schema::look(connection)? else { return Ok(None) };
-    Ok(fingerprint::take(connection, session, |column| schema.session.has(column))?)
-}
 
 pub(super) fn settle(
     connection: &Connection,
@@ -57,12 +21,11 @@ pub(super) fn settle(
     moment: Moment,
     image: &Path,
 ) -> Result<Kept> {
-    let image = Writer::create(image, session)?;
-    let mut kept = Kept { image, rows: HashSet::new(), former: BTreeMap::new() };
+    let mut kept = Kept::begin(image, session)?;
     // Messages change their ids before their parts know.
     connection.pragma_update(None, "defer_foreign_keys", true)?;
     for session in seen {
-        kept.former.insert(session.id.clone(), fingerprint_of(connection, &session.id)?);
+        kept.session(connection, &session.id)?;
         remove(connection, session, &mut kept)?;
         if !moment.running {
             end_calls(connection, session, moment, &mut kept)?;
@@ -95,11 +58,6 @@ fn remove(connection: &Connection, session: &Seen, kept: &mut Kept) -> Result<()
         connection.prepare_cached("DELETE FROM message WHERE id = ?1")?.execute([&message.id])?;
     }
     Ok(())
-}
-
-pub(super) fn parts_of(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
-    let mut parts = connection.prepare_cached("SELECT id FROM part WHERE message_id = ?1")?;
-    parts.query_map([message], |row| row.get(0))?.collect()
 }
 
 fn end_calls(connection: &Connection, session: &Seen, moment: Moment, kept: &mut Kept) -> Result<()> {
@@ -149,11 +107,4 @@ fn end_messages(connection: &Connection, session: &Seen, moment: Moment, kept: &
             .execute((&message.id, data, moment.now_ms))?;
     }
     Ok(())
-}
-
-/// A message with another time.
-pub(super) fn with_time(data: &str, which: &str, ms: i64) -> Option<String> {
-    let mut info = Object::parse(data).ok()?;
-    set_time(&mut info, which, ms).ok()?;
-    serde_json::to_string(&info).ok()
 }

@@ -9,45 +9,18 @@ mod schema;
 mod tests;
 
 use super::error::ExportError;
+use super::filler::Filler;
 use super::message::{Message, Pieces};
 use super::out::Out;
 use super::raw::{Object, quoted};
 use super::reader::{Event, ExportReader};
 use super::scan::Scan;
-use super::setting::{Model, Setting};
+use super::setting::Setting;
 use super::walk::unescaped;
 use mend::{Fillings, Mended, mend};
-use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{Read, Write};
-
-/// The agent of a session of which nothing says who worked on it: opencode's own default.
-const AGENT: &str = "build";
-
-/// What is filled in where a session itself does not say it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Filler {
-    /// The directory it works in.
-    pub directory: String,
-    /// The agent.
-    pub agent: String,
-    /// The model, where any is known.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub model: Option<Model>,
-}
-
-impl Filler {
-    /// The filler of a session: of the settings the first that says something counts.
-    pub(crate) fn of(directory: &str, settings: &[&Setting]) -> Self {
-        let agent = settings.iter().find_map(|setting| setting.agent.clone());
-        Self {
-            directory: directory.to_owned(),
-            agent: agent.unwrap_or_else(|| AGENT.to_owned()),
-            model: settings.iter().find_map(|setting| setting.model.clone()),
-        }
-    }
-}
 
 /// Completes the copy of one session, message by message, in its order.
 #[derive(Debug)]

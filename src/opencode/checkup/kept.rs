@@ -1,0 +1,68 @@
+//! What a repair keeps of what was there before.
+
+use super::report::Result;
+use crate::opencode::fingerprint::{self, Fingerprint};
+use crate::opencode::image::{self, End, Line, Table, Writer};
+use crate::opencode::schema::Schema;
+use crate::session::ending::set_time;
+use crate::session::raw::Object;
+use rusqlite::Connection;
+use std::collections::{BTreeMap, HashSet};
+use std::path::Path;
+
+/// What was there before.
+pub(super) struct Kept {
+    pub(super) image: Writer,
+    rows: HashSet<String>,
+    former: BTreeMap<String, Option<Fingerprint>>,
+}
+
+impl Kept {
+    /// Begins the image of a session.
+    pub(super) fn begin(image: &Path, session: &str) -> Result<Self> {
+        Ok(Self { image: Writer::create(image, session)?, rows: HashSet::new(), former: BTreeMap::new() })
+    }
+
+    /// Keeps how a session looks, before anything of it is changed.
+    pub(super) fn session(&mut self, connection: &Connection, session: &str) -> Result<()> {
+        self.former.insert(session.to_owned(), fingerprint_of(connection, session)?);
+        Ok(())
+    }
+
+    /// Keeps a row as it stands, once.
+    pub(super) fn row(&mut self, connection: &Connection, table: Table, id: &str) -> Result<()> {
+        if self.rows.insert(id.to_owned())
+            && let Some(columns) = image::row(connection, table, id)?
+        {
+            self.image.line(&Line::Row { table, columns })?;
+        }
+        Ok(())
+    }
+
+    /// Writes the image, whole.
+    pub(super) fn finish(self, connection: &Connection) -> Result<()> {
+        let mut after = BTreeMap::new();
+        for session in self.former.keys() {
+            after.insert(session.clone(), fingerprint_of(connection, session)?);
+        }
+        let end = End { former: self.former, after, loose: true };
+        Ok(self.image.finish(end)?)
+    }
+}
+
+fn fingerprint_of(connection: &Connection, session: &str) -> Result<Option<Fingerprint>> {
+    let Ok(schema) = Schema::look(connection)? else { return Ok(None) };
+    Ok(fingerprint::take(connection, session, |column| schema.session.has(column))?)
+}
+
+pub(super) fn parts_of(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
+    let mut parts = connection.prepare_cached("SELECT id FROM part WHERE message_id = ?1")?;
+    parts.query_map([message], |row| row.get(0))?.collect()
+}
+
+/// A message with another time.
+pub(super) fn with_time(data: &str, which: &str, ms: i64) -> Option<String> {
+    let mut info = Object::parse(data).ok()?;
+    set_time(&mut info, which, ms).ok()?;
+    serde_json::to_string(&info).ok()
+}

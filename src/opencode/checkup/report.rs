@@ -1,0 +1,105 @@
+//! What can be wrong with a session, and why nobody could look.
+
+use crate::disk::DiskError;
+use crate::opencode::database::DatabaseError;
+use crate::opencode::image::ImageError;
+use crate::opencode::writer::Stop;
+
+/// What is wrong.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Kind {
+    /// A message that opencode cannot read.
+    BrokenMessage,
+    /// A part that opencode cannot read.
+    BrokenPart,
+    /// A part whose message is not there.
+    PartWithoutMessage,
+    /// A tool call without an end, and nothing runs.
+    OpenCall,
+    /// An answer without an end, and nothing runs.
+    OpenMessage,
+    /// A message that does not stand where its id belongs.
+    OutOfOrder,
+    /// A message that is newer than this machine's clock.
+    Ahead,
+}
+
+impl Kind {
+    /// Its name, for scripts.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::BrokenMessage => "broken-message",
+            Self::BrokenPart => "broken-part",
+            Self::PartWithoutMessage => "part-without-message",
+            Self::OpenCall => "open-call",
+            Self::OpenMessage => "open-message",
+            Self::OutOfOrder => "out-of-order",
+            Self::Ahead => "ahead",
+        }
+    }
+}
+
+/// One thing that is wrong.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// What.
+    pub kind: Kind,
+    /// The session, or a sub-agent's.
+    pub session: String,
+    /// The message or part, as it was called when it was found.
+    pub id: String,
+    /// It is settled now.
+    pub repaired: bool,
+}
+
+/// What was looked at, and what was found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The session and all its sub-agents.
+    pub sessions: usize,
+    /// Their messages.
+    pub messages: usize,
+    /// Their parts.
+    pub parts: usize,
+    /// What is wrong, by kind.
+    pub problems: Vec<Problem>,
+    /// Something was changed; the image of before is written.
+    pub changed: bool,
+}
+
+/// Why nothing could be looked at, or nothing was repaired. Nothing was changed then.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckupError {
+    /// No such session.
+    #[error("there is no session {session} here")]
+    UnknownSession {
+        /// Its id.
+        session: String,
+    },
+    /// The image of before.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// The database.
+    #[error(transparent)]
+    Database(#[from] DatabaseError),
+    /// The disk.
+    #[error(transparent)]
+    Disk(#[from] DiskError),
+}
+
+impl From<CheckupError> for Stop<CheckupError> {
+    fn from(error: CheckupError) -> Self {
+        Self::Why(error)
+    }
+}
+
+pub(super) type Result<T> = std::result::Result<T, Stop<CheckupError>>;
+
+/// The moment of a look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment {
+    /// Now, in milliseconds since the Unix epoch.
+    pub now_ms: i64,
+    /// Somebody works on the session: what has no end may get one yet.
+    pub running: bool,
+}

@@ -2,13 +2,12 @@
 
 use super::proxy::Proxy;
 use crate::text::plain_bytes;
-use crate::transport::{Output, Script, Transport, TransportError};
+use crate::transport::{Script, TransportError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use ssh2::{BlockDirections, Channel, ErrorCode, Session};
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::ops::ControlFlow;
 use std::os::fd::OwnedFd;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 /// How much of a script's standard error is kept, in bytes.
@@ -115,7 +114,7 @@ impl Connection {
     }
 
     /// Starts `sh -s`, feeds it `script`, and hands over what comes until both outputs end.
-    fn feed(
+    pub(super) fn feed(
         &mut self,
         script: &Script,
         patience: Duration,
@@ -217,51 +216,6 @@ impl Drop for Connection {
             self.session.set_timeout(millis(FAREWELL));
             let _ = self.session.disconnect(Some(ssh2::DisconnectCode::ByApplication), "done", None);
         }
-    }
-}
-
-impl Transport for Connection {
-    fn run(&mut self, script: &Script, limit: usize, patience: Duration) -> Result<Output, TransportError> {
-        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
-        let status = self.feed(script, patience, &mut stderr, &mut |chunk| {
-            if stdout.len() + chunk.len() > limit {
-                return ControlFlow::Break(());
-            }
-            stdout.extend_from_slice(chunk);
-            ControlFlow::Continue(())
-        })?;
-        match status {
-            Some(status) => Ok(Output { status, stdout, stderr }),
-            None => Err(TransportError::TooLarge { limit: u64::try_from(limit).unwrap_or(u64::MAX) }),
-        }
-    }
-
-    fn stream(
-        &mut self,
-        script: &Script,
-        patience: Duration,
-        sink: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
-    ) -> Result<Option<i32>, TransportError> {
-        self.feed(script, patience, &mut Vec::new(), sink)
-    }
-
-    fn upload(
-        &mut self,
-        local: &Path,
-        remote: &str,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<(), TransportError> {
-        super::copy::upload(self, local, remote, progress)
-    }
-
-    fn download(
-        &mut self,
-        remote: &str,
-        local: &Path,
-        limit: u64,
-        progress: &mut dyn FnMut(u64),
-    ) -> Result<u64, TransportError> {
-        super::copy::download(self, remote, local, limit, progress)
     }
 }
 

@@ -19,12 +19,14 @@ pub use alias::hostname;
 pub use connection::Connection;
 pub use target::{Asker, HostKeyQuestion, NoAsker, Target};
 
-use crate::transport::ConnectError;
+use crate::transport::{ConnectError, Output, Script, Transport, TransportError};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD_NO_PAD;
 use config::Settings;
 use known_hosts::{KnownHosts, Names, Verdict};
 use ssh2::{ErrorCode, MethodType, Session};
+use std::ops::ControlFlow;
+use std::path::Path;
 use std::time::Duration;
 
 /// libssh2's code for a wait that took too long.
@@ -161,4 +163,49 @@ fn check_host_key(
     known_hosts::append(&question.file, names, key, settings.hash_known_hosts).map_err(|source| {
         ConnectError::KnownHosts { name: question.name.clone(), file: question.file.clone(), source }
     })
+}
+
+impl Transport for Connection {
+    fn run(&mut self, script: &Script, limit: usize, patience: Duration) -> Result<Output, TransportError> {
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let status = self.feed(script, patience, &mut stderr, &mut |chunk| {
+            if stdout.len() + chunk.len() > limit {
+                return ControlFlow::Break(());
+            }
+            stdout.extend_from_slice(chunk);
+            ControlFlow::Continue(())
+        })?;
+        match status {
+            Some(status) => Ok(Output { status, stdout, stderr }),
+            None => Err(TransportError::TooLarge { limit: u64::try_from(limit).unwrap_or(u64::MAX) }),
+        }
+    }
+
+    fn stream(
+        &mut self,
+        script: &Script,
+        patience: Duration,
+        sink: &mut dyn FnMut(&[u8]) -> ControlFlow<()>,
+    ) -> Result<Option<i32>, TransportError> {
+        self.feed(script, patience, &mut Vec::new(), sink)
+    }
+
+    fn upload(
+        &mut self,
+        local: &Path,
+        remote: &str,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<(), TransportError> {
+        copy::upload(self, local, remote, progress)
+    }
+
+    fn download(
+        &mut self,
+        remote: &str,
+        local: &Path,
+        limit: u64,
+        progress: &mut dyn FnMut(u64),
+    ) -> Result<u64, TransportError> {
+        copy::download(self, remote, local, limit, progress)
+    }
 }

@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::session::arbitrary::shapes;
-use crate::session::scan;
+use crate::session::{Model, scan};
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -68,7 +68,7 @@ fn an_export_is_found(release: Release) {
     assert!(printed.contains("plugin: loaded"), "this is about a plugin that prints: {printed}");
     let file = machine.outside().join("export.json");
     fs::write(&file, printed).unwrap();
-    assert_eq!(scan_export(&file, &session).unwrap().title, "From home");
+    assert_eq!(scan_export(&file, &session).unwrap().directory, project.to_str().unwrap());
 }
 
 #[test]

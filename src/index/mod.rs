@@ -4,7 +4,6 @@
 //! changed here is changed in its place, and what is added are fields that the script does not know.
 
 mod contents;
-mod directory;
 mod error;
 mod session_file;
 mod store;
@@ -13,7 +12,7 @@ mod tests;
 
 pub use contents::Index;
 pub use error::IndexError;
-pub use session_file::{Kind, SessionFile, Text, moment, timestamp};
+pub use session_file::{Kind, SessionFile, moment, timestamp};
 pub use store::{Entry, Found, Store};
 
 /// The format of the fields that this kugetsu adds; the script's own files have none.

@@ -4,7 +4,6 @@ use super::FORMAT;
 use crate::session::is_session_id;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
-use std::borrow::Cow;
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What a session is to kugetsu.
@@ -18,53 +17,35 @@ pub enum Kind {
 }
 
 /// What is known of a session: the script's fields, then ours. What is `None` is not in the file.
-///
-/// Its texts are strings, or [`Text`]s while only a glance is had at the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionFile<S = String> {
+pub struct SessionFile {
     /// Base or forked.
     #[serde(rename = "type")]
     pub kind: Kind,
     /// The issue, as `instance/user/repo#number`; none for the base.
-    pub issue_ref: Option<S>,
+    pub issue_ref: Option<String>,
     /// opencode's id.
     #[serde(rename = "opencode_session_id")]
-    pub session: S,
+    pub session: String,
     /// When it was made; the script's own way of writing it is not known, ours is [`timestamp`].
-    pub created_at: Option<S>,
+    pub created_at: Option<String>,
     /// `idle` or `used`, as it was last written down; what is true is found out elsewhere.
-    pub state: Option<S>,
+    pub state: Option<String>,
     /// [`FORMAT`], once a kugetsu that knows it has written the file.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<u64>,
     /// The directory that it works in, absolute.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub directory: Option<S>,
+    pub directory: Option<String>,
     /// When something was last done with it; see [`timestamp`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_activity: Option<S>,
+    pub last_activity: Option<String>,
     /// The last message that it was given.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<S>,
+    pub message: Option<String>,
     /// Why the last run did not do its work, here or on a host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<S>,
-}
-
-/// A text of a file, where it stands in memory.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
-pub struct Text<'t>(#[serde(borrow)] Cow<'t, str>);
-
-impl AsRef<str> for Text<'_> {
-    fn as_ref(&self) -> &str {
-        &self.0
-    }
-}
-
-impl From<Text<'_>> for String {
-    fn from(text: Text<'_>) -> Self {
-        text.0.into_owned()
-    }
+    pub trouble: Option<String>,
 }
 
 /// The last millisecond of the year 9999.
@@ -87,45 +68,6 @@ pub fn moment(text: &str) -> Option<i64> {
 pub(super) enum Unreadable {
     Newer(u64),
     Damaged(String),
-}
-
-impl<'t> SessionFile<Text<'t>> {
-    pub(super) fn glance(bytes: &'t [u8]) -> Result<Self, Unreadable> {
-        let damaged = |error: &dyn std::fmt::Display| Unreadable::Damaged(error.to_string());
-        let text = std::str::from_utf8(bytes).map_err(|error| damaged(&error))?;
-        let file: Self = serde_json::from_str(text).map_err(|error| {
-            // Where the format is a newer one, that is what is wrong.
-            let version = serde_json::from_str::<Value>(text).ok().as_ref().and_then(newer);
-            version.map_or_else(|| damaged(&error), Unreadable::Newer)
-        })?;
-        match file.format {
-            Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
-            _ if !is_session_id(file.session.as_ref()) => {
-                Err(damaged(&"its opencode_session_id is not of opencode's shape"))
-            }
-            _ if file.directory.as_ref().is_some_and(|directory| !is_directory(directory.as_ref())) => {
-                Err(damaged(&"its directory is no absolute path"))
-            }
-            _ => Ok(file),
-        }
-    }
-
-    /// All of it, to be kept.
-    pub fn owned(self) -> SessionFile {
-        let owned = |text: Option<Text<'_>>| text.map(String::from);
-        SessionFile {
-            kind: self.kind,
-            issue_ref: owned(self.issue_ref),
-            session: self.session.into(),
-            created_at: owned(self.created_at),
-            state: owned(self.state),
-            format: self.format,
-            directory: owned(self.directory),
-            last_activity: owned(self.last_activity),
-            message: owned(self.message),
-            trouble: owned(self.trouble),
-        }
-    }
 }
 
 impl SessionFile {
@@ -152,7 +94,22 @@ impl SessionFile {
     }
 
     pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        SessionFile::glance(bytes).map(SessionFile::owned)
+        let damaged = |error: &dyn std::fmt::Display| Unreadable::Damaged(error.to_string());
+        let file: Self = serde_json::from_slice(bytes).map_err(|error| {
+            // Where the format is a newer one, that is what is wrong.
+            let version = serde_json::from_slice::<Value>(bytes).ok().as_ref().and_then(newer);
+            version.map_or_else(|| damaged(&error), Unreadable::Newer)
+        })?;
+        match file.format {
+            Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
+            _ if !is_session_id(&file.session) => {
+                Err(damaged(&"its opencode_session_id is not of opencode's shape"))
+            }
+            _ if file.directory.as_deref().is_some_and(|directory| !is_directory(directory)) => {
+                Err(damaged(&"its directory is no absolute path"))
+            }
+            _ => Ok(file),
+        }
     }
 
     /// The file's new text: `old` with our fields set in their places, and all others kept.

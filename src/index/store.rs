@@ -1,9 +1,8 @@
 //! The files themselves.
 
 use super::contents::Index;
-use super::directory::Directory;
 use super::error::IndexError;
-use super::session_file::{Kind, SessionFile, Text, Unreadable};
+use super::session_file::{Kind, SessionFile, Unreadable};
 use crate::disk::{self, DiskError, Lock};
 use crate::issue::IssueRef;
 use std::collections::HashSet;
@@ -13,12 +12,6 @@ use std::time::Duration;
 
 /// How long a change waits for others: each takes milliseconds, and a disk may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// Sessions that one thread reads; fewer are not worth another.
-const SHARE: usize = 200;
-
-/// Threads at most; they mostly wait for the kernel.
-const THREADS: usize = 8;
 
 /// The base's file.
 const BASE: &str = "base.json";
@@ -31,20 +24,20 @@ pub struct Store {
 
 /// An issue of the index.
 #[derive(Debug)]
-pub struct Entry<'i, T = SessionFile> {
+pub struct Entry<'i> {
     /// The issue as the index has it.
     pub issue: &'i str,
     /// Its file's name in `sessions/`.
     pub file: &'i str,
     /// What is there.
-    pub found: Found<T>,
+    pub found: Found,
 }
 
 /// What stands under the name of a session's file.
 #[derive(Debug)]
-pub enum Found<T = SessionFile> {
-    /// The session, or what is wanted of it.
-    Session(T),
+pub enum Found {
+    /// The session.
+    Session(SessionFile),
     /// Nothing.
     Missing,
     /// Something that cannot be read.
@@ -228,55 +221,14 @@ impl Store {
 
     /// What stands in the files of `issues`, in their order: all issues of an index, or some.
     pub fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry<'i>> {
-        self.glances(issues, |_, file| file.owned())
-    }
-
-    /// As [`Store::entries`], with what `take` takes of each issue and its file. Of many sessions little is wanted, and each text that is kept
-    /// costs time.
-    pub fn glances<'i, T: Send>(
-        &self,
-        issues: impl Iterator<Item = (&'i str, &'i str)>,
-        take: impl Fn(&str, SessionFile<Text<'_>>) -> T + Sync,
-    ) -> Vec<Entry<'i, T>> {
-        let issues: Vec<(&str, &str)> = issues.collect();
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        // More of them than cores wait for each other in the kernel, which keeps one table of open files for all.
-        let threads = cores.min(THREADS).min(issues.len() / SHARE).max(1);
-        let share = issues.len().div_ceil(threads).max(1);
-        let sessions = Directory::open(self.sessions());
-        let read = |share: &[(&'i str, &'i str)]| -> Vec<Entry<'i, T>> {
-            let mut buffer = Vec::new();
-            let entry = |&(issue, file)| Entry {
-                issue,
-                file,
-                found: sessions.find(file, &mut buffer, |found| take(issue, found)),
-            };
-            share.iter().map(entry).collect()
-        };
-        std::thread::scope(|scope| {
-            let mut shares = issues.chunks(share);
-            let first = shares.next().unwrap_or_default();
-            let read = &read;
-            let spawn = |share| (share, std::thread::Builder::new().spawn_scoped(scope, move || read(share)));
-            let others: Vec<_> = shares.map(spawn).collect();
-            let mut entries = read(first);
-            for (share, other) in others {
-                // Where no thread could be had, or it broke, its share is read here.
-                let theirs = other.ok().and_then(|thread| thread.join().ok());
-                entries.extend(theirs.unwrap_or_else(|| read(share)));
-            }
-            entries
-        })
+        issues.map(|(issue, file)| Entry { issue, file, found: self.find(file) }).collect()
     }
 
     /// The issue whose session is `session`, as the index spells it, and its file. The files are looked at one after the
     /// other, since only they tell: whatever writes them, no list of ours can go wrong.
     pub fn issue_of<'i>(&self, index: &'i Index, session: &str) -> Option<(&'i str, &'i str)> {
-        let (sessions, mut buffer) = (Directory::open(self.sessions()), Vec::new());
-        index.issues().find(|(_, file)| {
-            let found = sessions.find(file, &mut buffer, |found| found.session.as_ref() == session);
-            matches!(found, Found::Session(true))
-        })
+        let is_it = |file| matches!(self.find(file), Found::Session(found) if found.session == session);
+        index.issues().find(|(_, file)| is_it(file))
     }
 
     /// The files in `sessions/` that belong to no issue and are not the base's, by name.
@@ -284,15 +236,22 @@ impl Store {
     /// # Errors
     /// A directory that cannot be read.
     pub fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
-        let (sessions, mut buffer) = (Directory::open(self.sessions()), Vec::new());
         let names = self.unlisted(index)?.into_iter().filter(|name| name != BASE);
         let found = names.map(|name| {
-            let found = sessions.find(&name, &mut buffer, |file| file.owned());
+            let found = self.find(&name);
             (name, found)
         });
         Ok(found
             .filter(|(_, found)| !matches!(found, Found::Session(file) if file.kind == Kind::Base))
             .collect())
+    }
+
+    fn find(&self, file: &str) -> Found {
+        match self.read(file) {
+            Ok(Some(session)) => Found::Session(session),
+            Ok(None) => Found::Missing,
+            Err(error) => Found::Unreadable(error),
+        }
     }
 
     /// Removes those of these files that still belong to no issue and are not the base's; the names of those.

@@ -294,28 +294,15 @@ fn twenty_processes_at_once_lose_nothing() {
 }
 
 #[test]
-fn many_sessions_are_read_in_the_order_of_the_index() {
+fn what_is_missing_or_no_file_is_told() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(home.path());
-    crate::disk::private_dir(&home.path().join("sessions")).unwrap();
-    let mut index = Index::default();
-    for number in 1..=1001 {
-        let name = index.free_name(&issue(number), |_| false);
-        index.insert(&issue(number).to_string(), &name);
-        if number % 100 != 0 {
-            let text = json!({"type": "forked", "opencode_session_id": format!("ses_{number}")}).to_string();
-            std::io::Write::write_all(&mut fs::File::create(store.path_of(&name)).unwrap(), text.as_bytes())
-                .unwrap();
-        }
-    }
-    let entries = store.entries(index.issues());
-    assert_eq!(entries.len(), 1001);
-    for (number, entry) in (1..).zip(&entries) {
-        assert_eq!(entry.issue, issue(number).to_string());
-        match &entry.found {
-            Found::Session(file) => assert_eq!(file.session, format!("ses_{number}")),
-            Found::Missing => assert_eq!(number % 100, 0),
-            Found::Unreadable(error) => panic!("{error}"),
-        }
-    }
+    let found = |name: &'static str| store.entries([("x", name)].into_iter()).remove(0).found;
+    assert!(matches!(found("a.json"), Found::Missing), "there is no directory");
+    crate::disk::private_dir(&store.path_of("a.json")).unwrap();
+    assert!(matches!(found("a.json"), Found::Unreadable(error) if error.to_string().contains("a.json")));
+    assert!(matches!(found("b.json"), Found::Missing));
+    fs::remove_dir_all(home.path().join("sessions")).unwrap();
+    write(&home.path().join("sessions"), "");
+    assert!(matches!(found("a.json"), Found::Unreadable(_)), "no directory");
 }

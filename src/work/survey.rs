@@ -5,7 +5,6 @@ use crate::disk::{Lock, session_lock};
 use crate::dispatch::{self, Dispatch};
 use crate::index::{self, Entry, Found, Index, Kind, SessionFile, moment};
 use crate::opencode::{Database, Listed};
-use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -24,7 +23,7 @@ pub struct Row {
     /// What is going on.
     pub state: Option<State>,
     /// [`HERE`], or the host that has it.
-    pub holder: Option<Cow<'static, str>>,
+    pub holder: Option<String>,
     /// Where it works on this machine.
     pub directory: Option<String>,
     /// When it was made, as opencode has it, in milliseconds since the Unix epoch.
@@ -43,7 +42,7 @@ pub struct Row {
 #[derive(Debug)]
 pub struct Survey {
     /// The sessions, those with the newest activity first.
-    pub rows: Vec<Box<Row>>,
+    pub rows: Vec<Row>,
     /// Why something in `rows` is not known.
     pub troubles: Vec<WorkError>,
 }
@@ -56,41 +55,32 @@ pub struct Survey {
 pub fn survey(kugetsu_home: &Path, database: Option<&Path>) -> Result<Survey, WorkError> {
     let store = index::Store::new(kugetsu_home);
     let mut troubles = Vec::new();
-    std::thread::scope(|scope| {
-        // opencode's database is read while the index and its files are.
-        let list = || database.map(|path| Database::open(path).and_then(|database| database.sessions()));
-        let listing = std::thread::Builder::new().spawn_scoped(scope, list);
-        let index = store.index()?;
-        if index.base().is_none() && index.issues().next().is_none() {
-            return Ok(Survey { rows: Vec::new(), troubles });
-        }
-        let entries = store.glances(index.issues(), |issue, file| recorded(Some(issue), file));
-        let holders = holders(kugetsu_home, &mut troubles);
-        // Where no thread could be had, or it broke, it is read now.
-        let listed = listing.ok().and_then(|thread| thread.join().ok()).unwrap_or_else(list);
-        let sessions = listed.transpose().unwrap_or_else(|error| {
-            troubles.push(error.into());
-            None
-        });
-        let look = Look { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
-        let base = base(&store, &index, &mut troubles);
-        let others = entries.into_iter().map(|Entry { issue, found, .. }| match found {
-            Found::Session(row) => row,
-            Found::Missing => Box::new(Row { state: Some(State::Invalid), ..blank(Some(issue)) }),
+    let index = store.index()?;
+    if index.base().is_none() && index.issues().next().is_none() {
+        return Ok(Survey { rows: Vec::new(), troubles });
+    }
+    let listed = database.map(|path| Database::open(path).and_then(|database| database.sessions()));
+    let sessions = listed.transpose().unwrap_or_else(|error| {
+        troubles.push(error.into());
+        None
+    });
+    let holders = holders(kugetsu_home, &mut troubles);
+    let look = Look { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
+    let mut rows: Vec<Row> = base(&store, &index, &mut troubles).into_iter().collect();
+    for Entry { issue, found, .. } in store.entries(index.issues()) {
+        rows.push(match found {
+            Found::Session(file) => recorded(Some(issue), file),
+            Found::Missing => Row { state: Some(State::Invalid), ..blank(Some(issue)) },
             Found::Unreadable(error) => {
                 troubles.push(error.into());
-                Box::new(blank(Some(issue)))
+                blank(Some(issue))
             }
         });
-        let found_out = base.into_iter().chain(others).map(|mut row| {
-            look.find_out(&mut row);
-            // The moment stands beside its row for the sorting, since the rows are all over the memory.
-            (row.last_activity_ms, row)
-        });
-        let mut rows: Vec<(Option<i64>, Box<Row>)> = found_out.collect();
-        rows.sort_unstable_by(|a, b| b.0.cmp(&a.0).then_with(|| a.1.issue.cmp(&b.1.issue)));
-        Ok(Survey { rows: rows.into_iter().map(|(_, row)| row).collect(), troubles })
-    })
+    }
+    rows.iter_mut().for_each(|row| look.find_out(row));
+    let newest_first = |a: &Row, b: &Row| b.last_activity_ms.cmp(&a.last_activity_ms);
+    rows.sort_unstable_by(|a, b| newest_first(a, b).then_with(|| a.issue.cmp(&b.issue)));
+    Ok(Survey { rows, troubles })
 }
 
 /// The hosts that have sessions, by session. `None` if a record cannot be read: it may be any session's.
@@ -120,30 +110,30 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
 }
 
 /// The row of a session as its file has it: what is written down of its state stands where the true one is to stand.
-fn recorded<S: AsRef<str> + Into<String>>(issue: Option<&str>, file: SessionFile<S>) -> Box<Row> {
-    let used = file.state.is_some_and(|state| state.as_ref() == State::Used.name());
-    Box::new(Row {
+fn recorded(issue: Option<&str>, file: SessionFile) -> Row {
+    let used = file.state.as_deref() == Some(State::Used.name());
+    Row {
         kind: file.kind,
-        session: Some(file.session.into()),
+        session: Some(file.session),
         state: used.then_some(State::Used),
-        directory: file.directory.map(S::into),
-        created_at: file.created_at.map(S::into),
-        last_activity_ms: file.last_activity.and_then(|text| moment(text.as_ref())),
-        message: file.message.map(S::into),
+        directory: file.directory,
+        created_at: file.created_at,
+        last_activity_ms: file.last_activity.as_deref().and_then(moment),
+        message: file.message,
         failed: file.trouble.is_some(),
         ..blank(issue)
-    })
+    }
 }
 
 /// The row of the base. What the index says of it is what sessions are copied from.
-fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> Option<Box<Row>> {
+fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> Option<Row> {
     let id = index.base()?;
     let found = store.base(index).unwrap_or_else(|error| {
         troubles.push(error.into());
         None
     });
-    let row = found.map_or_else(|| blank(None), |(_, file)| *recorded(None, file));
-    Some(Box::new(Row { kind: Kind::Base, session: Some(id.to_owned()), ..row }))
+    let row = found.map_or_else(|| blank(None), |(_, file)| recorded(None, file));
+    Some(Row { kind: Kind::Base, session: Some(id.to_owned()), ..row })
 }
 
 fn blank(issue: Option<&str>) -> Row {
@@ -179,10 +169,8 @@ impl Look<'_> {
             // It runs, so it is there; nothing else is certain.
             None => Some(state(true)).filter(|state| *state == State::Used),
         };
-        row.holder = self.holders.map(|holders| match holders.get(session) {
-            Some(host) => Cow::Owned(host.clone()),
-            None => Cow::Borrowed(HERE),
-        });
+        row.holder =
+            self.holders.map(|holders| holders.get(session).cloned().unwrap_or_else(|| HERE.to_owned()));
         let away = row.holder.as_ref().is_some_and(|holder| holder != HERE);
         // Its file knows nothing of the kugetsu that follows its run there, or brings it home.
         if away && row.state == Some(State::Idle) && Lock::is_held(&session_lock(self.kugetsu_home, session))

@@ -1,6 +1,5 @@
 //! `kugetsu man`: the manual, made of the command line's own definition.
 
-mod guide;
 mod reference;
 mod sections;
 
@@ -13,6 +12,9 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 use sections::SECTIONS;
 use std::io;
+
+/// How an agent chooses what to work on. docs/task-discovery.md says the same for whoever reads it there.
+const TASK_DISCOVERY: &str = include_str!("../../docs/task-discovery.7");
 
 /// Prints the manual page, in roff
 ///
@@ -33,9 +35,9 @@ pub(super) fn run(arguments: ManArgs, context: &Context) -> Result<Exit, CliErro
     let text = if arguments.markdown {
         reference::markdown(&mut command)
     } else {
-        let page = match &arguments.verb {
+        let page = match arguments.verb.as_deref() {
             None => page(&command),
-            Some(name) if name == "task-discovery" => Ok(guide::page(name, guide::TASK_DISCOVERY)),
+            Some("task-discovery") => Ok(TASK_DISCOVERY.as_bytes().to_owned()),
             Some(verb) => verb_page(&command, verb)?,
         };
         let page = page.map_err(|error| CliError::failed("start", error.to_string()))?;
@@ -99,4 +101,31 @@ fn item(roff: &mut Roff, term: &str, text: &str) {
 /// The verbs that users know of, in the order of `--help`.
 fn verbs(command: &Command) -> impl Iterator<Item = &Command> {
     command.get_subcommands().filter(|verb| !verb.is_hide_set() && verb.get_name() != "help")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_guide_says_the_same_in_docs_and_in_the_manual() {
+        let words = |text: &str| -> Vec<String> {
+            let words = text.split(|c: char| !c.is_alphanumeric()).filter(|word| !word.is_empty());
+            words.map(str::to_lowercase).collect()
+        };
+        let roff: String = TASK_DISCOVERY.lines().filter(|line| !line.starts_with(".TH")).fold(
+            String::new(),
+            |text, line| {
+                let line = line.strip_prefix(".SH NAME").unwrap_or(line);
+                let line = line.strip_prefix(".IP ").and_then(|rest| rest.strip_suffix(" 4")).unwrap_or(line);
+                let line = line.strip_prefix(".IP - 2").unwrap_or(line);
+                let lead = [".SH ", ".PP", ".TP"].iter().find_map(|lead| line.strip_prefix(lead));
+                text + lead.unwrap_or(line) + "\n"
+            },
+        );
+        let roff = ["\\fB", "\\fI", "\\fR", "\\"].iter().fold(roff, |text, mark| text.replace(mark, ""));
+        let markdown = include_str!("../../docs/task-discovery.md");
+        let differs = words(&roff).into_iter().zip(words(markdown)).find(|(roff, markdown)| roff != markdown);
+        assert_eq!((differs, words(&roff).len()), (None, words(markdown).len()));
+    }
 }

@@ -29,9 +29,9 @@ pub(super) struct Wanted<'a> {
 /// Refuses a session that a host holds. `force`: the user goes on all the same; here, the host's trip is let go.
 pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Result<(), CliError> {
     let session = &wanted.found.session;
-    let Some(away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
+    let Some(away) = context.store().away(session)? else { return Ok(()) };
     let refused = refusal(&away.record, wanted);
-    let taken = disk::take_session(context.kugetsu_home(), session, "force").map_err(TripError::from)?;
+    let taken = disk::take_session(context.kugetsu_home(), session, "force")?;
     let _lock = match taken {
         Taken::Ours(lock) if force => lock,
         Taken::Ours(_) => return Err(refused),
@@ -44,11 +44,11 @@ pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Resu
         }
     };
     // Read again under the lock: it may just have come home.
-    let Some(mut away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
+    let Some(mut away) = context.store().away(session)? else { return Ok(()) };
     // A trip lets it go itself, once its own run has begun: until then nothing has changed.
     if wanted.to.is_none() {
         away.record.let_go = true;
-        away.save().map_err(TripError::from)?;
+        away.save()?;
     }
     let host = &away.record.host;
     context.ui.note(&format!(

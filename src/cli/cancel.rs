@@ -7,6 +7,7 @@ use super::error::{CliError, Exit};
 use super::host;
 use super::interrupt::interruptible;
 use super::progress::Progress;
+use crate::disk::Busy;
 use crate::dispatch::Record;
 use crate::text::plain;
 use crate::trip::{Ended, TripError, cancel};
@@ -26,10 +27,7 @@ pub(super) struct CancelArgs {
 /// A session that another kugetsu is only sending has no run that could be ended: that kugetsu is.
 fn refused(error: TripError, nearest: Option<String>, record: &Record) -> CliError {
     let sender = match &error {
-        TripError::Busy { by, .. } if record.is_unlaunched() => by
-            .split_once("(process ")
-            .and_then(|(_, rest)| rest.split_once(')'))
-            .map(|(pid, _)| pid.to_owned()),
+        TripError::Busy { by: Busy::Held(Some(holder)), .. } if record.is_unlaunched() => Some(holder.pid),
         _ => None,
     };
     let mut error = missing(near(error, nearest), record);
@@ -62,7 +60,7 @@ pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit
             }
             Ended::TheirRun { by } => {
                 ui.wrapped(&good, &format!("nothing of the run is left on {host}"));
-                ui.wrapped("  ", &format!("the session is brought home by {}", plain(by)));
+                ui.wrapped("  ", &format!("the session is brought home by {}", plain(&by.to_string())));
             }
             Ended::ByItself => {
                 ui.wrapped(&good, &format!("the run on {host} had ended by itself"));

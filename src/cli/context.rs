@@ -2,7 +2,7 @@
 
 use super::Global;
 use super::asker::TerminalAsker;
-use super::error::{CliError, Exit};
+use super::error::CliError;
 use super::output::Ui;
 use super::progress::Progress;
 use crate::disk;
@@ -14,7 +14,7 @@ use crate::opencode::{Program, Surroundings};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
 use crate::trip::Tools;
-use crate::work::{Bench, WorkError};
+use crate::work::Bench;
 use std::ffi::OsString;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -118,7 +118,7 @@ impl Context {
     /// What work on this machine is done with.
     pub(super) async fn bench(&self) -> Result<Bench, CliError> {
         let (program, database) = self.opencode().await?;
-        disk::private_dir(&self.kugetsu_home).map_err(WorkError::from)?;
+        disk::private_dir(&self.kugetsu_home)?;
         let kugetsu = std::env::current_exe()
             .map_err(|error| CliError::failed("start", format!("kugetsu does not find itself: {error}")))?;
         Ok(Bench {
@@ -141,7 +141,7 @@ impl Context {
     /// Refuses an opencode that kugetsu does not know. Asked once for each that is installed.
     pub(super) async fn check_version(&self, program: &Program) -> Result<(), CliError> {
         let cache = self.kugetsu_home.join("cache");
-        disk::private_dir(&cache).map_err(WorkError::from)?;
+        disk::private_dir(&cache)?;
         program.version(Some(&cache.join("opencode.json"))).await?;
         Ok(())
     }
@@ -179,8 +179,7 @@ impl Context {
         let (program, database) = self.opencode().await?;
         let asks = std::io::stdin().is_terminal() && self.ui.live;
         let asker = asks.then(|| TerminalAsker::new(Arc::clone(&progress)));
-        disk::private_dir(&self.kugetsu_home)
-            .map_err(|error| CliError::new(Exit::Failed, "record", error.to_string()))?;
+        disk::private_dir(&self.kugetsu_home)?;
         Ok(Tools {
             kugetsu_home: self.kugetsu_home.clone(),
             user_home: self.user_home.clone(),

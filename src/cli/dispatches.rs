@@ -10,7 +10,7 @@ use crate::trip::TripError;
 /// The dispatch that is meant: by its id, or the one that has the session away, or its newest.
 pub(super) fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> {
     if dispatch::is_id(what) {
-        let found = context.store().open(what).map_err(TripError::from)?;
+        let found = context.store().open(what)?;
         return Ok(found.ok_or_else(|| TripError::UnknownDispatch(plain(what)))?);
     }
     let session = session::resolve_id(context, what)?;
@@ -23,7 +23,7 @@ pub(super) fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> 
 
 /// The dispatch that has a session away, be it let go or not, or its newest.
 pub(super) fn of(context: &Context, session: &str) -> Result<Option<Dispatch>, CliError> {
-    let mut all = context.store().of(session).map_err(TripError::from)?;
+    let mut all = context.store().of(session)?;
     let waited_for = all.iter().rposition(|found| found.record.is_away() && !found.record.let_go);
     let away = waited_for.or_else(|| all.iter().rposition(|found| found.record.is_away()));
     Ok(away.or_else(|| all.len().checked_sub(1)).map(|at| all.swap_remove(at)))

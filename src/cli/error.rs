@@ -1,6 +1,6 @@
 //! Errors as a person and a script get to read them.
 
-use crate::disk::DiskError;
+use crate::disk::{Busy, DiskError, Task};
 use crate::dispatch::StoreError;
 use crate::hosts::HostsError;
 use crate::index::IndexError;
@@ -153,6 +153,7 @@ pub(super) fn eaten(error: &clap::Error) -> Option<&'static str> {
 
 impl From<TripError> for CliError {
     fn from(error: TripError) -> Self {
+        let safe = error.safe();
         let exit = match error.kind() {
             Kind::Failed => Exit::Failed,
             Kind::Usage => Exit::Usage,
@@ -160,17 +161,21 @@ impl From<TripError> for CliError {
             Kind::Refused => Exit::Refused,
             Kind::Running => Exit::Running,
         };
-        Self {
-            exit,
-            step: error.step().name().into(),
-            message: error.to_string(),
-            safe: error.safe(),
-            hint: match &error {
-                TripError::Busy { session, by } => Some(way_out(session, by)),
-                _ => error.hint().or_else(|| cure(&error).map(str::to_owned)),
-            },
-            ways: Vec::new(),
-            retryable: error.retryable(),
+        let (step, message, retryable) = (error.step().name(), error.to_string(), error.retryable());
+        let hint = match &error {
+            TripError::Busy { session, by } => Some(way_out(session, by)),
+            TripError::Program(ProgramError::UnsupportedVersion { .. }) => Some(ANOTHER_OPENCODE.to_owned()),
+            TripError::Program(error) => error.cure().map(str::to_owned),
+            TripError::Database(error) => error.cure().map(str::to_owned),
+            _ => error.hint(),
+        };
+        match error {
+            // What is wrong on this machine is no matter of the step that met it.
+            TripError::Disk(error) | TripError::Program(ProgramError::Disk(error)) => {
+                Self { safe, ..error.into() }
+            }
+            TripError::Store(error) => Self { safe, ..error.into() },
+            _ => Self { safe, hint, retryable, ..Self::new(exit, step, message) },
         }
     }
 }
@@ -178,32 +183,19 @@ impl From<TripError> for CliError {
 /// What the user can do about an opencode of another major version.
 const ANOTHER_OPENCODE: &str = "name one that is 1.x: KUGETSU_OPENCODE=PATH";
 
-/// What the user can do about this machine's own opencode, disk and database.
-fn cure(error: &TripError) -> Option<&'static str> {
-    match error {
-        TripError::Disk(error)
-        | TripError::Store(StoreError::Disk(error))
-        | TripError::Program(ProgramError::Disk(error)) => error.cure(),
-        TripError::Program(ProgramError::UnsupportedVersion { .. }) => Some(ANOTHER_OPENCODE),
-        TripError::Program(error) => error.cure(),
-        TripError::Database(error) => error.cure(),
-        _ => None,
-    }
-}
-
-/// What to do about a session that is in use. `by` says of whom.
-fn way_out(name: &str, by: &str) -> String {
+/// What to do about a session that is in use.
+fn way_out(name: &str, by: &Busy) -> String {
     let name = quoted(name);
-    let verb = by.strip_prefix("kugetsu ").and_then(|command| command.split(' ').next());
-    match verb {
-        Some("run") => format!("look at it: kugetsu logs {name} -f; end it: kugetsu stop {name}"),
-        Some("remote" | "wait" | "fetch") => {
-            format!(
-                "watch it: kugetsu logs {name} -f; see how it stands: kugetsu status {name}; end its run there: kugetsu cancel {name}"
-            )
-        }
-        None if by.starts_with("an earlier run") => format!("end it: kugetsu stop {name}"),
-        _ => "the same again once that has ended".to_owned(),
+    let task = match by {
+        Busy::Held(holder) => holder.as_ref().map(|holder| &holder.task),
+        Busy::Remains { .. } => return format!("end it: kugetsu stop {name}"),
+    };
+    match task {
+        Some(Task::Run(_)) => format!("look at it: kugetsu logs {name} -f; end it: kugetsu stop {name}"),
+        Some(Task::Trip(_)) => format!(
+            "watch it: kugetsu logs {name} -f; see how it stands: kugetsu status {name}; end its run there: kugetsu cancel {name}"
+        ),
+        Some(Task::Other(_)) | None => "the same again once that has ended".to_owned(),
     }
 }
 
@@ -255,7 +247,7 @@ impl From<WorkError> for CliError {
         let retryable = exit == Exit::Interrupted;
         match error {
             WorkError::Index(error) => error.into(),
-            WorkError::Store(error) => TripError::Store(error).into(),
+            WorkError::Store(error) => error.into(),
             WorkError::Disk(error) => error.into(),
             WorkError::Program(ProgramError::Disk(error)) => error.into(),
             WorkError::Permission(error) => error.into(),
@@ -269,7 +261,11 @@ impl From<WorkError> for CliError {
 
 impl From<HostsError> for CliError {
     fn from(error: HostsError) -> Self {
-        TripError::Hosts(error).into()
+        let exit = match &error {
+            HostsError::Allowed(_) => Exit::Failed,
+            _ => Exit::Usage,
+        };
+        Self::new(exit, "hosts", error.to_string())
     }
 }
 
@@ -296,7 +292,22 @@ impl From<DatabaseError> for CliError {
 
 impl From<DiskError> for CliError {
     fn from(error: DiskError) -> Self {
-        TripError::Disk(error).into()
+        Self { hint: error.cure().map(str::to_owned), ..Self::failed("disk", error.to_string()) }
+    }
+}
+
+impl From<StoreError> for CliError {
+    fn from(error: StoreError) -> Self {
+        let message = error.to_string();
+        let hint = match error {
+            StoreError::Disk(error) => return error.into(),
+            StoreError::Damaged { path, .. } => {
+                let path = quoted(&path.display().to_string());
+                format!("nothing was written over it; move it away to go on: mv {path} {path}.bad")
+            }
+            StoreError::Newer { .. } => "use that newer kugetsu".to_owned(),
+        };
+        Self { hint: Some(hint), ..Self::failed("dispatches", message) }
     }
 }
 
@@ -317,5 +328,19 @@ impl From<IndexError> for CliError {
         };
         let retryable = matches!(error, IndexError::Busy { .. });
         Self { hint, retryable, ..Self::new(exit, "index", error.to_string()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_to_be_typed_is_one_word_to_the_shell() {
+        let damaged = StoreError::Damaged { path: "/my home/dispatch.json".into(), reason: "cut".into() };
+        let error = CliError::from(TripError::from(damaged));
+        let hint = error.hint.unwrap();
+        assert!(hint.ends_with("mv '/my home/dispatch.json' '/my home/dispatch.json'.bad"), "{hint}");
+        assert_eq!(error.step, "dispatches");
     }
 }

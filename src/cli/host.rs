@@ -144,7 +144,7 @@ fn look_up(context: &Context, hosts: &Hosts, name: &str) -> Result<(HostEntry, O
             Err(error)
         }
         Lookup::Unusable(file) => {
-            let mut error = CliError::new(Exit::Usage, "resolve", file.error.to_string());
+            let mut error = CliError::new(Exit::Usage, "hosts", file.error.to_string());
             error.hint = Some(format!(
                 "no other file has a host {name}: name it in your own hosts.json, or mend this one"
             ));

@@ -44,7 +44,7 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
     private_dir(&locks)?;
     let path = locks.join("init.lock");
     let Some(_lock) = Lock::try_exclusive(&path, "init")? else {
-        let by = Lock::held_by(&path);
+        let by = Lock::busy(&path);
         return Err(CliError::new(Exit::Refused, "lock", format!("a base session is being made: {by}")));
     };
     let index = context.index().index()?;

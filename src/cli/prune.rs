@@ -6,7 +6,7 @@ use super::host;
 use super::output::Ui;
 use crate::dispatch::{Dispatch, Record};
 use crate::text::plain;
-use crate::trip::{LeftOnHosts, Remains, TripError, left_on_hosts};
+use crate::trip::{LeftOnHosts, Remains, left_on_hosts};
 use crate::work::{self, Item};
 use clap::Args;
 use console::measure_text_width;
@@ -82,7 +82,7 @@ pub(super) async fn run(arguments: PruneArgs, context: &Context) -> Result<Exit,
 
 /// What the hosts of trips keep. Where no trip is recorded there is nobody to ask.
 async fn on_hosts(context: &Context) -> Result<LeftOnHosts, CliError> {
-    let recorded = context.store().each().map_err(TripError::from)?;
+    let recorded = context.store().each()?;
     let dispatches: Vec<Dispatch> = recorded.into_iter().flatten().collect();
     if dispatches.is_empty() {
         return Ok(LeftOnHosts::default());

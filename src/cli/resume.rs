@@ -67,7 +67,7 @@ fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Re
         // No file tells of it; its message is there until a run has come to its end.
         return Ok(RunFiles::new(context.kugetsu_home(), &target.session).prompt().exists());
     };
-    let file = context.index().read(name).map_err(crate::work::WorkError::from)?;
+    let file = context.index().read(name)?;
     let recorded = file.and_then(|file| file.state);
     let exists = Database::open(database)?.session(&target.session)?.is_some();
     let state = state_of(context.kugetsu_home(), &target.session, recorded.as_deref(), exists);
@@ -77,7 +77,7 @@ fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Re
 /// The sessions whose run was cut short.
 fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, CliError> {
     let store = context.index();
-    let index = store.index().map_err(crate::work::WorkError::from)?;
+    let index = store.index()?;
     let database = Database::open(database)?;
     let (mut left, mut of_issues) = (Vec::new(), HashSet::new());
     for entry in store.entries(index.issues()) {

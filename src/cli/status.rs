@@ -7,7 +7,7 @@ use super::host;
 use super::session::short;
 use crate::dispatch::{Dispatch, Record};
 use crate::text::{plain, span};
-use crate::trip::{Look, Report, TripError, look_at};
+use crate::trip::{Look, Report, look_at};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
 use serde::Serialize;
@@ -41,7 +41,7 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
         Some(what) => vec![find(context, what)?],
         None => {
             let mut all = Vec::new();
-            for found in context.store().each().map_err(TripError::from)? {
+            for found in context.store().each()? {
                 match found {
                     Ok(dispatch) => all.push(dispatch),
                     Err(error) => ui.wrapped("  ", &error.to_string()),

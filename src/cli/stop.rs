@@ -5,7 +5,6 @@ use super::error::{CliError, Exit};
 use super::session;
 use super::work::Target;
 use crate::text::quoted;
-use crate::trip::TripError;
 use crate::work::{self, Stopped, WorkError};
 use clap::Args;
 use serde::Serialize;
@@ -45,7 +44,7 @@ pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, 
 
 /// Nothing of it runs on this machine; on a host, maybe.
 fn nothing_runs(context: &Context, session: &str, name: String) -> Result<CliError, CliError> {
-    let Some(away) = context.store().away(session).map_err(TripError::from)? else {
+    let Some(away) = context.store().away(session)? else {
         return Ok(WorkError::NothingRuns { name }.into());
     };
     let hint = format!("end its run there: kugetsu cancel {}", quoted(&name));

@@ -82,7 +82,7 @@ pub(super) async fn run(arguments: UndoArgs, context: &Context) -> Result<Exit, 
 /// The file that tells how it was, and the dispatch that it belongs to.
 fn find(context: &Context, what: &str) -> Result<(PathBuf, Option<String>), CliError> {
     if dispatch::is_id(what) {
-        let found = context.store().open(what).map_err(TripError::from)?;
+        let found = context.store().open(what)?;
         let found = found.ok_or_else(|| TripError::UnknownDispatch(plain(what)))?;
         return Ok((found.file("before"), Some(what.to_owned())));
     }

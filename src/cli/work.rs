@@ -367,9 +367,9 @@ impl Shown {
     fn new(bench: &Bench, job: &Job, progress: &Arc<Progress>, began: Option<()>) -> Result<Self, CliError> {
         let path = work::log_path(&bench.kugetsu_home, &job.session);
         if let Some(logs) = path.parent() {
-            disk::private_dir(logs).map_err(work::WorkError::from)?;
+            disk::private_dir(logs)?;
         }
-        let log = RotatingLog::open(&path, LOG_FILES, LOG_BYTES).map_err(work::WorkError::from)?;
+        let log = RotatingLog::open(&path, LOG_FILES, LOG_BYTES)?;
         Ok(Self { progress: Arc::clone(progress), log: Mutex::new(log), message: job.message.clone(), began })
     }
 

@@ -1,5 +1,6 @@
 //! Locks that the kernel holds for a process and frees at its death, however it dies.
 
+use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, Read as _, Seek as _, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -21,32 +22,106 @@ pub fn session_lock(kugetsu_home: &Path, session: &str) -> PathBuf {
 /// How long a session's lock is waited for: whoever only looks whether it is held has a share of it for a moment.
 const GLANCE: Duration = Duration::from_millis(300);
 
-/// Whose a lock is, after it was asked for.
+/// Whose a session's lock is, after it was asked for.
 #[derive(Debug)]
 pub enum Taken {
     /// Ours from now on.
     Ours(Lock),
-    /// Another's; who has it and since when, in words.
-    Theirs(String),
+    /// Another's.
+    Theirs(Busy),
 }
 
-/// Takes a session's lock, so that nobody else runs or moves the session meanwhile. `command` is what others are told.
-pub fn take_session(kugetsu_home: &Path, session: &str, command: &str) -> Result<Taken, DiskError> {
+/// Takes a session's lock, so that nobody else runs or moves the session meanwhile. `task` is what others are told.
+pub fn take_session(kugetsu_home: &Path, session: &str, task: impl Into<Task>) -> Result<Taken, DiskError> {
     private_dir(&kugetsu_home.join("locks"))?;
     let path = session_lock(kugetsu_home, session);
-    let lock = Lock::exclusive_within(&path, command, GLANCE)?;
-    Ok(lock.map_or_else(|| Taken::Theirs(Lock::held_by(&path)), Taken::Ours))
+    let lock = Lock::exclusive_within(&path, task, GLANCE)?;
+    Ok(lock.map_or_else(|| Taken::Theirs(Lock::busy(&path)), Taken::Ours))
 }
 
-/// Who holds a lock, for the sentence that whoever is refused gets to read.
+/// What the holder of a lock does; in the lock's file, its command without `kugetsu`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Task {
+    /// Runs opencode on this machine, in the session that the user calls so.
+    Run(String),
+    /// Sends a session to a host, follows it there, or brings it home: `remote pi`, `wait ID`.
+    Trip(String),
+    /// Anything else, which is over in a moment.
+    Other(String),
+}
+
+impl From<String> for Task {
+    fn from(command: String) -> Self {
+        match command.split_once(' ') {
+            Some(("run", name)) => Self::Run(name.to_owned()),
+            Some(("remote" | "wait" | "fetch", _)) => Self::Trip(command),
+            _ => Self::Other(command),
+        }
+    }
+}
+
+impl From<&str> for Task {
+    fn from(command: &str) -> Self {
+        command.to_owned().into()
+    }
+}
+
+impl From<Task> for String {
+    fn from(task: Task) -> Self {
+        task.to_string()
+    }
+}
+
+impl fmt::Display for Task {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Run(name) => write!(f, "run {name}"),
+            Self::Trip(command) | Self::Other(command) => f.write_str(command),
+        }
+    }
+}
+
+/// Who took a lock, as its file says.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Holder {
     /// Process id; says who to look for, never whether it lives.
     pub pid: u32,
-    /// What it was asked to do.
-    pub command: String,
+    /// What it does.
+    #[serde(rename = "command")]
+    pub task: Task,
     /// Since when, in milliseconds since the Unix epoch.
     pub since: i64,
+}
+
+/// Why a session, or what else is locked, cannot be had.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Busy {
+    /// Another kugetsu has it; nothing is known of that one where its file cannot be read.
+    Held(Option<Holder>),
+    /// Nobody has it, but a process of an earlier run is alive and may work in it.
+    Remains {
+        /// Its command line, fit to be shown.
+        command: String,
+        /// Its id.
+        pid: u32,
+    },
+}
+
+impl fmt::Display for Busy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Held(Some(Holder { pid, task, since })) => {
+                let seconds = clock::now_ms().saturating_sub(*since).max(0).unsigned_abs() / 1000;
+                let since = humantime::format_duration(Duration::from_secs(seconds));
+                write!(f, "kugetsu {task} (process {pid}) for {since}")
+            }
+            Self::Held(None) => f.write_str("another kugetsu has it"),
+            Self::Remains { command, pid } => {
+                write!(f, "an earlier run here left {command} alive (process {pid})")
+            }
+        }
+    }
 }
 
 /// An exclusive lock on a file; freed when dropped and when this process dies.
@@ -69,14 +144,15 @@ impl Drop for Lock {
 
 impl Lock {
     /// Takes the lock, or returns `None` at once when another process (or another [`Lock`] of this one) has it.
-    /// `command` is what [`Lock::holder`] shows to others meanwhile.
-    pub fn try_exclusive(path: &Path, command: &str) -> Result<Option<Self>, DiskError> {
+    /// `task` is what [`Lock::holder`] shows to others meanwhile.
+    pub fn try_exclusive(path: &Path, task: impl Into<Task>) -> Result<Option<Self>, DiskError> {
+        let task = task.into();
         let at = |source| DiskError::at(path, source);
         loop {
             let file = open(path).map_err(at)?;
             match file.try_lock() {
                 Ok(()) if !is_at(&file, path).map_err(at)? => {}
-                Ok(()) => return Self::signed(file, command).map(Some).map_err(at),
+                Ok(()) => return Self::signed(file, task).map(Some).map_err(at),
                 Err(TryLockError::WouldBlock) => return Ok(None),
                 Err(TryLockError::Error(source)) => return Err(at(source)),
             }
@@ -86,10 +162,11 @@ impl Lock {
     /// As [`Lock::try_exclusive`], waiting for another holder as long as `patience`: for what is held for moments only.
     pub fn exclusive_within(
         path: &Path,
-        command: &str,
+        task: impl Into<Task>,
         patience: Duration,
     ) -> Result<Option<Self>, DiskError> {
-        if let Some(lock) = Self::try_exclusive(path, command)? {
+        let task = task.into();
+        if let Some(lock) = Self::try_exclusive(path, task.clone())? {
             return Ok(Some(lock));
         }
         let at = |source| DiskError::at(path, source);
@@ -100,8 +177,8 @@ impl Lock {
         let waiting = std::thread::Builder::new().spawn(move || sender.send(file.lock().map(|()| file)));
         waiting.map_err(at)?;
         match receiver.recv_timeout(patience) {
-            Ok(Ok(file)) if !is_at(&file, path).map_err(at)? => Self::try_exclusive(path, command),
-            Ok(Ok(file)) => Self::signed(file, command).map(Some).map_err(at),
+            Ok(Ok(file)) if !is_at(&file, path).map_err(at)? => Self::try_exclusive(path, task),
+            Ok(Ok(file)) => Self::signed(file, task).map(Some).map_err(at),
             Ok(Err(source)) => Err(at(source)),
             Err(_) => Ok(None),
         }
@@ -114,17 +191,14 @@ impl Lock {
         matches!(file.try_lock_shared(), Err(TryLockError::WouldBlock))
     }
 
-    /// Who holds it and since when, in words.
-    pub fn held_by(path: &Path) -> String {
-        let Some(holder) = Self::holder(path) else { return "another kugetsu has it".to_owned() };
-        let seconds = clock::now_ms().saturating_sub(holder.since).max(0).unsigned_abs() / 1000;
-        let since = humantime::format_duration(Duration::from_secs(seconds));
-        format!("kugetsu {} (process {}) for {since}", holder.command, holder.pid)
+    /// Why whoever did not get it did not.
+    pub fn busy(path: &Path) -> Busy {
+        Busy::Held(Self::holder(path))
     }
 
     /// Writes down who holds it now.
-    fn signed(mut file: File, command: &str) -> io::Result<Self> {
-        let holder = Holder { pid: std::process::id(), command: command.to_owned(), since: clock::now_ms() };
+    fn signed(mut file: File, task: Task) -> io::Result<Self> {
+        let holder = Holder { pid: std::process::id(), task, since: clock::now_ms() };
         let line = serde_json::to_string(&holder)?;
         file.set_len(0)?;
         file.rewind()?;
@@ -143,7 +217,7 @@ impl Lock {
         File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
         let holder: Holder = serde_json::from_str(&line).ok()?;
         // Whoever can write the file is not to write to a terminal by it.
-        Some(Holder { command: plain(&holder.command), ..holder })
+        Some(Holder { task: plain(&holder.task.to_string()).into(), ..holder })
     }
 }
 
@@ -173,16 +247,16 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("ses_1.lock");
         assert_eq!(Lock::holder(&path), None);
-        let lock = Lock::try_exclusive(&path, "kugetsu remote pi").unwrap().unwrap();
+        let lock = Lock::try_exclusive(&path, "remote pi").unwrap().unwrap();
         assert!(Lock::try_exclusive(&path, "other").unwrap().is_none());
         let holder = Lock::holder(&path).unwrap();
-        assert_eq!((holder.pid, holder.command.as_str()), (std::process::id(), "kugetsu remote pi"));
+        assert_eq!((holder.pid, holder.task), (std::process::id(), Task::Trip("remote pi".into())));
         assert!(holder.since > 0);
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         drop(lock);
         assert!(path.exists());
         let _again = Lock::try_exclusive(&path, "x").unwrap().unwrap();
-        assert_eq!(Lock::holder(&path).unwrap().command, "x");
+        assert_eq!(Lock::holder(&path).unwrap().task, "x".into());
     }
 
     #[test]
@@ -197,7 +271,7 @@ mod tests {
             drop(lock);
             assert!(waiters.into_iter().all(|waiter| waiter.join().unwrap()));
         });
-        assert_eq!(Lock::holder(path).unwrap().command, "waiter");
+        assert_eq!(Lock::holder(path).unwrap().task, "waiter".into());
         assert!(within(60_000).is_some(), "the one that gave up holds nothing");
     }
 
@@ -210,8 +284,23 @@ mod tests {
                 file.write_all(br#"{"pid":1,"command":"run \u001b[2J\u202ex","since":-9223372036854775808}"#)
             })
             .unwrap();
-        let by = Lock::held_by(&path);
+        let by = Lock::busy(&path).to_string();
         assert!(by.starts_with("kugetsu run x (process 1) for ") && !by.contains(char::is_control), "{by:?}");
+    }
+
+    #[test]
+    fn a_task_is_written_as_its_command() {
+        for (command, task) in [
+            ("run a/b#1", Task::Run("a/b#1".into())),
+            ("remote pi", Task::Trip("remote pi".into())),
+            ("wait 20261120-103015-4k2mtv7a", Task::Trip("wait 20261120-103015-4k2mtv7a".into())),
+            ("fetch x", Task::Trip("fetch x".into())),
+            ("cancel x", Task::Other("cancel x".into())),
+            ("verify", Task::Other("verify".into())),
+            ("runs x", Task::Other("runs x".into())),
+        ] {
+            assert_eq!((Task::from(command), task.to_string().as_str()), (task.clone(), command));
+        }
     }
 
     #[test]
@@ -220,7 +309,8 @@ mod tests {
         let take = |command: &str| take_session(&home.path().join("kugetsu"), "ses_1", command).unwrap();
         let Taken::Ours(lock) = take("run it") else { panic!("nobody has it") };
         let Taken::Theirs(by) = take("move it") else { panic!("it is held") };
-        assert!(by.starts_with("kugetsu run it (process "), "{by}");
+        assert!(by.to_string().starts_with("kugetsu run it (process "), "{by}");
+        assert!(matches!(by, Busy::Held(Some(Holder { task: Task::Run(name), .. })) if name == "it"));
         drop(lock);
         assert!(matches!(take("move it"), Taken::Ours(_)));
     }

@@ -290,7 +290,7 @@ fn twenty_processes_at_once_lose_nothing() {
     let index = store.index().unwrap();
     assert_eq!(index.issues().count(), 23);
     assert!((200..220).all(|number| index.find(&issue(number)).is_some()));
-    assert_eq!(Lock::holder(&home.path().join("index.lock")).unwrap().command, "child");
+    assert_eq!(Lock::holder(&home.path().join("index.lock")).unwrap().task, "child".into());
 }
 
 #[test]

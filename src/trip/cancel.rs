@@ -4,6 +4,7 @@ use super::earlier::Swept;
 use super::line::Unreached;
 use super::{Report, Tools, Trip, TripError, UNDER_WAY, WORK_PATIENCE};
 use crate::clock;
+use crate::disk::Busy;
 use crate::dispatch::{Dispatch, State, Step};
 use crate::host::{self, Cancel, HostEnv};
 use crate::hosts::HostEntry;
@@ -20,7 +21,7 @@ pub enum Ended {
     /// The run, which another kugetsu follows: that one brings the session home.
     TheirRun {
         /// Who follows it.
-        by: String,
+        by: Busy,
     },
     /// Nothing: the run had ended by itself.
     ByItself,

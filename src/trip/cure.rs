@@ -1,11 +1,10 @@
 //! What to do about a trip that did not go through.
 
 use super::error::{ApartReason, TripError};
-use crate::dispatch::StoreError;
+use super::memory::Term;
 use crate::opencode::Unreadable;
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
-use crate::text::quoted;
 
 impl TripError {
     /// What to do about it.
@@ -47,7 +46,7 @@ impl TripError {
             Self::Diverged { session, copy, .. } => {
                 Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
             }
-            Self::Apart { why: ApartReason::OtherTerms("directory or --keep-paths"), .. } => Some(
+            Self::Apart { why: ApartReason::OtherTerms(Term::Paths), .. } => Some(
                 "with --dir and --keep-paths as on the last trip they come home; or send a copy, which becomes a session of its own: the same again with --fork".to_owned(),
             ),
             Self::Apart { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),
@@ -60,24 +59,7 @@ impl TripError {
             }
             Self::NoMessage { .. } => Some("type the command that began it again".to_owned()),
             Self::RunsThere { .. } => Some("type it again once that has ended".to_owned()),
-            Self::Store(StoreError::Damaged { path, .. }) => {
-                let path = quoted(&path.display().to_string());
-                Some(format!("nothing was written over it; move it away to go on: mv {path} {path}.bad"))
-            }
-            Self::Store(StoreError::Newer { .. }) => Some("use that newer kugetsu".to_owned()),
             _ => None,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_to_be_typed_is_one_word_to_the_shell() {
-        let damaged = StoreError::Damaged { path: "/my home/dispatch.json".into(), reason: "cut".into() };
-        let hint = TripError::from(damaged).hint().unwrap();
-        assert!(hint.ends_with("mv '/my home/dispatch.json' '/my home/dispatch.json'.bad"), "{hint}");
     }
 }

@@ -8,7 +8,7 @@ use super::plan::Request;
 use super::steps::Steps;
 use super::{MESSAGE, News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
 use crate::clock;
-use crate::disk::{self, DiskError};
+use crate::disk::{self, Busy, DiskError};
 use crate::dispatch::{HostOrigin, Plan, ProjectHost, Record, State, Step, Store, new_id};
 use crate::host;
 use crate::hosts::HostEntry;
@@ -112,8 +112,7 @@ pub fn check_here(store: &Store, session: &str, forced: bool) -> Result<(), Trip
     match remains.first() {
         None => Ok(()),
         Some(first) => {
-            let (command, pid) = (plain(&first.command), first.pid);
-            let by = format!("an earlier run here left {command} alive (process {pid})");
+            let by = Busy::Remains { command: plain(&first.command), pid: first.pid };
             Err(TripError::Busy { session: session.to_owned(), by })
         }
     }

@@ -1,9 +1,9 @@
 //! Why a trip did not go through, by phase: what happened, where, and what is safe.
 
-use crate::disk::DiskError;
+use super::memory::Term;
+use crate::disk::{Busy, DiskError};
 use crate::dispatch::{Record, Step, StoreError};
 use crate::host::{AnswerError, FramesError};
-use crate::hosts::HostsError;
 use crate::opencode::arrival::ArrivalError;
 use crate::opencode::{DatabaseError, ProgramError, Unreadable};
 use crate::prepare::{HomeError, PrepareError};
@@ -45,9 +45,6 @@ pub enum TripError {
         /// The nearest name there is.
         nearest: Option<String>,
     },
-    /// hosts.json cannot be used.
-    #[error(transparent)]
-    Hosts(#[from] HostsError),
     /// The message cannot be sent.
     #[error("{0}")]
     Message(&'static str),
@@ -62,8 +59,8 @@ pub enum TripError {
     Busy {
         /// The session.
         session: String,
-        /// Who, and since when.
-        by: String,
+        /// Who or what works on it.
+        by: Busy,
     },
     /// A host holds the session.
     #[error("session {session} is on {host} (dispatch {dispatch}, {state})")]
@@ -385,7 +382,7 @@ pub enum ApartReason {
     BothWentOn,
     /// This is another than on the last trip there.
     #[error("the {0} there is another than on the last trip, by which they could be told")]
-    OtherTerms(&'static str),
+    OtherTerms(Term),
     /// The session there was to be replaced.
     #[error("nothing is replaced there that home does not have")]
     NotReplaced,
@@ -419,12 +416,9 @@ impl TripError {
     /// What sort of failure it is.
     pub fn kind(&self) -> Kind {
         match self {
-            Self::Hosts(HostsError::Allowed(_)) => Kind::Failed,
-            Self::UnknownHost { .. }
-            | Self::Hosts(_)
-            | Self::Message(_)
-            | Self::Usage(_)
-            | Self::UnknownDispatch(_) => Kind::Usage,
+            Self::UnknownHost { .. } | Self::Message(_) | Self::Usage(_) | Self::UnknownDispatch(_) => {
+                Kind::Usage
+            }
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
@@ -455,7 +449,6 @@ impl TripError {
         match self {
             Self::UnknownSession { .. }
             | Self::UnknownHost { .. }
-            | Self::Hosts(_)
             | Self::Message(_)
             | Self::Usage(_)
             | Self::UnknownDispatch(_)

@@ -74,7 +74,7 @@ impl Memory {
     }
 
     /// Why nothing can be built upon the rows there: they are not what these terms would make of those at home.
-    pub(super) fn differs(&self, clock: Option<Clock>, paths: Option<&Paths>) -> Option<&'static str> {
+    pub(super) fn differs(&self, clock: Option<Clock>, paths: Option<&Paths>) -> Option<Term> {
         let same_clock = match (self.clock, clock) {
             (None, None) => !self.translated,
             (Some(then), Some(now)) => then.translates_as(now),
@@ -83,10 +83,21 @@ impl Memory {
         match (same_clock, paths == self.paths.as_ref()) {
             (true, true) => None,
             // Rows there with those of another directory would come home with them.
-            (true, false) => Some("directory or --keep-paths"),
-            (false, _) => Some("clock"),
+            (true, false) => Some(Term::Paths),
+            (false, _) => Some(Term::Clock),
         }
     }
+}
+
+/// What a host's rows are translated by, and may be other than on the last trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Term {
+    /// The host's clock.
+    #[error("clock")]
+    Clock,
+    /// The directories, or that paths stay as they are.
+    #[error("directory or --keep-paths")]
+    Paths,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -235,18 +246,18 @@ mod tests {
         assert!(memory.holds(Some("s")) && !memory.holds(Some("t")) && !memory.holds(None));
         assert_eq!(memory.differs(None, paths.as_ref()), None);
         let elsewhere = Paths::new("/here", "/elsewhere");
-        assert_eq!(memory.differs(None, elsewhere.as_ref()), Some("directory or --keep-paths"));
-        assert_eq!(memory.differs(None, None), Some("directory or --keep-paths"));
+        assert_eq!(memory.differs(None, elsewhere.as_ref()), Some(Term::Paths));
+        assert_eq!(memory.differs(None, None), Some(Term::Paths));
         let clock = Clock::new(86_400_000, 1_795_170_000_000);
-        assert_eq!(memory.differs(clock, paths.as_ref()), Some("clock"));
+        assert_eq!(memory.differs(clock, paths.as_ref()), Some(Term::Clock));
         let clocked = Memory { translated: true, clock, ..memory.clone() };
         let later = clock.map(|clock| clock.later(1_795_180_000_000));
         assert_eq!(clocked.differs(later, paths.as_ref()), None);
         let other = Clock::new(86_500_000, 1_795_170_000_000);
-        assert_eq!(clocked.differs(other, paths.as_ref()), Some("clock"));
-        assert_eq!(clocked.differs(None, paths.as_ref()), Some("clock"), "it was put right");
+        assert_eq!(clocked.differs(other, paths.as_ref()), Some(Term::Clock));
+        assert_eq!(clocked.differs(None, paths.as_ref()), Some(Term::Clock), "it was put right");
         let untold = Memory { translated: true, ..memory };
-        assert_eq!(untold.differs(None, paths.as_ref()), Some("clock"));
+        assert_eq!(untold.differs(None, paths.as_ref()), Some(Term::Clock));
     }
 
     #[test]

@@ -52,6 +52,7 @@ pub use error::{ApartReason, Kind, TripError};
 pub use holding::Holding;
 pub use kept::{LeftOnHosts, Remains, Removed, left_on_hosts};
 pub use listen::{Hear, Heard, Listener};
+pub use memory::Term;
 pub use observer::{News, Observer};
 pub use plan::Request;
 pub use report::{Report, RunReport};
@@ -109,8 +110,8 @@ impl Tools {
     }
 
     /// Takes the session's lock, or says who has it.
-    fn lock(&self, session: &str, command: &str) -> Result<Lock, TripError> {
-        match disk::take_session(&self.kugetsu_home, session, command)? {
+    fn lock(&self, session: &str, task: &str) -> Result<Lock, TripError> {
+        match disk::take_session(&self.kugetsu_home, session, task)? {
             Taken::Ours(lock) => Ok(lock),
             Taken::Theirs(by) => Err(TripError::Busy { session: session.to_owned(), by }),
         }

@@ -29,19 +29,9 @@ pub fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError> {
     let Some(session) = &doomed.session else { return Ok(()) };
     let lock = session_lock(&bench.kugetsu_home, session);
     if Lock::is_held(&lock) {
-        return Err(WorkError::Busy { name: doomed.name().to_owned(), by: Lock::held_by(&lock) });
+        return Err(WorkError::Busy { name: doomed.name().to_owned(), by: Lock::busy(&lock) });
     }
-    check_here(bench, doomed, session)
-}
-
-fn check_here(bench: &Bench, doomed: &Doomed, session: &str) -> Result<(), WorkError> {
-    let Some(away) = bench.dispatches.away(session)? else { return Ok(()) };
-    Err(WorkError::Away {
-        name: doomed.name().to_owned(),
-        host: away.record.host.clone(),
-        dispatch: away.record.id.clone(),
-        state: away.record.state.name(),
-    })
+    bench.check_here(session, doomed.name())
 }
 
 /// Removes kugetsu's record of a session and, with `session_too`, the session itself from opencode, first: as long as the
@@ -54,7 +44,7 @@ pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Resul
     let mut removed = false;
     if let Some(session) = &doomed.session {
         let mut lock = Held::take_free(&bench.kugetsu_home, session, doomed.name(), "destroy")?;
-        check_here(bench, doomed, session)?;
+        bench.check_here(session, doomed.name())?;
         if session_too {
             removed = delete(bench, session).await?;
         }

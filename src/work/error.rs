@@ -1,7 +1,7 @@
 //! Why work on this machine did not go through.
 
-use crate::disk::DiskError;
-use crate::dispatch::StoreError;
+use crate::disk::{Busy, DiskError};
+use crate::dispatch::{Record, StoreError};
 use crate::index::IndexError;
 use crate::opencode::{DatabaseError, PermissionError, ProgramError, Unreadable};
 use crate::session::{CopyError, ExportError};
@@ -15,8 +15,8 @@ pub enum WorkError {
     Busy {
         /// The issue or session.
         name: String,
-        /// Who, and since when.
-        by: String,
+        /// Who works on it.
+        by: Busy,
     },
     /// A host holds the session.
     #[error("{name} is on {host} (dispatch {dispatch}, {state})")]
@@ -137,6 +137,16 @@ pub enum WorkError {
 }
 
 impl WorkError {
+    /// A host holds the session that the user calls `name`.
+    pub(super) fn away(name: &str, record: &Record) -> Self {
+        Self::Away {
+            name: name.to_owned(),
+            host: record.host.clone(),
+            dispatch: record.id.clone(),
+            state: record.state.name(),
+        }
+    }
+
     /// opencode has no session of this id, which the user calls `name`.
     pub fn lost(name: &str, session: &str) -> Self {
         match name == session {

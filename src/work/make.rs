@@ -29,8 +29,8 @@ pub async fn make(
     let locks = bench.kugetsu_home.join("locks");
     private_dir(&locks)?;
     let path = session_lock(&bench.kugetsu_home, &format!("issue-{}", issue.file_name()));
-    let Some(_lock) = Lock::try_exclusive(&path, &format!("start {name}"))? else {
-        return Err(WorkError::Busy { name, by: Lock::held_by(&path) });
+    let Some(_lock) = Lock::try_exclusive(&path, format!("start {name}"))? else {
+        return Err(WorkError::Busy { name, by: Lock::busy(&path) });
     };
     let index = bench.index.index()?;
     if index.find(issue).is_some() {

@@ -49,3 +49,11 @@ pub struct Bench {
     /// The trips, for those that have a session away.
     pub dispatches: Dispatches,
 }
+
+impl Bench {
+    /// Refuses a session that a host holds; `name` is what the user calls it.
+    fn check_here(&self, session: &str, name: &str) -> Result<(), WorkError> {
+        let away = self.dispatches.away(session)?;
+        away.map_or(Ok(()), |away| Err(WorkError::away(name, &away.record)))
+    }
+}

@@ -3,7 +3,7 @@
 use super::files::survivor;
 use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
-use crate::disk::{self, DiskError, Lock, Taken};
+use crate::disk::{self, DiskError, Lock, Taken, Task};
 use crate::events::{Event, Lines, Outcome, Reply};
 use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
@@ -18,8 +18,6 @@ use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 use tokio::process::{Child, Command};
 
-/// How the command of a run's lock begins: who else holds a session's lock is no run.
-pub(super) const RUNNING: &str = "run ";
 /// The verb by which kugetsu starts itself as the guard.
 pub const GUARD: &str = "__guard";
 /// How often the events are looked at.
@@ -176,7 +174,7 @@ async fn attend(
 }
 
 fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
-    match disk::take_session(&bench.kugetsu_home, &job.session, &format!("{RUNNING}{}", job.name))? {
+    match disk::take_session(&bench.kugetsu_home, &job.session, Task::Run(job.name.clone()))? {
         Taken::Ours(lock) => Ok(lock),
         Taken::Theirs(by) => Err(WorkError::Busy { name: job.name.clone(), by }),
     }
@@ -184,14 +182,7 @@ fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
 
 /// The session's last prompt until now.
 async fn check(bench: &Bench, job: &Job) -> Result<Option<String>, WorkError> {
-    if let Some(away) = bench.dispatches.away(&job.session)? {
-        return Err(WorkError::Away {
-            name: job.name.clone(),
-            host: away.record.host.clone(),
-            dispatch: away.record.id.clone(),
-            state: away.record.state.name(),
-        });
-    }
+    bench.check_here(&job.session, &job.name)?;
     let lost = || WorkError::lost(&job.name, &job.session);
     let row = Database::open(&bench.database)?.session(&job.session)?.ok_or_else(lost)?;
     if !job.directory.is_dir() {
@@ -238,7 +229,7 @@ async fn relocate(bench: &Bench, job: &Job, title: &str) -> Result<(), WorkError
 /// Writes down in the index what is going on, and why the last run did not do its work.
 fn note(bench: &Bench, job: &Job, state: State, trouble: Option<String>) -> Result<(), WorkError> {
     let Some(file) = &job.file else { return Ok(()) };
-    bench.index.change(&format!("{RUNNING}{}", job.name), file, |file| {
+    bench.index.change(&format!("run {}", job.name), file, |file| {
         file.state = Some(state.name().to_owned());
         file.last_activity = Some(timestamp(clock::now_ms()));
         file.directory = Some(job.directory.display().to_string());

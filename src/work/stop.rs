@@ -3,7 +3,7 @@
 use super::files::survivor;
 use super::guard::GRACE;
 use super::{Bench, RunFiles, WorkError};
-use crate::disk::{self, Lock, session_lock};
+use crate::disk::{self, Busy, Holder, Lock, Task, session_lock};
 use crate::process::{end_all, run_mark};
 use crate::work::State;
 use rustix::process::{Pid, Signal, kill_process};
@@ -35,12 +35,12 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
         }
     };
     let stopped = if Lock::is_held(&path) {
-        let holder = Lock::holder(&path).filter(|holder| holder.command.starts_with(super::run::RUNNING));
-        let Some(holder) = holder else {
-            return Err(WorkError::Busy { name: name.to_owned(), by: Lock::held_by(&path) });
+        let holder = Lock::holder(&path);
+        let Some(Holder { pid: runner, task: Task::Run(_), .. }) = holder else {
+            return Err(WorkError::Busy { name: name.to_owned(), by: Busy::Held(holder) });
         };
         // The lock is held, so its holder lives, and this is its number.
-        if let Some(pid) = i32::try_from(holder.pid).ok().and_then(Pid::from_raw) {
+        if let Some(pid) = i32::try_from(runner).ok().and_then(Pid::from_raw) {
             // Gone just now is what was wanted.
             let _ = kill_process(pid, Signal::TERM);
         }
@@ -48,7 +48,7 @@ pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Res
         let Some(_free) = Lock::exclusive_within(&path, "stop", patience)? else {
             return Err(WorkError::Survived {
                 name: name.to_owned(),
-                survivors: vec![format!("kugetsu ({})", holder.pid)],
+                survivors: vec![format!("kugetsu ({runner})")],
             });
         };
         proven(files.survivors())?;

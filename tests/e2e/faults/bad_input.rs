@@ -65,9 +65,9 @@ fn a_broken_hosts_file_is_refused_with_its_place() {
         scene.home.write_hosts(text);
         let place = format!("{}:{at}", scene.home.hosts_path().display());
         let fault = scene.fault(&["remote", "pi", &scene.session, "go on"]);
-        fault.is(2, "usage", "resolve").says(&[place.as_str()]).says(words);
+        fault.is(2, "usage", "hosts").says(&[place.as_str()]).says(words);
         let fault = scene.fault(&["hosts"]);
-        fault.is(2, "usage", "resolve").says(&[place.as_str()]);
+        fault.is(2, "usage", "hosts").says(&[place.as_str()]);
     };
     place("{\n  \"pi\": \"me@pi\"\n  \"b\": \"c\"\n}", "3:3", &["comma"]);
     place("{\n  'pi': \"me@pi\"\n}", "2:3", &["double quotes"]);
@@ -77,11 +77,11 @@ fn a_broken_hosts_file_is_refused_with_its_place() {
     scene.home.write_hosts("{ \"pi\": { \"host\": \"me@pi\", \"os\": \"windows\" } }");
     scene
         .fault(&["remote", "pi", &scene.session, "go on"])
-        .is(2, "usage", "resolve")
+        .is(2, "usage", "hosts")
         .says(&["pi", "Windows", "WSL"]);
     std::fs::remove_file(scene.home.hosts_path()).unwrap();
     std::fs::create_dir(scene.home.hosts_path()).unwrap();
-    scene.fault(&["hosts"]).is(2, "usage", "resolve").says(&["is not a file"]);
+    scene.fault(&["hosts"]).is(2, "usage", "hosts").says(&["is not a file"]);
     scene.is_unscathed();
 }
 

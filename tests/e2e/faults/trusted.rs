@@ -133,8 +133,8 @@ fn a_projects_hosts_do_not_replace_the_users_own_before_they_are_allowed() {
     let own = scene.in_project(&["remote", "pi", &scene.session, "go on", "--dry-run"]).expect_code(3);
     assert!(own.stderr.contains("hosts.json:2:2") && own.stderr.contains("does not count"), "{}", own.stderr);
     let broken = scene.fault_in_project(&["remote", "beefy", &scene.session, "go on"]);
-    broken.is(2, "usage", "resolve").says(&["projects/app/hosts.json:2:2: not valid JSON"]);
-    scene.fault_in_project(&["hosts", "trust"]).is(2, "usage", "resolve").says(&["hosts.json:2:2"]);
+    broken.is(2, "usage", "hosts").says(&["projects/app/hosts.json:2:2: not valid JSON"]);
+    scene.fault_in_project(&["hosts", "trust"]).is(2, "usage", "hosts").says(&["hosts.json:2:2"]);
     let listed = scene.in_project(&["hosts"]).expect_success();
     assert!(
         listed.stderr.contains("hosts.json:2:2") && listed.stdout.contains("pi  me@"),

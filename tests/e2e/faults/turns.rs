@@ -133,7 +133,7 @@ fn a_state_directory_that_cannot_be_used_is_named() {
     std::fs::write(&state, "in the way").unwrap();
     let go = scene.remote(&["go on"]);
     let fault = scene.fault(&go);
-    fault.is(1, "failed", "record").says(&[state.to_str().unwrap(), "not a directory"]);
+    fault.is(1, "failed", "disk").says(&[state.to_str().unwrap(), "not a directory"]);
     assert_eq!(std::fs::read_to_string(&state).unwrap(), "in the way");
     std::fs::remove_file(&state).unwrap();
     scene.is_unscathed();
@@ -143,10 +143,10 @@ fn a_state_directory_that_cannot_be_used_is_named() {
     std::fs::create_dir_all(&dispatch).unwrap();
     std::fs::write(dispatch.join("dispatch.json"), "{ \"version\": 1, \"id\": \"20").unwrap();
     let fault = scene.fault(&go);
-    fault.is(1, "failed", "record").says(&["dispatch.json", "cannot be read", "mv "]);
+    fault.is(1, "failed", "dispatches").says(&["dispatch.json", "cannot be read", "mv "]);
     std::fs::write(dispatch.join("dispatch.json"), "{ \"version\": 99 }").unwrap();
     let fault = scene.fault(&go);
-    fault.is(1, "failed", "record").says(&["newer kugetsu"]);
+    fault.is(1, "failed", "dispatches").says(&["newer kugetsu"]);
     assert_eq!(std::fs::read_to_string(dispatch.join("dispatch.json")).unwrap(), "{ \"version\": 99 }");
     assert_eq!(scene.host().sshd.connections(), 0);
 }

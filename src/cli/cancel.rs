@@ -1,18 +1,16 @@
 //! `kugetsu cancel`
 
-use super::conclude::{interrupted, missing, near};
+use super::conclude::{missing, near};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
 use super::host;
-use super::interrupt::interruptible;
-use super::progress::Progress;
+use super::trips::Trips;
 use crate::disk::Busy;
 use crate::dispatch::Record;
 use crate::text::plain;
 use crate::trip::{Ended, TripError, cancel};
 use clap::Args;
-use std::sync::Arc;
 
 /// Ends a run on a host, with all that it started; the session stays there until it is fetched
 ///
@@ -25,12 +23,12 @@ pub(super) struct CancelArgs {
 }
 
 /// A session that another kugetsu is only sending has no run that could be ended: that kugetsu is.
-fn refused(error: TripError, nearest: Option<String>, record: &Record) -> CliError {
+fn refused(error: TripError, record: &Record) -> CliError {
     let sender = match &error {
         TripError::Busy { by: Busy::Held(Some(holder)), .. } if record.is_unlaunched() => Some(holder.pid),
         _ => None,
     };
-    let mut error = missing(near(error, nearest), record);
+    let mut error = missing(error, record);
     if let Some(pid) = sender {
         error.hint = Some(format!(
             "it is being sent: press Ctrl-C where that runs, or type kill {pid}, and then the same again"
@@ -41,13 +39,11 @@ fn refused(error: TripError, nearest: Option<String>, record: &Record) -> CliErr
 
 pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit, CliError> {
     let found = find(context, &arguments.what)?;
-    let progress = Arc::new(Progress::new(&context.ui));
-    let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, nearest) = host::to_reach(context, &context.hosts()?, &found.record)?;
-    let cancelled = interruptible(&progress, cancel(&tools, &found.record.id, host)).await;
-    progress.clear();
-    let cancelled = cancelled.ok_or_else(|| interrupted(context, &progress))?;
-    let cancelled = cancelled.map_err(|error| refused(error, nearest, &found.record))?;
+    let record = &found.record;
+    let trips = Trips::new(context).await?;
+    let (host, nearest) = host::to_reach(context, &context.hosts()?, record)?;
+    let cancelled = trips.attend(&record.id, cancel(&trips.tools, &record.id, host)).await?;
+    let cancelled = cancelled.map_err(|error| refused(near(error, nearest), record))?;
     let (ui, report) = (&context.ui, &cancelled.report);
     let (host, dispatch) = (&report.host, &report.dispatch);
     let good = format!("{} ", ui.good("✓"));

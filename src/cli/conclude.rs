@@ -2,7 +2,6 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::progress::Progress;
 use crate::clock;
 use crate::dispatch::{Record, State};
 use crate::index::{IndexError, SessionFile, moment, timestamp};
@@ -26,11 +25,11 @@ pub(super) fn over(record: &Record) -> Result<(), CliError> {
 }
 
 /// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
-pub(super) fn to_be_taken_up(error: TripError, context: &Context, progress: &Progress) -> CliError {
+pub(super) fn to_be_taken_up(error: TripError, context: &Context, id: &str) -> CliError {
     let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
     // What these hint at comes before it is tried again.
     let keeps = matches!(error, TripError::Home { .. } | TripError::Arrival { .. } | TripError::Program(_));
-    let Some(record) = record(context, progress) else { return CliError::from(error) };
+    let Some(record) = record(context, id) else { return CliError::from(error) };
     let mut error = missing(error, &record);
     if ends {
         return error;
@@ -79,15 +78,15 @@ pub(super) fn near(error: TripError, nearest: Option<String>) -> TripError {
     }
 }
 
-fn record(context: &Context, progress: &Progress) -> Option<Record> {
-    let found = context.store().open(&progress.dispatch()?).ok()??;
-    Some(found.record)
+/// The record of a dispatch, which need not have got that far.
+fn record(context: &Context, id: &str) -> Option<Record> {
+    Some(context.store().open(id).ok()??.record)
 }
 
-/// What an interruption leaves, as the record tells it.
-pub(super) fn interrupted(context: &Context, progress: &Progress) -> CliError {
+/// What an interruption leaves, as the record of the dispatch `id` tells it.
+pub(super) fn interrupted(context: &Context, id: &str) -> CliError {
     let mut error = CliError::new(Exit::Interrupted, "interrupted", "interrupted");
-    let (safe, ways) = match record(context, progress) {
+    let (safe, ways) = match record(context, id) {
         Some(Record { state: State::Home { .. }, .. }) => ("the session is home".to_owned(), vec![]),
         Some(Record { state: State::Finished, host, id, .. }) => (
             format!("what was done on {host} is kept, and the session here is as it was"),

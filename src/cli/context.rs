@@ -6,7 +6,7 @@ use super::error::CliError;
 use super::output::Ui;
 use super::progress::Progress;
 use crate::disk;
-use crate::dispatch::Store;
+use crate::dispatch::{Moment, Step, Store};
 use crate::hosts::{self, Allowed, HostEntry, Hosts, SearchPath};
 use crate::index;
 use crate::issue::{self, RemoteError, Repository};
@@ -189,6 +189,7 @@ impl Context {
             connector: Arc::new(self.connector(asker)),
             observer: progress,
             stall_after: stall_after(),
+            kill_at: kill_at(),
         })
     }
 
@@ -208,6 +209,14 @@ const STALL_AFTER: Duration = Duration::from_secs(600);
 fn stall_after() -> Duration {
     let told = if cfg!(debug_assertions) { std::env::var("KUGETSU_STALL_AFTER").ok() } else { None };
     told.and_then(|told| humantime::parse_duration(&told).ok()).unwrap_or(STALL_AFTER)
+}
+
+/// Debug builds can be told where to die, for tests: `KUGETSU_KILL_AT=before:launch`.
+fn kill_at() -> Option<(Moment, Step)> {
+    let told = if cfg!(debug_assertions) { std::env::var("KUGETSU_KILL_AT").ok()? } else { return None };
+    let (moment, step) = told.split_once(':')?;
+    let moment = Moment::ALL.into_iter().find(|known| known.name() == moment)?;
+    Some((moment, Step::ALL.into_iter().find(|known| known.name() == step)?))
 }
 
 struct SshConnector {

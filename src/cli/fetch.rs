@@ -1,17 +1,15 @@
 //! `kugetsu fetch`
 
-use super::conclude::{conclude, interrupted, missing, near, over, to_be_taken_up};
+use super::conclude::{conclude, missing, near, over};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
 use super::host;
-use super::interrupt::interruptible;
-use super::progress::Progress;
+use super::trips::Trips;
 use crate::dispatch::Dispatch;
 use crate::trip::{Report, Snapshot, Trip, snapshot};
 use clap::Args;
 use serde::Serialize;
-use std::sync::Arc;
 
 /// Brings a session home whose run on a host is over, without waiting
 ///
@@ -39,23 +37,16 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
     let found = find(context, &arguments.what)?;
     let record = &found.record;
     over(record)?;
-    let progress = Arc::new(Progress::new(&context.ui));
-    let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, nearest) = host::of(context, record)?;
+    let trips = Trips::new(context).await?;
+    let tools = &trips.tools;
     if arguments.snapshot {
-        let taken = interruptible(&progress, snapshot(&tools, &found, host)).await;
-        progress.clear();
-        let taken = taken.ok_or_else(|| interrupted(context, &progress))?;
+        let (host, nearest) = host::of(context, record)?;
+        let taken = trips.attend(&record.id, snapshot(tools, &found, host)).await?;
         let taken = taken.map_err(|error| missing(near(error, nearest), record))?;
         return Ok(show(context, &found, taken));
     }
-    let mut trip = Trip::resume(&tools, &record.id, host, "fetch")?;
-    // Another kugetsu may just have ended it.
-    over(trip.record())?;
-    let fetched = interruptible(&progress, trip.fetch_home(&tools)).await;
-    progress.clear();
-    let fetched = fetched.ok_or_else(|| interrupted(context, &progress))?;
-    fetched.map_err(|error| to_be_taken_up(near(error, nearest), context, &progress))?;
+    let work = async |trip: &mut Trip| trip.fetch_home(tools).await;
+    let trip = trips.take_up(record, "fetch", work).await?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }
 

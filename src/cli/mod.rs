@@ -32,6 +32,7 @@ mod session;
 mod start;
 mod status;
 mod stop;
+mod trips;
 mod trust;
 mod undo;
 mod verify;

@@ -13,7 +13,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::watch;
 
-/// Shows a trip; keeps what the rest of the command line needs of it.
+/// Shows a trip, and knows while it must not be interrupted.
 pub(super) struct Progress {
     ui: Ui,
     shown: Mutex<Shown>,
@@ -26,7 +26,6 @@ struct Shown {
     done: Vec<String>,
     /// A text that is shown once it turns out not to be the answer, which goes to standard output.
     held: Option<String>,
-    dispatch: Option<String>,
     /// Somebody is being asked something: no spinner.
     asking: bool,
     /// An answer that the model is at, since when.
@@ -35,24 +34,12 @@ struct Shown {
 
 impl Progress {
     pub(super) fn new(ui: &Ui) -> Self {
-        let shown = Shown {
-            bar: None,
-            done: Vec::new(),
-            held: None,
-            dispatch: None,
-            asking: false,
-            since: Instant::now(),
-        };
+        let shown = Shown { bar: None, done: Vec::new(), held: None, asking: false, since: Instant::now() };
         Self { ui: ui.clone(), shown: Mutex::new(shown), critical: watch::Sender::new(false) }
     }
 
     fn lock(&self) -> MutexGuard<'_, Shown> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// The dispatch, once it is recorded.
-    pub(super) fn dispatch(&self) -> Option<String> {
-        self.lock().dispatch.clone()
     }
 
     /// Whether the trip must not be interrupted now.
@@ -237,30 +224,12 @@ fn tool_line(ui: &Ui, call: &ToolCall) -> String {
     format!("{head}{title}{:pad$}  {}", "", ui.faint(&outcome))
 }
 
-/// Where a test says that this process is to die: `KUGETSU_KILL_AT=before:launch`. Known to debug builds only.
-#[cfg(debug_assertions)]
-fn kill_point(step: Step, moment: Moment) {
-    use rustix::process::{Signal, getpid, kill_process};
-    let here = format!("{}:{}", moment.name(), step.name());
-    if std::env::var("KUGETSU_KILL_AT").is_ok_and(|point| point == here) {
-        let _ = kill_process(getpid(), Signal::KILL);
-        // Another thread may be the one that takes the signal.
-        loop {
-            std::thread::park();
-        }
-    }
-}
-
-#[cfg(not(debug_assertions))]
-fn kill_point(_: Step, _: Moment) {}
-
 impl Observer for Progress {
     fn tell(&self, news: News<'_>) {
         let mut guard = self.lock();
         let shown = &mut *guard;
         match news {
             News::Recorded(record) => {
-                shown.dispatch = Some(record.id.clone());
                 let head = format!("{} → {}", heading(record), record.host);
                 let head = truncate_str(&head, self.ui.columns(), "…").into_owned();
                 self.print(shown, &self.ui.strong(&head));
@@ -286,7 +255,6 @@ impl Observer for Progress {
                 if moment == Moment::Before && !words.is_empty() {
                     self.spin(shown, words);
                 }
-                kill_point(step, moment);
             }
             News::GivenUp { record, words } => {
                 let words = if words.is_empty() { String::new() } else { format!(" (“{words}”)") };

@@ -1,16 +1,16 @@
 //! `kugetsu remote`
 
 use super::away::{self, Wanted};
-use super::conclude::{conclude, interrupted, near, to_be_taken_up, write_down};
+use super::conclude::{conclude, near, to_be_taken_up, write_down};
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::host;
-use super::interrupt::{interruptible, told_to_stop};
-use super::progress::Progress;
+use super::interrupt::told_to_stop;
 use super::session::{self, Resolved, ToStart};
+use super::trips::Trips;
 use super::{dry, message};
 use crate::clock;
-use crate::dispatch::{Dispatch, Mode, State};
+use crate::dispatch::{Dispatch, Mode, State, new_id};
 use crate::hosts::HostEntry;
 use crate::index::timestamp;
 use crate::session::Model;
@@ -20,7 +20,6 @@ use crate::trip::{Request, Tools, Trip, TripError};
 use crate::work::WorkError;
 use clap::{Args, ValueEnum};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Sends a session to a host and has a message worked on there
@@ -85,6 +84,35 @@ pub(super) struct RemoteArgs {
     dry_run: bool,
 }
 
+/// Where the session comes from that goes to the host.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Source {
+    /// From here; by force, although a host holds it.
+    Here { force: bool },
+    /// It is made from the base first, unless that was done and nothing since.
+    Base { force: bool },
+    /// From the host that has it: it is brought home first.
+    Host,
+    /// A copy is made, wherever the original is.
+    Copy,
+    /// It only would be copied.
+    Anywhere,
+}
+
+impl RemoteArgs {
+    fn source(&self) -> Source {
+        match *self {
+            Self { dry_run: true, fork: true, .. } => Source::Anywhere,
+            // Looking changes nothing, here or on another host.
+            Self { dry_run: true, .. } => Source::Here { force: false },
+            Self { start: true, force, .. } => Source::Base { force },
+            Self { fork: true, .. } => Source::Copy,
+            Self { via_home: true, .. } => Source::Host,
+            Self { force, .. } => Source::Here { force },
+        }
+    }
+}
+
 #[derive(Clone, Copy, ValueEnum)]
 enum ModeArg {
     OneWay,
@@ -102,38 +130,44 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         ));
     };
     let (host, nearest) = host::find(context, &arguments.host)?;
+    let source = arguments.source();
     // Read before anything is made: bad words should not leave a session behind.
     let message = message::read(arguments.message.as_deref())?;
-    if arguments.start || (arguments.fork && !arguments.dry_run) {
+    if matches!(source, Source::Base { .. } | Source::Copy) {
         // Nor should a mistyped host.
         known_host(context, &host, nearest.as_deref())?;
     }
-    let mut resolved = match arguments.start {
-        true => start(context, session, &host.name).await?,
-        false => session::resolve(context, session)?,
+    let found = match source {
+        Source::Base { .. } => start(context, session, &host.name).await?,
+        _ => session::resolve(context, session)?,
+    };
+    let trips = Trips::new(context).await?;
+    let tools = &trips.tools;
+    let away = |force| away::check(context, &wanted(&found, session, &host.name), force);
+    match source {
+        Source::Here { force } | Source::Base { force } => away(force)?,
+        Source::Host => {
+            bring_home(context, &trips, &found.session, &host.name).await?;
+            away(false)?;
+        }
+        Source::Copy | Source::Anywhere => {}
+    }
+    let sent = match source {
+        Source::Copy => fork(context, &found).await?,
+        _ => found,
     };
     let mode = match arguments.mode {
         Some(ModeArg::RoundTrip) => Mode::RoundTrip,
         _ if arguments.round_trip => Mode::RoundTrip,
         _ => Mode::OneWay,
     };
-    let progress = Arc::new(Progress::new(&context.ui));
-    let tools = context.tools(Arc::clone(&progress)).await?;
-    if arguments.fork && !arguments.dry_run {
-        resolved = fork(context, &resolved).await?;
-    } else if !arguments.fork {
-        if arguments.via_home && !arguments.dry_run {
-            bring_home(context, &tools, &progress, &resolved.session, &host.name).await?;
-        }
-        let wanted = wanted(&resolved, session, &host.name);
-        away::check(context, &wanted, arguments.force && !arguments.dry_run)?;
-    }
     let stays = mode == Mode::OneWay || arguments.detach;
     let request = Request {
+        id: new_id(clock::now_ms()),
         message,
         host,
-        session: resolved.session.clone(),
-        issue: resolved.issue.clone(),
+        session: sent.session.clone(),
+        issue: sent.issue.clone(),
         mode,
         directory: arguments.dir,
         agent: arguments.agent,
@@ -151,33 +185,29 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
         (TripError::UnknownSession { session }, Some(issue)) => {
             WorkError::SessionLost { name: issue.clone(), session }.into()
         }
-        (error, _) => to_be_taken_up(error, context, &progress),
+        (error, _) => to_be_taken_up(error, context, &request.id),
     };
     if arguments.dry_run {
-        let dry = interruptible(&progress, request.dry_run(&tools)).await;
-        progress.clear();
-        let dry = dry.ok_or_else(|| interrupted(context, &progress))?.map_err(unknown)?;
+        let dry = trips.attend(&request.id, request.dry_run(tools)).await?.map_err(unknown)?;
         dry::show(context, &request, &dry);
         return Ok(Exit::Done);
     }
     let work = async {
-        let mut trip = request.launch(&tools).await?;
-        if let Some(file) = &resolved.file {
+        let mut trip = request.launch(tools).await?;
+        if let Some(file) = &sent.file {
             note(context, file, &request.message);
         }
         if !stays {
-            complete(&tools, &mut trip, arguments.timeout).await?;
+            complete(tools, &mut trip, arguments.timeout).await?;
         }
         Ok::<_, TripError>(trip)
     };
-    let trip = interruptible(&progress, work).await;
-    progress.clear();
-    let failed = match trip {
-        Some(Ok(trip)) => return Ok(conclude(context, trip.record(), &trip.report())),
-        Some(Err(error)) => unknown(error),
-        None => interrupted(context, &progress),
+    let failed = match trips.attend(&request.id, work).await {
+        Ok(Ok(trip)) => return Ok(conclude(context, trip.record(), &trip.report())),
+        Ok(Err(error)) => unknown(error),
+        Err(interrupted) => interrupted,
     };
-    if arguments.fork {
+    if source == Source::Copy {
         take_back(context, &request.session).await;
     }
     Err(failed)
@@ -224,7 +254,7 @@ fn started(issue: String, called: &str, host: &str) -> CliError {
 fn is_fresh(context: &Context, found: &Resolved) -> Result<bool, CliError> {
     let Some(name) = &found.file else { return Ok(false) };
     let is_fresh = context.index().read(name)?.is_some_and(|file| file.is_fresh());
-    let trips = context.store().of(&found.session).map_err(TripError::from)?;
+    let trips = context.store().of(&found.session)?;
     // Where it is not known whether a run began, nobody has written the message down.
     Ok(is_fresh && trips.iter().all(|trip| trip.record.launched_ms.is_none()))
 }
@@ -255,20 +285,10 @@ async fn take_back(context: &Context, copy: &str) {
 }
 
 /// Brings a session home that another host than `to` has.
-async fn bring_home(
-    context: &Context,
-    tools: &Tools,
-    progress: &Progress,
-    session: &str,
-    to: &str,
-) -> Result<(), CliError> {
-    let Some(away) = context.store().away(session).map_err(TripError::from)? else { return Ok(()) };
-    let (host, nearest) = host::of(context, &away.record)?;
-    let mut trip = Trip::resume(tools, &away.record.id, host, "fetch")?;
-    let fetched = interruptible(progress, trip.fetch_home(tools)).await;
-    progress.clear();
-    let fetched = fetched.ok_or_else(|| interrupted(context, progress))?;
-    fetched.map_err(|error| to_be_taken_up(near(error, nearest), context, progress))?;
+async fn bring_home(context: &Context, trips: &Trips<'_>, session: &str, to: &str) -> Result<(), CliError> {
+    let Some(away) = context.store().away(session)? else { return Ok(()) };
+    let work = async |trip: &mut Trip| trip.fetch_home(&trips.tools).await;
+    trips.take_up(&away.record, "fetch", work).await?;
     let line = format!("home from {}, and on to {to}", away.record.host);
     context.ui.wrapped(&format!("{} ", context.ui.good("✓")), &line);
     Ok(())

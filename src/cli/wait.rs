@@ -1,16 +1,13 @@
 //! `kugetsu wait`
 
-use super::conclude::{conclude, interrupted, near, over, to_be_taken_up};
+use super::conclude::{conclude, over};
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
-use super::host;
-use super::interrupt::interruptible;
-use super::progress::Progress;
 use super::remote::complete;
+use super::trips::Trips;
 use crate::trip::Trip;
 use clap::Args;
-use std::sync::Arc;
 use std::time::Duration;
 
 /// Waits for a run on a host and brings its session home
@@ -26,17 +23,9 @@ pub(super) struct WaitArgs {
 
 pub(super) async fn run(arguments: WaitArgs, context: &Context) -> Result<Exit, CliError> {
     let found = find(context, &arguments.what)?;
-    let record = &found.record;
-    over(record)?;
-    let progress = Arc::new(Progress::new(&context.ui));
-    let tools = context.tools(Arc::clone(&progress)).await?;
-    let (host, nearest) = host::of(context, record)?;
-    let mut trip = Trip::resume(&tools, &record.id, host, "wait")?;
-    // Another kugetsu may just have ended it.
-    over(trip.record())?;
-    let waited = interruptible(&progress, complete(&tools, &mut trip, arguments.timeout)).await;
-    progress.clear();
-    let waited = waited.ok_or_else(|| interrupted(context, &progress))?;
-    waited.map_err(|error| to_be_taken_up(near(error, nearest), context, &progress))?;
+    over(&found.record)?;
+    let trips = Trips::new(context).await?;
+    let work = async |trip: &mut Trip| complete(&trips.tools, trip, arguments.timeout).await;
+    let trip = trips.take_up(&found.record, "wait", work).await?;
     Ok(conclude(context, trip.record(), &trip.report()))
 }

@@ -9,7 +9,7 @@ use super::steps::Steps;
 use super::{MESSAGE, News, PATIENCE, Tools, Trip, TripError, UNDER_WAY};
 use crate::clock;
 use crate::disk::{self, Busy, DiskError};
-use crate::dispatch::{HostOrigin, Plan, ProjectHost, Record, State, Step, Store, new_id};
+use crate::dispatch::{HostOrigin, Plan, ProjectHost, Record, State, Step, Store};
 use crate::host;
 use crate::hosts::HostEntry;
 use crate::opencode::Database;
@@ -54,7 +54,7 @@ impl Request {
         let now = clock::now_ms();
         Record {
             version: crate::dispatch::VERSION,
-            id: new_id(now),
+            id: self.id.clone(),
             session: self.session.clone(),
             title: local.title.clone(),
             issue: self.issue.clone(),

@@ -60,7 +60,7 @@ pub use snapshot::{Snapshot, snapshot};
 pub use status::{Look, look_at};
 
 use crate::disk::{self, Lock, Taken};
-use crate::dispatch::{Dispatch, Record, State, Step, Store};
+use crate::dispatch::{Dispatch, Moment, Record, State, Step, Store};
 use crate::hosts::HostEntry;
 use crate::opencode::Program;
 use crate::transport::Connector;
@@ -102,6 +102,8 @@ pub struct Tools {
     pub observer: Arc<dyn Observer>,
     /// A run that says nothing for so long is said to be stalled.
     pub stall_after: Duration,
+    /// Where this process kills itself, for tests: a debug build only does.
+    pub kill_at: Option<(Moment, Step)>,
 }
 
 impl Tools {

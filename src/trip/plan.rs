@@ -10,6 +10,8 @@ use std::time::Duration;
 /// What the user asked for.
 #[derive(Debug, Clone)]
 pub struct Request {
+    /// The id that its dispatch gets.
+    pub id: String,
     /// The host.
     pub host: HostEntry,
     /// The session's id.
@@ -111,6 +113,7 @@ mod tests {
 
     fn request() -> Request {
         Request {
+            id: String::new(),
             host: HostEntry { name: "pi".into(), ..HostEntry::default() },
             session: "ses_1".into(),
             issue: None,

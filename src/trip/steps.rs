@@ -26,7 +26,7 @@ impl<'t> Steps<'t> {
         if let Some(dispatch) = &self.dispatch {
             dispatch.borrow_mut().begin(step)?;
         }
-        self.tools.tell(News::Point { step, moment: Moment::Before });
+        self.tell(step, Moment::Before);
         Ok(())
     }
 
@@ -48,11 +48,29 @@ impl<'t> Steps<'t> {
     }
 
     fn end(&self, step: Step, state: Option<State>) -> Result<(), TripError> {
-        self.tools.tell(News::Point { step, moment: Moment::Done });
+        self.tell(step, Moment::Done);
         if let Some(dispatch) = &self.dispatch {
             dispatch.borrow_mut().done(step, state)?;
         }
-        self.tools.tell(News::Point { step, moment: Moment::After });
+        self.tell(step, Moment::After);
         Ok(())
+    }
+    fn tell(&self, step: Step, moment: Moment) {
+        self.tools.tell(News::Point { step, moment });
+        #[cfg(debug_assertions)]
+        if self.tools.kill_at == Some((moment, step)) {
+            die();
+        }
+    }
+}
+
+/// Ends this process as a kill does, which nothing in it sees coming.
+#[cfg(debug_assertions)]
+fn die() -> ! {
+    use rustix::process::{Signal, getpid, kill_process};
+    let _ = kill_process(getpid(), Signal::KILL);
+    // Another thread may be the one that takes the signal.
+    loop {
+        std::thread::park();
     }
 }

@@ -1,10 +1,10 @@
 //! What to do about a trip that did not go through.
 
-use super::error::{ApartReason, TripError};
-use super::memory::Term;
 use crate::opencode::Unreadable;
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
+use crate::trip::error::{ApartReason, TripError};
+use crate::trip::last_sync::Term;
 
 impl TripError {
     /// What to do about it.

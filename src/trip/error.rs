@@ -1,6 +1,5 @@
 //! Why a trip did not go through, by phase: what happened, where, and what is safe.
 
-use super::memory::Term;
 use crate::disk::{Busy, DiskError};
 use crate::dispatch::{Record, Step, StoreError};
 use crate::host::{AnswerError, FramesError};
@@ -11,6 +10,7 @@ use crate::session::ExportError;
 use crate::text::plain;
 use crate::transport::ConnectError;
 use crate::transport::TransportError;
+use crate::trip::last_sync::Term;
 use std::path::PathBuf;
 
 /// Whom to blame decides what to do about it: the exit status and whether trying again may help.
@@ -390,7 +390,7 @@ pub enum ApartReason {
 
 impl TripError {
     /// The refusal of a session that a host holds.
-    pub(super) fn away(record: &Record) -> Self {
+    pub(crate) fn away(record: &Record) -> Self {
         Self::Away {
             session: record.session.clone(),
             host: record.host.clone(),
@@ -400,7 +400,7 @@ impl TripError {
     }
 
     /// Whether another connection may do what this one did not.
-    pub(super) fn heals(&self) -> bool {
+    pub(crate) fn heals(&self) -> bool {
         match self {
             Self::Transport { source, .. } => source.heals(),
             Self::Connect { source, .. } => source.retryable(),
@@ -409,7 +409,7 @@ impl TripError {
     }
 
     /// Whether the host only takes no more connections for now.
-    pub(super) fn is_full(&self) -> bool {
+    pub(crate) fn is_full(&self) -> bool {
         matches!(self, Self::Connect { source: ConnectError::Full { .. }, .. })
     }
 

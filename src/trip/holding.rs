@@ -1,14 +1,15 @@
 //! Whether home holds what it once got from a host: in opencode's database, or in a file that took up what left it.
 
-use super::memory::{self, Memory, TakenBack};
 use crate::opencode::{Database, DatabaseError};
+use crate::trip::last_sync as memory;
+use crate::trip::last_sync::{Memory, TakenBack};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
 impl Memory {
     /// As it was before rows were taken back that stand here again.
-    pub(super) fn put_back(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
+    pub(crate) fn put_back(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
         for (at, taken) in self.taken.iter().enumerate() {
             if database.stamp(session, taken.messages)?.as_ref() == Some(&taken.stamp) {
                 let (messages, stamp) = (taken.messages, taken.stamp.clone());
@@ -21,14 +22,14 @@ impl Memory {
 
     /// Whether home still holds all the rows that it got with this: they stand here as they did then, and what a command took
     /// out of them is in the files that it left.
-    pub(super) fn is_current(&self, database: &Database, session: &str) -> Result<bool, DatabaseError> {
+    pub(crate) fn is_current(&self, database: &Database, session: &str) -> Result<bool, DatabaseError> {
         let session = self.beside.as_deref().unwrap_or(session);
         let stamp = database.stamp(session, self.messages)?;
         Ok(self.holds(stamp.as_deref()) && self.are_files_there())
     }
 
     /// Whether the files that hold what was taken back are there, and as they were written.
-    pub(super) fn are_files_there(&self) -> bool {
+    pub(crate) fn are_files_there(&self) -> bool {
         self.taken.iter().all(|taken| sum(&taken.file).as_deref() == Some(&taken.sum))
     }
 }

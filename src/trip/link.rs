@@ -3,18 +3,18 @@
 use crate::transport::{Transport, TransportError};
 
 /// One connection. It is lent to a worker thread for each call, so no two calls can overlap.
-pub(super) struct Link {
+pub(crate) struct Link {
     transport: Option<Box<dyn Transport>>,
 }
 
 impl Link {
-    pub(super) fn new(transport: Box<dyn Transport>) -> Self {
+    pub(crate) fn new(transport: Box<dyn Transport>) -> Self {
         Self { transport: Some(transport) }
     }
 
     /// Runs `call` with the connection on a worker thread. If the future is dropped meanwhile the
     /// call goes on there by itself, and the connection is gone for everybody else.
-    pub(super) async fn call<T: Send + 'static>(
+    pub(crate) async fn call<T: Send + 'static>(
         &mut self,
         call: impl FnOnce(&mut dyn Transport) -> Result<T, TransportError> + Send + 'static,
     ) -> Result<T, TransportError> {

@@ -1,7 +1,8 @@
 //! Whose trips a host's dispatches are.
 
-use super::{Tools, TripError};
 use crate::disk::{self, DiskError};
+use crate::trip::error::TripError;
+use crate::trip::tools::Tools;
 use std::hash::{BuildHasher, RandomState};
 
 impl Tools {
@@ -23,7 +24,7 @@ impl Tools {
     }
 
     /// As [`Tools::owner`], where it was made already.
-    pub(super) fn known_owner(&self) -> Result<Option<String>, TripError> {
+    pub(crate) fn known_owner(&self) -> Result<Option<String>, TripError> {
         let path = self.kugetsu_home.join("id");
         let is_id = |text: &str| {
             text.len() == 32 && text.bytes().all(|b| b.is_ascii_digit() || (b'a'..=b'f').contains(&b))

@@ -1,28 +1,30 @@
 //! How each step of a trip is told: first the record, then whoever watches.
 
-use super::{News, Tools, TripError};
 use crate::dispatch::{Dispatch, Moment, Record, State, Step};
+use crate::trip::error::TripError;
+use crate::trip::observer::News;
+use crate::trip::tools::Tools;
 use std::cell::RefCell;
 
 /// Tells steps of one trip, several side by side where they go on so.
-pub(super) struct Steps<'t> {
+pub(crate) struct Steps<'t> {
     tools: &'t Tools,
     dispatch: Option<RefCell<&'t mut Dispatch>>,
 }
 
 impl<'t> Steps<'t> {
     /// Of a trip that has no record.
-    pub(super) fn unrecorded(tools: &'t Tools) -> Self {
+    pub(crate) fn unrecorded(tools: &'t Tools) -> Self {
         Self { tools, dispatch: None }
     }
 
     /// Of a trip with a record.
-    pub(super) fn of(tools: &'t Tools, dispatch: &'t mut Dispatch) -> Self {
+    pub(crate) fn of(tools: &'t Tools, dispatch: &'t mut Dispatch) -> Self {
         Self { tools, dispatch: Some(RefCell::new(dispatch)) }
     }
 
     /// `step` is about to be done.
-    pub(super) fn begin(&self, step: Step) -> Result<(), TripError> {
+    pub(crate) fn begin(&self, step: Step) -> Result<(), TripError> {
         if let Some(dispatch) = &self.dispatch {
             dispatch.borrow_mut().begin(step)?;
         }
@@ -31,17 +33,17 @@ impl<'t> Steps<'t> {
     }
 
     /// `step` is done.
-    pub(super) fn done(&self, step: Step) -> Result<(), TripError> {
+    pub(crate) fn done(&self, step: Step) -> Result<(), TripError> {
         self.end(step, None)
     }
 
     /// `step` is done, and that is where it leads.
-    pub(super) fn reach(&self, step: Step, state: State) -> Result<(), TripError> {
+    pub(crate) fn reach(&self, step: Step, state: State) -> Result<(), TripError> {
         self.end(step, Some(state))
     }
 
     /// Changes the record; it is written with the next step.
-    pub(super) fn note(&self, change: impl FnOnce(&mut Record)) {
+    pub(crate) fn note(&self, change: impl FnOnce(&mut Record)) {
         if let Some(dispatch) = &self.dispatch {
             change(&mut dispatch.borrow_mut().record);
         }

@@ -1,0 +1,254 @@
+//! What came back becomes what home has: it is checked against what left, and written into opencode's database in one
+//! step, or, where the session moved on here meanwhile, kept apart from it.
+
+use crate::disk::{self, DiskError};
+use crate::dispatch::Dispatch;
+use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
+use crate::opencode::{Database, DatabaseError};
+use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, beside, homecoming};
+use crate::session::{CopySpec, Outline};
+use crate::trip::error::TripError;
+use crate::trip::observer::News;
+use crate::trip::sent_state as departed;
+use crate::trip::sent_state::Departed;
+use crate::trip::tools::{Tools, blocking};
+use std::fs::File;
+use std::hash::{BuildHasher, RandomState};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// The files of a homecoming, in the dispatch's directory.
+#[derive(Debug, Clone)]
+pub(crate) struct Files {
+    /// What came back, readable.
+    pub(crate) back: PathBuf,
+    /// The session as it left.
+    pub(crate) export: PathBuf,
+    /// What is to be changed at home.
+    pub(crate) arrival: PathBuf,
+    /// How all was before, for `undo`.
+    pub(crate) before: PathBuf,
+    /// For `opencode import`, where the schema is not known.
+    pub(crate) import: PathBuf,
+    /// What becomes a session of its own, where the session moved on here.
+    beside: PathBuf,
+    /// How it stood when it left.
+    pub(crate) departed: PathBuf,
+}
+
+/// One homecoming.
+pub(crate) struct Arriving {
+    pub(crate) files: Files,
+    pub(crate) host: String,
+    pub(crate) session: String,
+    title: String,
+    pub(crate) directory: PathBuf,
+    pub(crate) undo: Undo,
+    pub(crate) departed: Departed,
+    /// Since when anything of the trip can have been done, in milliseconds since the epoch.
+    launched_ms: i64,
+    /// The host had more of the session than home when it was sent there.
+    grown: bool,
+    /// When what came back had arrived; written down, since times of new messages depend on it.
+    pub(crate) arrived_ms: i64,
+}
+
+impl HomeRows for Database {
+    fn message(
+        &self,
+        session: &str,
+        id: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(Database::message(self, session, id)?)
+    }
+}
+
+/// Where what came back is now.
+#[derive(Debug)]
+pub(crate) enum Landing {
+    /// In the session.
+    Home(Applied),
+    /// In the session, as far as `opencode import` could bring it: why no more, and what is not there.
+    Imported(String, Vec<&'static str>),
+    /// Nowhere: the session moved on here.
+    MovedOn,
+}
+
+impl Arriving {
+    /// Of a dispatch whose back-file stands unpacked in `room`, where all that is made of it goes.
+    pub(crate) fn new(
+        dispatch: &Dispatch,
+        room: &Path,
+        undo: Undo,
+        arrived_ms: i64,
+    ) -> Result<Self, TripError> {
+        let record = &dispatch.record;
+        Ok(Self {
+            files: Files {
+                back: room.join("back.json"),
+                export: dispatch.file("export.json"),
+                arrival: room.join("arrival"),
+                before: room.join("before"),
+                import: room.join("home.json"),
+                beside: room.join("beside"),
+                departed: dispatch.file(departed::FILE),
+            },
+            host: record.host.clone(),
+            session: record.session.clone(),
+            title: record.title.clone(),
+            directory: PathBuf::from(&record.plan.home_directory),
+            undo,
+            departed: Departed::read(&dispatch.file(departed::FILE))?,
+            launched_ms: record.created_ms,
+            grown: record.sent.as_ref().is_some_and(|sent| sent.grown),
+            arrived_ms,
+        })
+    }
+
+    /// The messages and parts that left.
+    pub(crate) fn left(&self) -> &Outline {
+        &self.departed.outline
+    }
+
+    /// Checks what came back against what left, and writes down what is to be changed at home.
+    ///
+    /// # Errors
+    /// [`TripError::Home`]: what came back is not what left and more. It is kept.
+    pub(crate) async fn read(&self, tools: &Tools) -> Result<Homecoming, TripError> {
+        let database = self.database(tools)?;
+        let children = database.descendants(&self.session)?;
+        let spent = database.spent(&children)?;
+        let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
+        let left = self.left().clone();
+        let (now_ms, launched_ms, grown) = (self.arrived_ms, self.launched_ms, self.grown);
+        blocking(move || {
+            let back = open(&files.back)?;
+            let before = open(&files.export)?;
+            remove(&files.arrival)?;
+            let output = disk::create_new_private(&files.arrival)?;
+            let rows = &database;
+            let here = Homeward { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
+            homecoming(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
+                host,
+                source,
+                kept: files.back,
+            })
+        })
+        .await
+    }
+
+    /// Writes it into opencode's database: all of it, or nothing. The same again changes nothing.
+    ///
+    /// # Errors
+    /// Whatever the error, the session here is as it was.
+    pub(crate) async fn land(&self, tools: &Tools, came: &Homecoming) -> Result<Landing, TripError> {
+        match self.apply(tools).await? {
+            Ok(applied) => Ok(Landing::Home(applied)),
+            Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
+            Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
+            Err(error) if error.falls_back() => self.fall_back(tools, came, error).await,
+            Err(source) => Err(self.refused(source)),
+        }
+    }
+
+    async fn apply(&self, tools: &Tools) -> Result<Result<Applied, ArrivalError>, TripError> {
+        let departed = self.departed.fingerprint.clone();
+        let (files, database) = (self.files.clone(), tools.database.clone());
+        let (session, now_ms) = (self.session.clone(), self.arrived_ms);
+        let observer = Arc::clone(&tools.observer);
+        let applied = tokio::task::spawn_blocking(move || {
+            let arrival = Arrival {
+                file: &files.arrival,
+                session: &session,
+                departed: Some(&departed),
+                before: &files.before,
+                now_ms,
+            };
+            arrival::apply_telling(&database, &arrival, &|| observer.tell(News::Critical(true)))
+        });
+        let applied = applied.await;
+        // Nothing is waited for from here to where the record says so.
+        tools.tell(News::Critical(false));
+        applied.map_err(|_| TripError::Broken("a worker thread ended before its work"))
+    }
+
+    /// Makes of what left, or is still there of it, and what was done there a session of its own, `copy`, with fresh ids; the
+    /// session itself is not touched. The same again changes nothing.
+    ///
+    /// # Errors
+    /// As for [`Arriving::land`].
+    pub(crate) async fn apart(&self, tools: &Tools, came: &Homecoming, copy: &str) -> Result<(), TripError> {
+        let database = self.database(tools)?;
+        if database.contains(copy)? {
+            return Ok(());
+        }
+        let children = database.descendants(&self.session)?;
+        let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
+        let left = came.remaining.as_ref().unwrap_or(self.left()).clone();
+        let (came, path) = (came.clone(), tools.database.clone());
+        let spec = CopySpec {
+            session: copy.to_owned(),
+            title: format!("{} (from {})", self.title, self.host),
+            directory: None,
+            now_ms: self.arrived_ms,
+        };
+        let session = self.session.clone();
+        let observer = Arc::clone(&tools.observer);
+        let made = blocking(move || {
+            let mut random = || RandomState::new().hash_one(0);
+            let away = Away { left: &left, undo: &undo, came: &came, children: &children };
+            remove(&files.beside)?;
+            let output = disk::create_new_private(&files.beside)?;
+            let refused = |source| TripError::Home { host, source, kept: files.back };
+            let (export, arrival) = (open(&files.export)?, open(&files.arrival)?);
+            let left_out = beside(&away, export, arrival, output, &spec, &mut random).map_err(refused)?;
+            let arrival = Arrival {
+                file: &files.beside,
+                session: &session,
+                departed: None,
+                before: &files.before,
+                now_ms: spec.now_ms,
+            };
+            let commits = || observer.tell(News::Critical(true));
+            Ok((arrival::apply_telling(&path, &arrival, &commits), left_out))
+        });
+        let made = made.await;
+        tools.tell(News::Critical(false));
+        let (applied, left_out) = made?;
+        applied.map_err(|source| self.refused(source))?;
+        if !left_out.is_empty() {
+            let (host, sessions) = (&self.host, left_out.join(", "));
+            tools.tell(News::Warning(format!(
+                "the sessions of sub-agents that are here stay as they are; what these did since is on {host} only: {sessions}"
+            )));
+        }
+        Ok(())
+    }
+
+    /// The database here.
+    ///
+    /// # Errors
+    /// Where it is not one of a known opencode, what came back is said to be kept.
+    pub(crate) fn database(&self, tools: &Tools) -> Result<Database, TripError> {
+        Database::open(&tools.database).map_err(|error| match error {
+            DatabaseError::UnknownSchema { .. } => self.refused(error.into()),
+            other => other.into(),
+        })
+    }
+
+    pub(crate) fn refused(&self, source: ArrivalError) -> TripError {
+        let kept = self.files.back.clone();
+        TripError::Arrival { host: self.host.clone(), source: Box::new(source), kept }
+    }
+}
+
+pub(crate) fn open(path: &Path) -> Result<File, TripError> {
+    File::open(path).map_err(|source| DiskError::at(path, source).into())
+}
+
+pub(crate) fn remove(path: &Path) -> Result<(), TripError> {
+    match std::fs::remove_file(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,337 @@
+//! The way home: what came back is fetched, checked, imported, and seen to be there. Nothing on the host is
+//! removed before that.
+
+use crate::clock;
+use crate::dispatch::{Record, State, Step};
+use crate::host::{self, HostEnv, Kind, RunResult, Sending};
+use crate::opencode::Database;
+use crate::prepare::Homecoming;
+use crate::session::{Setting, new_session_id};
+use crate::trip::connection::Unreached;
+use crate::trip::error::TripError;
+use crate::trip::fetch::apply::{Arriving, Landing};
+use crate::trip::last_sync as memory;
+use crate::trip::last_sync::Memory;
+use crate::trip::observer::News;
+use crate::trip::tools::{PATIENCE, Tools, UNDER_WAY};
+use crate::trip::under_way::Trip;
+use crate::trip::watch::journal;
+use std::hash::{BuildHasher, RandomState};
+use std::time::Duration;
+
+/// How long an interruption waits for a host that is being cleaned up.
+const MANNERS: Duration = Duration::from_millis(800);
+
+/// More of what a run made than anybody expects: that is said.
+const MANY_SUB_AGENTS: usize = 50;
+const MANY_TODOS: usize = 1000;
+
+/// Of what was refused, no more than so many bytes are kept here; the host has it.
+const KEPT: u64 = 64 << 20;
+
+/// How long a host is tried to be cleaned up: what stays there costs only room.
+const CLEAN_PATIENCE: Duration = Duration::from_secs(10);
+
+impl Trip {
+    /// Brings the session of a finished run home.
+    ///
+    /// # Errors
+    /// By phase. The session here is as it was, and what came back is kept, unless it is home.
+    pub async fn bring_home(&mut self, tools: &Tools) -> Result<(), TripError> {
+        match self.record().state {
+            State::Finished => {}
+            State::Home { .. } => {
+                self.clean_up(tools).await?;
+                return self.is_apart();
+            }
+            _ => return Ok(()),
+        }
+        let result = self.fetch_back(tools).await?;
+        let arrived_ms = *self.dispatch.record.arrived_ms.get_or_insert_with(clock::now_ms);
+        self.begin(tools, Step::Verify)?;
+        self.unpack(&result).await?;
+        let Some(sent) = self.dispatch.record.sent.clone() else {
+            return Err(TripError::UnknownDispatch(self.record().id.clone()));
+        };
+        let mut arriving = Arriving::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
+        let came = match arriving.read(tools).await {
+            Ok(came) => came,
+            Err(error) => {
+                self.let_go_of(&error)?;
+                return Err(error);
+            }
+        };
+        self.judge(&came);
+        self.reply.clone_from(&came.reply);
+        if let Some(reply) = &self.reply {
+            journal::keep_answer(&self.dispatch.directory, reply)?;
+        }
+        self.done(tools, Step::Verify)?;
+        self.begin(tools, Step::Import)?;
+        let landed = self.land(tools, &mut arriving, &came).await?;
+        self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), arriving.left().len()))?;
+        self.note(tools, landed, &came);
+        self.dispatch.record.ended_ms = Some(clock::now_ms());
+        self.dispatch.record.older_changed = came.older_changed;
+        let new_messages = came.new_messages.len();
+        self.reach(tools, Step::Import, State::Home { new_messages })?;
+        // A message from the near future would keep opencode here from answering the next one.
+        let ahead = came.newest_ms.unwrap_or_default().saturating_sub(clock::now_ms()).saturating_add(1);
+        if (1..=5000).contains(&ahead) {
+            tokio::time::sleep(Duration::from_millis(ahead.unsigned_abs())).await;
+        }
+        self.clean_up(tools).await?;
+        self.is_apart()
+    }
+
+    /// What was refused is kept, and named, unless it is large.
+    fn let_go_of(&self, error: &TripError) -> Result<(), TripError> {
+        if matches!(error, TripError::Home { .. }) {
+            self.dispatch.discard("arrival")?;
+            let size = std::fs::metadata(self.dispatch.file("back.json")).map_or(0, |file| file.len());
+            if size > KEPT {
+                self.dispatch.discard("back.json")?;
+            }
+        }
+        Ok(())
+    }
+
+    /// What came back to a session that had moved on is said to be another one, however often it is asked for.
+    fn is_apart(&self) -> Result<(), TripError> {
+        let Record { session, host, apart, undone, refused, .. } = self.record().clone();
+        match apart {
+            Some(copy) => Err(TripError::Diverged { session, host, copy, undone, refused }),
+            None => Ok(()),
+        }
+    }
+
+    /// Writes what came home into the session or, where that has moved on here or went back there, beside it; then there is
+    /// nothing to tell.
+    async fn land(
+        &mut self,
+        tools: &Tools,
+        arriving: &mut Arriving,
+        came: &Homecoming,
+    ) -> Result<Option<Landing>, TripError> {
+        arriving.be_there(tools).await?;
+        if self.record().apart.is_none() {
+            let undone = came.remaining.is_some();
+            if !undone && came.breaches.is_empty() {
+                match arriving.land(tools, came).await? {
+                    Landing::MovedOn => {}
+                    landed => return Ok(Some(landed)),
+                }
+            }
+            self.dispatch.record.undone = undone;
+            self.dispatch.record.refused = came.breaches.iter().map(ToString::to_string).collect();
+            let mut random = || RandomState::new().hash_one(0);
+            self.dispatch.record.apart = Some(new_session_id(clock::now_ms(), &mut random));
+            // A copy that a kill leaves unrecorded would be made twice.
+            self.dispatch.save()?;
+        }
+        if let Some(copy) = self.record().apart.clone() {
+            arriving.apart(tools, came, &copy).await?;
+        }
+        Ok(None)
+    }
+
+    /// Remembers what the host has now, so that the next trip there sends only what is new: of a session of which `left`
+    /// messages left, and that has landed here or, with nothing, beside the one that left.
+    fn remember_what_is_there(
+        &self,
+        tools: &Tools,
+        result: &RunResult,
+        came: &Homecoming,
+        (landed, left): (Option<&Landing>, usize),
+    ) -> Result<(), TripError> {
+        let Record { host, session, sent, .. } = self.record();
+        let known = result.known.clone();
+        let messages = left + came.new_messages.len();
+        let database = || Database::open(&tools.database);
+        // What was there before and was not replaced comes home only where it changes there.
+        let launch = sent.as_ref().map(|sent| &sent.launch);
+        let (rows, todos) = launch.map_or((false, false), |launch| {
+            let replaced = launch.sending == Sending::Replace;
+            (replaced || launch.rows_held, replaced || launch.todos_held)
+        });
+        let memory = match landed {
+            _ if result.kind != Kind::Bundle || known.is_empty() => None,
+            // `opencode import` leaves out what changed in rows that were here: only the host has that.
+            Some(Landing::Imported(..) | Landing::MovedOn) => None,
+            Some(Landing::Home(applied)) => {
+                // A row did not fit and got another id here.
+                let translated = !came.keeps_ids;
+                let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
+                let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
+                let stamp = database()?.stamp(session, messages)?;
+                let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
+                let todos = todos && applied.kept.is_empty();
+                let (beside, taken) = (None, Vec::new());
+                stamp.map(|stamp| Memory {
+                    messages,
+                    stamp,
+                    known,
+                    translated,
+                    clock,
+                    paths,
+                    rows,
+                    todos,
+                    beside,
+                    taken,
+                })
+            }
+            // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
+            None => self.held_beside(&database()?, known, (rows, todos))?,
+        };
+        match memory {
+            Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
+            None => memory::forget(&tools.kugetsu_home, host, session),
+        }
+        Ok(())
+    }
+
+    /// What the host has, where all of that is here in the session that what came back became.
+    fn held_beside(
+        &self,
+        database: &Database,
+        known: String,
+        (rows, todos): (bool, bool),
+    ) -> Result<Option<Memory>, TripError> {
+        let Some(copy) = self.record().apart.clone() else { return Ok(None) };
+        let Some(row) = database.session(&copy)? else { return Ok(None) };
+        let messages = usize::try_from(row.messages).unwrap_or(usize::MAX);
+        let stamp = database.stamp(&copy, messages)?;
+        Ok(stamp.map(|stamp| Memory {
+            messages,
+            stamp,
+            known,
+            translated: true,
+            clock: None,
+            paths: None,
+            rows,
+            todos,
+            beside: Some(copy),
+            taken: Vec::new(),
+        }))
+    }
+
+    /// Says what of the session is not as it was on the host.
+    fn note(&self, tools: &Tools, landed: Option<Landing>, came: &Homecoming) {
+        let mut left_behind: Vec<&str> = came.not_carried.clone();
+        if came.sub_agents.len() > MANY_SUB_AGENTS {
+            let many = came.sub_agents.len();
+            tools
+                .tell(News::Warning(format!("the run made {many} sub-agents' sessions; they are here, too")));
+        }
+        if came.todos > MANY_TODOS {
+            tools.tell(News::Warning(format!("a list of todos came home that has {} items", came.todos)));
+        }
+        match landed {
+            Some(Landing::Home(applied)) => {
+                left_behind.extend(applied.not_carried);
+                if !applied.kept.is_empty() {
+                    let kept = applied.kept.join(", ");
+                    tools.tell(News::Warning(format!("changed on both sides, kept as here: {kept}")));
+                }
+            }
+            Some(Landing::MovedOn) | None => {}
+            Some(Landing::Imported(why, left_out)) => {
+                let mut what = "new messages came home, by opencode import".to_owned();
+                if !left_out.is_empty() {
+                    what = format!("only {what}; not brought home: {}", left_out.join(", "));
+                }
+                tools.tell(News::Warning(format!("{why}; {what}")));
+            }
+        }
+        let host = &self.record().host;
+        let kept = [
+            (
+                came.has_other_rules,
+                format!(
+                    "the permission rules on {host} are others; they stay there, and those here are as before"
+                ),
+            ),
+            (
+                came.is_overcounted,
+                format!("{host} counted more cost or tokens than its messages say; the messages count"),
+            ),
+            (
+                came.kept_rows > 0,
+                format!(
+                    "{} rows of sub-agents' sessions are otherwise on {host}; those here stay",
+                    came.kept_rows
+                ),
+            ),
+        ];
+        for (_, text) in kept.into_iter().filter(|(is_so, _)| *is_so) {
+            tools.tell(News::Warning(text));
+        }
+        if !left_behind.is_empty() {
+            let what = left_behind.join(", ");
+            tools.tell(News::Warning(format!("not brought home, since one side does not have it: {what}")));
+        }
+    }
+
+    /// The events said how the run went; the rows that it left must agree.
+    fn judge(&mut self, came: &Homecoming) {
+        let record = &mut self.dispatch.record;
+        // The last answer of a session that somebody went on with there is not the run's.
+        if record.trouble.is_some() || record.result.as_ref().is_some_and(|result| result.later) {
+            return;
+        }
+        let asked: &Setting = &record.plan.setting;
+        record.trouble = match &came.last_assistant {
+            None => Some("it left no answer in the session".to_owned()),
+            Some(last) => match (&last.error, &asked.agent, &last.agent) {
+                (Some(error), ..) => Some(crate::text::plain(error)),
+                (None, Some(asked), Some(ran)) if asked != ran => {
+                    Some(format!("it ran as agent {}, not {asked}", crate::text::plain(ran)))
+                }
+                _ if !last.completed => Some("its last answer was never completed".to_owned()),
+                _ => None,
+            },
+        };
+    }
+
+    /// The session is home: what is on the host of it costs only room, and that it stays is no reason to fail.
+    async fn clean_up(&mut self, tools: &Tools) -> Result<(), TripError> {
+        for name in ["back.json", "home.json", "arrival", "beside", "back"].iter().chain(&UNDER_WAY) {
+            self.dispatch.discard(name)?;
+        }
+        if !self.record().there {
+            return Ok(());
+        }
+        self.begin(tools, Step::Clean)?;
+        // Where that account is not there any more, nothing is known of what it keeps.
+        let env = HostEnv { account: self.record().account.clone(), ..HostEnv::default() };
+        let script = host::clean(&env, &self.record().id, true);
+        // Where it is done at once, it is not left half done.
+        tools.tell(News::Critical(self.line.is_connected()));
+        let mut cleaned = {
+            let mut asking = std::pin::pin!(self.line.ask(tools, Step::Clean, &script, PATIENCE));
+            match tokio::time::timeout(MANNERS, &mut asking).await {
+                Ok(cleaned) => cleaned,
+                Err(_) => {
+                    tools.tell(News::Critical(false));
+                    asking.await
+                }
+            }
+        };
+        tools.tell(News::Critical(false));
+        if cleaned.as_ref().is_err_and(TripError::heals) {
+            self.line.bear_each(Some(CLEAN_PATIENCE));
+            cleaned =
+                self.line.ask_again(tools, Step::Clean, Unreached::TriedAgain, (&script, PATIENCE)).await;
+        }
+        if let Err(error) = cleaned {
+            let left = host::dispatch_directory(&self.record().id);
+            let host = &self.line.host.name;
+            tools.tell(News::Warning(format!(
+                "~/{left} is left on {host} ({error}); remove it: kugetsu prune --force"
+            )));
+            return Ok(());
+        }
+        self.dispatch.record.there = false;
+        self.done(tools, Step::Clean)
+    }
+}

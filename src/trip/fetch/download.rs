@@ -1,0 +1,219 @@
+//! What comes back: fetched, made afresh where it is missing or not whole, and unpacked. Nothing on the host is removed.
+
+use crate::disk::{self, DiskError};
+use crate::dispatch::{Sent, Step};
+use crate::host::{self, AnswerError, HostEnv, Made, Refusal, RunResult};
+use crate::text::plain;
+use crate::transport::{Transport, TransportError};
+use crate::trip::connection::{Line, Unreached, moved_within};
+use crate::trip::error::TripError;
+use crate::trip::fetch::apply::remove;
+use crate::trip::observer::News;
+use crate::trip::send::parcel::cksum;
+use crate::trip::tools::{Tools, WORK_PATIENCE, blocking};
+use crate::trip::under_way::Trip;
+use crate::trip::watch::follow::ended_by;
+use flate2::read::GzDecoder;
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What a back-file may come to when unpacked, at least: one of a megabyte may be two gigabytes of spaces.
+const LARGEST: u64 = 1 << 30;
+/// How many times what left a back-file may come to.
+const GROWTH: u64 = 16;
+
+impl Trip {
+    /// Fetches the back-file; where it is missing or not whole, tells less than it could, or somebody went on with the session
+    /// there since, the host makes another, once.
+    pub(crate) async fn fetch_back(&mut self, tools: &Tools) -> Result<RunResult, TripError> {
+        let Some(found) = self.record().result.clone() else {
+            return Err(TripError::UnknownDispatch(self.record().id.clone()));
+        };
+        // What may be home already, or have become a session of its own, is what it was.
+        let may_be_home = self.dispatch.file("before").exists() || self.record().apart.is_some();
+        self.begin(tools, Step::Fetch)?;
+        let result = if (self.is_fresh && !found.lesser) || may_be_home {
+            found
+        } else {
+            self.freshen(tools, found).await?
+        };
+        let result = match self.fetch(tools, &result).await {
+            Err(TripError::Cut { what, .. }) => {
+                tools.tell(News::Warning(format!("{what}; it is made afresh there")));
+                let result = self.make_back(tools).await?;
+                self.fetch(tools, &result).await?;
+                result
+            }
+            fetched => fetched.map(|()| result)?,
+        };
+        self.done(tools, Step::Fetch)?;
+        Ok(result)
+    }
+
+    /// The result of a run that ended some time ago: the host holds the session since, and somebody may have gone on with it
+    /// there. That comes home, too.
+    async fn freshen(&mut self, tools: &Tools, found: RunResult) -> Result<RunResult, TripError> {
+        match self.make_back_since(tools, &found.known).await {
+            Ok(result) => {
+                if result != found {
+                    // Its messages may be newer than what arrived before.
+                    self.dispatch.record.arrived_ms = None;
+                }
+                Ok(result)
+            }
+            Err(
+                error @ (TripError::Script { .. } | TripError::Unfit { .. } | TripError::RunsThere { .. }),
+            ) => {
+                tools.tell(News::Warning(format!(
+                    "whether somebody went on with the session there is not known ({error}); what the run left comes home"
+                )));
+                Ok(found)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Has the host write what its opencode has of the session, for a run that is over.
+    pub(crate) async fn make_back(&mut self, tools: &Tools) -> Result<RunResult, TripError> {
+        self.make_back_since(tools, "").await
+    }
+
+    /// As [`Trip::make_back`], unless the session there is as it was when its rows had this checksum.
+    async fn make_back_since(&mut self, tools: &Tools, known: &str) -> Result<RunResult, TripError> {
+        let Some(Sent { run, path, .. }) = self.record().sent.clone() else {
+            return Err(TripError::UnknownDispatch(self.record().id.clone()));
+        };
+        let host = self.line.host.name.clone();
+        let env = HostEnv { path, variables: self.line.host.env.clone(), ..HostEnv::default() };
+        let back = host::back_since(&env, &run, known);
+        let answer =
+            self.line.ask_again(tools, Step::Fetch, Unreached::TriedAgain, (&back, WORK_PATIENCE)).await;
+        let answer = answer.map_err(|error| match error {
+            TripError::Script { source, .. } => match source.refusal() {
+                Some(Refusal::Running) => {
+                    TripError::StillRunning { host: host.clone(), dispatch: run.id.clone() }
+                }
+                Some(Refusal::Gone | Refusal::Never) => {
+                    TripError::NotThere { host: host.clone(), dispatch: run.id.clone() }
+                }
+                _ => TripError::Script { host: host.clone(), step: Step::Fetch, source },
+            },
+            error => error,
+        })?;
+        let garbled = |source: AnswerError| TripError::Script { host, step: Step::Fetch, source };
+        let result = Made::from_answer(&answer).map_err(garbled)?.result;
+        let record = &mut self.dispatch.record;
+        record.trouble = ended_by(&result).or_else(|| record.trouble.take());
+        record.result = Some(result.clone());
+        self.dispatch.save()?;
+        self.is_fresh = true;
+        Ok(result)
+    }
+
+    async fn fetch(&mut self, tools: &Tools, result: &RunResult) -> Result<(), TripError> {
+        let remote = format!("{}/back", host::dispatch_directory(&self.record().id));
+        let (local, limit) = (self.dispatch.file("back"), limit(&self.dispatch.file("parcel")));
+        download(tools, &mut self.line, (remote, local), result, limit).await
+    }
+
+    /// Makes the back-file readable, beside itself.
+    pub(crate) async fn unpack(&mut self, result: &RunResult) -> Result<(), TripError> {
+        self.dispatch.discard("back.json")?;
+        let (host, gzip, limit) =
+            (self.line.host.name.clone(), result.gzip, limit(&self.dispatch.file("parcel")));
+        let (packed, plain) = (self.dispatch.file("back"), self.dispatch.file("back.json"));
+        let unpacked = blocking(move || unpack(&host, &packed, &plain, gzip, limit)).await;
+        if unpacked.is_err() {
+            // A part of it is of no use, and may be a gigabyte.
+            self.dispatch.discard("back.json")?;
+        }
+        // From here on the readable form is the one that is kept. What could not be unpacked the host still has.
+        if !matches!(unpacked, Err(TripError::Disk(_))) {
+            self.dispatch.discard("back")?;
+        }
+        unpacked
+    }
+}
+
+/// What a back-file may come to, in bytes.
+pub(crate) fn limit(parcel: &Path) -> u64 {
+    let parcel = std::fs::metadata(parcel).map_or(0, |parcel| parcel.len());
+    LARGEST.max(parcel.saturating_mul(GROWTH))
+}
+
+/// Fetches what `result` is the result of, and finds it whole.
+///
+/// # Errors
+/// [`TripError::Cut`] where it is not, or not there.
+pub(crate) async fn download(
+    tools: &Tools,
+    line: &mut Line,
+    (remote, local): (String, PathBuf),
+    result: &RunResult,
+    limit: u64,
+) -> Result<(), TripError> {
+    let host = line.host.name.clone();
+    if !result.exported || result.size == 0 {
+        let what = format!("opencode there could not export the session: {}", result.words);
+        return Err(TripError::Cut { host, what });
+    }
+    if result.size > limit {
+        let what = format!("it is said to be {} bytes, more than {limit}", result.size);
+        return Err(TripError::Cut { host, what });
+    }
+    let (total, observer, into) = (result.size, Arc::clone(&tools.observer), local.clone());
+    let download = move |transport: &mut dyn Transport| {
+        // A connection that was lost has left a part of it, or nothing; what is in the way shows below.
+        let _ = std::fs::remove_file(&into);
+        transport.download(&remote, &into, total, &mut |done| observer.tell(News::Bytes { done, total }))
+    };
+    let within = (Step::Fetch, Some(moved_within(total)));
+    match line.call_again(tools, within, Unreached::TriedAgain, download).await {
+        Err(TripError::Transport { source: TransportError::Refused { detail }, .. }) => {
+            return Err(TripError::Cut { host, what: plain(&detail) });
+        }
+        fetched => fetched?,
+    };
+    let file = local.clone();
+    let came = blocking(move || Ok(cksum(&file)?)).await?;
+    if came != result.sum {
+        let what = format!("its checksum is {came}, and {} was announced", result.sum);
+        remove(&local)?;
+        return Err(TripError::Cut { host, what });
+    }
+    Ok(())
+}
+
+/// Unpacks a back-file beside itself, up to `limit` bytes.
+pub(crate) fn unpack(
+    host: &str,
+    packed: &Path,
+    plain: &Path,
+    gzip: bool,
+    limit: u64,
+) -> Result<(), TripError> {
+    if !gzip {
+        return std::fs::rename(packed, plain).map_err(|source| DiskError::at(plain, source).into());
+    }
+    let cut = |what: String| TripError::Cut { host: host.to_owned(), what };
+    let input = File::open(packed).map_err(|source| DiskError::at(packed, source))?;
+    let mut input = GzDecoder::new(input).take(limit + 1);
+    let mut output = disk::create_new_private(plain)?;
+    let mut buffer = vec![0; 256 * 1024];
+    let mut bytes: u64 = 0;
+    loop {
+        let n = input.read(&mut buffer).map_err(|error| cut(format!("it cannot be unpacked ({error})")))?;
+        if n == 0 {
+            break;
+        }
+        bytes += n as u64;
+        io::Write::write_all(&mut output, buffer.get(..n).unwrap_or_default())
+            .map_err(|source| DiskError::at(plain, source))?;
+    }
+    if bytes > limit {
+        return Err(cut(format!("unpacked it is more than {limit} bytes")));
+    }
+    output.sync_all().map_err(|source| DiskError::at(plain, source).into())
+}

@@ -1,0 +1,101 @@
+//! A session that was deleted here while it was away is put back as it left, so that the work has somewhere to go.
+
+use crate::disk::{self, DiskError};
+use crate::opencode::Fingerprint;
+use crate::opencode::arrival::{self, Arrival};
+use crate::session::{Op, Outline, Raw, Todos, complete, scan};
+use crate::trip::error::TripError;
+use crate::trip::fetch::apply::{Arriving, remove};
+use crate::trip::observer::News;
+use crate::trip::sent_state::Departed;
+use crate::trip::tools::{Tools, blocking};
+use std::fs::File;
+
+impl Arriving {
+    /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
+    pub(crate) async fn be_there(&mut self, tools: &Tools) -> Result<(), TripError> {
+        if self.database(tools)?.contains(&self.session)? {
+            return Ok(());
+        }
+        let outline = self.left().clone();
+        tools.tell(News::Critical(true));
+        let restored = self.restore(tools, outline).await;
+        tools.tell(News::Critical(false));
+        self.departed = restored?;
+        tools
+            .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
+        Ok(())
+    }
+
+    async fn restore(&self, tools: &Tools, outline: Outline) -> Result<Departed, TripError> {
+        self.import_again(tools).await?;
+        self.restore_todos(tools).await?;
+        // Else a kill before the work is there would make it look like a session that has moved on.
+        let departed = Departed { fingerprint: self.looks(tools)?, outline };
+        departed.write(&self.files.departed)?;
+        Ok(departed)
+    }
+
+    /// Imports the session as it left, with what import insists on.
+    async fn import_again(&self, tools: &Tools) -> Result<(), TripError> {
+        let (export, fit) = (self.files.export.clone(), self.files.export.with_extension("fit"));
+        let (from, to, session) = (export.clone(), fit.clone(), self.session.clone());
+        blocking(move || {
+            remove(&to)?;
+            let open = || File::open(&from).map_err(|source| DiskError::at(&from, source));
+            let unusable = |source| TripError::Export { session: session.clone(), source };
+            let left = scan(open()?).map_err(unusable)?;
+            complete(open()?, disk::create_new_private(&to)?, &left).map_err(unusable)
+        })
+        .await?;
+        let imported = tools.program.import(&fit, &self.directory, &self.session).await;
+        remove(&fit)?;
+        if let Err(error) = imported {
+            // opencode imports row by row; where it keeps what there is of it, the next try goes on from there.
+            let _ = tools.program.delete(&self.session).await;
+            return Err(error.into());
+        }
+        Ok(())
+    }
+
+    fn looks(&self, tools: &Tools) -> Result<Fingerprint, TripError> {
+        let unknown = || TripError::UnknownSession { session: self.session.clone() };
+        self.database(tools)?.fingerprint(&self.session)?.ok_or_else(unknown)
+    }
+
+    /// An export has no todos: those of before the trip are put behind it.
+    async fn restore_todos(&self, tools: &Tools) -> Result<(), TripError> {
+        let todos = self.undo.departed.todos.clone();
+        let Some(todos) = todos.filter(|todos| todos.get() != "[]") else { return Ok(()) };
+        let now = self.looks(tools)?;
+        // Apart from the image of the trip, which tells how all was before the work came.
+        let (file, before) =
+            (self.files.arrival.with_extension("todos"), self.files.before.with_extension("todos"));
+        let (session, database, now_ms) = (self.session.clone(), tools.database.clone(), self.arrived_ms);
+        let put = blocking(move || {
+            remove(&before)?;
+            write(&file, &session, &todos)?;
+            let arrival =
+                Arrival { file: &file, session: &session, departed: Some(&now), before: &before, now_ms };
+            let put = arrival::apply(&database, &arrival);
+            remove(&before)?;
+            remove(&file)?;
+            Ok(put)
+        });
+        match put.await? {
+            Err(error) if error.falls_back() => {
+                tools.tell(News::Warning(format!("its todos could not be put back: {error}")));
+                Ok(())
+            }
+            put => put.map(drop).map_err(|error| self.refused(error)),
+        }
+    }
+}
+
+fn write(path: &std::path::Path, session: &str, todos: &Raw) -> Result<(), TripError> {
+    remove(path)?;
+    let mut file = disk::create_new_private(path)?;
+    let todos = serde_json::from_str(todos.get()).map_err(|error| DiskError::at(path, error.into()))?;
+    let op = Op::Todos(Todos { session: session.into(), todos });
+    op.write(&mut file).map_err(|source| DiskError::at(path, source).into())
+}

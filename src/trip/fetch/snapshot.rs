@@ -1,0 +1,75 @@
+//! What a host has of a session now becomes a session of its own here; the trip goes on as if nothing had been.
+
+use crate::clock;
+use crate::disk::DiskError;
+use crate::dispatch::{Dispatch, Sent, Step};
+use crate::host::{self, HostEnv, Made, Refusal};
+use crate::hosts::HostEntry;
+use crate::session::new_session_id;
+use crate::trip::connection::Line;
+use crate::trip::error::TripError;
+use crate::trip::fetch::apply::Arriving;
+use crate::trip::fetch::download::{download, limit, unpack};
+use crate::trip::tools::{Tools, WORK_PATIENCE, blocking};
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+
+/// Everything of a snapshot until it is a session is in a directory of its own, in the dispatch's: its name begins so.
+const ROOM: &str = "snapshot-";
+
+/// What became of a snapshot.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Snapshot {
+    /// The session that it is.
+    pub session: String,
+    /// The last answer in it.
+    pub reply: Option<String>,
+}
+
+/// Copies what the host has of the dispatch's session now. Takes no lock: whoever follows the run goes on.
+///
+/// # Errors
+/// [`TripError::NotThere`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
+pub async fn snapshot(tools: &Tools, dispatch: &Dispatch, host: HostEntry) -> Result<Snapshot, TripError> {
+    let at = |source| DiskError::at(&dispatch.directory, source);
+    // Private, and gone when dropped.
+    let room = tempfile::Builder::new().prefix(ROOM).tempdir_in(&dispatch.directory).map_err(at)?;
+    take(tools, dispatch, host, room.path()).await
+}
+
+async fn take(
+    tools: &Tools,
+    dispatch: &Dispatch,
+    host: HostEntry,
+    room: &Path,
+) -> Result<Snapshot, TripError> {
+    let id = dispatch.record.id.clone();
+    let not_there = || TripError::NotThere { host: dispatch.record.host.clone(), dispatch: id.clone() };
+    let Sent { run, path, undo, .. } = dispatch.record.sent.clone().ok_or_else(not_there)?;
+    let env = HostEnv { path, variables: host.env.clone(), ..HostEnv::default() };
+    let mut line = Line::new(host);
+    let back = host::back(&env, &run, true);
+    let answer = line.ask(tools, Step::Fetch, &back, WORK_PATIENCE).await.map_err(|error| match error {
+        TripError::Script { source, .. }
+            if matches!(source.refusal(), Some(Refusal::Gone | Refusal::Never)) =>
+        {
+            not_there()
+        }
+        error => error,
+    })?;
+    let garbled =
+        |source| TripError::Script { host: dispatch.record.host.clone(), step: Step::Fetch, source };
+    let Made { result, turn } = Made::from_answer(&answer).map_err(garbled)?;
+    let limit = limit(&dispatch.file("parcel"));
+    let (packed, plain) = (room.join("back"), room.join("back.json"));
+    let remote = format!("{}/snapshot-{turn}", host::dispatch_directory(&id));
+    download(tools, &mut line, (remote, packed.clone()), &result, limit).await?;
+    let (name, gzip) = (dispatch.record.host.clone(), result.gzip);
+    blocking(move || unpack(&name, &packed, &plain, gzip, limit)).await?;
+
+    let arriving = Arriving::new(dispatch, room, undo, clock::now_ms())?;
+    let came = arriving.read(tools).await?;
+    let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
+    arriving.apart(tools, &came, &session).await?;
+    Ok(Snapshot { session, reply: came.reply })
+}

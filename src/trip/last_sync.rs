@@ -1,0 +1,273 @@
+//! What a host is known to have of a session, remembered here from the last time it came home from there.
+
+use crate::disk;
+use crate::prepare::Paths;
+use crate::session::{Clock, is_session_id};
+use serde::{Deserialize, Serialize};
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+
+/// The format of the file.
+const VERSION: u32 = 1;
+
+/// What a host has of a session: what home had when the session last came home from there.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Memory {
+    /// The session's messages then, from the first on.
+    pub(crate) messages: usize,
+    /// What these messages and their parts looked like here; see [`crate::opencode::Database::stamp`].
+    pub(crate) stamp: String,
+    /// The SHA-256 of the host's own list of them, in hexadecimal.
+    pub(crate) known: String,
+    /// Ids and times there are others than here.
+    pub(crate) translated: bool,
+    /// The clock that tells which, where it tells all of them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) clock: Option<Clock>,
+    /// The directories, where paths there are others than here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) paths: Option<Paths>,
+    /// All rows of the session there were home then. Where this does not say so, each shows it by what it says.
+    #[serde(default)]
+    pub(crate) rows: bool,
+    /// So was its list of tasks: it was not changed on both sides, and stayed as it was here.
+    #[serde(default)]
+    pub(crate) todos: bool,
+    /// The session here that `messages` and `stamp` are of, where what came back became one of its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) beside: Option<String>,
+    /// Files that hold what was taken out of the rows since; `messages` and `stamp` are of what stayed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(crate) taken: Vec<TakenBack>,
+}
+
+/// A file of this machine with rows that home got and took back.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct TakenBack {
+    /// Its path.
+    pub(crate) file: PathBuf,
+    /// Its SHA-256, in hexadecimal.
+    pub(crate) sum: String,
+    /// What [`Memory::messages`] and [`Memory::stamp`] were before: they hold again once the rows are put back.
+    pub(crate) messages: usize,
+    pub(crate) stamp: String,
+}
+
+impl Memory {
+    /// Whether it could have been written here: what is not so is forgotten, and more is sent.
+    fn is_sound(&self) -> bool {
+        let is_digest = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
+        is_digest(&self.known)
+            && self.paths.as_ref().is_none_or(Paths::is_sound)
+            && self.beside.as_deref().is_none_or(is_session_id)
+            && self.taken.iter().all(|taken| taken.file.is_absolute())
+    }
+
+    /// Whether a delta can be built upon it: the session itself has all of these rows.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.beside.is_none() && self.taken.is_empty()
+    }
+
+    /// Whether home still has all of that unchanged, by this stamp.
+    pub(crate) fn holds(&self, stamp: Option<&str>) -> bool {
+        stamp == Some(&self.stamp)
+    }
+
+    /// Why nothing can be built upon the rows there: they are not what these terms would make of those at home.
+    pub(crate) fn differs(&self, clock: Option<Clock>, paths: Option<&Paths>) -> Option<Term> {
+        let same_clock = match (self.clock, clock) {
+            (None, None) => !self.translated,
+            (Some(then), Some(now)) => then.translates_as(now),
+            _ => false,
+        };
+        match (same_clock, paths == self.paths.as_ref()) {
+            (true, true) => None,
+            // Rows there with those of another directory would come home with them.
+            (true, false) => Some(Term::Paths),
+            (false, _) => Some(Term::Clock),
+        }
+    }
+}
+
+/// What a host's rows are translated by, and may be other than on the last trip.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum Term {
+    /// The host's clock.
+    #[error("clock")]
+    Clock,
+    /// The directories, or that paths stay as they are.
+    #[error("directory or --keep-paths")]
+    Paths,
+}
+
+#[derive(Serialize, Deserialize)]
+struct File {
+    version: u32,
+    #[serde(flatten)]
+    memory: Memory,
+}
+
+fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
+    let safe = |name: &str| {
+        !name.starts_with('.')
+            && name.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b'.'))
+    };
+    (safe(host) && safe(session))
+        .then(|| kugetsu_home.join("known").join(host).join(format!("{session}.json")))
+}
+
+/// What is remembered. What cannot be read is as good as forgotten: more is sent then.
+pub(crate) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<Memory> {
+    let bytes = std::fs::read(path(kugetsu_home, host, session)?).ok()?;
+    let file: File = serde_json::from_slice(&bytes).ok()?;
+    (file.version == VERSION && file.memory.is_sound()).then_some(file.memory)
+}
+
+/// Remembers. That it cannot costs only bytes of the next trip, so it is no error.
+pub(crate) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: Memory) {
+    let Some(path) = path(kugetsu_home, host, session) else { return };
+    let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, memory }) else { return };
+    write(kugetsu_home, host, &path, &bytes);
+}
+
+/// The hosts of which anything is remembered.
+pub(crate) fn hosts(kugetsu_home: &Path) -> Vec<String> {
+    let hosts = std::fs::read_dir(kugetsu_home.join("known")).into_iter().flatten().flatten();
+    hosts.filter_map(|host| host.file_name().into_string().ok()).collect()
+}
+
+/// The sessions of which something is remembered of any host.
+pub(crate) fn sessions(kugetsu_home: &Path) -> HashSet<String> {
+    let below = |path: &Path| std::fs::read_dir(path).into_iter().flatten().flatten();
+    let hosts = below(&kugetsu_home.join("known"));
+    let files = hosts.flat_map(|host| below(&host.path()));
+    let session =
+        |file: std::fs::DirEntry| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned());
+    files.filter_map(session).collect()
+}
+
+#[derive(Serialize, Deserialize)]
+struct ClockFile {
+    version: u32,
+    clock: Clock,
+}
+
+fn clock_path(kugetsu_home: &Path, host: &str) -> Option<PathBuf> {
+    path(kugetsu_home, host, "clock")
+}
+
+/// The host's clock as it was on the last trip there that had to translate.
+pub(crate) fn recall_clock(kugetsu_home: &Path, host: &str) -> Option<Clock> {
+    let bytes = std::fs::read(clock_path(kugetsu_home, host)?).ok()?;
+    let file: ClockFile = serde_json::from_slice(&bytes).ok()?;
+    (file.version == VERSION).then_some(file.clock)
+}
+
+/// Remembers it. That it cannot costs at most that all of a session is sent again.
+pub(crate) fn remember_clock(kugetsu_home: &Path, host: &str, clock: Clock) {
+    if let (Some(path), Ok(bytes)) =
+        (clock_path(kugetsu_home, host), serde_json::to_vec(&ClockFile { version: VERSION, clock }))
+    {
+        write(kugetsu_home, host, &path, &bytes);
+    }
+}
+
+fn write(kugetsu_home: &Path, host: &str, path: &Path, bytes: &[u8]) {
+    let directories = [kugetsu_home.join("known"), kugetsu_home.join("known").join(host)];
+    let made = directories.iter().try_for_each(|directory| disk::private_dir(directory));
+    let _ = made.and_then(|()| disk::write_atomic(path, bytes));
+}
+
+/// Forgets: what the host has is no longer what was remembered.
+pub(crate) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
+    if let Some(path) = path(kugetsu_home, host, session) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn memory() -> Memory {
+        Memory {
+            messages: 1,
+            stamp: "s".into(),
+            known: "ab12".into(),
+            translated: false,
+            clock: None,
+            paths: None,
+            rows: true,
+            todos: true,
+            beside: None,
+            taken: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_is_remembered_is_of_one_host_and_one_session() {
+        let home = tempfile::tempdir().unwrap();
+        let memory = Memory { messages: 3, ..memory() };
+        remember(home.path(), "pi", "ses_1", memory.clone());
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
+        assert_eq!(recall(home.path(), "pi", "ses_2"), None);
+        assert_eq!(recall(home.path(), "beefy", "ses_1"), None);
+        assert_eq!(sessions(home.path()), ["ses_1".to_owned()].into());
+        remember(home.path(), "../pi", "ses_1", memory);
+        assert_eq!(recall(home.path(), "../pi", "ses_1"), None);
+        forget(home.path(), "pi", "ses_1");
+        assert_eq!(recall(home.path(), "pi", "ses_1"), None);
+    }
+
+    #[test]
+    fn what_the_first_format_remembers_is_known_and_directories_with_it() {
+        let home = tempfile::tempdir().unwrap();
+        let memory = Memory {
+            stamp: String::new(),
+            known: String::new(),
+            paths: Paths::new("/here", "/there"),
+            rows: false,
+            todos: false,
+            ..memory()
+        };
+        remember(home.path(), "pi", "ses_1", memory.clone());
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
+        let path = path(home.path(), "pi", "ses_1").unwrap();
+        // It does not say that home has all of that: nothing is removed there on its word.
+        let first = br#"{"version":1,"messages":1,"stamp":"","known":"","translated":false}"#;
+        disk::write_atomic(&path, first).unwrap();
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(Memory { paths: None, ..memory }));
+    }
+
+    #[test]
+    fn what_is_remembered_holds_for_the_same_rows_directories_and_clock() {
+        let paths = Paths::new("/here", "/there");
+        let memory = Memory { paths: paths.clone(), ..memory() };
+        assert!(memory.holds(Some("s")) && !memory.holds(Some("t")) && !memory.holds(None));
+        assert_eq!(memory.differs(None, paths.as_ref()), None);
+        let elsewhere = Paths::new("/here", "/elsewhere");
+        assert_eq!(memory.differs(None, elsewhere.as_ref()), Some(Term::Paths));
+        assert_eq!(memory.differs(None, None), Some(Term::Paths));
+        let clock = Clock::new(86_400_000, 1_795_170_000_000);
+        assert_eq!(memory.differs(clock, paths.as_ref()), Some(Term::Clock));
+        let clocked = Memory { translated: true, clock, ..memory.clone() };
+        let later = clock.map(|clock| clock.later(1_795_180_000_000));
+        assert_eq!(clocked.differs(later, paths.as_ref()), None);
+        let other = Clock::new(86_500_000, 1_795_170_000_000);
+        assert_eq!(clocked.differs(other, paths.as_ref()), Some(Term::Clock));
+        assert_eq!(clocked.differs(None, paths.as_ref()), Some(Term::Clock), "it was put right");
+        let untold = Memory { translated: true, ..memory };
+        assert_eq!(untold.differs(None, paths.as_ref()), Some(Term::Clock));
+    }
+
+    #[test]
+    fn what_a_newer_kugetsu_remembers_is_forgotten() {
+        let home = tempfile::tempdir().unwrap();
+        let path = path(home.path(), "pi", "ses_1").unwrap();
+        disk::private_dir(&home.path().join("known")).unwrap();
+        disk::private_dir(path.parent().unwrap()).unwrap();
+        let newer = br#"{"version":2,"messages":1,"stamp":"","known":"","translated":false}"#;
+        disk::write_atomic(&path, newer).unwrap();
+        assert_eq!(recall(home.path(), "pi", "ses_1"), None);
+    }
+}

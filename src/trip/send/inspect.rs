@@ -1,0 +1,65 @@
+//! A host is looked at before anything is written there.
+
+use crate::clock;
+use crate::dispatch::{Plan, Step};
+use crate::host::{self, Checked, Facts, HostEnv};
+use crate::trip::connection::{Line, Unreached};
+use crate::trip::error::TripError;
+use crate::trip::observer::News;
+use crate::trip::send::{fitness, listings as checked};
+use crate::trip::steps::Steps;
+use crate::trip::tools::{PATIENCE, Tools};
+
+/// A host that was looked at and found fit.
+pub(crate) struct Found {
+    pub(crate) env: HostEnv,
+    pub(crate) facts: Facts,
+    pub(crate) program: String,
+    pub(crate) version: String,
+    /// How far its clock is ahead of ours.
+    pub(crate) ahead_ms: i64,
+}
+
+/// Connects, looks at the host, and asks opencode there what it has, unless that is remembered.
+pub(crate) async fn look(
+    tools: &Tools,
+    steps: &Steps<'_>,
+    line: &mut Line,
+    plan: &Plan,
+    id: &str,
+) -> Result<Found, TripError> {
+    let host = line.host.clone();
+    let name = &host.name;
+    steps.begin(Step::Connect)?;
+    line.connect(tools).await?;
+    steps.done(Step::Connect)?;
+    tools.tell(News::Connected);
+
+    steps.begin(Step::Probe)?;
+    let mut env = HostEnv { variables: host.env.clone(), ..HostEnv::default() };
+    let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), &plan.directory);
+    let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&probe, PATIENCE)).await?;
+    let now = clock::now_ms();
+    let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
+    let facts = Facts::from_answer(&answer).map_err(garbled)?;
+    let program = fitness::check_facts(name, &facts, now)?;
+    env.path.clone_from(&facts.path);
+    steps.done(Step::Probe)?;
+
+    steps.begin(Step::Check)?;
+    let checked = match checked::recall(&tools.kugetsu_home, name, &facts.fingerprint) {
+        Some(checked) => checked,
+        None => {
+            let check = host::check(&env, id, &program, &facts.directory);
+            Checked::from_answer(
+                &line.ask_again(tools, Step::Check, Unreached::GivenUp, (&check, PATIENCE)).await?,
+            )
+        }
+    };
+    fitness::check_opencode(&host, &checked, &plan.setting)?;
+    // Only what led to a trip is remembered: after a refusal the user changes things there.
+    checked::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
+    steps.done(Step::Check)?;
+    let ahead_ms = fitness::clock_ahead(&facts, now).unwrap_or_default();
+    Ok(Found { env, facts, program, version: checked.version, ahead_ms })
+}

@@ -1,0 +1,112 @@
+//! The launch: the session is imported on the host, and its run started, once.
+
+use crate::clock;
+use crate::dispatch::{Sent, State, Step};
+use crate::host::{self, AnswerError, Facts, HostEnv, Launched, Refusal, Run};
+use crate::trip::connection::Unreached;
+use crate::trip::error::{ApartReason, TripError};
+use crate::trip::observer::News;
+use crate::trip::send::supersede::Swept;
+use crate::trip::tools::{PATIENCE, Tools, WORK_PATIENCE};
+use crate::trip::under_way::Trip;
+
+impl Trip {
+    /// Imports there and starts the runner. The host starts a dispatch once, however often it is told to: so a
+    /// connection that is lost before the answer came is made again, and the same is asked again.
+    pub(crate) async fn start(&mut self, tools: &Tools, env: &HostEnv, home: &str) -> Result<(), TripError> {
+        let Some(Sent { run, launch, .. }) = self.record().sent.clone() else {
+            return Err(TripError::UnknownDispatch(self.record().id.clone()));
+        };
+        self.begin(tools, Step::Launch)?;
+        let script = host::launch(env, &run, &launch);
+        let host = self.line.host.name.clone();
+        let answer = match self
+            .line
+            .ask_again(tools, Step::Launch, Unreached::TriedAgain, (&script, WORK_PATIENCE))
+            .await
+        {
+            Err(
+                error @ (TripError::Transport { .. }
+                | TripError::Connect { .. }
+                | TripError::Slow { .. }
+                | TripError::OutOfReach { .. }),
+            ) => return Err(TripError::LaunchUnknown { host, dispatch: run.id, why: error.to_string() }),
+            Err(TripError::Script { source: AnswerError::Apart { messages }, .. }) => {
+                let why = ApartReason::NotReplaced;
+                return Err(TripError::Apart { host, session: run.session, messages, why });
+            }
+            answer => answer?,
+        };
+        let garbled = |source| TripError::Script { host: host.clone(), step: Step::Launch, source };
+        let launched = Launched::from_answer(&answer).map_err(garbled)?;
+        self.let_others_go(tools)?;
+        self.dispatch.record.launched_ms = Some(clock::now_ms());
+        self.reach(tools, Step::Launch, State::Launched { identity: launched.identity })?;
+        self.tell_of_work(tools, &run, home);
+        Ok(())
+    }
+
+    /// Where the user sent the session although a host held it, that one is let go: not before this one has it.
+    fn let_others_go(&self, tools: &Tools) -> Result<(), TripError> {
+        if !self.record().plan.forced {
+            return Ok(());
+        }
+        for mut other in tools.store.of(&self.record().session)? {
+            if other.record.id != self.record().id && other.record.is_away() {
+                other.record.let_go = true;
+                other.save()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn tell_of_work(&self, tools: &Tools, run: &Run, home: &str) {
+        let model = if run.model.is_empty() { "its default model" } else { &run.model };
+        let agent = if run.agent.is_empty() { "the default agent" } else { &run.agent };
+        let directory = match run.directory.strip_prefix(home) {
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => format!("~{rest}"),
+            _ => run.directory.clone(),
+        };
+        tools.tell(News::Working { agent, model, host: &self.line.host.name, directory: &directory });
+    }
+
+    /// Starts a run whose launch was cut short: whether it took place is known only there.
+    pub(crate) async fn relaunch(&mut self, tools: &Tools) -> Result<(), TripError> {
+        let host = self.line.host.clone();
+        let account = self.record().account.clone();
+        let mut env = HostEnv { path: String::new(), variables: host.env.clone(), account };
+        let directory = &self.record().plan.directory;
+        let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), directory);
+        let answer =
+            self.line.ask_again(tools, Step::Probe, Unreached::TriedAgain, (&probe, PATIENCE)).await?;
+        let garbled = |source| TripError::Script { host: host.name.clone(), step: Step::Probe, source };
+        let facts = Facts::from_answer(&answer).map_err(garbled)?;
+        env.path = facts.path;
+        let error = match self.start(tools, &env, &facts.home).await {
+            Err(TripError::Script { source, .. }) if source.refusal() == Some(Refusal::Elsewhere) => {
+                return Err(self.not_there());
+            }
+            Err(
+                error @ (TripError::Script { .. }
+                | TripError::Unfit { .. }
+                | TripError::RunsThere { .. }
+                | TripError::Apart { .. }),
+            ) => error,
+            started => return started,
+        };
+        // It cannot be started any more. Where it never was, the session is not away.
+        let id = self.record().id.clone();
+        match self.line.sweep(tools, &env, &id, false).await {
+            Swept::Removed => {
+                self.dispatch.record.there = false;
+                self.dispatch.record.ended_ms = Some(clock::now_ms());
+                let message = error.to_string();
+                self.dispatch.reach(State::Failed { step: error.step(), message })?;
+                Err(error)
+            }
+            Swept::Launched | Swept::Unknown => {
+                Err(TripError::LaunchUnknown { host: host.name, dispatch: id, why: error.to_string() })
+            }
+        }
+    }
+}

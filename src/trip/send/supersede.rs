@@ -1,0 +1,90 @@
+//! What earlier trips of a session left behind.
+
+use crate::clock;
+use crate::dispatch::{Dispatch, State, Step};
+use crate::host::{self, HostEnv, Refusal};
+use crate::text::plain_bytes;
+use crate::trip::connection::Line;
+use crate::trip::error::TripError;
+use crate::trip::observer::News;
+use crate::trip::tools::{MESSAGE, PATIENCE, Tools, UNDER_WAY};
+use crate::trip::under_way::Trip;
+
+/// Characters of a message by which the user knows it again.
+const WORDS: usize = 40;
+
+/// What became of a dispatch that was to be removed from its host.
+pub(crate) enum Swept {
+    /// Nothing of it is there, and none of it can be launched any more.
+    Removed,
+    /// It was launched, and is left alone.
+    Launched,
+    /// The host did not say.
+    Unknown,
+}
+
+impl Line {
+    /// Removes a dispatch from the host and account of `env`; one that was launched only if `launched` says so.
+    pub(crate) async fn sweep(&mut self, tools: &Tools, env: &HostEnv, id: &str, launched: bool) -> Swept {
+        match self.ask(tools, Step::Clean, &host::clean(env, id, launched), PATIENCE).await {
+            Ok(_) => Swept::Removed,
+            Err(TripError::Script { source, .. }) if source.refusal() == Some(Refusal::Launched) => {
+                Swept::Launched
+            }
+            Err(_) => Swept::Unknown,
+        }
+    }
+}
+
+impl Trip {
+    /// Gives up the trips of this session that were cut short before their launch, for this one, and removes what ended
+    /// ones have left on the same host.
+    ///
+    /// # Errors
+    /// [`TripError::Away`] where one of them turns out to have been launched.
+    pub(crate) async fn end_earlier(&mut self, tools: &Tools, env: &HostEnv) -> Result<(), TripError> {
+        for mut old in std::mem::take(&mut self.earlier) {
+            let cut_short = old.record.is_unlaunched();
+            let litter = old.record.there && old.record.state.is_end();
+            if !(cut_short || litter) {
+                continue;
+            }
+            if old.record.host == self.line.host.name {
+                let home = matches!(old.record.state, State::Home { .. });
+                let env = HostEnv { account: old.record.account.clone(), ..env.clone() };
+                match self.line.sweep(tools, &env, &old.record.id, home).await {
+                    Swept::Removed => old.record.there = false,
+                    Swept::Unknown => {}
+                    Swept::Launched => {
+                        old.record.ended_ms = None;
+                        old.reach(State::Launched { identity: "found by a later trip".to_owned() })?;
+                        return Err(TripError::away(&old.record));
+                    }
+                }
+            }
+            if cut_short {
+                tools.tell(News::GivenUp { record: &old.record, words: &first_words(&old) });
+                old.record.ended_ms = Some(clock::now_ms());
+                for name in UNDER_WAY {
+                    old.discard(name)?;
+                }
+                // Its host was never told to launch it, and nobody will tell it any more.
+                old.reach(State::Cancelled { launched: false })?;
+            } else {
+                old.save()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// How the message of a dispatch begins; empty where it is not known.
+pub(crate) fn first_words(dispatch: &Dispatch) -> String {
+    let message = std::fs::read(dispatch.file(MESSAGE)).unwrap_or_default();
+    let mut words = plain_bytes(&message);
+    if let Some((end, _)) = words.char_indices().nth(WORDS) {
+        words.truncate(end);
+        words.push('…');
+    }
+    words
+}

@@ -1,0 +1,83 @@
+//! A trip under way, wherever it stands.
+
+use crate::disk::Lock;
+use crate::dispatch::{Dispatch, Record, State, Step};
+use crate::hosts::HostEntry;
+use crate::trip::connection::Line;
+use crate::trip::error::TripError;
+use crate::trip::observer::News;
+use crate::trip::report::Report;
+use crate::trip::steps::Steps;
+use crate::trip::tools::Tools;
+use crate::trip::watch::journal;
+use std::time::Duration;
+
+/// One trip under way: its dispatch, the session's lock, and the line to the host.
+pub struct Trip {
+    pub(crate) dispatch: Dispatch,
+    pub(crate) line: Line,
+    /// Nobody has taken it up before.
+    pub(crate) is_new: bool,
+    /// Earlier trips of the session, as they stood when this one began.
+    pub(crate) earlier: Vec<Dispatch>,
+    pub(crate) reply: Option<String>,
+    /// How long the way out may take in all; `None`: for as long as it goes on.
+    pub(crate) patience: Option<Duration>,
+    /// What the run left there is as new as can be: this process saw the run end, or had it made.
+    pub(crate) is_fresh: bool,
+    _lock: Lock,
+}
+
+impl Trip {
+    pub(crate) fn new(dispatch: Dispatch, host: HostEntry, lock: Lock) -> Self {
+        Self {
+            dispatch,
+            line: Line::new(host),
+            is_new: false,
+            earlier: Vec::new(),
+            reply: None,
+            patience: None,
+            is_fresh: false,
+            _lock: lock,
+        }
+    }
+
+    /// Takes up a trip, wherever it stopped. `verb` is what others are told meanwhile.
+    ///
+    /// # Errors
+    /// [`TripError::Busy`] where another kugetsu is at it.
+    pub fn resume(tools: &Tools, id: &str, host: HostEntry, verb: &str) -> Result<Self, TripError> {
+        let unknown = || TripError::UnknownDispatch(id.to_owned());
+        let session = tools.store.open(id)?.ok_or_else(unknown)?.record.session;
+        let lock = tools.lock(&session, &format!("{verb} {id}"))?;
+        // Read again under the lock: whoever had it may just have finished.
+        let dispatch = tools.store.open(id)?.ok_or_else(unknown)?;
+        tools.tell(News::Recorded(&dispatch.record));
+        Ok(Self::new(dispatch, host, lock))
+    }
+
+    /// The record as it stands.
+    pub fn record(&self) -> &Record {
+        &self.dispatch.record
+    }
+
+    /// What there is to say of the trip now.
+    pub fn report(&self) -> Report {
+        Report {
+            reply: self.reply.clone().or_else(|| journal::known(&self.dispatch.directory).reply),
+            ..Report::of(&self.dispatch)
+        }
+    }
+
+    pub(crate) fn begin(&mut self, tools: &Tools, step: Step) -> Result<(), TripError> {
+        Steps::of(tools, &mut self.dispatch).begin(step)
+    }
+
+    pub(crate) fn done(&mut self, tools: &Tools, step: Step) -> Result<(), TripError> {
+        Steps::of(tools, &mut self.dispatch).done(step)
+    }
+
+    pub(crate) fn reach(&mut self, tools: &Tools, step: Step, state: State) -> Result<(), TripError> {
+        Steps::of(tools, &mut self.dispatch).reach(step, state)
+    }
+}

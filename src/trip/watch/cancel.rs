@@ -1,0 +1,157 @@
+//! A trip is ended: nothing of its run is left on the host, or it never begins.
+
+use crate::clock;
+use crate::disk::Busy;
+use crate::dispatch::{Dispatch, State, Step};
+use crate::host::{self, Cancel, HostEnv};
+use crate::hosts::HostEntry;
+use crate::trip::connection::Unreached;
+use crate::trip::error::TripError;
+use crate::trip::report::Report;
+use crate::trip::send::supersede::Swept;
+use crate::trip::tools::{Tools, UNDER_WAY, WORK_PATIENCE};
+use crate::trip::under_way::Trip;
+use std::time::Duration;
+
+/// How long a host that was reached may be out of reach in between.
+const OUTAGE: Duration = Duration::from_secs(30);
+
+/// What was ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Ended {
+    /// The run; the session is on the host until it is fetched.
+    Run,
+    /// The run, which another kugetsu follows: that one brings the session home.
+    TheirRun {
+        /// Who follows it.
+        by: Busy,
+    },
+    /// Nothing: the run had ended by itself.
+    ByItself,
+    /// The trip, before a run began: the session never left.
+    Unlaunched,
+}
+
+/// A trip that was ended.
+#[derive(Debug, Clone)]
+pub struct CancelReport {
+    /// What was ended.
+    pub ended: Ended,
+    /// What there is to say of the trip now.
+    pub report: Report,
+}
+
+/// Ends the trip `id`.
+///
+/// # Errors
+/// [`TripError::Over`] where there is nothing to end; [`TripError::Survived`] where something of the run is left.
+pub async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<CancelReport, TripError> {
+    let unknown = || TripError::UnknownDispatch(id.to_owned());
+    let record = tools.store.open(id)?.ok_or_else(unknown)?.record;
+    match Trip::resume(tools, id, host.clone(), "cancel") {
+        Ok(mut trip) => {
+            let ended = trip.cancel(tools).await?;
+            Ok(CancelReport { ended, report: trip.report() })
+        }
+        // Who follows a run has the lock as long as it lasts.
+        Err(TripError::Busy { by, .. }) if record.is_away() => {
+            let mut line = crate::trip::connection::Line::new(host);
+            let found = line.cancel(tools, id).await?;
+            let dispatch = tools.store.open(id)?.ok_or_else(unknown)?;
+            let ended = match found {
+                Cancel::Yes => Ended::TheirRun { by },
+                Cancel::Ended => Ended::ByItself,
+                Cancel::Never => Ended::Unlaunched,
+                Cancel::Gone => return Err(gone(&dispatch)),
+            };
+            Ok(CancelReport { ended, report: Report::of(&dispatch) })
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn gone(dispatch: &Dispatch) -> TripError {
+    TripError::NotThere { host: dispatch.record.host.clone(), dispatch: dispatch.record.id.clone() }
+}
+
+impl crate::trip::connection::Line {
+    /// Has the host end all of a run, and say that nothing is left of it.
+    async fn cancel(&mut self, tools: &Tools, id: &str) -> Result<Cancel, TripError> {
+        self.connect(tools).await?;
+        self.bear_each(Some(OUTAGE));
+        // The script waits for the runner, which writes down what the run came to.
+        let script = host::cancel(&HostEnv::default(), id);
+        let answer =
+            self.ask_again(tools, Step::Wait, Unreached::TriedAgain, (&script, WORK_PATIENCE)).await?;
+        let host = self.host.name.clone();
+        let garbled = |source| TripError::Script { host: host.clone(), step: Step::Wait, source };
+        let cancelled = host::Cancelled::from_answer(&answer).map_err(garbled)?;
+        match cancelled.left {
+            0 => Ok(cancelled.found),
+            left => Err(TripError::Survived { host, dispatch: id.to_owned(), left }),
+        }
+    }
+}
+
+impl Trip {
+    async fn cancel(&mut self, tools: &Tools) -> Result<Ended, TripError> {
+        if self.record().is_unlaunched() {
+            self.never(tools).await?;
+            return Ok(Ended::Unlaunched);
+        }
+        match self.record().state {
+            State::Cancelled { launched: false } => return Ok(Ended::Unlaunched),
+            State::Finished => {
+                // What the run left at work, as a server.
+                let id = self.record().id.clone();
+                self.line.cancel(tools, &id).await?;
+                return Ok(Ended::ByItself);
+            }
+            State::Home { .. } | State::Failed { .. } => {
+                return Err(TripError::Over {
+                    dispatch: self.record().id.clone(),
+                    state: self.record().state.name(),
+                });
+            }
+            _ => {}
+        }
+        let id = self.record().id.clone();
+        match self.line.cancel(tools, &id).await? {
+            Cancel::Yes => {
+                self.dispatch.record.trouble = Some("it was cancelled".to_owned());
+                self.dispatch.reach(State::Cancelled { launched: true })?;
+                Ok(Ended::Run)
+            }
+            // By an earlier cancelling.
+            Cancel::Ended if matches!(self.record().state, State::Cancelled { .. }) => Ok(Ended::Run),
+            Cancel::Ended => {
+                self.follow_without_end(tools).await?;
+                Ok(Ended::ByItself)
+            }
+            Cancel::Never => {
+                self.never(tools).await?;
+                Ok(Ended::Unlaunched)
+            }
+            Cancel::Gone => Err(gone(&self.dispatch)),
+        }
+    }
+
+    /// Sees to it that a trip that was not launched never is.
+    async fn never(&mut self, tools: &Tools) -> Result<(), TripError> {
+        self.dispatch.record.ended_ms = Some(clock::now_ms());
+        self.dispatch.reach(State::Cancelled { launched: false })?;
+        for name in UNDER_WAY {
+            self.dispatch.discard(name)?;
+        }
+        if self.record().there {
+            let id = self.record().id.clone();
+            // What stays there costs only room: nobody launches it any more.
+            let env = HostEnv { account: self.record().account.clone(), ..HostEnv::default() };
+            if let Swept::Removed = self.line.sweep(tools, &env, &id, false).await {
+                self.dispatch.record.there = false;
+                self.dispatch.save()?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -87,7 +87,7 @@ pub(super) fn is_databases(words: &str) -> bool {
 }
 
 /// Of what opencode said on standard error the line that names the cause; the last one where none is known to.
-pub fn cause(text: &str) -> String {
+pub(crate) fn cause(text: &str) -> String {
     let said: Vec<String> = lines(text).collect();
     let is_detail = |line: &str| DETAILS.iter().any(|lead| line.starts_with(lead));
     let fault = |line: &&String| !is_detail(line) && DATABASE_FAULTS.iter().any(|fault| line.contains(fault));

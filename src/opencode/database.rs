@@ -23,61 +23,26 @@ const NEEDED: [(&str, &[&str]); 3] = [
 /// Why the database did not answer.
 #[derive(Debug, thiserror::Error)]
 pub enum DatabaseError {
-    /// There is no such file.
     #[error("opencode's database is not there: {}", path.display())]
-    Missing {
-        /// The file.
-        path: PathBuf,
-    },
-    /// It is not a database, or a damaged one.
+    Missing { path: PathBuf },
     #[error("{} is not a sound SQLite database ({source})", path.display())]
-    Corrupt {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's own answer.
-        source: rusqlite::Error,
-    },
-    /// It is a database, but not one of opencode 1.x.
+    Corrupt { path: PathBuf, source: rusqlite::Error },
     #[error("{} is not the database of a known opencode: {what}", path.display())]
-    UnknownSchema {
-        /// The file.
-        path: PathBuf,
-        /// What is not as it is known.
-        what: String,
-    },
+    UnknownSchema { path: PathBuf, what: String },
     /// The system lets it be neither opened nor written. In WAL mode reading needs a file beside it.
     #[error("{} cannot be used ({source}): even to be read, it needs a directory that can be written", path.display())]
-    Unwritable {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's own answer.
-        source: rusqlite::Error,
-    },
-    /// No space is left to write it.
+    Unwritable { path: PathBuf, source: rusqlite::Error },
     #[error("no space is left for {}", path.display())]
-    Full {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Another process has been writing all the time.
+    Full { path: PathBuf },
     #[error("{} has been locked by another process for too long", path.display())]
-    Busy {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Anything else.
+    Busy { path: PathBuf },
     #[error("{}: {source}", path.display())]
-    Other {
-        /// The file.
-        path: PathBuf,
-        /// SQLite's own answer.
-        source: rusqlite::Error,
-    },
+    Other { path: PathBuf, source: rusqlite::Error },
 }
 
 impl DatabaseError {
     /// What the user can do about it, where that is known.
-    pub fn cure(&self) -> Option<&'static str> {
+    pub(crate) fn cure(&self) -> Option<&'static str> {
         match self {
             Self::Unwritable { .. } => Some("make it writable for yourself; opencode needs that, too"),
             Self::Full { .. } => Some("make room on that disk, and do it again"),
@@ -90,27 +55,17 @@ impl DatabaseError {
 
 /// What the database knows of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SessionRow {
-    /// `ses_…`.
-    pub id: String,
+pub(crate) struct SessionRow {
     /// Its title, as stored.
     pub title: String,
-    /// Where it works.
     pub directory: String,
-    /// The session whose sub-agent it is.
-    pub parent_id: Option<String>,
     /// Its agent: opencode 1.18 sets it, 1.14 leaves it NULL, 1.3 has no such column.
     pub agent: Option<String>,
     /// Its model, as `agent`: JSON text `{"id","providerID","variant"}`.
     pub model: Option<String>,
     /// What the last prompt was sent with: the TUI goes on with these.
     pub last_user: Option<LastUser>,
-    /// Number of messages.
     pub messages: u64,
-    /// Number of parts.
-    pub parts: u64,
-    /// When the newest message was created, in milliseconds since the Unix epoch; `None` without messages.
-    pub newest_message_ms: Option<i64>,
     /// Size of all messages and parts, in bytes of their JSON.
     pub bytes: u64,
 }
@@ -118,7 +73,7 @@ pub struct SessionRow {
 impl SessionRow {
     /// Agent and model that the session goes on with: those of its last user message, which opencode's own interface
     /// takes, and of the row where no message says.
-    pub fn setting(&self) -> Setting {
+    pub(crate) fn setting(&self) -> Setting {
         let last = self.last_user.as_ref();
         let said = last.and_then(|user| {
             let (provider, id) = (user.provider.clone()?, user.model.clone()?);
@@ -143,7 +98,7 @@ impl SessionRow {
 
 /// A session among all of them.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Listed {
+pub(crate) struct Listed {
     /// Where it works; most sessions share theirs with another.
     pub directory: Arc<str>,
     /// When it was made, in milliseconds since the Unix epoch.
@@ -154,14 +109,10 @@ pub struct Listed {
 
 /// The agent and model of a session's last user message.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUser {
-    /// `msg_…`.
+pub(crate) struct LastUser {
     pub message_id: String,
-    /// Its agent.
     pub agent: Option<String>,
-    /// `model.providerID`.
     pub provider: Option<String>,
-    /// `model.modelID`.
     pub model: Option<String>,
     /// `model.variant`; opencode 1.3 keeps it beside `model` instead of inside.
     pub variant: Option<String>,
@@ -198,7 +149,7 @@ impl Database {
     }
 
     /// What is known of a session; `None` if it is not there.
-    pub fn session(&self, id: &str) -> Result<Option<SessionRow>, DatabaseError> {
+    pub(crate) fn session(&self, id: &str) -> Result<Option<SessionRow>, DatabaseError> {
         self.read_session(id).map_err(|e| at(&self.path, e))
     }
 
@@ -208,22 +159,21 @@ impl Database {
         let setting = if self.has_setting { "agent, model" } else { "NULL, NULL" };
         let row = snapshot
             .query_row(
-                &format!("SELECT title, directory, parent_id, {setting} FROM session WHERE id = ?1"),
+                &format!("SELECT title, directory, {setting} FROM session WHERE id = ?1"),
                 [id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?, row.get(4)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
             )
             .optional()?;
-        let Some((title, directory, parent_id, agent, model)) = row else { return Ok(None) };
-        let (messages, newest_message_ms, message_bytes): (u64, Option<i64>, u64) = snapshot.query_row(
-            "SELECT count(*), max(time_created), coalesce(sum(octet_length(data)), 0)
-             FROM message WHERE session_id = ?1",
-            [id],
-            |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?)),
-        )?;
-        let (parts, part_bytes): (u64, u64) = snapshot.query_row(
-            "SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM part WHERE session_id = ?1",
+        let Some((title, directory, agent, model)) = row else { return Ok(None) };
+        let (messages, message_bytes): (u64, u64) = snapshot.query_row(
+            "SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM message WHERE session_id = ?1",
             [id],
             |row| Ok((row.get(0)?, row.get(1)?)),
+        )?;
+        let part_bytes: u64 = snapshot.query_row(
+            "SELECT coalesce(sum(octet_length(data)), 0) FROM part WHERE session_id = ?1",
+            [id],
+            |row| row.get(0),
         )?;
         let last_user = snapshot
             .query_row(
@@ -235,22 +185,18 @@ impl Database {
             )
             .optional()?;
         Ok(Some(SessionRow {
-            id: id.to_owned(),
             title,
             directory,
-            parent_id,
             agent,
             model,
             last_user,
             messages,
-            parts,
-            newest_message_ms,
             bytes: message_bytes + part_bytes,
         }))
     }
 
     /// All sessions by their ids, in one query.
-    pub fn sessions(&self) -> Result<HashMap<String, Listed>, DatabaseError> {
+    pub(crate) fn sessions(&self) -> Result<HashMap<String, Listed>, DatabaseError> {
         let read = || -> rusqlite::Result<HashMap<String, Listed>> {
             let mut all =
                 self.connection.prepare("SELECT id, directory, time_created, time_updated FROM session")?;
@@ -272,19 +218,23 @@ impl Database {
 
     /// Whether prompts of a session were undone and not redone: at the next prompt opencode deletes every message from
     /// there on.
-    pub fn is_undone(&self, session: &str) -> Result<bool, DatabaseError> {
+    pub(crate) fn is_undone(&self, session: &str) -> Result<bool, DatabaseError> {
         is_undone(&self.connection, session).map_err(|e| at(&self.path, e))
     }
 
     /// Whether it has this session.
-    pub fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
+    pub(crate) fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
         let ask = || self.connection.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]);
         ask().map_err(|e| at(&self.path, e))
     }
 
     /// The newest session made in one of these directories since `ms` (milliseconds since the Unix epoch), those of
     /// sub-agents aside.
-    pub fn newest_since(&self, ms: i64, directories: [&str; 2]) -> Result<Option<String>, DatabaseError> {
+    pub(crate) fn newest_since(
+        &self,
+        ms: i64,
+        directories: [&str; 2],
+    ) -> Result<Option<String>, DatabaseError> {
         let ask = || {
             self.connection
                 .query_row(
@@ -300,7 +250,7 @@ impl Database {
 
     /// Which of these messages, each with its parts, are not there under this session: the ids, in the order given.
     /// Ids are primary keys of the whole database, so a row that is there under another session counts as missing.
-    pub fn missing(
+    pub(crate) fn missing(
         &self,
         session: &str,
         ids: &[(String, Vec<String>)],

@@ -18,7 +18,7 @@ const DESCENDANTS: &str = "WITH RECURSIVE family(id, depth) AS (
 impl Database {
     /// What the first `messages` messages of a session and their parts look like, in one short text: it changes when
     /// one of them does. `None` where there are not so many.
-    pub fn stamp(&self, session: &str, messages: usize) -> Result<Option<String>, DatabaseError> {
+    pub(crate) fn stamp(&self, session: &str, messages: usize) -> Result<Option<String>, DatabaseError> {
         let count = i64::try_from(messages).unwrap_or(i64::MAX);
         self.in_one_moment(|snapshot| {
             let mut hash = Sha256::new();
@@ -53,7 +53,7 @@ impl Database {
     }
 
     /// The sessions of a session's sub-agents, with theirs, parents first: their ids, and what they hold.
-    pub fn descendants(&self, session: &str) -> Result<Vec<(String, Outline)>, DatabaseError> {
+    pub(crate) fn descendants(&self, session: &str) -> Result<Vec<(String, Outline)>, DatabaseError> {
         self.in_one_moment(|snapshot| {
             let mut query = snapshot.prepare(DESCENDANTS)?;
             let ids: Vec<String> = query.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
@@ -62,7 +62,7 @@ impl Database {
     }
 
     /// What of `cost` and `tokens` this database counts of each of these sessions, as in a session's record.
-    pub fn spent(&self, sessions: &[(String, Outline)]) -> Result<Vec<(String, Raw)>, DatabaseError> {
+    pub(crate) fn spent(&self, sessions: &[(String, Outline)]) -> Result<Vec<(String, Raw)>, DatabaseError> {
         const COLUMNS: [&str; 6] = [
             "cost",
             "tokens_input",
@@ -104,7 +104,7 @@ impl Database {
     ///
     /// # Errors
     /// The database, or a row of which the data is no object.
-    pub fn message(&self, session: &str, id: &str) -> Result<Option<String>, DatabaseError> {
+    pub(crate) fn message(&self, session: &str, id: &str) -> Result<Option<String>, DatabaseError> {
         self.in_one_moment(|snapshot| {
             let query = "SELECT CAST(data AS BLOB) FROM message WHERE id = ?1 AND session_id = ?2";
             let data: Option<Vec<u8>> =
@@ -129,12 +129,12 @@ impl Database {
     }
 
     /// The messages and parts of a session, in order.
-    pub fn outline(&self, session: &str) -> Result<Outline, DatabaseError> {
+    pub(crate) fn outline(&self, session: &str) -> Result<Outline, DatabaseError> {
         self.in_one_moment(|snapshot| outline(snapshot, session))
     }
 
     /// The session's todos as opencode has them, as JSON: `[{"content", "status", "priority"}, …]`.
-    pub fn todos(&self, session: &str) -> Result<Option<Raw>, DatabaseError> {
+    pub(crate) fn todos(&self, session: &str) -> Result<Option<Raw>, DatabaseError> {
         let todos = self.in_one_moment(|snapshot| {
             let mut query = snapshot.prepare(
                 "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position",

@@ -8,7 +8,7 @@ pub(super) const ANSWERLESS: [&str; 3] = ["question", "plan_enter", "plan_exit"]
 
 /// `OPENCODE_PERMISSION` for a run that nobody watches: the given rules, everything else allowed with `auto`, and
 /// nothing that waits for an answer.
-pub fn permission(rules: &Map<String, Value>, auto: bool) -> String {
+pub(crate) fn permission(rules: &Map<String, Value>, auto: bool) -> String {
     let mut all = Map::new();
     if auto {
         all.insert("*".to_owned(), Value::from("allow"));

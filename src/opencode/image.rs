@@ -71,29 +71,12 @@ pub(super) struct End {
 /// Why an image cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ImageError {
-    /// There is none.
     #[error("there is no {}, so nothing tells how the session was before", path.display())]
-    Missing {
-        /// Where it should be.
-        path: PathBuf,
-    },
-    /// It is something else, or damaged.
+    Missing { path: PathBuf },
     #[error("{} does not tell how the session was before: {reason}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// A later kugetsu wrote it.
+    Damaged { path: PathBuf, reason: String },
     #[error("{} has format {version}, written by a newer kugetsu; this one knows {VERSION}", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its format.
-        version: u32,
-    },
-    /// It could not be read or written.
+    Newer { path: PathBuf, version: u32 },
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -164,7 +147,7 @@ pub(super) fn read<E: From<ImageError>>(
 }
 
 /// The session that a whole image is all about.
-pub fn session(path: &Path) -> Result<String, ImageError> {
+pub(crate) fn session(path: &Path) -> Result<String, ImageError> {
     Ok(read::<ImageError>(path, |_| Ok(()))?.0)
 }
 

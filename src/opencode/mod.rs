@@ -1,7 +1,7 @@
 //! The opencode of this machine: the program, and the database that it keeps its sessions in.
 
 pub mod arrival;
-pub mod checkup;
+pub(crate) mod checkup;
 mod child;
 mod database;
 mod exported;
@@ -20,14 +20,16 @@ mod version;
 mod version_cache;
 mod writer;
 
-pub use child::cause;
-pub use database::{Database, DatabaseError, LastUser, Listed, SessionRow};
+pub(crate) use child::cause;
+pub use database::Database;
+pub(crate) use database::{DatabaseError, Listed};
 pub use exported::scan_export;
 pub use fingerprint::Fingerprint;
-pub use headless::permission;
-pub use image::{ImageError, session as image_session};
-pub use permission::{Action, PermissionError, Permissions, Rule};
-pub use program::{Exported, Program, ProgramError, Surroundings};
-pub use undo::{Rows, UndoError, Undone, undo};
-pub use unreadable::{Unreadable, unreadable};
-pub use version::Version;
+pub(crate) use headless::permission;
+pub(crate) use image::{ImageError, session as image_session};
+pub(crate) use permission::{Action, PermissionError, Permissions, Rule};
+pub(crate) use program::{Program, ProgramError, Surroundings};
+pub(crate) use undo::Rows;
+pub use undo::{UndoError, undo};
+pub(crate) use unreadable::{Unreadable, unreadable};
+pub(crate) use version::Version;

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 /// What a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Action {
+pub(crate) enum Action {
     /// Without asking.
     Allow,
     /// Ask; where nobody can be asked it is refused.
@@ -26,8 +26,7 @@ pub enum Action {
 }
 
 impl Action {
-    /// Its name, as in the database.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Allow => "allow",
             Self::Ask => "ask",
@@ -40,19 +39,18 @@ impl Action {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 // What is not known would be lost when the rules are written again.
 #[serde(deny_unknown_fields)]
-pub struct Rule {
+pub(crate) struct Rule {
     /// What is asked for: `bash`, `edit`, `external_directory`, …; `*` and `?` match as in a shell.
     pub permission: String,
     /// What of it: a command, a path, an address; matched likewise.
     pub pattern: String,
-    /// What is decided.
     pub action: Action,
 }
 
 impl Rule {
     /// What it would let opencode ask that nobody answers in a run without a terminal, which then waits for ever: a
     /// session's own rules beat those of the run's environment (measured on 1.3, 1.14 and 1.18).
-    pub fn answerless(&self) -> Vec<&'static str> {
+    pub(crate) fn answerless(&self) -> Vec<&'static str> {
         let asks = |name: &&str| self.action != Action::Deny && fits_glob(name, &self.permission);
         ANSWERLESS.into_iter().filter(asks).collect()
     }
@@ -61,31 +59,20 @@ impl Rule {
 /// Why the rules could not be read or changed. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
 pub enum PermissionError {
-    /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// No such session.
     #[error("there is no session {session} here")]
-    UnknownSession {
-        /// Its id.
-        session: String,
-    },
-    /// Something else than rules stands in the column.
+    UnknownSession { session: String },
     #[error(
         "the rules of {session} in opencode's database cannot be read: {reason}; they were left as they are"
     )]
-    Damaged {
-        /// The session's id.
-        session: String,
-        /// Why.
-        reason: String,
-    },
+    Damaged { session: String, reason: String },
 }
 
 /// opencode's database, open for the rules of its sessions. Calls block; another writer is waited for, five seconds at
 /// most.
 #[derive(Debug)]
-pub struct Permissions {
+pub(crate) struct Permissions {
     path: PathBuf,
     connection: Connection,
 }
@@ -95,7 +82,7 @@ impl Permissions {
     ///
     /// # Errors
     /// [`DatabaseError::UnknownSchema`] where sessions have no rules.
-    pub fn open(path: &Path) -> Result<Self, DatabaseError> {
+    pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
         if !path.is_file() {
             return Err(DatabaseError::Missing { path: path.to_owned() });
         }
@@ -108,13 +95,13 @@ impl Permissions {
     }
 
     /// The rules of a session, in their order.
-    pub fn rules(&self, session: &str) -> Result<Vec<Rule>, PermissionError> {
+    pub(crate) fn rules(&self, session: &str) -> Result<Vec<Rule>, PermissionError> {
         read(&self.connection, &self.path, session)
     }
 
     /// Adds a rule behind the others, in place of one for the same permission and pattern; the rules from now on. What
     /// nobody could answer stays denied behind it, see [`Rule::answerless`].
-    pub fn add(&mut self, session: &str, rule: Rule) -> Result<Vec<Rule>, PermissionError> {
+    pub(crate) fn add(&mut self, session: &str, rule: Rule) -> Result<Vec<Rule>, PermissionError> {
         let path = self.path.as_path();
         let failed = |e| at(path, e);
         // Immediate: what was read cannot be changed by another before it is written.
@@ -143,7 +130,7 @@ impl Permissions {
     ///
     /// Nothing else keeps such a run from waiting for ever: a session's own rules, and those of an agent in opencode's
     /// configuration, beat the run's environment (measured on 1.3 and 1.18). The session's beat the agent's.
-    pub fn deny_answerless(&mut self, session: &str) -> Result<Vec<&'static str>, PermissionError> {
+    pub(crate) fn deny_answerless(&mut self, session: &str) -> Result<Vec<&'static str>, PermissionError> {
         // Mostly it is done already, and nobody need be waited for.
         if undenied(&read(&self.connection, &self.path, session)?).is_empty() {
             return Ok(Vec::new());

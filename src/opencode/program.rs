@@ -1,7 +1,7 @@
 //! The `opencode` program of this machine. It is started, and what it prints is reported; whether a session came
 //! through whole is for the callers to see from the file and the rows.
 
-use std::ffi::{OsStr, OsString};
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::fs::PermissionsExt as _;
@@ -22,13 +22,9 @@ const SHORT_ANSWER: u64 = 64 * 1024;
 /// What of this process decides where opencode and its database are. Unset variables are `None`.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Surroundings<'a> {
-    /// The home directory.
     pub home: Option<&'a Path>,
-    /// `PATH`.
     pub path: Option<&'a OsStr>,
-    /// `KUGETSU_OPENCODE`.
     pub opencode: Option<&'a OsStr>,
-    /// `XDG_DATA_HOME`.
     pub data_home: Option<&'a OsStr>,
     /// `OPENCODE_DB`: absolute, or relative to opencode's data directory.
     pub database: Option<&'a OsStr>,
@@ -37,78 +33,36 @@ pub struct Surroundings<'a> {
 /// Why the local opencode could not do what was asked.
 #[derive(Debug, thiserror::Error)]
 pub enum ProgramError {
-    /// It is nowhere.
     #[error(
         "opencode was not found in PATH or ~/.opencode/bin; install it, or set KUGETSU_OPENCODE to its path"
     )]
     NotFound,
-    /// What was named is not a program.
     #[error("{} (from KUGETSU_OPENCODE) is not an executable file", path.display())]
-    NotExecutable {
-        /// What was named.
-        path: PathBuf,
-    },
-    /// The system did not start it.
+    NotExecutable { path: PathBuf },
     #[error("{} could not be started: {source}", path.display())]
-    Start {
-        /// The program.
-        path: PathBuf,
-        /// The system's own answer.
-        source: io::Error,
-    },
-    /// It ended without having done it.
+    Start { path: PathBuf, source: io::Error },
     #[error("opencode {command} failed ({status}): {last_line}")]
-    Failed {
-        /// Its subcommand.
-        command: &'static str,
-        /// How it ended, in words.
-        status: String,
-        /// Its last words, bounded and plain.
-        last_line: String,
-    },
-    /// It prints no version.
+    Failed { command: &'static str, status: String, last_line: String },
     #[error("{} --version prints no version", path.display())]
-    NoVersion {
-        /// The program.
-        path: PathBuf,
-    },
-    /// A major version that kugetsu does not know.
+    NoVersion { path: PathBuf },
     #[error("{} is opencode {version}; kugetsu works with opencode 1.x", path.display())]
-    UnsupportedVersion {
-        /// The program.
-        path: PathBuf,
-        /// What it says it is.
-        version: Version,
-    },
-    /// There is no such session here.
+    UnsupportedVersion { path: PathBuf, version: Version },
     #[error("there is no session {id} here")]
-    UnknownSession {
-        /// The session's id, bounded and plain.
-        id: String,
-    },
+    UnknownSession { id: String },
     /// `opencode import` came to its end without saying that it imported this session.
     #[error("opencode did not import {id} ({status}): {last_line}")]
     NotImported {
-        /// The session's id.
         id: String,
         /// How it ended, in words; it can be "exit status: 0".
         status: String,
-        /// Its last words, bounded and plain.
         last_line: String,
     },
     /// `opencode session delete` said that it did, and the session is there still.
     #[error("opencode says that it deleted {id}, and still has it")]
-    NotDeleted {
-        /// The session's id.
-        id: String,
-    },
+    NotDeleted { id: String },
     /// The directory that a session is to be imported in is not there.
     #[error("{} is not a directory", path.display())]
-    NotADirectory {
-        /// The directory.
-        path: PathBuf,
-    },
-    /// A file of ours could not be made.
+    NotADirectory { path: PathBuf },
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -127,20 +81,10 @@ impl ProgramError {
     }
 }
 
-/// A session's export on disk. Nothing is known yet of what is in it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Exported {
-    /// The file's size in bytes.
-    pub bytes: u64,
-    /// The program's last words, bounded and plain; for the error, should the file turn out to be cut.
-    pub last_line: String,
-}
-
 /// An opencode that can be started.
 #[derive(Debug, Clone)]
 pub struct Program {
     path: PathBuf,
-    env: Vec<(OsString, OsString)>,
 }
 
 impl Program {
@@ -165,17 +109,9 @@ impl Program {
 
     /// The program at this absolute path.
     pub fn at(path: PathBuf) -> Self {
-        Self { path, env: vec![("OPENCODE_DISABLE_AUTOUPDATE".into(), "1".into())] }
+        Self { path }
     }
 
-    /// The same program with one more variable in its environment.
-    #[must_use]
-    pub fn with_env(mut self, name: impl Into<OsString>, value: impl Into<OsString>) -> Self {
-        self.env.push((name.into(), value.into()));
-        self
-    }
-
-    /// Where it is.
     pub fn path(&self) -> &Path {
         &self.path
     }
@@ -209,7 +145,7 @@ impl Program {
 
     /// Writes a session's export to the new file `into`, mode 0600. On an error, or dropped before its end, the
     /// file is gone. That the program says it went well proves nothing: the caller has to parse the file.
-    pub async fn export(&self, session: &str, into: &Path) -> Result<Exported, ProgramError> {
+    pub async fn export(&self, session: &str, into: &Path) -> Result<(), ProgramError> {
         let unknown = || ProgramError::UnknownSession { id: child::last_line(session) };
         // Anything else could be taken for a flag.
         if !is_session_id(session) {
@@ -231,7 +167,7 @@ impl Program {
             return Err(failed("export", ended));
         }
         unfinished.keep().map_err(|e| DiskError::at(into, e.error))?;
-        Ok(Exported { bytes, last_line: ended.cause })
+        Ok(())
     }
 
     /// Imports the export in `file` as `session`, in `directory`: opencode 1.18 takes the directory of the session
@@ -314,7 +250,7 @@ impl Program {
 
     fn command<I: IntoIterator<Item = S>, S: AsRef<OsStr>>(&self, args: I) -> Command {
         let mut command = Command::new(&self.path);
-        command.args(args).envs(self.env.iter().map(|(name, value)| (name, value)));
+        command.args(args).env("OPENCODE_DISABLE_AUTOUPDATE", "1");
         command
     }
 

@@ -36,7 +36,6 @@ pub(super) struct Table {
 }
 
 impl Table {
-    /// Whether it has this column.
     pub(super) fn has(&self, column: &str) -> bool {
         self.columns.iter().any(|name| name == column)
     }

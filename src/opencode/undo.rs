@@ -13,9 +13,7 @@ use std::path::Path;
 /// Numbers of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Rows {
-    /// Of messages.
     pub messages: u64,
-    /// Of parts.
     pub parts: u64,
 }
 

@@ -7,16 +7,14 @@ use std::path::Path;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("opencode cannot read session {session}: {broken}, the first is {first}")]
 pub struct Unreadable {
-    /// The session.
     pub session: String,
     /// How many of its messages and parts cannot be read, in words.
     pub broken: String,
-    /// The id of the first.
     pub first: String,
 }
 
 /// What keeps opencode from reading this session, by its rows. `None` where nothing is found.
-pub fn unreadable(database: &Path, session: &str, now_ms: i64) -> Option<Unreadable> {
+pub(crate) fn unreadable(database: &Path, session: &str, now_ms: i64) -> Option<Unreadable> {
     // Whatever goes on in it does not matter for what cannot be read.
     let report = check(database, session, Moment { now_ms, running: true }).ok()?;
     let broken = |kind| report.problems.iter().filter(move |p| p.kind == kind && p.session == session);

@@ -7,9 +7,7 @@ use std::fmt;
 pub struct Version {
     /// 1; a release of another major version is refused, its database and its exports are not ours.
     pub major: u32,
-    /// Second number.
     pub minor: u32,
-    /// Third number.
     pub patch: u32,
 }
 

@@ -30,7 +30,7 @@ const LONGEST_COUNTER: usize = 4096;
 
 /// The kind of file that a host writes at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum BackKind {
+pub(crate) enum BackKind {
     /// A bundle: what is new and changed, of the session and its sub-agents.
     Bundle,
     /// A plain export of the whole session, from a host where opencode's database cannot be read.
@@ -40,7 +40,6 @@ pub enum BackKind {
 /// A file that came back.
 pub(super) struct Back {
     pub(super) kind: BackKind,
-    /// The session's own.
     pub(super) root: Section,
     /// Its sub-agents', parents first.
     pub(super) children: Vec<Section>,
@@ -58,7 +57,6 @@ pub(super) struct Section {
     pub(super) former: HashSet<String>,
     /// What a bundle says is still there of what left.
     pub(super) known: Option<Known>,
-    /// Its own record, raw.
     pub(super) record: String,
     pub(super) todos: Option<String>,
     /// How many these are.

@@ -16,7 +16,7 @@ use std::io::{Read, Write};
 
 /// A session that was away.
 #[derive(Debug, Clone, Copy)]
-pub struct Away<'a> {
+pub(crate) struct Away<'a> {
     /// What left.
     pub left: &'a Outline,
     /// What preparing changed.
@@ -45,7 +45,7 @@ impl Away<'_> {
 ///
 /// # Errors
 /// Files that cannot be read or do not belong together; a `random` that is none; a failing `output`.
-pub fn beside(
+pub(crate) fn beside(
     away: &Away<'_>,
     before: impl Read,
     arrival: impl Read,
@@ -129,7 +129,7 @@ impl<W: Write> Writer<'_, W> {
     /// The session itself, with what changed in its record, and its todos.
     fn record(&mut self, changes: &mut Changes<impl Read>) -> Result<(), HomeError> {
         let session = self.away.undo.session.as_str();
-        let mut record = self.away.came.record.get().to_owned();
+        let mut record = self.away.undo.departed.info.get().to_owned();
         let mut todos = self.away.undo.departed.todos.as_ref().map(|todos| todos.get().to_owned());
         loop {
             match changes.next.take() {

@@ -8,7 +8,7 @@ use crate::session::{Outline, Raw};
 
 /// What home knows when a session comes back. The same again for the same trip gives the same file.
 #[derive(Debug, Clone, Copy)]
-pub struct Homeward<'a> {
+pub(crate) struct Homeward<'a> {
     /// When the file arrived, in milliseconds since the epoch. Write it down: a step that is done again, later, must
     /// not come to other times.
     pub now_ms: i64,
@@ -21,12 +21,11 @@ pub struct Homeward<'a> {
     pub children: &'a [(String, Outline)],
     /// The `cost` and `tokens` that home has counted of each of these, as in a session's record.
     pub spent: &'a [(String, Raw)],
-    /// The messages of these.
     pub rows: &'a dyn HomeRows,
 }
 
 /// The messages of the sub-agents' sessions that home has.
-pub trait HomeRows: std::fmt::Debug {
+pub(crate) trait HomeRows: std::fmt::Debug {
     /// A message of a session with its parts, as `opencode export` shapes it; `None` where home does not have it.
     ///
     /// # Errors
@@ -40,8 +39,7 @@ pub trait HomeRows: std::fmt::Debug {
 
 /// What comes home, beside what is in the arrival file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Homecoming {
-    /// What kind of file came.
+pub(crate) struct Homecoming {
     pub kind: BackKind,
     /// The messages of the session itself that are new, with their parts, in the ids of home.
     pub new_messages: Outline,
@@ -79,14 +77,11 @@ pub struct Homecoming {
     pub kept_rows: usize,
     /// What the file that came does not hold and so does not come home, in words.
     pub not_carried: Vec<&'static str>,
-    /// The session's own record, for [`super::import_file`]: that of before the trip, where it is known.
-    pub record: Raw,
 }
 
 /// How the agent's work ended. Texts are as they stand in the file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastAssistant {
-    /// The agent that worked.
+pub(crate) struct LastAssistant {
     pub agent: Option<String>,
     /// What went wrong, if something did.
     pub error: Option<String>,
@@ -95,7 +90,7 @@ pub struct LastAssistant {
 }
 
 impl Homecoming {
-    pub(super) fn of(kind: BackKind, record: Raw) -> Self {
+    pub(super) fn of(kind: BackKind) -> Self {
         Self {
             kind,
             new_messages: Outline::default(),
@@ -115,7 +110,6 @@ impl Homecoming {
             is_overcounted: false,
             kept_rows: 0,
             not_carried: Vec::new(),
-            record,
         }
     }
 

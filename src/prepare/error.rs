@@ -5,13 +5,10 @@ use crate::session::ExportError;
 /// Why a session could not be made fit for a host.
 #[derive(Debug, thiserror::Error)]
 pub enum PrepareError {
-    /// The export is not usable.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The file is not the one that was scanned.
     #[error("the session file changed while it was being prepared")]
     Changed,
-    /// The outgoing file could not be written.
     #[error("the outgoing session could not be written: {0}")]
     Write(#[source] std::io::Error),
 }
@@ -19,75 +16,38 @@ pub enum PrepareError {
 /// Why what came back cannot be brought home. Nothing has been changed here.
 #[derive(Debug, thiserror::Error)]
 pub enum HomeError {
-    /// The file that came back is not usable.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The file holds another session.
     #[error("session {found} came back where {expected} was expected")]
-    OtherSession {
-        /// The session that left.
-        expected: String,
-        /// The session in the file.
-        found: String,
-    },
-    /// Messages or parts that left did not come back.
+    OtherSession { expected: String, found: String },
     #[error("{count} messages or parts that left did not come back (the first is {first})")]
-    Missing {
-        /// The first one's id.
-        first: String,
-        /// How many.
-        count: usize,
-    },
+    Missing { first: String, count: usize },
     /// What left came back in another order, or with new messages in between.
     #[error("what came back is not in the order in which it left (at {id})")]
-    OutOfOrder {
-        /// The id that stands in a wrong place.
-        id: String,
-    },
-    /// Rows that left are not on the host any more.
+    OutOfOrder { id: String },
     #[error(
         "{messages} messages and {parts} parts that left are not there any more, as where somebody undid them there and went on; \
          `opencode export` there prints what it has, and --force goes on here with what left"
     )]
-    Lost {
-        /// Messages.
-        messages: u64,
-        /// Parts.
-        parts: u64,
-    },
+    Lost { messages: u64, parts: u64 },
     /// As many rows as left are there, and they are others or in another order.
     #[error("what is there of what left has other ids, or another order")]
     Altered,
-    /// A sub-agent's session came without the one that started it.
     #[error("the session {session} of a sub-agent came back without its parent")]
-    Orphan {
-        /// The sub-agent's.
-        session: String,
-    },
+    Orphan { session: String },
     /// A number that opencode does not write, where it counts with numbers.
     #[error("{id} has a {what} that opencode does not write")]
-    Unbelievable {
-        /// The row's id.
-        id: String,
-        /// The field.
-        what: String,
-    },
+    Unbelievable { id: String, what: String },
     /// The rows of a sub-agent's session that home has cannot be read.
     #[error("a sub-agent's session here cannot be read: {0}")]
     Rows(#[source] Box<dyn std::error::Error + Send + Sync>),
-    /// The session as it left cannot be read.
     #[error("the session as it left cannot be read again: {0}")]
     Kept(#[source] ExportError),
-    /// The session as it left lacks what was changed.
     #[error("the session as it left has no {id}, which came back changed")]
-    NotKept {
-        /// A message's id.
-        id: String,
-    },
+    NotKept { id: String },
     /// The same random id twice: 83 random bits do not do that.
     #[error("no fresh ids could be made: the source of random numbers repeats itself")]
     Repeats,
-    /// The file of what comes home could not be written.
     #[error("what comes home could not be written to a file: {0}")]
     Write(#[source] std::io::Error),
 }

@@ -50,7 +50,7 @@ use std::io::{Read, Seek, Write};
 ///
 /// # Errors
 /// See [`HomeError`]; `output` is then incomplete.
-pub fn homecoming(
+pub(crate) fn homecoming(
     left: &Outline,
     undo: &Undo,
     mut back: impl Read + Seek,
@@ -81,7 +81,7 @@ pub fn homecoming(
         inward: &inward,
         outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
-        came: Homecoming::of(came.kind, undo.departed.info.clone()),
+        came: Homecoming::of(came.kind),
         asked: None,
     };
     home.record(&came, &standings, &mut back)?;

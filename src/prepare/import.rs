@@ -4,6 +4,7 @@ use super::came::Homecoming;
 use super::changes::{Change, Changes};
 use super::edit::unsound;
 use super::error::HomeError;
+use crate::session::Raw;
 use crate::session::out::Out;
 use serde::Serialize;
 use serde_json::value::RawValue;
@@ -12,12 +13,14 @@ use std::io::{Read, Write};
 /// Writes to `output` what import can bring home of an arrival file: the session's own new messages and parts. What
 /// changed, todos and sub-agents cannot come that way, since import changes no row and takes one session.
 ///
-/// `came` is what [`super::homecoming`] returned. Returns what is left out, in words.
+/// `record` is the session's own, at home, and `came` is what [`super::homecoming`] returned. Returns what is left out, in
+/// words.
 ///
 /// # Errors
 /// An arrival file that cannot be read; a failing `output`.
-pub fn import_file(
+pub(crate) fn import_file(
     arrival: impl Read,
+    record: &Raw,
     came: &Homecoming,
     output: impl Write,
 ) -> Result<Vec<&'static str>, HomeError> {
@@ -25,10 +28,10 @@ pub fn import_file(
     struct Own {
         id: String,
     }
-    let session = serde_json::from_str::<Own>(came.record.get()).map_err(unsound)?.id;
+    let session = serde_json::from_str::<Own>(record.get()).map_err(unsound)?.id;
     let mut left_out = Vec::new();
     let mut out = Out::new(output);
-    out.info(came.record.get()).map_err(HomeError::Write)?;
+    out.info(record.get()).map_err(HomeError::Write)?;
     let mut changes = Changes::new(arrival)?;
     while let Some(change) = changes.take()? {
         if change.session() != session {

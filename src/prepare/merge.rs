@@ -95,7 +95,6 @@ struct Fields<'b> {
     id: &'b str,
     is_open: bool,
     on_breach: OnBreach,
-    /// Where in the row the merge is.
     at: Vec<String>,
     breaches: &'b mut Vec<Breach>,
 }

@@ -46,13 +46,11 @@ pub struct Spec {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// What was changed, and what it takes to understand what comes back.
-    pub undo: Undo,
-    /// Messages in the file.
+    pub(crate) undo: Undo,
     pub messages: usize,
-    /// Parts in the file.
     pub parts: usize,
     /// The newest `time.created` of the whole session, in milliseconds since the epoch by the host's clock.
-    pub newest_ms: Option<i64>,
+    pub(crate) newest_ms: Option<i64>,
 }
 
 /// Copies the export `input`, which `scan` is the scan of, to `output`, made fit for the host.

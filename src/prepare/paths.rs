@@ -25,11 +25,9 @@ pub struct Paths {
 /// How a path is written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Style {
-    /// The string is one path.
     Whole,
     /// The string may hold paths among other things, as a command does.
     Text,
-    /// The string is a URL.
     Url,
 }
 

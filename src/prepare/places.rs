@@ -65,7 +65,7 @@ impl Places {
 }
 
 /// Which ids the messages of a session at home have on a host with this clock.
-pub fn messages_there(home: &Outline, clock: Option<&Clock>) -> HashSet<String> {
+pub(crate) fn messages_there(home: &Outline, clock: Option<&Clock>) -> HashSet<String> {
     let places = Places::new(home, clock);
     home.iter().map(|message| places.there(message.id()).to_owned()).collect()
 }

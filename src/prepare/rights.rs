@@ -15,9 +15,7 @@ pub(super) enum Row {
     User,
     /// The record of an answer.
     Assistant,
-    /// A tool call.
     Tool,
-    /// Any other row.
     Other,
 }
 
@@ -102,7 +100,6 @@ impl Row {
         }
     }
 
-    /// The kind of a part.
     pub(super) fn of_part(part: &Part<'_>) -> Self {
         if part.kind == "tool" { Self::Tool } else { Self::Other }
     }
@@ -126,7 +123,7 @@ impl Shape {
 
 /// Something that a host changed and may not change.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Breach {
+pub(crate) struct Breach {
     /// The id of the message or part, at home.
     pub row: String,
     /// The field, as `state.output`; empty where the row itself was added to a message that left.

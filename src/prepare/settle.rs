@@ -15,7 +15,6 @@ pub(super) struct Ending<'a> {
     pub(super) hand_off: Option<HandOff<'a>>,
     /// What any other call is told.
     pub(super) error: &'a str,
-    /// Now, in milliseconds since the epoch.
     pub(super) now_ms: i64,
 }
 
@@ -29,9 +28,7 @@ impl<'a> Ending<'a> {
 
 /// The call that asked for the session to be handed off; it did what it was to do.
 pub(super) struct HandOff<'a> {
-    /// Its call id.
     pub(super) call: &'a str,
-    /// What it is told.
     pub(super) told: &'a str,
     /// The ids that an added part must not have.
     pub(super) taken: &'a Outline,

@@ -12,28 +12,26 @@ use serde::{Deserialize, Deserializer, Serialize};
 /// In each group a field of `None` was not there at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Undo {
-    /// The session's id.
-    pub session: String,
+    pub(crate) session: String,
     /// What stood on its last user message.
-    pub last_user: Option<FormerUser>,
+    pub(crate) last_user: Option<FormerUser>,
     /// The tool calls that were given an end.
-    pub settled: Vec<PartOf>,
-    /// The parts that were added.
-    pub added: Vec<PartOf>,
+    pub(crate) settled: Vec<PartOf>,
+    pub(crate) added: Vec<PartOf>,
     /// How open calls were ended.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub told: Option<Told>,
+    pub(crate) told: Option<Told>,
     /// The session's own record and todos, as they were at home.
-    pub departed: Departed,
+    pub(crate) departed: Departed,
     /// The host's clock, where ids and times of the copy are the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub clock: Option<Clock>,
+    pub(crate) clock: Option<Clock>,
     /// The directories, where paths of the copy are the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub paths: Option<Paths>,
+    pub(crate) paths: Option<Paths>,
     /// What the copy was completed with, where home's rows lack what `opencode import` insists on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub filled: Option<Filler>,
+    pub(crate) filled: Option<Filler>,
 }
 
 impl Undo {
@@ -50,52 +48,48 @@ impl Undo {
 
 /// How the calls that were open when the session left were ended, in the copy and, on return, at home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Told {
+pub(crate) struct Told {
     /// What they were told.
-    pub error: String,
+    pub(crate) error: String,
     /// The call that asked for the hand-off, and what it was told.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub hand_off: Option<(String, String)>,
+    pub(crate) hand_off: Option<(String, String)>,
     /// When, in milliseconds since the epoch by home's clock.
-    pub now_ms: i64,
+    pub(crate) now_ms: i64,
 }
 
 /// What home had when the session left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Departed {
+pub(crate) struct Departed {
     /// The session's own record.
-    pub info: Raw,
+    pub(crate) info: Raw,
     /// Its todos, where they are known: `[{"content", "status", "priority"}]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub todos: Option<Raw>,
+    pub(crate) todos: Option<Raw>,
     /// The newest `time.created` of its messages, in milliseconds since the epoch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub newest_ms: Option<i64>,
+    pub(crate) newest_ms: Option<i64>,
 }
 
 /// What stood on the last user message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct FormerUser {
-    /// The message's id.
-    pub id: String,
-    /// `agent`.
+pub(crate) struct FormerUser {
+    pub(crate) id: String,
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub agent: Option<Raw>,
+    pub(crate) agent: Option<Raw>,
     /// `model`: `{"providerID", "modelID", "variant"}`.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub model: Option<Raw>,
+    pub(crate) model: Option<Raw>,
     /// `variant`, where opencode 1.3 keeps it.
     #[serde(default, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
-    pub variant: Option<Raw>,
+    pub(crate) variant: Option<Raw>,
 }
 
 /// The id of a part, and of its message.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct PartOf {
-    /// The message's.
-    pub message: String,
-    /// Its own.
-    pub part: String,
+pub(crate) struct PartOf {
+    pub(crate) message: String,
+    pub(crate) part: String,
 }
 
 /// Keeps a `null` that stood there apart from nothing at all.

@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 /// One change. What it carries is raw JSON: it reaches the database as it was written.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Op<'a> {
+pub(crate) enum Op<'a> {
     /// A session that is not there yet: a sub-agent's, or a copy.
     #[serde(borrow)]
     Session(NewSession<'a>),
@@ -31,8 +31,7 @@ pub enum Op<'a> {
 /// A session to be made.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewSession<'a> {
-    /// Its id.
+pub(crate) struct NewSession<'a> {
     #[serde(borrow)]
     pub id: Cow<'a, str>,
     /// The session whose sub-agent it is.
@@ -45,14 +44,11 @@ pub struct NewSession<'a> {
 /// What changes in a session's own record; a field of `None` stays as it is, JSON's `null` takes away what is there.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Patch<'a> {
-    /// The session's id.
+pub(crate) struct Patch<'a> {
     #[serde(borrow)]
     pub session: Cow<'a, str>,
-    /// `info.title`.
     #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub title: Option<&'a RawValue>,
-    /// `info.cost`.
     #[serde(default, borrow, deserialize_with = "present", skip_serializing_if = "Option::is_none")]
     pub cost: Option<&'a RawValue>,
     /// `info.tokens`: `{input, output, reasoning, cache: {read, write}}`.
@@ -66,7 +62,7 @@ pub struct Patch<'a> {
 /// A message without its parts.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct NewMessage<'a> {
+pub(crate) struct NewMessage<'a> {
     /// `info` of the message, as `opencode export` shapes it.
     #[serde(borrow)]
     pub info: &'a RawValue,
@@ -75,8 +71,7 @@ pub struct NewMessage<'a> {
 /// The todos of a session.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Todos<'a> {
-    /// The session's id.
+pub(crate) struct Todos<'a> {
     #[serde(borrow)]
     pub session: Cow<'a, str>,
     /// `[{content, status, priority}]`, in their order.
@@ -90,25 +85,25 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
 
 impl Op<'_> {
     /// Writes it behind the others.
-    pub fn write(&self, mut output: impl Write) -> io::Result<()> {
+    pub(crate) fn write(&self, mut output: impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut output, self)?;
         output.write_all(b"\n")
     }
 }
 
 /// Reads the changes one by one, with one of them in memory at a time.
-pub struct ArrivalReader<R> {
+pub(crate) struct ArrivalReader<R> {
     splitter: Splitter<R>,
 }
 
 impl<R: Read> ArrivalReader<R> {
     /// From the beginning of the file.
-    pub fn new(input: R) -> Self {
+    pub(crate) fn new(input: R) -> Self {
         Self { splitter: Splitter::new(input, LARGEST) }
     }
 
     /// The next change and the byte of the file that it begins at; `None` at the end of the file.
-    pub fn read(&mut self) -> Result<Option<(u64, Op<'_>)>, ExportError> {
+    pub(crate) fn read(&mut self) -> Result<Option<(u64, Op<'_>)>, ExportError> {
         if self.splitter.peek()?.is_none() {
             return Ok(None);
         }

@@ -25,12 +25,10 @@ const LONGEST: usize = 4096;
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub(crate) struct Header {
     bundle: u64,
-    /// The session's id.
     pub(crate) session: String,
     /// The session whose sub-agent it is.
     #[serde(default)]
     pub(crate) parent: Option<String>,
-    /// The document's length.
     bytes: u64,
     /// Whether the session was made there since the launch.
     #[serde(default)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 /// Clocks that are nearer to each other, in milliseconds, are taken for the same one.
-pub const SAME_CLOCK_MS: i64 = 2000;
+pub(crate) const SAME_CLOCK_MS: i64 = 2000;
 
 /// After so many milliseconds the time in opencode's ids begins anew: 48 bits of milliseconds × 0x1000.
 pub(super) const WINDOW_MS: i64 = 1 << 36;

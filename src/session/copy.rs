@@ -32,16 +32,13 @@ pub struct CopySpec {
 /// Why a session could not be copied.
 #[derive(Debug, thiserror::Error)]
 pub enum CopyError {
-    /// The export is not usable.
     #[error(transparent)]
     Export(#[from] ExportError),
-    /// The file is not the one that was scanned.
     #[error("the session file changed while it was being copied")]
     Changed,
     /// The same random id twice: 83 random bits do not do that.
     #[error("no fresh ids could be made: the source of random numbers repeats itself")]
     Repeats,
-    /// The copy could not be written.
     #[error("the copied session could not be written: {0}")]
     Write(#[source] std::io::Error),
 }
@@ -117,9 +114,7 @@ pub fn copy(
 
 /// What a copy's rows are named instead.
 pub(crate) struct Renaming<'a> {
-    /// The original's id.
     pub(crate) from: &'a str,
-    /// The copy's id.
     pub(crate) to: &'a str,
     pub(crate) ids: &'a IdMap,
     /// The sessions that are copied with it, and their copies' ids.

@@ -5,7 +5,7 @@ use serde_json::json;
 /// The export of an empty session, as all three releases import it: opencode gives it a project by itself.
 ///
 /// `directory` is absolute; `version` is that of the opencode that is going to import it.
-pub fn empty(session: &str, title: &str, directory: &str, version: &str, now_ms: i64) -> Vec<u8> {
+pub(crate) fn empty(session: &str, title: &str, directory: &str, version: &str, now_ms: i64) -> Vec<u8> {
     let document = json!({
         "info": {
             "id": session,

@@ -5,63 +5,36 @@
 pub enum ExportError {
     /// The file ends before the JSON does. opencode cuts what it writes into a pipe and exits 0.
     #[error("the session file is cut: it ends after {offset} bytes, in the middle of the JSON")]
-    Cut {
-        /// Its length.
-        offset: u64,
-    },
-    /// Not JSON at this place.
+    Cut { offset: u64 },
     #[error("the session file is not JSON at byte {offset}: {what}")]
     NotJson {
-        /// Where.
         offset: u64,
         /// What the parser said; our own words or serde_json's, never the file's.
         what: String,
     },
-    /// JSON, but not what `opencode export` writes.
     #[error("the session file is not an opencode export: {what}")]
-    NotAnExport {
-        /// Which expectation failed.
-        what: String,
-    },
+    NotAnExport { what: String },
     /// A message or part that says it belongs to another session or message.
     #[error("the session file is not sound: {item} does not belong to {owner}")]
     Stray {
         /// The id of what is astray; of a safe shape.
         item: String,
-        /// The session or message it stands in.
         owner: String,
     },
-    /// The same id twice.
     #[error("the session file is not sound: the id {id} occurs twice")]
-    Duplicate {
-        /// The id; of a safe shape.
-        id: String,
-    },
-    /// Nested deeper than any session is.
+    Duplicate { id: String },
     #[error("the session file is nested deeper than {limit} levels at byte {offset}")]
-    TooDeep {
-        /// Where.
-        offset: u64,
-        /// The bound.
-        limit: usize,
-    },
+    TooDeep { offset: u64, limit: usize },
     /// One message, or the session's own record, is larger than is held in memory.
     #[error("the session file has a message of more than {limit} bytes at byte {offset}")]
-    TooLarge {
-        /// Where it begins.
-        offset: u64,
-        /// The bound.
-        limit: usize,
-    },
+    TooLarge { offset: u64, limit: usize },
     /// `opencode import` refuses what stands there, and nothing can be filled in for it.
     #[error("opencode cannot import {item}: {what}")]
     Incomplete {
         /// The id of the session, message or part; of a safe shape.
         item: String,
-        /// What is wrong with it.
         what: &'static str,
     },
-    /// It could not be read.
     #[error("the session file could not be read: {0}")]
     Io(#[from] std::io::Error),
 }

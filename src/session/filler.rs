@@ -8,10 +8,8 @@ const AGENT: &str = "build";
 
 /// What is filled in where a session itself does not say it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Filler {
-    /// The directory it works in.
+pub(crate) struct Filler {
     pub directory: String,
-    /// The agent.
     pub agent: String,
     /// The model, where any is known.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -12,17 +12,17 @@ fn is_id(text: &str, prefix: &str) -> bool {
 }
 
 /// `ses_` and safe characters, at most 64 in all.
-pub fn is_session_id(text: &str) -> bool {
+pub(crate) fn is_session_id(text: &str) -> bool {
     is_id(text, "ses_")
 }
 
 /// `msg` and safe characters. opencode's own are `msg_…`, but it takes any `msg…` that a client makes up.
-pub fn is_message_id(text: &str) -> bool {
+pub(crate) fn is_message_id(text: &str) -> bool {
     is_id(text, "msg")
 }
 
 /// `prt` and safe characters, as for messages.
-pub fn is_part_id(text: &str) -> bool {
+pub(crate) fn is_part_id(text: &str) -> bool {
     is_id(text, "prt")
 }
 

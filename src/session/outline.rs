@@ -7,7 +7,7 @@ use super::message::Message;
 ///
 /// Compact: one text for all ids, four bytes beside each (10,000 messages of five parts are 2 MB).
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Outline {
+pub(crate) struct Outline {
     text: String,
     /// Where each id ends in `text`.
     ends: Vec<u32>,
@@ -17,50 +17,43 @@ pub struct Outline {
 
 /// One message of an [`Outline`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MessageIds<'a> {
+pub(crate) struct MessageIds<'a> {
     outline: &'a Outline,
     first: usize,
     end: usize,
 }
 
 impl<'a> MessageIds<'a> {
-    /// The message's id.
-    pub fn id(&self) -> &'a str {
+    pub(crate) fn id(&self) -> &'a str {
         self.outline.nth(self.first)
     }
 
     /// Its parts' ids, in order.
-    pub fn parts(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
+    pub(crate) fn parts(&self) -> impl ExactSizeIterator<Item = &'a str> + use<'a> {
         let outline = self.outline;
         (self.first + 1..self.end).map(move |n| outline.nth(n))
     }
 }
 
 impl Outline {
-    /// The number of messages.
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.messages.len()
     }
 
-    /// Whether there is no message.
-    pub fn is_empty(&self) -> bool {
-        self.messages.is_empty()
-    }
-
     /// The number of parts of all messages.
-    pub fn part_count(&self) -> usize {
+    pub(crate) fn part_count(&self) -> usize {
         self.ends.len() - self.messages.len()
     }
 
     /// The message at this position.
-    pub fn get(&self, position: usize) -> Option<MessageIds<'_>> {
+    pub(crate) fn get(&self, position: usize) -> Option<MessageIds<'_>> {
         let first = *self.messages.get(position)? as usize;
         let end = self.messages.get(position + 1).map_or(self.ends.len(), |next| *next as usize);
         Some(MessageIds { outline: self, first, end })
     }
 
     /// All messages, in order.
-    pub fn iter(&self) -> impl Iterator<Item = MessageIds<'_>> {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = MessageIds<'_>> {
         (0..self.len()).filter_map(|n| self.get(n))
     }
 

@@ -18,7 +18,10 @@ const MOST: usize = 16;
 ///
 /// # Errors
 /// An input that cannot be read.
-pub fn find_export(input: &mut (impl Read + Seek), session: &str) -> Result<Option<Range<u64>>, ExportError> {
+pub(crate) fn find_export(
+    input: &mut (impl Read + Seek),
+    session: &str,
+) -> Result<Option<Range<u64>>, ExportError> {
     find_within(input, session, Limits::HOME)
 }
 

@@ -26,7 +26,6 @@ const MOST_FIELDS: usize = 200_000;
 pub struct Raw(Box<RawValue>);
 
 impl Raw {
-    /// The JSON text.
     pub fn get(&self) -> &str {
         self.0.get()
     }

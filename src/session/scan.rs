@@ -10,29 +10,23 @@ use std::io::Read;
 /// What an export holds. Texts are as they stand in the file: strip control characters before showing them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Scan {
-    /// The session's id.
     pub id: String,
-    /// The directory it works in.
-    pub directory: String,
+    pub(crate) directory: String,
     /// The newest `time.created` of its messages, in milliseconds since the epoch.
-    pub newest_ms: Option<i64>,
-    /// All its messages and parts.
-    pub outline: Outline,
+    pub(crate) newest_ms: Option<i64>,
+    pub(crate) outline: Outline,
     /// Agent and model in the session's own record; only 1.18 and later keep them there.
-    pub setting: Setting,
-    /// Its last user message.
-    pub last_user: Option<LastUser>,
+    pub(crate) setting: Setting,
+    pub(crate) last_user: Option<LastUser>,
     /// Agent and model of its last assistant message.
-    pub last_assistant: Setting,
+    pub(crate) last_assistant: Setting,
 }
 
 /// The last user message of a session: the TUI goes on with its agent and model, and so does `run` before 1.18.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LastUser {
-    /// Its id.
-    pub id: String,
-    /// Its agent and model.
-    pub setting: Setting,
+pub(crate) struct LastUser {
+    pub(crate) id: String,
+    pub(crate) setting: Setting,
 }
 
 impl Scan {

@@ -8,12 +8,12 @@ use std::str::FromStr;
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Model {
     /// The provider's id; holds no `/`.
-    pub provider: String,
+    pub(crate) provider: String,
     /// The model's id at that provider; may hold `/`.
-    pub id: String,
+    pub(crate) id: String,
     /// The variant, where one other than the default is chosen.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub variant: Option<String>,
+    pub(crate) variant: Option<String>,
 }
 
 impl Model {
@@ -52,19 +52,17 @@ impl FromStr for Model {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
     /// The agent's name.
-    pub agent: Option<String>,
+    pub(crate) agent: Option<String>,
     /// The model.
-    pub model: Option<Model>,
+    pub(crate) model: Option<Model>,
 }
 
 /// What is asked for at one place: by flags, or in a host's entry.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Wish {
-    /// The agent.
     pub agent: Option<String>,
     /// The model; its own variant counts for nothing.
     pub model: Option<Model>,
-    /// The variant.
     pub variant: Option<String>,
 }
 

@@ -13,61 +13,29 @@ use std::path::PathBuf;
 pub enum ArrivalError {
     /// The session has other messages or parts than when it left, or prompts of it were undone since.
     #[error("{session} has changed here since it left")]
-    Diverged {
-        /// Its id.
-        session: String,
-    },
-    /// The session is not there any more.
+    Diverged { session: String },
     #[error("{session} is not in opencode's database any more")]
-    Gone {
-        /// Its id.
-        session: String,
-    },
-    /// An id is taken: ids are keys of the whole database.
+    Gone { session: String },
     #[error("{id} is already there, and belongs to something else")]
-    Conflict {
-        /// Of a session, a message or a part.
-        id: String,
-    },
-    /// A change to what has no business in this arrival.
+    Conflict { id: String },
     #[error("what came home wants to change {id}, which is not its own")]
-    Stray {
-        /// Of a session, a message or a part.
-        id: String,
-    },
-    /// A row does not read as it was written.
+    Stray { id: String },
     #[error("{id} did not read back as it was written")]
-    Mismatch {
-        /// Of a session, a message or a part.
-        id: String,
-    },
+    Mismatch { id: String },
     /// A message would stand somewhere else than it stood on the host.
     #[error("{id} would not stand where it belongs among the messages")]
-    OutOfOrder {
-        /// The message.
-        id: String,
-    },
-    /// The same id twice.
+    OutOfOrder { id: String },
     #[error("{id} came home twice in one file")]
     Twice {
         /// Of a message or a part, or what else of a session.
         id: String,
     },
-    /// The file with the changes is not sound.
     #[error("what came home cannot be read, {}: {source}", path.display())]
-    File {
-        /// The file.
-        path: PathBuf,
-        /// What is wrong with it.
-        source: ExportError,
-    },
-    /// The image of before.
+    File { path: PathBuf, source: ExportError },
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }

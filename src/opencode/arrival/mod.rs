@@ -12,7 +12,7 @@ mod record;
 mod rows;
 
 pub use change::{Applied, Arrival};
-pub use error::ArrivalError;
+pub(crate) use error::ArrivalError;
 
 use super::database::{is_undone, unknown};
 use super::fingerprint::{self, Fingerprint};

@@ -11,7 +11,7 @@ mod rename;
 mod repair;
 mod report;
 
-pub use report::{CheckupError, Kind, Moment, Problem, Report};
+pub(crate) use report::{CheckupError, Kind, Moment, Problem, Report};
 
 use super::database::{DatabaseError, at, connect};
 use super::schema::Schema;
@@ -22,7 +22,11 @@ use rusqlite::{Connection, TransactionBehavior};
 use std::path::Path;
 
 /// Looks at a session and its sub-agents, and changes nothing.
-pub fn check(database: &Path, session: &str, moment: Moment) -> std::result::Result<Report, CheckupError> {
+pub(crate) fn check(
+    database: &Path,
+    session: &str,
+    moment: Moment,
+) -> std::result::Result<Report, CheckupError> {
     if !database.is_file() {
         return Err(DatabaseError::Missing { path: database.to_owned() }.into());
     }
@@ -37,7 +41,7 @@ pub fn check(database: &Path, session: &str, moment: Moment) -> std::result::Res
 
 /// As [`check`], and settles what can be settled, all of it or nothing. How it was before is written to `image` first,
 /// for [`undo`](super::undo); where nothing is wrong no image is made.
-pub fn repair(
+pub(crate) fn repair(
     database: &Path,
     session: &str,
     moment: Moment,

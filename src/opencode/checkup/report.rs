@@ -7,7 +7,7 @@ use crate::opencode::writer::Stop;
 
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Kind {
+pub(crate) enum Kind {
     /// A message that opencode cannot read.
     BrokenMessage,
     /// A part that opencode cannot read.
@@ -25,8 +25,7 @@ pub enum Kind {
 }
 
 impl Kind {
-    /// Its name, for scripts.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::BrokenMessage => "broken-message",
             Self::BrokenPart => "broken-part",
@@ -41,8 +40,7 @@ impl Kind {
 
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Problem {
-    /// What.
+pub(crate) struct Problem {
     pub kind: Kind,
     /// The session, or a sub-agent's.
     pub session: String,
@@ -54,12 +52,10 @@ pub struct Problem {
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Report {
+pub(crate) struct Report {
     /// The session and all its sub-agents.
     pub sessions: usize,
-    /// Their messages.
     pub messages: usize,
-    /// Their parts.
     pub parts: usize,
     /// What is wrong, by kind.
     pub problems: Vec<Problem>,
@@ -69,20 +65,13 @@ pub struct Report {
 
 /// Why nothing could be looked at, or nothing was repaired. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
-pub enum CheckupError {
-    /// No such session.
+pub(crate) enum CheckupError {
     #[error("there is no session {session} here")]
-    UnknownSession {
-        /// Its id.
-        session: String,
-    },
-    /// The image of before.
+    UnknownSession { session: String },
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -97,8 +86,7 @@ pub(super) type Result<T> = std::result::Result<T, Stop<CheckupError>>;
 
 /// The moment of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Moment {
-    /// Now, in milliseconds since the Unix epoch.
+pub(crate) struct Moment {
     pub now_ms: i64,
     /// Somebody works on the session: what has no end may get one yet.
     pub running: bool,

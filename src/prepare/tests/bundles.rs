@@ -3,7 +3,8 @@
 use super::home::HERE;
 use super::world::{Database, NoRows, Rows, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec, value};
-use crate::prepare::{Away, BackKind, HomeError, Homeward, Spec, beside};
+use crate::prepare::back::BackKind;
+use crate::prepare::{Away, HomeError, Homeward, Spec, beside};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, random, session,
 };

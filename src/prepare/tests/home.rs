@@ -2,7 +2,10 @@
 
 use super::world::{NoRows, Trip};
 use super::{NOW_MS, has_open, is_open, spec, value, without_snapshots};
-use crate::prepare::{BackKind, Breach, HomeError, Homecoming, Homeward, PartOf, homecoming, import_file};
+use crate::prepare::back::BackKind;
+use crate::prepare::rights::Breach;
+use crate::prepare::undo::PartOf;
+use crate::prepare::{HomeError, Homecoming, Homeward, homecoming, import_file};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, SESSION, call_id, drafts, messages, session,
 };
@@ -24,7 +27,7 @@ pub(super) const HERE: Homeward<'_> = Homeward {
 fn home(trip: &Trip, back: &Value) -> Result<(Homecoming, Value), HomeError> {
     let (home, arrival) = trip.back(&serde_json::to_string_pretty(back).unwrap(), &HERE)?;
     let mut out = Vec::new();
-    import_file(arrival.as_bytes(), &home, &mut out).unwrap();
+    import_file(arrival.as_bytes(), &trip.undo().departed.info, &home, &mut out).unwrap();
     scan(out.as_slice()).unwrap();
     Ok((home, serde_json::from_slice(&out).unwrap()))
 }

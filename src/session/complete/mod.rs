@@ -164,7 +164,7 @@ impl Completing {
 ///
 /// # Errors
 /// An export that is not sound; [`ExportError::Incomplete`]; a failing `output`.
-pub fn complete(input: impl Read, output: impl Write, scan: &Scan) -> Result<(), ExportError> {
+pub(crate) fn complete(input: impl Read, output: impl Write, scan: &Scan) -> Result<(), ExportError> {
     let mut completing = Completing::new(scan.filler(&Setting::default()));
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);

@@ -6,25 +6,16 @@
 /// What a value must be.
 #[derive(Debug)]
 pub(super) enum Shape {
-    /// A string.
     Text,
-    /// `true` or `false`.
     Flag,
     /// A whole number from 0 on.
     Count,
-    /// A number.
     Amount,
-    /// Anything at all.
     Any,
-    /// A string with this prefix.
     Id(&'static str),
-    /// One of these strings.
     OneOf(&'static [&'static str]),
-    /// An array.
     List(&'static Shape),
-    /// An object with any keys.
     Map(&'static Shape),
-    /// An object with these fields.
     Object(&'static [Field]),
     /// An object; the string in the field `tag` tells which fields it has.
     Tagged {
@@ -69,27 +60,19 @@ const EMPTY: &str = "{}";
 /// What a field is filled with.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum With {
-    /// This JSON.
     Json(&'static str),
     /// Nothing; what is there and is no text, as the text of its JSON: somebody said it, and the model read it.
     Said,
     /// When the message was made.
     Created,
-    /// The agent.
     Agent,
-    /// The model's provider.
     Provider,
-    /// The model's id.
     ModelId,
     /// The user message that the assistant answers.
     Parent,
-    /// The session's directory.
     Directory,
-    /// The id of the session.
     Session,
-    /// The id of the message.
     Message,
-    /// The id of the part.
     Part,
 }
 

@@ -50,10 +50,11 @@ impl Arriving {
     /// Imports new messages, and sees that they are there. What could not come that way, in words.
     async fn import(&self, tools: &Tools, came: &Homecoming) -> Result<Vec<&'static str>, TripError> {
         let (files, of, host) = (self.files.clone(), came.clone(), self.host.clone());
+        let record = self.undo.departed.info.clone();
         let left_out = blocking(move || {
             remove(&files.import)?;
             let output = disk::create_new_private(&files.import)?;
-            import_file(open(&files.arrival)?, &of, output).map_err(|source| TripError::Home {
+            import_file(open(&files.arrival)?, &record, &of, output).map_err(|source| TripError::Home {
                 host,
                 source,
                 kept: files.back,

@@ -9,7 +9,7 @@ use crate::support::model::Model;
 use crate::support::opencode::Release;
 use kugetsu::opencode::scan_export;
 use rusqlite::types::Value as Cell;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::fs;
 
 /// opencode's own JavaScript does not start in a directory of such a name.
@@ -68,7 +68,9 @@ fn an_export_is_found(release: Release) {
     assert!(printed.contains("plugin: loaded"), "this is about a plugin that prints: {printed}");
     let file = machine.outside().join("export.json");
     fs::write(&file, printed).unwrap();
-    assert_eq!(scan_export(&file, &session).unwrap().directory, project.to_str().unwrap());
+    assert_eq!(scan_export(&file, &session).unwrap().id, session);
+    let export: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    assert_eq!(export["info"]["title"], "From home");
 }
 
 #[test]

@@ -259,7 +259,7 @@ impl World {
             let mut again = Vec::new();
             op.write(&mut again).unwrap();
         }
-        import_file(arrival.as_slice(), &came, std::io::sink()).unwrap();
+        import_file(arrival.as_slice(), &self.undo.departed.info, &came, std::io::sink()).unwrap();
         let left = came.remaining.as_ref().unwrap_or(&self.left);
         let away = Away { left, undo: &self.undo, came: &came, children: &children };
         let spec = CopySpec {

@@ -123,7 +123,7 @@ fn paragraph(look: &Look, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trip::RunReport;
+    use crate::trip::report::RunReport;
     use proptest::prelude::*;
 
     fn look(title: &str, activity: &str, trouble: &str) -> Look {

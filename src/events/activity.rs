@@ -4,14 +4,13 @@ use super::Event;
 
 /// The last thing that was heard of a run, and what it has cost.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Activity {
+pub(crate) struct Activity {
     doing: Option<String>,
     tokens: u64,
 }
 
 impl Activity {
-    /// Adds one event.
-    pub fn add(&mut self, event: &Event) {
+    pub(crate) fn add(&mut self, event: &Event) {
         self.doing = Some(match event {
             Event::StepStarted => "thinking".to_owned(),
             Event::Reasoning => "thinking".to_owned(),
@@ -27,12 +26,12 @@ impl Activity {
     }
 
     /// What it is doing, or did last; as the run wrote it.
-    pub fn doing(&self) -> Option<&str> {
+    pub(crate) fn doing(&self) -> Option<&str> {
         self.doing.as_deref()
     }
 
     /// The tokens of the steps that were heard of.
-    pub fn tokens(&self) -> u64 {
+    pub(crate) fn tokens(&self) -> u64 {
         self.tokens
     }
 }

@@ -6,7 +6,6 @@ use serde_json::value::RawValue;
 /// What happened in a run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Event {
-    /// The model began to answer.
     StepStarted,
     /// A tool call came to its end.
     Tool(ToolCall),
@@ -30,7 +29,6 @@ pub enum Event {
 pub struct ToolCall {
     /// `bash`, `edit` …
     pub tool: String,
-    /// What it was about.
     pub title: String,
     /// It did what it should: no error, and exit status 0 where it has one.
     pub ok: bool,

@@ -10,7 +10,7 @@ const CHUNK: usize = 256 << 10;
 
 /// Splits a growing events file into events.
 #[derive(Debug, Default)]
-pub struct Lines {
+pub(crate) struct Lines {
     partial: Vec<u8>,
     skipping: bool,
     /// Bytes taken so far: where to go on after the connection was lost.
@@ -19,7 +19,7 @@ pub struct Lines {
 
 impl Lines {
     /// The events that `bytes` completes. Lines that are no event are passed over.
-    pub fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
+    pub(crate) fn feed(&mut self, bytes: &[u8]) -> Vec<Event> {
         self.taken += bytes.len() as u64;
         let mut events = Vec::new();
         for piece in bytes.split_inclusive(|b| *b == b'\n') {
@@ -42,7 +42,7 @@ impl Lines {
     ///
     /// # Errors
     /// It cannot be read; what could be was heard by then.
-    pub fn read(&mut self, mut file: impl Read, mut hear: impl FnMut(&Event)) -> std::io::Result<()> {
+    pub(crate) fn read(&mut self, mut file: impl Read, mut hear: impl FnMut(&Event)) -> std::io::Result<()> {
         let mut chunk = vec![0; CHUNK];
         loop {
             let n = file.read(&mut chunk)?;
@@ -54,17 +54,17 @@ impl Lines {
     }
 
     /// Goes on at the offset `at`: what is before it is not known. A line whose beginning is not known is no event.
-    pub fn go_on_at(&mut self, at: u64) {
+    pub(crate) fn go_on_at(&mut self, at: u64) {
         *self = Self { taken: at, ..Self::default() };
     }
 
     /// Whether nothing is known of the next event yet.
-    pub fn is_between_events(&self) -> bool {
+    pub(crate) fn is_between_events(&self) -> bool {
         self.partial.is_empty()
     }
 
     /// The offset, in bytes, up to which events were taken.
-    pub fn taken(&self) -> u64 {
+    pub(crate) fn taken(&self) -> u64 {
         self.taken
     }
 }

@@ -8,8 +8,8 @@ mod lines;
 mod outcome;
 mod reply;
 
-pub use activity::Activity;
-pub use event::{Event, ToolCall};
-pub use lines::Lines;
-pub use outcome::Outcome;
-pub use reply::Reply;
+pub(crate) use activity::Activity;
+pub(crate) use event::{Event, ToolCall};
+pub(crate) use lines::Lines;
+pub(crate) use outcome::Outcome;
+pub(crate) use reply::Reply;

@@ -8,18 +8,14 @@ const LONGEST: usize = 2000;
 /// What the events of a run add up to.
 #[derive(Debug, Clone, Default, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Outcome {
-    /// Events seen.
     pub events: u64,
-    /// Tool calls that ended.
     pub tools: u64,
     /// Why the last step ended, as opencode names it.
     pub last_reason: Option<String>,
-    /// The words of an error event.
     pub error: Option<String>,
 }
 
 impl Outcome {
-    /// Adds one event.
     pub fn add(&mut self, event: &Event) {
         self.events += 1;
         match event {

@@ -7,11 +7,10 @@ const LONGEST: usize = 16 << 20;
 
 /// The texts of the last step that had some.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
-pub struct Reply(Option<String>);
+pub(crate) struct Reply(Option<String>);
 
 impl Reply {
-    /// Adds one event.
-    pub fn add(&mut self, event: &Event) {
+    pub(crate) fn add(&mut self, event: &Event) {
         match event {
             Event::StepStarted => self.0 = None,
             Event::Text(text) => {
@@ -32,8 +31,7 @@ impl Reply {
         }
     }
 
-    /// The answer so far.
-    pub fn text(&self) -> Option<&str> {
+    pub(crate) fn text(&self) -> Option<&str> {
         let reply = self.0.as_deref()?;
         let from = reply.len().saturating_sub(LONGEST);
         (from..=reply.len()).find_map(|at| reply.get(at..))

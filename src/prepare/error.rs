@@ -15,7 +15,7 @@ pub enum PrepareError {
 
 /// Why what came back cannot be brought home. Nothing has been changed here.
 #[derive(Debug, thiserror::Error)]
-pub enum HomeError {
+pub(crate) enum HomeError {
     #[error(transparent)]
     Export(#[from] ExportError),
     #[error("session {found} came back where {expected} was expected")]

@@ -43,7 +43,6 @@ const FULL_PAUSE: Duration = Duration::from_secs(4);
 enum Patience {
     /// Until then, which is so long after it was asked for.
     Until(Instant, Duration),
-    /// So long each time.
     Each(Duration),
 }
 
@@ -113,7 +112,6 @@ impl Line {
         })
     }
 
-    /// Connects, where there is no connection.
     pub(crate) async fn connect(&mut self, tools: &Tools) -> Result<&mut Link, TripError> {
         let link = match self.link.take() {
             Some(link) => link,

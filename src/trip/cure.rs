@@ -7,8 +7,7 @@ use crate::trip::error::{ApartReason, TripError};
 use crate::trip::last_sync::Term;
 
 impl TripError {
-    /// What to do about it.
-    pub fn hint(&self) -> Option<String> {
+    pub(crate) fn hint(&self) -> Option<String> {
         match self {
             Self::UnknownSession { .. } => Some("list the sessions: opencode session list".to_owned()),
             Self::UnknownHost { name, .. } => {

@@ -15,8 +15,7 @@ use std::path::PathBuf;
 
 /// Whom to blame decides what to do about it: the exit status and whether trying again may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Kind {
-    /// Something failed.
+pub(crate) enum Kind {
     Failed,
     /// What was asked for makes no sense.
     Usage,
@@ -30,280 +29,112 @@ pub enum Kind {
 
 /// Why a trip did not go through.
 #[derive(Debug, thiserror::Error)]
-pub enum TripError {
-    /// No such session in the local database.
+pub(crate) enum TripError {
     #[error("there is no session {session} in opencode's database here")]
-    UnknownSession {
-        /// The id.
-        session: String,
-    },
-    /// Neither hosts.json nor ssh know the host.
+    UnknownSession { session: String },
     #[error("no host is called {name:?}{}", nearest.as_ref().map(|n| format!("; did you mean {n:?}?")).unwrap_or_default())]
-    UnknownHost {
-        /// As given.
-        name: String,
-        /// The nearest name there is.
-        nearest: Option<String>,
-    },
-    /// The message cannot be sent.
+    UnknownHost { name: String, nearest: Option<String> },
     #[error("{0}")]
     Message(&'static str),
-    /// What was asked for cannot be put together.
     #[error("{0}")]
     Usage(String),
-    /// Something that cannot be, was.
     #[error("kugetsu itself failed: {0}")]
     Broken(&'static str),
-    /// Another kugetsu works on the session.
     #[error("session {session} is in use: {by}")]
-    Busy {
-        /// The session.
-        session: String,
-        /// Who or what works on it.
-        by: Busy,
-    },
-    /// A host holds the session.
+    Busy { session: String, by: Busy },
     #[error("session {session} is on {host} (dispatch {dispatch}, {state})")]
-    Away {
-        /// The session.
-        session: String,
-        /// Who holds it.
-        host: String,
-        /// The trip that took it there.
-        dispatch: String,
-        /// Where that stands.
-        state: &'static str,
-    },
-    /// Prompts of the session are undone: the next one, here or there, makes opencode delete them for good.
+    Away { session: String, host: String, dispatch: String, state: &'static str },
     #[error("the last words of session {session} are undone here")]
-    Undone {
-        /// The session.
-        session: String,
-    },
-    /// Rows of the session keep opencode from reading it.
+    Undone { session: String },
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
-    /// The trip was cut short before its launch, and what it was to say is not kept.
     #[error("the message of the dispatch {dispatch} is not kept, so it cannot go on")]
-    NoMessage {
-        /// The dispatch.
-        dispatch: String,
-    },
-    /// Another kugetsu runs the session on the host.
+    NoMessage { dispatch: String },
     #[error("another kugetsu works with this session on {host} (dispatch {dispatch}{since})")]
     RunsThere {
-        /// The host.
         host: String,
-        /// Its dispatch.
         dispatch: String,
         /// `, for 12 m`, or nothing where that is not known.
         since: String,
     },
-    /// The dispatch is not on its host any more.
     #[error("the dispatch {dispatch} is not on {host} any more")]
-    NotThere {
-        /// The host.
-        host: String,
-        /// The dispatch.
-        dispatch: String,
-    },
-    /// The trip is at its end: there is nothing to cancel.
+    NotThere { host: String, dispatch: String },
     #[error("the dispatch {dispatch} is over ({state})")]
-    Over {
-        /// The dispatch.
-        dispatch: String,
-        /// How it ended.
-        state: &'static str,
-    },
-    /// Something of a run that was cancelled is left.
+    Over { dispatch: String, state: &'static str },
     #[error("{left} processes of the run on {host} did not end")]
-    Survived {
-        /// The host.
-        host: String,
-        /// The dispatch.
-        dispatch: String,
-        /// How many.
-        left: u64,
-    },
-    /// No dispatch answers to this.
+    Survived { host: String, dispatch: String, left: u64 },
     #[error("there is no dispatch for {0:?}")]
     UnknownDispatch(String),
-    /// The run goes on, so the session cannot come home now.
     #[error("the run on {host} has not ended")]
-    StillRunning {
-        /// The host.
-        host: String,
-        /// The dispatch.
-        dispatch: String,
-    },
-    /// The user's `--timeout` passed.
+    StillRunning { host: String, dispatch: String },
     #[error("the run on {host} has not ended within {}", humantime::format_duration(*after))]
-    TimedOut {
-        /// The host.
-        host: String,
-        /// The dispatch.
-        dispatch: String,
-        /// The user's patience.
-        after: std::time::Duration,
-    },
-    /// The host could not be reached for as long as was to be waited.
+    TimedOut { host: String, dispatch: String, after: std::time::Duration },
     #[error("{host} could not be reached for {}: {why}", humantime::format_duration(*after))]
     OutOfReach {
-        /// The host.
         host: String,
-        /// How long it was tried.
         after: std::time::Duration,
         /// Why, at last.
         why: String,
         /// Something was begun there, as far as is known.
         begun: bool,
     },
-    /// The user's `--timeout` passed before a run began.
     #[error(
         "{} within {}",
         if *known { format!("the run on {host} has not begun") } else { format!("it was not heard whether the run on {host} began") },
         humantime::format_duration(*after)
     )]
     NotBegun {
-        /// The host.
         host: String,
-        /// The dispatch.
         dispatch: String,
-        /// The user's patience.
         after: std::time::Duration,
         /// The host was not told to begin yet.
         known: bool,
     },
-    /// The host was heard of, and did not come to an end with what it was asked.
     #[error("{host}, {}: not done within {}", step.name(), humantime::format_duration(*after))]
-    Slow {
-        /// The host.
-        host: String,
-        /// What it was asked.
-        step: Step,
-        /// How long was waited.
-        after: std::time::Duration,
-    },
-    /// A file or directory here.
+    Slow { host: String, step: Step, after: std::time::Duration },
     #[error(transparent)]
     Disk(#[from] DiskError),
-    /// A record here.
     #[error(transparent)]
     Store(#[from] StoreError),
-    /// The local opencode.
     #[error(transparent)]
     Program(#[from] ProgramError),
-    /// The local opencode's database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The export is not what it should be.
     #[error("the export of {session} cannot be used: {source}")]
-    Export {
-        /// The session.
-        session: String,
-        /// Why.
-        source: ExportError,
-    },
-    /// The outgoing copy could not be made.
+    Export { session: String, source: ExportError },
     #[error("the copy for {host} could not be made: {source}")]
-    Prepare {
-        /// The host.
-        host: String,
-        /// Why.
-        source: PrepareError,
-    },
-    /// No connection.
+    Prepare { host: String, source: PrepareError },
     #[error("{source}")]
     Connect {
-        /// The host.
         host: String,
         /// The command by which ssh itself reaches it.
         ssh: String,
-        /// Why.
         source: ConnectError,
     },
-    /// The connection broke, or the host said no to a transfer.
     #[error("{host}, {}: {source}", step.name())]
-    Transport {
-        /// The host.
-        host: String,
-        /// The step.
-        step: Step,
-        /// Why.
-        source: TransportError,
-    },
-    /// The launch did not say whether it took place.
+    Transport { host: String, step: Step, source: TransportError },
     #[error("whether the run on {host} was started is not known: {why}")]
-    LaunchUnknown {
-        /// The host.
-        host: String,
-        /// The dispatch.
-        dispatch: String,
-        /// What went wrong.
-        why: String,
-    },
-    /// A script there failed.
+    LaunchUnknown { host: String, dispatch: String, why: String },
     #[error("{host}, {}: {source}", step.name())]
-    Script {
-        /// The host.
-        host: String,
-        /// The step.
-        step: Step,
-        /// Why.
-        source: AnswerError,
-    },
-    /// The host cannot do it.
+    Script { host: String, step: Step, source: AnswerError },
     #[error("{host}: {what}")]
-    Unfit {
-        /// The host.
-        host: String,
-        /// What is missing or wrong there.
-        what: String,
-        /// What to do about it.
-        cure: String,
-    },
-    /// What the watch said makes no sense.
+    Unfit { host: String, what: String, cure: String },
     #[error("{host}, wait: {source}")]
-    Watch {
-        /// The host.
-        host: String,
-        /// Why.
-        source: FramesError,
-    },
-    /// The runner is gone without a result.
+    Watch { host: String, source: FramesError },
     #[error("the run on {host} is gone without a result{}", if words.is_empty() { String::new() } else { format!(": {words}") })]
-    Lost {
-        /// The host.
-        host: String,
-        /// The dispatch.
-        dispatch: String,
-        /// Its last words.
-        words: String,
-    },
-    /// What came back is not what it should be.
+    Lost { host: String, dispatch: String, words: String },
     #[error("what came back from {host} cannot be used: {source}")]
     Home {
-        /// The host.
         host: String,
-        /// Why.
         source: HomeError,
         /// The file, which is kept.
         kept: PathBuf,
     },
-    /// What came back is not what the host said it sends.
     #[error("what came back from {host} is not whole: {what}")]
-    Cut {
-        /// The host.
-        host: String,
-        /// What differs.
-        what: String,
-    },
-    /// The session went on here while it was away, or on another way there.
+    Cut { host: String, what: String },
     #[error("{}; what came back is the session {copy}", parted(session, host, *undone, refused))]
     Diverged {
-        /// The session.
         session: String,
-        /// The host.
         host: String,
         /// The session that holds what left and what was done there.
         copy: String,
@@ -312,36 +143,26 @@ pub enum TripError {
         /// What the host changed beyond its right, in words.
         refused: Vec<String>,
     },
-    /// Somebody went on with the session on the host itself, and that cannot come home with another trip.
     #[error("{}, and {why}", beyond(session, host, *messages))]
     Apart {
-        /// The host.
         host: String,
-        /// The session.
         session: String,
         /// Messages there that are not here.
         messages: usize,
-        /// Why it cannot.
         why: ApartReason,
     },
-    /// What came back is sound, and could not be written into opencode's database.
     #[error("what came back from {host} could not be brought into opencode's database: {source}")]
     Arrival {
-        /// The host.
         host: String,
-        /// Why.
         source: Box<ArrivalError>,
         /// What came back, which is kept.
         kept: PathBuf,
     },
-    /// opencode said that it imported, and rows are missing.
     #[error(
         "opencode imported what came back from {host}, but {missing} of its messages and parts are not in the database"
     )]
     RowsMissing {
-        /// The host.
         host: String,
-        /// How many.
         missing: usize,
         /// What came back, which is kept.
         kept: PathBuf,
@@ -376,14 +197,11 @@ fn parted(session: &str, host: &str, undone: bool, refused: &[String]) -> String
 
 /// Why what somebody did on a host cannot come home with another trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum ApartReason {
-    /// Both sides went on with the session.
+pub(crate) enum ApartReason {
     #[error("the session went on here as well")]
     BothWentOn,
-    /// This is another than on the last trip there.
     #[error("the {0} there is another than on the last trip, by which they could be told")]
     OtherTerms(Term),
-    /// The session there was to be replaced.
     #[error("nothing is replaced there that home does not have")]
     NotReplaced,
 }
@@ -413,8 +231,7 @@ impl TripError {
         matches!(self, Self::Connect { source: ConnectError::Full { .. }, .. })
     }
 
-    /// What sort of failure it is.
-    pub fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> Kind {
         match self {
             Self::UnknownHost { .. } | Self::Message(_) | Self::Usage(_) | Self::UnknownDispatch(_) => {
                 Kind::Usage
@@ -444,8 +261,7 @@ impl TripError {
         }
     }
 
-    /// The step it happened in.
-    pub fn step(&self) -> Step {
+    pub(crate) fn step(&self) -> Step {
         match self {
             Self::UnknownSession { .. }
             | Self::UnknownHost { .. }
@@ -481,7 +297,7 @@ impl TripError {
     }
 
     /// Whether the same command may well work a little later.
-    pub fn retryable(&self) -> bool {
+    pub(crate) fn retryable(&self) -> bool {
         match self {
             Self::Connect { source, .. } => source.retryable(),
             Self::LaunchUnknown { .. }
@@ -499,7 +315,7 @@ impl TripError {
     }
 
     /// What is safe now, where that is not plain from the error itself.
-    pub fn safe(&self) -> Option<String> {
+    pub(crate) fn safe(&self) -> Option<String> {
         let here = "the session here is as it was";
         match self {
             Self::LaunchUnknown { .. } | Self::NotBegun { known: false, .. } => Some(here.to_owned()),

@@ -49,7 +49,7 @@ fn sum(path: &Path) -> Option<String> {
 ///
 /// A host may remove only what home holds. What `kugetsu undo` and `kugetsu verify --repair` take out is in the file that they
 /// leave, so home holds it as long as that file is there. (What opencode itself deletes, as behind its `/undo`, is nowhere.)
-pub struct Holding {
+pub(crate) struct Holding {
     kugetsu_home: PathBuf,
     database: PathBuf,
     session: String,
@@ -59,14 +59,14 @@ pub struct Holding {
 
 impl Holding {
     /// Looks, before the rows go. Hold the session's lock until [`Holding::taken_out`]. What cannot be looked at is not held.
-    pub fn look(kugetsu_home: &Path, database: &Path, session: &str) -> Self {
+    pub(crate) fn look(kugetsu_home: &Path, database: &Path, session: &str) -> Self {
         let memories = current(kugetsu_home, database, session).unwrap_or_default();
         let (kugetsu_home, database) = (kugetsu_home.to_owned(), database.to_owned());
         Self { kugetsu_home, database, session: session.to_owned(), memories }
     }
 
     /// Remembers that the rows that went are in `file`. Where that cannot be, hosts keep theirs.
-    pub fn taken_out(self, file: &Path) {
+    pub(crate) fn taken_out(self, file: &Path) {
         let (Ok(file), Some(sum)) = (std::path::absolute(file), sum(file)) else { return };
         let Ok(database) = Database::open(&self.database) else { return };
         for (host, memory) in self.memories {

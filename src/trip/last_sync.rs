@@ -44,7 +44,6 @@ pub(crate) struct Memory {
 /// A file of this machine with rows that home got and took back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct TakenBack {
-    /// Its path.
     pub(crate) file: PathBuf,
     /// Its SHA-256, in hexadecimal.
     pub(crate) sum: String,
@@ -91,11 +90,9 @@ impl Memory {
 
 /// What a host's rows are translated by, and may be other than on the last trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub enum Term {
-    /// The host's clock.
+pub(crate) enum Term {
     #[error("clock")]
     Clock,
-    /// The directories, or that paths stay as they are.
     #[error("directory or --keep-paths")]
     Paths,
 }

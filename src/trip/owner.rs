@@ -10,7 +10,7 @@ impl Tools {
     ///
     /// # Errors
     /// The file cannot be read or written.
-    pub fn owner(&self) -> Result<String, TripError> {
+    pub(crate) fn owner(&self) -> Result<String, TripError> {
         if let Some(id) = self.known_owner()? {
             return Ok(id);
         }

@@ -5,28 +5,20 @@ use serde::Serialize;
 
 /// A trip as `--json` shows it. Unknown is null.
 #[derive(Debug, Clone, Serialize)]
-pub struct Report {
-    /// The dispatch's id.
+pub(crate) struct Report {
     pub dispatch: String,
-    /// The session's id.
     pub session: String,
-    /// The issue it belongs to.
     pub issue: Option<String>,
-    /// The host's name.
     pub host: String,
     /// `one-way` or `round-trip`.
     pub mode: &'static str,
-    /// Where the trip stands.
     pub state: &'static str,
     /// Who holds the session: `here`, or the host's name.
     pub holder: String,
-    /// The directory of the run.
     pub directory: Option<String>,
-    /// The agent of the run.
     pub agent: Option<String>,
     /// `provider/model` of the run.
     pub model: Option<String>,
-    /// How the agent's run went.
     pub run: RunReport,
     /// Messages that came home.
     pub new_messages: Option<usize>,
@@ -42,10 +34,9 @@ pub struct Report {
 
 /// The agent's run, apart from the trip.
 #[derive(Debug, Clone, Serialize)]
-pub struct RunReport {
+pub(crate) struct RunReport {
     /// It did its work; null while that is not known.
     pub ok: Option<bool>,
-    /// The exit status of opencode.
     pub exit: Option<i32>,
     /// Why it did not do its work.
     pub error: Option<String>,
@@ -53,7 +44,7 @@ pub struct RunReport {
 
 impl Report {
     /// Of a dispatch as its record tells it, without the answer.
-    pub fn of(dispatch: &Dispatch) -> Self {
+    pub(crate) fn of(dispatch: &Dispatch) -> Self {
         let record = &dispatch.record;
         let exit = record.result.as_ref().map(|result| result.status);
         let time = |ms: Option<i64>| {

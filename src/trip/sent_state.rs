@@ -19,7 +19,6 @@ const VERSION: u32 = 1;
 pub(crate) struct Departed {
     /// What tells later whether it moved on here.
     pub(crate) fingerprint: Fingerprint,
-    /// Its messages and parts.
     pub(crate) outline: Outline,
 }
 
@@ -45,7 +44,6 @@ impl Departed {
         Ok(disk::write_atomic(path, &text)?)
     }
 
-    /// Reads it.
     pub(crate) fn read(path: &Path) -> Result<Self, TripError> {
         let at = |source: std::io::Error| TripError::Disk(DiskError::at(path, source));
         let file = std::fs::File::open(path).map_err(at)?;

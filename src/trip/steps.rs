@@ -18,12 +18,10 @@ impl<'t> Steps<'t> {
         Self { tools, dispatch: None }
     }
 
-    /// Of a trip with a record.
     pub(crate) fn of(tools: &'t Tools, dispatch: &'t mut Dispatch) -> Self {
         Self { tools, dispatch: Some(RefCell::new(dispatch)) }
     }
 
-    /// `step` is about to be done.
     pub(crate) fn begin(&self, step: Step) -> Result<(), TripError> {
         if let Some(dispatch) = &self.dispatch {
             dispatch.borrow_mut().begin(step)?;
@@ -32,7 +30,6 @@ impl<'t> Steps<'t> {
         Ok(())
     }
 
-    /// `step` is done.
     pub(crate) fn done(&self, step: Step) -> Result<(), TripError> {
         self.end(step, None)
     }

@@ -26,20 +26,13 @@ pub(crate) const STDERR: &str = "stderr";
 
 /// What a trip is made with.
 #[derive(Clone)]
-pub struct Tools {
-    /// kugetsu's home.
+pub(crate) struct Tools {
     pub kugetsu_home: PathBuf,
-    /// The user's home directory.
     pub user_home: PathBuf,
-    /// The local opencode.
     pub program: Program,
-    /// The local opencode's database.
     pub database: PathBuf,
-    /// The records.
     pub store: Store,
-    /// Makes connections.
     pub connector: Arc<dyn Connector>,
-    /// Is told how it goes.
     pub observer: Arc<dyn Observer>,
     /// A run that says nothing for so long is said to be stalled.
     pub stall_after: Duration,
@@ -62,7 +55,7 @@ impl Tools {
 }
 
 /// The message of a dispatch, where it is kept.
-pub fn message(dispatch: &Dispatch) -> Option<Vec<u8>> {
+pub(crate) fn message(dispatch: &Dispatch) -> Option<Vec<u8>> {
     std::fs::read(dispatch.file(MESSAGE)).ok()
 }
 

@@ -13,7 +13,7 @@ use crate::trip::watch::journal;
 use std::time::Duration;
 
 /// One trip under way: its dispatch, the session's lock, and the line to the host.
-pub struct Trip {
+pub(crate) struct Trip {
     pub(crate) dispatch: Dispatch,
     pub(crate) line: Line,
     /// Nobody has taken it up before.
@@ -46,7 +46,7 @@ impl Trip {
     ///
     /// # Errors
     /// [`TripError::Busy`] where another kugetsu is at it.
-    pub fn resume(tools: &Tools, id: &str, host: HostEntry, verb: &str) -> Result<Self, TripError> {
+    pub(crate) fn resume(tools: &Tools, id: &str, host: HostEntry, verb: &str) -> Result<Self, TripError> {
         let unknown = || TripError::UnknownDispatch(id.to_owned());
         let session = tools.store.open(id)?.ok_or_else(unknown)?.record.session;
         let lock = tools.lock(&session, &format!("{verb} {id}"))?;
@@ -56,13 +56,12 @@ impl Trip {
         Ok(Self::new(dispatch, host, lock))
     }
 
-    /// The record as it stands.
-    pub fn record(&self) -> &Record {
+    pub(crate) fn record(&self) -> &Record {
         &self.dispatch.record
     }
 
     /// What there is to say of the trip now.
-    pub fn report(&self) -> Report {
+    pub(crate) fn report(&self) -> Report {
         Report {
             reply: self.reply.clone().or_else(|| journal::known(&self.dispatch.directory).reply),
             ..Report::of(&self.dispatch)

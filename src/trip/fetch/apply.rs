@@ -22,7 +22,6 @@ use std::sync::Arc;
 pub(crate) struct Files {
     /// What came back, readable.
     pub(crate) back: PathBuf,
-    /// The session as it left.
     pub(crate) export: PathBuf,
     /// What is to be changed at home.
     pub(crate) arrival: PathBuf,
@@ -32,7 +31,6 @@ pub(crate) struct Files {
     pub(crate) import: PathBuf,
     /// What becomes a session of its own, where the session moved on here.
     beside: PathBuf,
-    /// How it stood when it left.
     pub(crate) departed: PathBuf,
 }
 
@@ -66,11 +64,9 @@ impl HomeRows for Database {
 /// Where what came back is now.
 #[derive(Debug)]
 pub(crate) enum Landing {
-    /// In the session.
     Home(Applied),
     /// In the session, as far as `opencode import` could bring it: why no more, and what is not there.
     Imported(String, Vec<&'static str>),
-    /// Nowhere: the session moved on here.
     MovedOn,
 }
 
@@ -105,7 +101,6 @@ impl Arriving {
         })
     }
 
-    /// The messages and parts that left.
     pub(crate) fn left(&self) -> &Outline {
         &self.departed.outline
     }

@@ -37,7 +37,7 @@ impl Trip {
     ///
     /// # Errors
     /// By phase. The session here is as it was, and what came back is kept, unless it is home.
-    pub async fn bring_home(&mut self, tools: &Tools) -> Result<(), TripError> {
+    pub(crate) async fn bring_home(&mut self, tools: &Tools) -> Result<(), TripError> {
         match self.record().state {
             State::Finished => {}
             State::Home { .. } => {

@@ -17,7 +17,7 @@ impl Trip {
     ///
     /// # Errors
     /// [`TripError::StillRunning`]; [`TripError::NotThere`]; as [`Trip::bring_home`]. The session here is as it was then.
-    pub async fn fetch_home(&mut self, tools: &Tools) -> Result<(), TripError> {
+    pub(crate) async fn fetch_home(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.record().state.is_end() {
             return self.bring_home(tools).await;
         }

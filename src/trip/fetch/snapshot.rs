@@ -19,10 +19,8 @@ const ROOM: &str = "snapshot-";
 
 /// What became of a snapshot.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Snapshot {
-    /// The session that it is.
+pub(crate) struct Snapshot {
     pub session: String,
-    /// The last answer in it.
     pub reply: Option<String>,
 }
 
@@ -30,7 +28,11 @@ pub struct Snapshot {
 ///
 /// # Errors
 /// [`TripError::NotThere`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
-pub async fn snapshot(tools: &Tools, dispatch: &Dispatch, host: HostEntry) -> Result<Snapshot, TripError> {
+pub(crate) async fn snapshot(
+    tools: &Tools,
+    dispatch: &Dispatch,
+    host: HostEntry,
+) -> Result<Snapshot, TripError> {
     let at = |source| DiskError::at(&dispatch.directory, source);
     // Private, and gone when dropped.
     let room = tempfile::Builder::new().prefix(ROOM).tempdir_in(&dispatch.directory).map_err(at)?;

@@ -18,8 +18,7 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
 /// What hosts keep, and which could not be asked.
 #[derive(Default)]
-pub struct LeftOnHosts {
-    /// Of no more use.
+pub(crate) struct LeftOnHosts {
     pub remains: Vec<Remains>,
     /// Hosts that did not say, and why.
     pub silent: Vec<(String, String)>,
@@ -36,7 +35,7 @@ pub struct LeftOnHosts {
 ///
 /// # Errors
 /// This home's own id cannot be read.
-pub async fn left_on_hosts(
+pub(crate) async fn left_on_hosts(
     tools: &Tools,
     dispatches: &[Dispatch],
     host: impl Fn(&Record) -> Option<HostEntry>,
@@ -153,7 +152,7 @@ impl LeftOnHosts {
     ///
     /// # Errors
     /// A record here cannot be written.
-    pub async fn remove(&mut self, tools: &Tools) -> Result<Removed, TripError> {
+    pub(crate) async fn remove(&mut self, tools: &Tools) -> Result<Removed, TripError> {
         let (mut removed, mut left) = (Vec::new(), Vec::new());
         for Record { id, host, account, .. } in std::mem::take(&mut self.gone) {
             let Some(line) = self.lines.get_mut(&host) else { continue };

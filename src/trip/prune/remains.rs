@@ -5,7 +5,6 @@
 pub(crate) enum What {
     /// A dispatch that was launched: its session came home, or was to be forgotten.
     Launched,
-    /// A dispatch that was not.
     Unlaunched,
     /// What the host remembers of a session.
     Memory,
@@ -13,8 +12,7 @@ pub(crate) enum What {
 
 /// Something of ours that is of no more use on a host.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remains {
-    /// The host's name.
+pub(crate) struct Remains {
     pub host: String,
     /// The dispatch, or the place below `~/.kugetsu` there.
     pub dispatch: String,
@@ -24,4 +22,4 @@ pub struct Remains {
 }
 
 /// What is gone, and what is not, with the reason.
-pub type Removed = (Vec<Remains>, Vec<(Remains, &'static str)>);
+pub(crate) type Removed = (Vec<Remains>, Vec<(Remains, &'static str)>);

@@ -16,7 +16,6 @@ pub(crate) struct UseOfSessions<'t> {
     tools: &'t Tools,
     /// Sessions of trips that are not at their end.
     under_way: HashSet<&'t str>,
-    /// Sessions that opencode has here.
     here: HashSet<String>,
     /// Sessions of which home remembers what some host has: its list is of use there.
     remembered: HashSet<String>,

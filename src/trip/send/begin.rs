@@ -24,7 +24,7 @@ impl Request {
     ///
     /// # Errors
     /// By phase; nothing runs on the host unless the error says that this is not known.
-    pub async fn launch(&self, tools: &Tools) -> Result<Trip, TripError> {
+    pub(crate) async fn launch(&self, tools: &Tools) -> Result<Trip, TripError> {
         let steps = Steps::unrecorded(tools);
         steps.begin(Step::Resolve)?;
         self.check_message()?;
@@ -107,7 +107,7 @@ fn origin(host: &HostEntry) -> HostOrigin {
 ///
 /// # Errors
 /// [`TripError::Away`], [`TripError::Busy`]; a record that cannot be read.
-pub fn check_here(store: &Store, session: &str, forced: bool) -> Result<(), TripError> {
+pub(crate) fn check_here(store: &Store, session: &str, forced: bool) -> Result<(), TripError> {
     if let Some(away) = store.away(session)?.filter(|_| !forced) {
         return Err(TripError::away(&away.record));
     }

@@ -11,7 +11,6 @@ pub(crate) struct Here<'a> {
     pub(crate) unchanged: Option<&'a Memory>,
     /// Home does not hold all that it got from that host any more: rows were changed here, or taken back.
     pub(crate) lacks: bool,
-    /// The messages of the session.
     pub(crate) messages: usize,
     /// Of the messages that the host has beyond what home is known to have, those that are here as well. All of them were told.
     pub(crate) shared: usize,

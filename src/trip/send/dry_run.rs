@@ -14,16 +14,12 @@ use crate::trip::tools::Tools;
 
 /// What a trip would do; nothing of it was done.
 #[derive(Debug)]
-pub struct DryRun {
-    /// The session's title.
+pub(crate) struct DryRun {
     pub title: String,
-    /// Its messages.
     pub messages: u64,
     /// Its size in opencode's database, in bytes.
     pub bytes: u64,
-    /// The directory there.
     pub directory: String,
-    /// Agent and model there.
     pub setting: Setting,
     /// opencode there: version and path.
     pub opencode: (String, String),
@@ -36,7 +32,7 @@ impl Request {
     ///
     /// # Errors
     /// Whatever a real trip would meet by then.
-    pub async fn dry_run(&self, tools: &Tools) -> Result<DryRun, TripError> {
+    pub(crate) async fn dry_run(&self, tools: &Tools) -> Result<DryRun, TripError> {
         self.check_message()?;
         let local = local(tools, &self.session)?;
         let plan = self.plan(&local.own, &tools.user_home)?;

@@ -9,36 +9,22 @@ use std::time::Duration;
 
 /// What the user asked for.
 #[derive(Debug, Clone)]
-pub struct Request {
-    /// The id that its dispatch gets.
+pub(crate) struct Request {
     pub id: String,
-    /// The host.
     pub host: HostEntry,
-    /// The session's id.
     pub session: String,
-    /// The issue that it belongs to.
     pub issue: Option<String>,
     /// The message, byte for byte.
     pub message: Vec<u8>,
-    /// One-way or round-trip.
     pub mode: Mode,
-    /// `--dir`.
     pub directory: Option<String>,
-    /// `--agent`.
     pub agent: Option<String>,
-    /// `--model`.
     pub model: Option<Model>,
-    /// `--variant`.
     pub variant: Option<String>,
-    /// `--auto`.
     pub auto: bool,
-    /// `--bare`.
     pub bare: bool,
-    /// `--keep-paths`.
     pub keep_paths: bool,
-    /// `--force`.
     pub force: bool,
-    /// `--run-timeout`.
     pub run_timeout: Option<Duration>,
     /// How long it may take until its run has begun, a host that is out of reach included; `None`: for as long as it takes.
     pub patience: Option<Duration>,

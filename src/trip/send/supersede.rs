@@ -19,7 +19,6 @@ pub(crate) enum Swept {
     Removed,
     /// It was launched, and is left alone.
     Launched,
-    /// The host did not say.
     Unknown,
 }
 

@@ -18,14 +18,11 @@ const OUTAGE: Duration = Duration::from_secs(30);
 
 /// What was ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Ended {
+pub(crate) enum Ended {
     /// The run; the session is on the host until it is fetched.
     Run,
     /// The run, which another kugetsu follows: that one brings the session home.
-    TheirRun {
-        /// Who follows it.
-        by: Busy,
-    },
+    TheirRun { by: Busy },
     /// Nothing: the run had ended by itself.
     ByItself,
     /// The trip, before a run began: the session never left.
@@ -34,8 +31,7 @@ pub enum Ended {
 
 /// A trip that was ended.
 #[derive(Debug, Clone)]
-pub struct CancelReport {
-    /// What was ended.
+pub(crate) struct CancelReport {
     pub ended: Ended,
     /// What there is to say of the trip now.
     pub report: Report,
@@ -45,7 +41,7 @@ pub struct CancelReport {
 ///
 /// # Errors
 /// [`TripError::Over`] where there is nothing to end; [`TripError::Survived`] where something of the run is left.
-pub async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<CancelReport, TripError> {
+pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<CancelReport, TripError> {
     let unknown = || TripError::UnknownDispatch(id.to_owned());
     let record = tools.store.open(id)?.ok_or_else(unknown)?.record;
     match Trip::resume(tools, id, host.clone(), "cancel") {

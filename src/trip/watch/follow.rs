@@ -35,7 +35,11 @@ impl Trip {
     /// # Errors
     /// [`TripError::TimedOut`], [`TripError::NotBegun`] or [`TripError::OutOfReach`] after `patience`; [`TripError::Lost`] if the runner is gone;
     /// a connection that cannot heal. A connection that was lost is made again, without end.
-    pub async fn follow(&mut self, tools: &Tools, patience: Option<Duration>) -> Result<(), TripError> {
+    pub(crate) async fn follow(
+        &mut self,
+        tools: &Tools,
+        patience: Option<Duration>,
+    ) -> Result<(), TripError> {
         self.line.bear_until(patience);
         // What comes behind the wait is bounded by the same, each thing by itself.
         self.line.limit_each(patience);

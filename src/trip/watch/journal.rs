@@ -157,7 +157,6 @@ impl Journal {
         }
     }
 
-    /// What the events told so far.
     pub(crate) fn outcome(&self) -> &Outcome {
         &self.sum.outcome
     }

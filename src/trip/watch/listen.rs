@@ -23,18 +23,17 @@ const LONG_ENOUGH: Duration = Duration::from_secs(2 * 3600);
 
 /// How the listening ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Heard {
+pub(crate) struct Heard {
     /// What the run said on standard error, as far as it is known.
     pub stderr: String,
-    /// The run goes on.
     pub goes_on: bool,
 }
 
 /// What an event is handed to.
-pub type Hear = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type Hear = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Hears the events of one dispatch: those that are kept here, then the host's. Nothing is written, here or there.
-pub struct Listener {
+pub(crate) struct Listener {
     dispatch: Dispatch,
     line: Line,
     lines: Arc<Mutex<Lines>>,
@@ -43,8 +42,7 @@ pub struct Listener {
 }
 
 impl Listener {
-    /// From the first event on.
-    pub fn new(dispatch: Dispatch, host: HostEntry) -> Self {
+    pub(crate) fn new(dispatch: Dispatch, host: HostEntry) -> Self {
         Self { dispatch, line: Line::new(host), lines: Arc::default(), begun: false }
     }
 
@@ -52,7 +50,12 @@ impl Listener {
     ///
     /// # Errors
     /// The host cannot be reached; what is kept here was heard by then.
-    pub async fn listen(&mut self, tools: &Tools, follow: bool, hear: &Hear) -> Result<Heard, TripError> {
+    pub(crate) async fn listen(
+        &mut self,
+        tools: &Tools,
+        follow: bool,
+        hear: &Hear,
+    ) -> Result<Heard, TripError> {
         if !self.begun {
             self.hear_kept(hear);
             self.begun = true;

@@ -35,7 +35,6 @@ pub(crate) const LIMITS: Limits = Limits { plain: 4 << 20, packed: 64 << 20 };
 struct Segment {
     start: u64,
     end: u64,
-    /// Its size on disk.
     size: u64,
     is_packed: bool,
     path: PathBuf,

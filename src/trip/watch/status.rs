@@ -51,12 +51,11 @@ impl Told {
 
 /// A trip as it stands.
 #[derive(Debug, Clone)]
-pub struct Look {
+pub(crate) struct Look {
     /// What the record tells, with the state that the host tells where it was asked.
     pub report: Report,
     /// Whether the host answered; `None` where nobody had to ask it.
     pub reachable: Option<bool>,
-    /// Why it did not.
     pub trouble: Option<String>,
     /// What the agent is doing, or did last.
     pub activity: Option<String>,
@@ -68,7 +67,6 @@ pub struct Look {
     pub tokens: Option<u64>,
     /// Nothing was heard of the run for a long time.
     pub stalled: Option<bool>,
-    /// The session's title when it left.
     pub title: String,
 }
 
@@ -77,7 +75,7 @@ type Machine = (String, String);
 
 /// Looks at trips; asks each host once, and all hosts at the same time. `host` finds the host of a trip, or says why it
 /// cannot be asked.
-pub async fn look_at(
+pub(crate) async fn look_at(
     tools: &Tools,
     dispatches: &[Dispatch],
     host: impl Fn(&Record) -> Result<HostEntry, String>,

@@ -47,7 +47,7 @@ pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Resu
     let Some(mut away) = context.store().away(session)? else { return Ok(()) };
     // A trip lets it go itself, once its own run has begun: until then nothing has changed.
     if wanted.to.is_none() {
-        away.record.let_go = true;
+        away.record.is_abandoned = true;
         away.save()?;
     }
     let host = &away.record.host;

@@ -51,9 +51,9 @@ pub(super) fn to_be_taken_up(error: TripError, context: &Context, id: &str) -> C
 /// Nobody can wait for what is not on its host any more: that needs other ways out.
 pub(super) fn missing(error: TripError, record: &Record) -> CliError {
     let (Record { session, host, .. }, name) = (record, quoted(&record.host));
-    let gone = matches!(error, TripError::NotThere { .. }) && record.is_away();
+    let gone = matches!(error, TripError::NotOnHost { .. }) && record.is_away();
     // It had an address before: the network may be down.
-    let unheard_of = matches!(error, TripError::UnknownHost { .. }) && record.there;
+    let unheard_of = matches!(error, TripError::UnknownHost { .. }) && record.is_on_host;
     let mut error = CliError::from(error);
     if unheard_of {
         (error.exit, error.retryable) = (Exit::Unreachable, true);

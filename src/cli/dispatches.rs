@@ -24,7 +24,7 @@ pub(super) fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> 
 /// The dispatch that has a session away, be it let go or not, or its newest.
 pub(super) fn of(context: &Context, session: &str) -> Result<Option<Dispatch>, CliError> {
     let mut all = context.store().of(session)?;
-    let waited_for = all.iter().rposition(|found| found.record.is_away() && !found.record.let_go);
+    let waited_for = all.iter().rposition(|found| found.record.is_away() && !found.record.is_abandoned);
     let away = waited_for.or_else(|| all.iter().rposition(|found| found.record.is_away()));
     Ok(away.or_else(|| all.len().checked_sub(1)).map(|at| all.swap_remove(at)))
 }

@@ -12,7 +12,7 @@ use crate::dispatch::{self, Dispatch};
 use crate::events::Event;
 use crate::index::timestamp;
 use crate::text::plain_bytes;
-use crate::trip::{Hear, Listener, message};
+use crate::trip::{Listener, OnEvent, message};
 use crate::work::{LogReader, log_path};
 use clap::Args;
 use serde::Serialize;
@@ -106,7 +106,7 @@ pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, 
 fn last_on_a_host(context: &Context, session: &str) -> Result<Option<Dispatch>, CliError> {
     let Some(dispatch) = dispatches::of(context, session)? else { return Ok(None) };
     let record = &dispatch.record;
-    if record.is_away() && !record.let_go {
+    if record.is_away() && !record.is_abandoned {
         return Ok(Some(dispatch));
     }
     let Some(launched_ms) = record.launched_ms else { return Ok(None) };
@@ -134,7 +134,7 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
     let words = message(&dispatch).map(|words| plain_bytes(&words)).unwrap_or_default();
     keep(&format!("{} {} > {words}", timestamp(launched_ms), record.host));
     let kept = Arc::clone(&last);
-    let hear: Hear = Arc::new(move |event: &Event| {
+    let hear: OnEvent = Arc::new(move |event: &Event| {
         let mut last = kept.lock().unwrap_or_else(PoisonError::into_inner);
         lines(event).lines().for_each(|line| last.push(line.to_owned()));
     });
@@ -163,7 +163,7 @@ async fn there(arguments: &LogsArgs, context: &Context, dispatch: Dispatch) -> R
         return Ok(Exit::Done);
     }
     let ui = context.ui.clone();
-    let hear: Hear = Arc::new(move |event: &Event| {
+    let hear: OnEvent = Arc::new(move |event: &Event| {
         // Nobody may be reading any more; then the next signal ends it.
         ui.lines(lines(event).lines().map(str::to_owned));
     });

@@ -256,7 +256,7 @@ impl Observer for Progress {
                     self.spin(shown, words);
                 }
             }
-            News::GivenUp { record, words } => {
+            News::Superseded { record, words } => {
                 let words = if words.is_empty() { String::new() } else { format!(" (“{words}”)") };
                 let age = clock::now_ms().saturating_sub(record.created_ms).max(0).unsigned_abs();
                 let age = span(Duration::from_millis(age));

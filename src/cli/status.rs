@@ -7,7 +7,7 @@ use super::host;
 use super::session::short;
 use crate::dispatch::{Dispatch, Record};
 use crate::text::{plain, span};
-use crate::trip::{Look, Report, look_at};
+use crate::trip::{Report, TripStatus, statuses};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
 use serde::Serialize;
@@ -48,7 +48,7 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
                 }
             }
             // What is over is of interest only where its host still keeps something of it.
-            all.retain(|dispatch| !dispatch.record.state.is_end() || dispatch.record.there);
+            all.retain(|dispatch| !dispatch.record.state.is_end() || dispatch.record.is_on_host);
             all
         }
     };
@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
     let host_of = |record: &Record| {
         host::to_reach(context, &hosts, record).map(|(entry, _)| entry).map_err(|error| error.in_one_line())
     };
-    let looks = look_at(&tools, &shown, host_of).await;
+    let looks = statuses(&tools, &shown, host_of).await;
     if ui.json {
         let documents: Vec<Document<'_>> = looks.iter().map(document).collect();
         match documents.first().filter(|_| one) {
@@ -73,7 +73,7 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
     Ok(Exit::Done)
 }
 
-fn document(look: &Look) -> Document<'_> {
+fn document(look: &TripStatus) -> Document<'_> {
     Document {
         report: &look.report,
         reachable: look.reachable,
@@ -85,7 +85,7 @@ fn document(look: &Look) -> Document<'_> {
 }
 
 /// A trip, in lines none of which is wider than `columns`.
-fn paragraph(look: &Look, columns: usize) -> String {
+fn paragraph(look: &TripStatus, columns: usize) -> String {
     let report = &look.report;
     let title = plain(&look.title);
     let name = match &report.issue {
@@ -126,8 +126,8 @@ mod tests {
     use crate::trip::report::RunReport;
     use proptest::prelude::*;
 
-    fn look(title: &str, activity: &str, trouble: &str) -> Look {
-        Look {
+    fn status_of(title: &str, activity: &str, trouble: &str) -> TripStatus {
+        TripStatus {
             report: Report {
                 dispatch: "20261120-103015-4k2mtv7a".into(),
                 session: "ses_1".into(),
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn what_goes_on_is_told_at_a_glance() {
-        let text = paragraph(&look("Fix the login", "bash cargo test", "refused"), 80);
+        let text = paragraph(&status_of("Fix the login", "bash cargo test", "refused"), 80);
         for words in [
             "#14 Fix the login → pi",
             "running for 12 m 05 s, 12345 tokens",
@@ -172,7 +172,7 @@ mod tests {
     proptest! {
         #[test]
         fn nothing_is_wider_than_the_terminal(title: String, activity: String, trouble: String, columns in 20usize..120) {
-            for line in paragraph(&look(&title, &activity, &trouble), columns).lines() {
+            for line in paragraph(&status_of(&title, &activity, &trouble), columns).lines() {
                 prop_assert!(measure_text_width(line) <= columns, "{columns}: {line:?}");
             }
         }

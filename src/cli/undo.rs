@@ -6,7 +6,7 @@ use super::session;
 use crate::dispatch;
 use crate::opencode::{DatabaseError, ImageError, Rows, UndoError, image_session, undo};
 use crate::text::{plain, quoted};
-use crate::trip::{Holding, TripError};
+use crate::trip::{HeldRows, TripError};
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -40,10 +40,10 @@ pub(super) async fn run(arguments: UndoArgs, context: &Context) -> Result<Exit, 
     // Held until all is written: no run or trip begins meanwhile.
     let _lock = session::hold(context, &session, "undo")?;
     let after = aside(&before);
-    let holding = Holding::look(context.kugetsu_home(), &database, &session);
+    let holding = HeldRows::look(context.kugetsu_home(), &database, &session);
     let undone = undo(&database, &before, &after)?;
     if !undone.already {
-        holding.taken_out(&after);
+        holding.record_removal(&after);
     }
     let ui = &context.ui;
     let kept = (!undone.already).then_some(after);

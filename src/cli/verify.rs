@@ -9,7 +9,7 @@ use crate::disk::{Lock, private_dir, session_lock};
 use crate::opencode::DatabaseError;
 use crate::opencode::checkup::{self, CheckupError, Kind, Moment, Problem, Report};
 use crate::text::{plain, quoted};
-use crate::trip::Holding;
+use crate::trip::HeldRows;
 use clap::Args;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -62,10 +62,10 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
         let repairs = context.kugetsu_home().join("repairs");
         private_dir(&repairs)?;
         let image = repairs.join(format!("{session}-{now_ms}"));
-        let holding = Holding::look(context.kugetsu_home(), &database, &session);
+        let holding = HeldRows::look(context.kugetsu_home(), &database, &session);
         let report = checkup::repair(&database, &session, Moment { now_ms, running: false }, &image)?;
         if report.changed {
-            holding.taken_out(&image);
+            holding.record_removal(&image);
         }
         let before = report.changed.then_some(image);
         (report, false, before)

@@ -26,7 +26,7 @@ impl Record {
         if !is_session_id(&self.session) {
             return wrong("session");
         }
-        if !self.apart.as_deref().is_none_or(is_session_id) {
+        if !self.fork.as_deref().is_none_or(is_session_id) {
             return wrong("apart");
         }
         if !is_host(&self.host) {

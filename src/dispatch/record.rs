@@ -102,8 +102,8 @@ pub struct Record {
     #[serde(default)]
     pub arrived_ms: Option<i64>,
     /// The session that what came back became, where the session itself had moved on here, or went back there.
-    #[serde(default)]
-    pub apart: Option<String>,
+    #[serde(default, rename = "apart")]
+    pub fork: Option<String>,
     /// That was because somebody undid on the host what had left.
     #[serde(default)]
     pub undone: bool,
@@ -124,14 +124,14 @@ pub struct Record {
     /// The steps that are being done now, or were when kugetsu ended. Some go on side by side.
     pub doing: BTreeSet<Step>,
     /// The host may still have a directory of it.
-    #[serde(default)]
-    pub there: bool,
+    #[serde(default, rename = "there")]
+    pub is_on_host: bool,
     /// Which account of the host that is; empty where the host did not say.
     #[serde(default)]
     pub account: String,
     /// The user went on with the session here although the host holds it: nobody waits for it any more.
-    #[serde(default)]
-    pub let_go: bool,
+    #[serde(default, rename = "let_go")]
+    pub is_abandoned: bool,
     /// What the runner said at its end.
     pub result: Option<RunResult>,
     /// What its events said.

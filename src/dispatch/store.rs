@@ -157,7 +157,7 @@ impl Store {
 
     /// The dispatch that has `session` away from home, and is waited for.
     pub fn away(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
-        let away = |dispatch: &Dispatch| dispatch.record.is_away() && !dispatch.record.let_go;
+        let away = |dispatch: &Dispatch| dispatch.record.is_away() && !dispatch.record.is_abandoned;
         Ok(self.of(session)?.into_iter().rfind(away))
     }
 }

@@ -5,13 +5,13 @@ use super::scripts::Page;
 
 /// How much of a session a host has.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Held {
+pub enum HostState {
     /// Nothing.
     None,
     /// Exactly what home is known to have.
     Same,
     /// All of what home is known to have, unchanged, and more: somebody went on with it there.
-    Grew,
+    Ahead,
     /// Something that cannot be related to what home has.
     Other,
     /// It cannot be found out: JavaScript does not run in opencode there.
@@ -22,7 +22,7 @@ pub enum Held {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Holds {
     /// How it relates to what home is known to have.
-    pub held: Held,
+    pub held: HostState,
     /// Messages of the session there, without those of sub-agents.
     pub messages: usize,
     /// Parts of these messages.
@@ -44,11 +44,11 @@ impl Holds {
     pub fn from_answer(answer: &Answer, page: Page) -> Result<(Self, Vec<&str>), AnswerError> {
         let garbled = |why: &str| AnswerError::Garbled(why.to_owned());
         let held = match answer.get("session") {
-            Some("none") => Held::None,
-            Some("same") => Held::Same,
-            Some("grew") => Held::Grew,
-            Some("other") => Held::Other,
-            Some("unknown") => Held::Unknown,
+            Some("none") => HostState::None,
+            Some("same") => HostState::Same,
+            Some("grew") => HostState::Ahead,
+            Some("other") => HostState::Other,
+            Some("unknown") => HostState::Unknown,
             _ => return Err(garbled("the host did not say what it has")),
         };
         let holds = Self {
@@ -70,10 +70,10 @@ impl Holds {
     fn is_sound(&self) -> bool {
         let differ = self.changed.saturating_add(self.missing);
         let fits = match self.held {
-            Held::None | Held::Unknown => (self.messages, self.parts, differ) == (0, 0, 0),
-            Held::Same => (differ, self.unlisted) == (0, 0),
-            Held::Grew => differ == 0,
-            Held::Other => true,
+            HostState::None | HostState::Unknown => (self.messages, self.parts, differ) == (0, 0, 0),
+            HostState::Same => (differ, self.unlisted) == (0, 0),
+            HostState::Ahead => differ == 0,
+            HostState::Other => true,
         };
         fits && self.unlisted <= self.messages
     }
@@ -102,7 +102,7 @@ mod tests {
     #[test]
     fn what_a_host_has_is_read_and_rubbish_is_not() {
         let (holds, ids) = told("other", ["2", "5", "0", "0", "2"], "msg_1 \u{1b}[2J", ALL).unwrap();
-        assert_eq!((holds.held, holds.messages, holds.parts, holds.unlisted), (Held::Other, 2, 5, 2));
+        assert_eq!((holds.held, holds.messages, holds.parts, holds.unlisted), (HostState::Other, 2, 5, 2));
         assert_eq!(ids, 2, "what is no id counts");
         assert_eq!(told("maybe", ["2", "5", "0", "0", "0"], "", ALL), None);
         assert!(told("none", ["0"; 5], "", ALL).is_some() && told("unknown", ["0"; 5], "", ALL).is_some());

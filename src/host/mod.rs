@@ -18,7 +18,7 @@ pub use answer::{Answer, AnswerError, Launched, account};
 pub use ending::{Cancel, Cancelled, Made};
 pub use facts::{Checked, Facts, Free};
 pub use frames::{Frame, Frames, FramesError};
-pub use holds::{Held, Holds};
+pub use holds::{Holds, HostState};
 pub use refusal::Refusal;
 pub use remembered::Remembered;
 pub use result::{EndedBy, Kind, RunResult};

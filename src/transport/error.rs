@@ -49,7 +49,7 @@ pub enum TransportError {
 
 impl TransportError {
     /// Whether another connection may do what this one did not.
-    pub fn heals(&self) -> bool {
+    pub fn is_transient(&self) -> bool {
         matches!(self, Self::Lost { .. } | Self::Denied { .. })
     }
 }

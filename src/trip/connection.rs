@@ -1,4 +1,4 @@
-//! The line to a host: a connection that is made when it is needed, and made again when it was lost.
+//! The connection to a host: a connection that is made when it is needed, and made again when it was lost.
 
 use crate::dispatch::Step;
 use crate::host::Answer;
@@ -24,11 +24,11 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// The same where opencode there imports or writes down a whole session, on a small machine.
 const WORKED_WITHIN: Duration = Duration::from_secs(2 * 3600);
-/// How long a transfer may take beside what its bytes do, and the slowest line that is waited for, in bytes a second.
+/// How long a transfer may take beside what its bytes do, and the slowest connection that is waited for, in bytes a second.
 const MOVED_WITHIN: Duration = Duration::from_secs(10 * 60);
 const SLOWEST: u64 = 1024;
 
-/// Logins that may be cut in a row once several keys were offered. A line may be; a host that takes fewer keys than there
+/// Logins that may be cut in a row once several keys were offered. A connection may be; a host that takes fewer keys than there
 /// are hangs up each time, and would be asked for ever.
 const CUT_LOGINS: usize = 4;
 
@@ -48,15 +48,15 @@ enum Patience {
 
 /// What is done about a host that has not been reached once, or lets us in and starts nothing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Unreached {
+pub(crate) enum WhenUnreachable {
     /// It is tried again, as one that was lost is.
-    TriedAgain,
+    Retry,
     /// That is said: nothing has begun there.
-    GivenUp,
+    GiveUp,
 }
 
-/// The line to one host.
-pub(crate) struct Line {
+/// The connection to one host.
+pub(crate) struct HostConnection {
     pub(crate) host: HostEntry,
     link: Option<Link>,
     /// None: for ever.
@@ -71,23 +71,23 @@ pub(crate) struct Line {
     cut_logins: usize,
 }
 
-impl Line {
+impl HostConnection {
     pub(crate) fn new(host: HostEntry) -> Self {
         Self { host, link: None, patience: None, limit: None, outage: None, reached: false, cut_logins: 0 }
     }
 
     /// Gives the host so long to be reached, from now on; `None`: for ever.
-    pub(crate) fn bear_until(&mut self, after: Option<Duration>) {
+    pub(crate) fn set_deadline(&mut self, after: Option<Duration>) {
         self.patience = after.map(|after| Patience::Until(Instant::now() + after, after));
     }
 
     /// Gives the host so long each time that it is out of reach; `None`: for ever.
-    pub(crate) fn bear_each(&mut self, outage: Option<Duration>) {
+    pub(crate) fn set_outage_limit(&mut self, outage: Option<Duration>) {
         self.patience = outage.map(Patience::Each);
     }
 
     /// Gives the host so long for each thing that it is asked to do, where that is less than it would get.
-    pub(crate) fn limit_each(&mut self, limit: Option<Duration>) {
+    pub(crate) fn set_call_limit(&mut self, limit: Option<Duration>) {
         self.limit = limit;
     }
 
@@ -127,7 +127,7 @@ impl Line {
     async fn made(&mut self, tools: &Tools) -> Result<Link, TripError> {
         let (since, mut pause) = (Instant::now(), FIRST_PAUSE);
         loop {
-            let error = match self.dialled(tools).await {
+            let error = match self.dial(tools).await {
                 Err(error) if error.is_full() && since.elapsed() < FULL => error,
                 result => return result,
             };
@@ -140,7 +140,7 @@ impl Line {
         }
     }
 
-    async fn dialled(&mut self, tools: &Tools) -> Result<Link, TripError> {
+    async fn dial(&mut self, tools: &Tools) -> Result<Link, TripError> {
         let (connector, entry) = (Arc::clone(&tools.connector), self.host.clone());
         let connecting = tokio::task::spawn_blocking(move || connector.connect(&entry, PATIENCE));
         let connected = match self.deadline() {
@@ -168,7 +168,7 @@ impl Line {
         match connected {
             Ok(Ok(transport)) => Ok(Link::new(transport)),
             Ok(Err(source)) => {
-                let source = self.cut_or_sent_away(source);
+                let source = self.classify_cut_login(source);
                 if let ConnectError::Resolve { address, .. } = &source
                     && self.is_unheard_of(address)
                 {
@@ -180,9 +180,9 @@ impl Line {
         }
     }
 
-    /// A host that hangs up during the login sends one away, or the line was cut: who was let in before is more likely cut
+    /// A host that hangs up during the login sends one away, or the connection was cut: who was let in before is more likely cut
     /// off, and nobody is, time after time.
-    fn cut_or_sent_away(&mut self, source: ConnectError) -> ConnectError {
+    fn classify_cut_login(&mut self, source: ConnectError) -> ConnectError {
         let (name, user, tried, keys) = match source {
             ConnectError::Auth { name, user, tried, closed: true, .. } if self.reached => {
                 let keys = tried.len();
@@ -235,22 +235,22 @@ impl Line {
         result.map_err(|source| TripError::Transport { host: self.host.name.clone(), step, source })
     }
 
-    /// As [`Line::call`], again over a new connection for as often as it is lost.
+    /// As [`HostConnection::call`], again over a new connection for as often as it is lost.
     pub(crate) async fn call_again<T: Send + 'static>(
         &mut self,
         tools: &Tools,
         (step, within): (Step, Option<Duration>),
-        unreached: Unreached,
+        unreached: WhenUnreachable,
         call: impl Fn(&mut dyn Transport) -> Result<T, TransportError> + Clone + Send + 'static,
     ) -> Result<T, TripError> {
         let mut pauses = Pauses::default();
         loop {
             let error = match self.call(tools, (step, within), call.clone()).await {
-                Err(error) if error.heals() => error,
+                Err(error) if error.is_transient() => error,
                 result => return result,
             };
             let denied = matches!(error, TripError::Transport { source: TransportError::Denied { .. }, .. });
-            if (denied || !self.reached) && unreached == Unreached::GivenUp {
+            if (denied || !self.reached) && unreached == WhenUnreachable::GiveUp {
                 return Err(error);
             }
             pauses.pause(tools, self, &error).await?;
@@ -271,12 +271,12 @@ impl Line {
         self.answer(step, ran?)
     }
 
-    /// As [`Line::ask`], again over a new connection for as often as it is lost: for scripts that may be repeated.
+    /// As [`HostConnection::ask`], again over a new connection for as often as it is lost: for scripts that may be repeated.
     pub(crate) async fn ask_again(
         &mut self,
         tools: &Tools,
         step: Step,
-        unreached: Unreached,
+        unreached: WhenUnreachable,
         (script, patience): (&Script, Duration),
     ) -> Result<Answer, TripError> {
         let script = script.clone();
@@ -320,21 +320,26 @@ impl Pauses {
     /// Says why, and waits for the next attempt.
     ///
     /// # Errors
-    /// [`TripError::OutOfReach`] once the line's time is over.
+    /// [`TripError::OutOfReach`] once the connection's time is over.
     pub(crate) async fn pause(
         &mut self,
         tools: &Tools,
-        line: &mut Line,
+        connection: &mut HostConnection,
         error: &TripError,
     ) -> Result<(), TripError> {
         let why = error.to_string();
-        let since = line.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since);
-        line.outage = Some((why.clone(), since));
+        let since = connection.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since);
+        connection.outage = Some((why.clone(), since));
         let mut pause = self.0;
-        if let Some((deadline, after)) = line.deadline() {
+        if let Some((deadline, after)) = connection.deadline() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(TripError::OutOfReach { host: line.host.name.clone(), after, why, begun: true });
+                return Err(TripError::OutOfReach {
+                    host: connection.host.name.clone(),
+                    after,
+                    why,
+                    begun: true,
+                });
             }
             pause = pause.min(left);
         }
@@ -351,17 +356,17 @@ mod tests {
 
     #[test]
     fn a_login_that_is_cut_time_after_time_behind_several_keys_was_refused() {
-        let mut line = Line::new(HostEntry::default());
+        let mut connection = HostConnection::new(HostEntry::default());
         let lost = |keys| {
             let (name, user, tried) = ("pi".to_owned(), "me".to_owned(), vec!["agent: 3 keys".to_owned()]);
             ConnectError::Lost { name, user, tried, keys }
         };
         for _ in 0..CUT_LOGINS {
-            assert!(line.cut_or_sent_away(lost(3)).retryable());
+            assert!(connection.classify_cut_login(lost(3)).retryable());
         }
-        assert!(matches!(line.cut_or_sent_away(lost(3)), ConnectError::Auth { closed: true, .. }));
+        assert!(matches!(connection.classify_cut_login(lost(3)), ConnectError::Auth { closed: true, .. }));
         // One key is nobody's limit.
-        assert!(line.cut_or_sent_away(lost(1)).retryable());
+        assert!(connection.classify_cut_login(lost(1)).retryable());
         let sent_away = || ConnectError::Auth {
             name: "pi".into(),
             user: "me".into(),
@@ -370,9 +375,9 @@ mod tests {
             closed: true,
             detail: String::new(),
         };
-        let mut line = Line::new(HostEntry::default());
-        assert!(!line.cut_or_sent_away(sent_away()).retryable());
-        line.reached = true;
-        assert!(line.cut_or_sent_away(sent_away()).retryable(), "who was let in before");
+        let mut connection = HostConnection::new(HostEntry::default());
+        assert!(!connection.classify_cut_login(sent_away()).retryable());
+        connection.reached = true;
+        assert!(connection.classify_cut_login(sent_away()).retryable(), "who was let in before");
     }
 }

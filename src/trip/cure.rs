@@ -3,8 +3,8 @@
 use crate::opencode::Unreadable;
 use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
-use crate::trip::error::{ApartReason, TripError};
-use crate::trip::last_sync::Term;
+use crate::trip::error::{DivergedReason, TripError};
+use crate::trip::last_sync::ResendReason;
 
 impl TripError {
     pub(crate) fn hint(&self) -> Option<String> {
@@ -45,10 +45,10 @@ impl TripError {
             Self::Diverged { session, copy, .. } => {
                 Some(format!("both are whole; look at them: opencode -s {session}, opencode -s {copy}"))
             }
-            Self::Apart { why: ApartReason::OtherTerms(Term::Paths), .. } => Some(
+            Self::HostDiverged { why: DivergedReason::TranslatedOtherwise(ResendReason::Paths), .. } => Some(
                 "with --dir and --keep-paths as on the last trip they come home; or send a copy, which becomes a session of its own: the same again with --fork".to_owned(),
             ),
-            Self::Apart { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),
+            Self::HostDiverged { .. } => Some("two histories are never mixed; send a copy, which becomes a session of its own: the same again with --fork".to_owned()),
             Self::Connect { source, ssh, .. } => source.hint(ssh),
             Self::Lost { dispatch, host, .. } => Some(format!(
                 "what it did is in opencode's database on {host}, and in ~/.kugetsu/dispatches/{dispatch} there; bring it home: kugetsu fetch {dispatch}"

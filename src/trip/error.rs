@@ -10,7 +10,7 @@ use crate::session::ExportError;
 use crate::text::plain;
 use crate::transport::ConnectError;
 use crate::transport::TransportError;
-use crate::trip::last_sync::Term;
+use crate::trip::last_sync::ResendReason;
 use std::path::PathBuf;
 
 /// Whom to blame decides what to do about it: the exit status and whether trying again may help.
@@ -58,7 +58,7 @@ pub(crate) enum TripError {
         since: String,
     },
     #[error("the dispatch {dispatch} is not on {host} any more")]
-    NotThere { host: String, dispatch: String },
+    NotOnHost { host: String, dispatch: String },
     #[error("the dispatch {dispatch} is over ({state})")]
     Over { dispatch: String, state: &'static str },
     #[error("{left} processes of the run on {host} did not end")]
@@ -144,12 +144,12 @@ pub(crate) enum TripError {
         refused: Vec<String>,
     },
     #[error("{}, and {why}", beyond(session, host, *messages))]
-    Apart {
+    HostDiverged {
         host: String,
         session: String,
         /// Messages there that are not here.
         messages: usize,
-        why: ApartReason,
+        why: DivergedReason,
     },
     #[error("what came back from {host} could not be brought into opencode's database: {source}")]
     Arrival {
@@ -197,11 +197,11 @@ fn parted(session: &str, host: &str, undone: bool, refused: &[String]) -> String
 
 /// Why what somebody did on a host cannot come home with another trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum ApartReason {
+pub(crate) enum DivergedReason {
     #[error("the session went on here as well")]
-    BothWentOn,
+    BothChanged,
     #[error("the {0} there is another than on the last trip, by which they could be told")]
-    OtherTerms(Term),
+    TranslatedOtherwise(ResendReason),
     #[error("nothing is replaced there that home does not have")]
     NotReplaced,
 }
@@ -218,9 +218,9 @@ impl TripError {
     }
 
     /// Whether another connection may do what this one did not.
-    pub(crate) fn heals(&self) -> bool {
+    pub(crate) fn is_transient(&self) -> bool {
         match self {
-            Self::Transport { source, .. } => source.heals(),
+            Self::Transport { source, .. } => source.is_transient(),
             Self::Connect { source, .. } => source.retryable(),
             _ => false,
         }
@@ -253,7 +253,7 @@ impl TripError {
             | Self::Over { .. }
             | Self::StillRunning { .. }
             | Self::Unfit { .. }
-            | Self::Apart { .. }
+            | Self::HostDiverged { .. }
             | Self::Program(ProgramError::UnsupportedVersion { .. })
             | Self::Diverged { .. } => Kind::Refused,
             Self::TimedOut { .. } => Kind::Running,
@@ -282,7 +282,7 @@ impl TripError {
             Self::Prepare { .. } => Step::Prepare,
             Self::Connect { .. } => Step::Connect,
             Self::Transport { step, .. } | Self::Script { step, .. } | Self::Slow { step, .. } => *step,
-            Self::Unfit { .. } | Self::Apart { .. } => Step::Probe,
+            Self::Unfit { .. } | Self::HostDiverged { .. } => Step::Probe,
             Self::LaunchUnknown { .. } | Self::NotBegun { .. } => Step::Launch,
             Self::StillRunning { .. }
             | Self::TimedOut { .. }
@@ -290,7 +290,7 @@ impl TripError {
             | Self::Lost { .. }
             | Self::Over { .. }
             | Self::Survived { .. }
-            | Self::NotThere { .. } => Step::Wait,
+            | Self::NotOnHost { .. } => Step::Wait,
             Self::Cut { .. } => Step::Fetch,
             Self::Home { .. } | Self::Diverged { .. } => Step::Verify,
         }
@@ -309,7 +309,7 @@ impl TripError {
             | Self::TimedOut { .. }
             | Self::NotBegun { .. }
             | Self::Cut { .. } => true,
-            Self::Transport { source, .. } => source.heals(),
+            Self::Transport { source, .. } => source.is_transient(),
             _ => false,
         }
     }
@@ -322,7 +322,7 @@ impl TripError {
             Self::OutOfReach { host, begun: false, .. } | Self::NotBegun { host, .. } => {
                 Some(format!("nothing runs on {host}, and {here}"))
             }
-            Self::NotThere { .. } => Some(here.to_owned()),
+            Self::NotOnHost { .. } => Some(here.to_owned()),
             Self::RunsThere { .. } => Some(format!("nothing was changed there, and {here}")),
             Self::OutOfReach { .. } => Some(format!("what was begun there goes on, and {here}")),
             Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
@@ -338,7 +338,7 @@ impl TripError {
             Self::Transport { .. } | Self::Slow { .. } => {
                 Some(format!("what was done there stays there, and {here}"))
             }
-            Self::Unfit { host, .. } | Self::Apart { host, .. } => {
+            Self::Unfit { host, .. } | Self::HostDiverged { host, .. } => {
                 Some(format!("nothing was started on {host}, and {here}"))
             }
             Self::Export { .. }

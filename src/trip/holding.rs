@@ -2,14 +2,14 @@
 
 use crate::opencode::{Database, DatabaseError};
 use crate::trip::last_sync as memory;
-use crate::trip::last_sync::{Memory, TakenBack};
+use crate::trip::last_sync::{LastSync, RemovedRows};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
 use std::path::{Path, PathBuf};
 
-impl Memory {
+impl LastSync {
     /// As it was before rows were taken back that stand here again.
-    pub(crate) fn put_back(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
+    pub(crate) fn after_restore(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
         for (at, taken) in self.taken.iter().enumerate() {
             if database.stamp(session, taken.messages)?.as_ref() == Some(&taken.stamp) {
                 let (messages, stamp) = (taken.messages, taken.stamp.clone());
@@ -22,14 +22,14 @@ impl Memory {
 
     /// Whether home still holds all the rows that it got with this: they stand here as they did then, and what a command took
     /// out of them is in the files that it left.
-    pub(crate) fn is_current(&self, database: &Database, session: &str) -> Result<bool, DatabaseError> {
+    pub(crate) fn is_still_held(&self, database: &Database, session: &str) -> Result<bool, DatabaseError> {
         let session = self.beside.as_deref().unwrap_or(session);
         let stamp = database.stamp(session, self.messages)?;
-        Ok(self.holds(stamp.as_deref()) && self.are_files_there())
+        Ok(self.holds(stamp.as_deref()) && self.are_files_intact())
     }
 
     /// Whether the files that hold what was taken back are there, and as they were written.
-    pub(crate) fn are_files_there(&self) -> bool {
+    pub(crate) fn are_files_intact(&self) -> bool {
         self.taken.iter().all(|taken| sum(&taken.file).as_deref() == Some(&taken.sum))
     }
 }
@@ -49,16 +49,16 @@ fn sum(path: &Path) -> Option<String> {
 ///
 /// A host may remove only what home holds. What `kugetsu undo` and `kugetsu verify --repair` take out is in the file that they
 /// leave, so home holds it as long as that file is there. (What opencode itself deletes, as behind its `/undo`, is nowhere.)
-pub(crate) struct Holding {
+pub(crate) struct HeldRows {
     kugetsu_home: PathBuf,
     database: PathBuf,
     session: String,
     /// By their hosts, what is remembered and still holds.
-    memories: Vec<(String, Memory)>,
+    memories: Vec<(String, LastSync)>,
 }
 
-impl Holding {
-    /// Looks, before the rows go. Hold the session's lock until [`Holding::taken_out`]. What cannot be looked at is not held.
+impl HeldRows {
+    /// Looks, before the rows go. Hold the session's lock until [`HeldRows::record_removal`]. What cannot be looked at is not held.
     pub(crate) fn look(kugetsu_home: &Path, database: &Path, session: &str) -> Self {
         let memories = current(kugetsu_home, database, session).unwrap_or_default();
         let (kugetsu_home, database) = (kugetsu_home.to_owned(), database.to_owned());
@@ -66,7 +66,7 @@ impl Holding {
     }
 
     /// Remembers that the rows that went are in `file`. Where that cannot be, hosts keep theirs.
-    pub(crate) fn taken_out(self, file: &Path) {
+    pub(crate) fn record_removal(self, file: &Path) {
         let (Ok(file), Some(sum)) = (std::path::absolute(file), sum(file)) else { return };
         let Ok(database) = Database::open(&self.database) else { return };
         for (host, memory) in self.memories {
@@ -82,12 +82,12 @@ fn current(
     kugetsu_home: &Path,
     database: &Path,
     session: &str,
-) -> Result<Vec<(String, Memory)>, DatabaseError> {
+) -> Result<Vec<(String, LastSync)>, DatabaseError> {
     let database = Database::open(database)?;
     let mut memories = Vec::new();
     for host in memory::hosts(kugetsu_home) {
         let Some(memory) = memory::recall(kugetsu_home, &host, session) else { continue };
-        if memory.beside.is_none() && memory.is_current(&database, session)? {
+        if memory.beside.is_none() && memory.is_still_held(&database, session)? {
             memories.push((host, memory));
         }
     }
@@ -96,13 +96,13 @@ fn current(
 
 /// A memory of rows of which some are in `file` now, or stand here again; `None` where all of its rows are as they were.
 fn without(
-    memory: Memory,
+    memory: LastSync,
     database: &Database,
     session: &str,
     file: &Path,
     sum: &str,
-) -> Result<Option<Memory>, DatabaseError> {
-    let restored = memory.clone().put_back(database, session)?;
+) -> Result<Option<LastSync>, DatabaseError> {
+    let restored = memory.clone().after_restore(database, session)?;
     if restored != memory {
         return Ok(Some(restored));
     }
@@ -115,11 +115,11 @@ fn without(
     let Some(stamp) = database.stamp(session, left)? else { return Ok(None) };
     // An earlier one of that name is no more: all that was in it had been put back before this one was written.
     memory.taken.retain(|taken| taken.file != file);
-    memory.taken.push(TakenBack {
+    memory.taken.push(RemovedRows {
         file: file.to_owned(),
         sum: sum.to_owned(),
         messages: memory.messages,
         stamp: memory.stamp,
     });
-    Ok(Some(Memory { messages: left, stamp, ..memory }))
+    Ok(Some(LastSync { messages: left, stamp, ..memory }))
 }

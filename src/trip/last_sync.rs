@@ -12,7 +12,7 @@ const VERSION: u32 = 1;
 
 /// What a host has of a session: what home had when the session last came home from there.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Memory {
+pub(crate) struct LastSync {
     /// The session's messages then, from the first on.
     pub(crate) messages: usize,
     /// What these messages and their parts looked like here; see [`crate::opencode::Database::stamp`].
@@ -38,21 +38,21 @@ pub(crate) struct Memory {
     pub(crate) beside: Option<String>,
     /// Files that hold what was taken out of the rows since; `messages` and `stamp` are of what stayed.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) taken: Vec<TakenBack>,
+    pub(crate) taken: Vec<RemovedRows>,
 }
 
 /// A file of this machine with rows that home got and took back.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct TakenBack {
+pub(crate) struct RemovedRows {
     pub(crate) file: PathBuf,
     /// Its SHA-256, in hexadecimal.
     pub(crate) sum: String,
-    /// What [`Memory::messages`] and [`Memory::stamp`] were before: they hold again once the rows are put back.
+    /// What [`LastSync::messages`] and [`LastSync::stamp`] were before: they hold again once the rows are put back.
     pub(crate) messages: usize,
     pub(crate) stamp: String,
 }
 
-impl Memory {
+impl LastSync {
     /// Whether it could have been written here: what is not so is forgotten, and more is sent.
     fn is_sound(&self) -> bool {
         let is_digest = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
@@ -73,7 +73,11 @@ impl Memory {
     }
 
     /// Why nothing can be built upon the rows there: they are not what these terms would make of those at home.
-    pub(crate) fn differs(&self, clock: Option<Clock>, paths: Option<&Paths>) -> Option<Term> {
+    pub(crate) fn reason_to_resend(
+        &self,
+        clock: Option<Clock>,
+        paths: Option<&Paths>,
+    ) -> Option<ResendReason> {
         let same_clock = match (self.clock, clock) {
             (None, None) => !self.translated,
             (Some(then), Some(now)) => then.translates_as(now),
@@ -82,15 +86,15 @@ impl Memory {
         match (same_clock, paths == self.paths.as_ref()) {
             (true, true) => None,
             // Rows there with those of another directory would come home with them.
-            (true, false) => Some(Term::Paths),
-            (false, _) => Some(Term::Clock),
+            (true, false) => Some(ResendReason::Paths),
+            (false, _) => Some(ResendReason::Clock),
         }
     }
 }
 
 /// What a host's rows are translated by, and may be other than on the last trip.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Term {
+pub(crate) enum ResendReason {
     #[error("clock")]
     Clock,
     #[error("directory or --keep-paths")]
@@ -101,7 +105,7 @@ pub(crate) enum Term {
 struct File {
     version: u32,
     #[serde(flatten)]
-    memory: Memory,
+    memory: LastSync,
 }
 
 fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
@@ -114,14 +118,14 @@ fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
 }
 
 /// What is remembered. What cannot be read is as good as forgotten: more is sent then.
-pub(crate) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<Memory> {
+pub(crate) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<LastSync> {
     let bytes = std::fs::read(path(kugetsu_home, host, session)?).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
     (file.version == VERSION && file.memory.is_sound()).then_some(file.memory)
 }
 
 /// Remembers. That it cannot costs only bytes of the next trip, so it is no error.
-pub(crate) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: Memory) {
+pub(crate) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: LastSync) {
     let Some(path) = path(kugetsu_home, host, session) else { return };
     let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, memory }) else { return };
     write(kugetsu_home, host, &path, &bytes);
@@ -186,8 +190,8 @@ pub(crate) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
 mod tests {
     use super::*;
 
-    fn memory() -> Memory {
-        Memory {
+    fn memory() -> LastSync {
+        LastSync {
             messages: 1,
             stamp: "s".into(),
             known: "ab12".into(),
@@ -204,7 +208,7 @@ mod tests {
     #[test]
     fn what_is_remembered_is_of_one_host_and_one_session() {
         let home = tempfile::tempdir().unwrap();
-        let memory = Memory { messages: 3, ..memory() };
+        let memory = LastSync { messages: 3, ..memory() };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         assert_eq!(recall(home.path(), "pi", "ses_2"), None);
@@ -219,7 +223,7 @@ mod tests {
     #[test]
     fn what_the_first_format_remembers_is_known_and_directories_with_it() {
         let home = tempfile::tempdir().unwrap();
-        let memory = Memory {
+        let memory = LastSync {
             stamp: String::new(),
             known: String::new(),
             paths: Paths::new("/here", "/there"),
@@ -233,28 +237,32 @@ mod tests {
         // It does not say that home has all of that: nothing is removed there on its word.
         let first = br#"{"version":1,"messages":1,"stamp":"","known":"","translated":false}"#;
         disk::write_atomic(&path, first).unwrap();
-        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(Memory { paths: None, ..memory }));
+        assert_eq!(recall(home.path(), "pi", "ses_1"), Some(LastSync { paths: None, ..memory }));
     }
 
     #[test]
     fn what_is_remembered_holds_for_the_same_rows_directories_and_clock() {
         let paths = Paths::new("/here", "/there");
-        let memory = Memory { paths: paths.clone(), ..memory() };
+        let memory = LastSync { paths: paths.clone(), ..memory() };
         assert!(memory.holds(Some("s")) && !memory.holds(Some("t")) && !memory.holds(None));
-        assert_eq!(memory.differs(None, paths.as_ref()), None);
+        assert_eq!(memory.reason_to_resend(None, paths.as_ref()), None);
         let elsewhere = Paths::new("/here", "/elsewhere");
-        assert_eq!(memory.differs(None, elsewhere.as_ref()), Some(Term::Paths));
-        assert_eq!(memory.differs(None, None), Some(Term::Paths));
+        assert_eq!(memory.reason_to_resend(None, elsewhere.as_ref()), Some(ResendReason::Paths));
+        assert_eq!(memory.reason_to_resend(None, None), Some(ResendReason::Paths));
         let clock = Clock::new(86_400_000, 1_795_170_000_000);
-        assert_eq!(memory.differs(clock, paths.as_ref()), Some(Term::Clock));
-        let clocked = Memory { translated: true, clock, ..memory.clone() };
+        assert_eq!(memory.reason_to_resend(clock, paths.as_ref()), Some(ResendReason::Clock));
+        let clocked = LastSync { translated: true, clock, ..memory.clone() };
         let later = clock.map(|clock| clock.later(1_795_180_000_000));
-        assert_eq!(clocked.differs(later, paths.as_ref()), None);
+        assert_eq!(clocked.reason_to_resend(later, paths.as_ref()), None);
         let other = Clock::new(86_500_000, 1_795_170_000_000);
-        assert_eq!(clocked.differs(other, paths.as_ref()), Some(Term::Clock));
-        assert_eq!(clocked.differs(None, paths.as_ref()), Some(Term::Clock), "it was put right");
-        let untold = Memory { translated: true, ..memory };
-        assert_eq!(untold.differs(None, paths.as_ref()), Some(Term::Clock));
+        assert_eq!(clocked.reason_to_resend(other, paths.as_ref()), Some(ResendReason::Clock));
+        assert_eq!(
+            clocked.reason_to_resend(None, paths.as_ref()),
+            Some(ResendReason::Clock),
+            "it was put right"
+        );
+        let untold = LastSync { translated: true, ..memory };
+        assert_eq!(untold.reason_to_resend(None, paths.as_ref()), Some(ResendReason::Clock));
     }
 
     #[test]

@@ -24,7 +24,7 @@ mod watch;
 
 pub(crate) use error::{Kind, TripError};
 pub(crate) use fetch::snapshot::{Snapshot, snapshot};
-pub(crate) use holding::Holding;
+pub(crate) use holding::HeldRows;
 pub(crate) use observer::{News, Observer};
 pub(crate) use prune::leftovers::{LeftOnHosts, left_on_hosts};
 pub(crate) use prune::remains::Remains;
@@ -35,5 +35,5 @@ pub(crate) use send::plan::Request;
 pub(crate) use tools::{Tools, message};
 pub(crate) use under_way::Trip;
 pub(crate) use watch::cancel::{Ended, cancel};
-pub(crate) use watch::listen::{Hear, Listener};
-pub(crate) use watch::status::{Look, look_at};
+pub(crate) use watch::listen::{Listener, OnEvent};
+pub(crate) use watch::status::{TripStatus, statuses};

@@ -59,7 +59,7 @@ impl Report {
             host: record.host.clone(),
             mode: record.mode.name(),
             state: record.state.name(),
-            holder: match record.is_away() && !record.let_go {
+            holder: match record.is_away() && !record.is_abandoned {
                 true => record.host.clone(),
                 false => "here".to_owned(),
             },

@@ -16,7 +16,7 @@ const VERSION: u32 = 1;
 
 /// The session as it left.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Departed {
+pub(crate) struct SentState {
     /// What tells later whether it moved on here.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) outline: Outline,
@@ -28,7 +28,7 @@ struct Head {
     fingerprint: Fingerprint,
 }
 
-impl Departed {
+impl SentState {
     /// Writes it down, whole or not at all.
     pub(crate) fn write(&self, path: &Path) -> Result<(), TripError> {
         let at = |source: std::io::Error| TripError::Disk(DiskError::at(path, source));
@@ -81,20 +81,20 @@ impl Departed {
 mod tests {
     use super::*;
 
-    fn departed() -> Departed {
+    fn departed() -> SentState {
         let mut outline = Outline::default();
         outline.push("msg_1", ["prt_1", "prt_2"].into_iter()).unwrap();
         outline.push("msg_2", [].into_iter()).unwrap();
-        Departed { fingerprint: serde_json::from_str(r#""2+2:ab;title=cd""#).unwrap(), outline }
+        SentState { fingerprint: serde_json::from_str(r#""2+2:ab;title=cd""#).unwrap(), outline }
     }
 
     #[test]
     fn what_was_written_is_read() {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
-        assert!(Departed::read(&path).is_err());
+        assert!(SentState::read(&path).is_err());
         departed().write(&path).unwrap();
-        assert_eq!(Departed::read(&path).unwrap(), departed());
+        assert_eq!(SentState::read(&path).unwrap(), departed());
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         let path = dir.path().join(FILE);
         let fixture = "{\"version\":1,\"fingerprint\":\"2+2:ab;title=cd\"}\nmsg_1\n prt_1\n prt_2\nmsg_2\n";
         disk::write_atomic(&path, fixture.as_bytes()).unwrap();
-        assert_eq!(Departed::read(&path).unwrap(), departed());
+        assert_eq!(SentState::read(&path).unwrap(), departed());
     }
 
     #[test]
@@ -118,7 +118,7 @@ mod tests {
             "{\"version\":1,\"fingerprint\":\"x\"}\nses_1\n",
         ] {
             disk::write_atomic(&path, text.as_bytes()).unwrap();
-            assert!(Departed::read(&path).is_err(), "{text:?}");
+            assert!(SentState::read(&path).is_err(), "{text:?}");
         }
     }
 }

@@ -3,7 +3,7 @@
 use crate::disk::Lock;
 use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::hosts::HostEntry;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::report::Report;
@@ -12,10 +12,10 @@ use crate::trip::tools::Tools;
 use crate::trip::watch::journal;
 use std::time::Duration;
 
-/// One trip under way: its dispatch, the session's lock, and the line to the host.
+/// One trip under way: its dispatch, the session's lock, and the connection to the host.
 pub(crate) struct Trip {
     pub(crate) dispatch: Dispatch,
-    pub(crate) line: Line,
+    pub(crate) connection: HostConnection,
     /// Nobody has taken it up before.
     pub(crate) is_new: bool,
     /// Earlier trips of the session, as they stood when this one began.
@@ -24,7 +24,7 @@ pub(crate) struct Trip {
     /// How long the way out may take in all; `None`: for as long as it goes on.
     pub(crate) patience: Option<Duration>,
     /// What the run left there is as new as can be: this process saw the run end, or had it made.
-    pub(crate) is_fresh: bool,
+    pub(crate) has_latest_result: bool,
     _lock: Lock,
 }
 
@@ -32,12 +32,12 @@ impl Trip {
     pub(crate) fn new(dispatch: Dispatch, host: HostEntry, lock: Lock) -> Self {
         Self {
             dispatch,
-            line: Line::new(host),
+            connection: HostConnection::new(host),
             is_new: false,
             earlier: Vec::new(),
             reply: None,
             patience: None,
-            is_fresh: false,
+            has_latest_result: false,
             _lock: lock,
         }
     }

@@ -213,7 +213,7 @@ impl<'h> Finding<'h> {
             };
             match &record.state {
                 // Its host still keeps something of it, and is asked first.
-                _ if record.there && record.state.is_end() => {
+                _ if record.is_on_host && record.state.is_end() => {
                     new.tracked.insert(record.session);
                 }
                 State::Home { .. } => {

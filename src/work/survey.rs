@@ -96,7 +96,7 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
     let mut sound = true;
     for found in all {
         match found {
-            Ok(Dispatch { record, .. }) if record.is_away() && !record.let_go => {
+            Ok(Dispatch { record, .. }) if record.is_away() && !record.is_abandoned => {
                 holders.insert(record.session, record.host);
             }
             Ok(_) => {}

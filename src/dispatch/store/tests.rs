@@ -23,7 +23,7 @@ fn record(session: &str, state: State) -> Record {
         created_ms: 1,
         launched_ms: None,
         arrived_ms: None,
-        apart: None,
+        fork: None,
         undone: false,
         refused: Vec::new(),
         older_changed: 0,
@@ -41,9 +41,9 @@ fn record(session: &str, state: State) -> Record {
         sent: None,
         state,
         doing: [].into(),
-        there: false,
+        is_on_host: false,
         account: String::new(),
-        let_go: false,
+        is_abandoned: false,
         result: None,
         outcome: None,
         trouble: None,
@@ -71,7 +71,7 @@ fn every_state() -> [State; 11] {
 fn a_record_of_format_2_is_read() {
     let second = read(RECORDED).unwrap();
     assert_eq!(second.doing, [Step::Export, Step::Connect].into());
-    assert!(second.there && !second.let_go && second.is_away());
+    assert!(second.is_on_host && !second.is_abandoned && second.is_away());
     assert_eq!(second.state.name(), "running");
     let undo = &second.sent.as_ref().unwrap().undo;
     assert_eq!(undo.last_user.as_ref().unwrap().agent.as_ref().unwrap().get(), "\"build\"");
@@ -193,7 +193,7 @@ fn who_is_away_is_found_until_it_is_let_go() {
     assert!(store.away("ses_1").unwrap().is_none());
     let mut dispatch = store.create(record("ses_1", State::Cancelled { launched: true })).unwrap();
     assert_eq!(store.away("ses_1").unwrap().unwrap().record.id, dispatch.record.id);
-    dispatch.record.let_go = true;
+    dispatch.record.is_abandoned = true;
     dispatch.save().unwrap();
     assert!(store.away("ses_1").unwrap().is_none());
     assert_eq!(store.of("ses_1").unwrap().len(), 2);

@@ -10,7 +10,7 @@ use crate::session::{CopySpec, Outline};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::sent_state as departed;
-use crate::trip::sent_state::Departed;
+use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
 use std::fs::File;
 use std::hash::{BuildHasher, RandomState};
@@ -24,25 +24,25 @@ pub(crate) struct Files {
     pub(crate) back: PathBuf,
     pub(crate) export: PathBuf,
     /// What is to be changed at home.
-    pub(crate) arrival: PathBuf,
+    pub(crate) change_set: PathBuf,
     /// How all was before, for `undo`.
-    pub(crate) before: PathBuf,
+    pub(crate) undo_log: PathBuf,
     /// For `opencode import`, where the schema is not known.
     pub(crate) import: PathBuf,
     /// What becomes a session of its own, where the session moved on here.
-    beside: PathBuf,
-    pub(crate) departed: PathBuf,
+    fork: PathBuf,
+    pub(crate) sent_state: PathBuf,
 }
 
 /// One homecoming.
-pub(crate) struct Arriving {
+pub(crate) struct ReturnedWork {
     pub(crate) files: Files,
     pub(crate) host: String,
     pub(crate) session: String,
     title: String,
     pub(crate) directory: PathBuf,
     pub(crate) undo: Undo,
-    pub(crate) departed: Departed,
+    pub(crate) sent_state: SentState,
     /// Since when anything of the trip can have been done, in milliseconds since the epoch.
     launched_ms: i64,
     /// The host had more of the session than home when it was sent there.
@@ -63,14 +63,14 @@ impl HomeRows for Database {
 
 /// Where what came back is now.
 #[derive(Debug)]
-pub(crate) enum Landing {
+pub(crate) enum ApplyOutcome {
     Home(Applied),
     /// In the session, as far as `opencode import` could bring it: why no more, and what is not there.
     Imported(String, Vec<&'static str>),
-    MovedOn,
+    HomeChanged,
 }
 
-impl Arriving {
+impl ReturnedWork {
     /// Of a dispatch whose back-file stands unpacked in `room`, where all that is made of it goes.
     pub(crate) fn new(
         dispatch: &Dispatch,
@@ -83,18 +83,18 @@ impl Arriving {
             files: Files {
                 back: room.join("back.json"),
                 export: dispatch.file("export.json"),
-                arrival: room.join("arrival"),
-                before: room.join("before"),
+                change_set: room.join("arrival"),
+                undo_log: room.join("before"),
                 import: room.join("home.json"),
-                beside: room.join("beside"),
-                departed: dispatch.file(departed::FILE),
+                fork: room.join("beside"),
+                sent_state: dispatch.file(departed::FILE),
             },
             host: record.host.clone(),
             session: record.session.clone(),
             title: record.title.clone(),
             directory: PathBuf::from(&record.plan.home_directory),
             undo,
-            departed: Departed::read(&dispatch.file(departed::FILE))?,
+            sent_state: SentState::read(&dispatch.file(departed::FILE))?,
             launched_ms: record.created_ms,
             grown: record.sent.as_ref().is_some_and(|sent| sent.grown),
             arrived_ms,
@@ -102,7 +102,7 @@ impl Arriving {
     }
 
     pub(crate) fn left(&self) -> &Outline {
-        &self.departed.outline
+        &self.sent_state.outline
     }
 
     /// Checks what came back against what left, and writes down what is to be changed at home.
@@ -119,8 +119,8 @@ impl Arriving {
         blocking(move || {
             let back = open(&files.back)?;
             let before = open(&files.export)?;
-            remove(&files.arrival)?;
-            let output = disk::create_new_private(&files.arrival)?;
+            remove(&files.change_set)?;
+            let output = disk::create_new_private(&files.change_set)?;
             let rows = &database;
             let here = Homeward { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
             homecoming(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
@@ -136,27 +136,27 @@ impl Arriving {
     ///
     /// # Errors
     /// Whatever the error, the session here is as it was.
-    pub(crate) async fn land(&self, tools: &Tools, came: &Homecoming) -> Result<Landing, TripError> {
-        match self.apply(tools).await? {
-            Ok(applied) => Ok(Landing::Home(applied)),
-            Err(ArrivalError::Diverged { .. }) => Ok(Landing::MovedOn),
+    pub(crate) async fn apply(&self, tools: &Tools, merged: &Homecoming) -> Result<ApplyOutcome, TripError> {
+        match self.apply_change_set(tools).await? {
+            Ok(applied) => Ok(ApplyOutcome::Home(applied)),
+            Err(ArrivalError::Diverged { .. }) => Ok(ApplyOutcome::HomeChanged),
             Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
-            Err(error) if error.falls_back() => self.fall_back(tools, came, error).await,
+            Err(error) if error.falls_back() => self.fall_back(tools, merged, error).await,
             Err(source) => Err(self.refused(source)),
         }
     }
 
-    async fn apply(&self, tools: &Tools) -> Result<Result<Applied, ArrivalError>, TripError> {
-        let departed = self.departed.fingerprint.clone();
+    async fn apply_change_set(&self, tools: &Tools) -> Result<Result<Applied, ArrivalError>, TripError> {
+        let departed = self.sent_state.fingerprint.clone();
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let observer = Arc::clone(&tools.observer);
         let applied = tokio::task::spawn_blocking(move || {
             let arrival = Arrival {
-                file: &files.arrival,
+                file: &files.change_set,
                 session: &session,
                 departed: Some(&departed),
-                before: &files.before,
+                before: &files.undo_log,
                 now_ms,
             };
             arrival::apply_telling(&database, &arrival, &|| observer.tell(News::Critical(true)))
@@ -171,16 +171,16 @@ impl Arriving {
     /// session itself is not touched. The same again changes nothing.
     ///
     /// # Errors
-    /// As for [`Arriving::land`].
-    pub(crate) async fn apart(&self, tools: &Tools, came: &Homecoming, copy: &str) -> Result<(), TripError> {
+    /// As for [`ReturnedWork::apply`].
+    pub(crate) async fn fork(&self, tools: &Tools, merged: &Homecoming, copy: &str) -> Result<(), TripError> {
         let database = self.database(tools)?;
         if database.contains(copy)? {
             return Ok(());
         }
         let children = database.descendants(&self.session)?;
         let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
-        let left = came.remaining.as_ref().unwrap_or(self.left()).clone();
-        let (came, path) = (came.clone(), tools.database.clone());
+        let left = merged.remaining.as_ref().unwrap_or(self.left()).clone();
+        let (merged, path) = (merged.clone(), tools.database.clone());
         let spec = CopySpec {
             session: copy.to_owned(),
             title: format!("{} (from {})", self.title, self.host),
@@ -191,17 +191,17 @@ impl Arriving {
         let observer = Arc::clone(&tools.observer);
         let made = blocking(move || {
             let mut random = || RandomState::new().hash_one(0);
-            let away = Away { left: &left, undo: &undo, came: &came, children: &children };
-            remove(&files.beside)?;
-            let output = disk::create_new_private(&files.beside)?;
+            let away = Away { left: &left, undo: &undo, came: &merged, children: &children };
+            remove(&files.fork)?;
+            let output = disk::create_new_private(&files.fork)?;
             let refused = |source| TripError::Home { host, source, kept: files.back };
-            let (export, arrival) = (open(&files.export)?, open(&files.arrival)?);
+            let (export, arrival) = (open(&files.export)?, open(&files.change_set)?);
             let left_out = beside(&away, export, arrival, output, &spec, &mut random).map_err(refused)?;
             let arrival = Arrival {
-                file: &files.beside,
+                file: &files.fork,
                 session: &session,
                 departed: None,
-                before: &files.before,
+                before: &files.undo_log,
                 now_ms: spec.now_ms,
             };
             let commits = || observer.tell(News::Critical(true));

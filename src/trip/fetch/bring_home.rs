@@ -7,11 +7,11 @@ use crate::host::{self, HostEnv, Kind, RunResult, Sending};
 use crate::opencode::Database;
 use crate::prepare::Homecoming;
 use crate::session::{Setting, new_session_id};
-use crate::trip::connection::Unreached;
+use crate::trip::connection::WhenUnreachable;
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::{Arriving, Landing};
+use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork};
 use crate::trip::last_sync as memory;
-use crate::trip::last_sync::Memory;
+use crate::trip::last_sync::LastSync;
 use crate::trip::observer::News;
 use crate::trip::tools::{PATIENCE, Tools, UNDER_WAY};
 use crate::trip::under_way::Trip;
@@ -42,7 +42,7 @@ impl Trip {
             State::Finished => {}
             State::Home { .. } => {
                 self.clean_up(tools).await?;
-                return self.is_apart();
+                return self.check_fork();
             }
             _ => return Ok(()),
         }
@@ -53,39 +53,40 @@ impl Trip {
         let Some(sent) = self.dispatch.record.sent.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
-        let mut arriving = Arriving::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
-        let came = match arriving.read(tools).await {
-            Ok(came) => came,
+        let mut returned =
+            ReturnedWork::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
+        let merged = match returned.read(tools).await {
+            Ok(merged) => merged,
             Err(error) => {
-                self.let_go_of(&error)?;
+                self.drop_refused(&error)?;
                 return Err(error);
             }
         };
-        self.judge(&came);
-        self.reply.clone_from(&came.reply);
+        self.judge(&merged);
+        self.reply.clone_from(&merged.reply);
         if let Some(reply) = &self.reply {
             journal::keep_answer(&self.dispatch.directory, reply)?;
         }
         self.done(tools, Step::Verify)?;
         self.begin(tools, Step::Import)?;
-        let landed = self.land(tools, &mut arriving, &came).await?;
-        self.remember_what_is_there(tools, &result, &came, (landed.as_ref(), arriving.left().len()))?;
-        self.note(tools, landed, &came);
+        let landed = self.apply(tools, &mut returned, &merged).await?;
+        self.save_last_sync(tools, &result, &merged, (landed.as_ref(), returned.left().len()))?;
+        self.note(tools, landed, &merged);
         self.dispatch.record.ended_ms = Some(clock::now_ms());
-        self.dispatch.record.older_changed = came.older_changed;
-        let new_messages = came.new_messages.len();
+        self.dispatch.record.older_changed = merged.older_changed;
+        let new_messages = merged.new_messages.len();
         self.reach(tools, Step::Import, State::Home { new_messages })?;
         // A message from the near future would keep opencode here from answering the next one.
-        let ahead = came.newest_ms.unwrap_or_default().saturating_sub(clock::now_ms()).saturating_add(1);
+        let ahead = merged.newest_ms.unwrap_or_default().saturating_sub(clock::now_ms()).saturating_add(1);
         if (1..=5000).contains(&ahead) {
             tokio::time::sleep(Duration::from_millis(ahead.unsigned_abs())).await;
         }
         self.clean_up(tools).await?;
-        self.is_apart()
+        self.check_fork()
     }
 
     /// What was refused is kept, and named, unless it is large.
-    fn let_go_of(&self, error: &TripError) -> Result<(), TripError> {
+    fn drop_refused(&self, error: &TripError) -> Result<(), TripError> {
         if matches!(error, TripError::Home { .. }) {
             self.dispatch.discard("arrival")?;
             let size = std::fs::metadata(self.dispatch.file("back.json")).map_or(0, |file| file.len());
@@ -97,9 +98,9 @@ impl Trip {
     }
 
     /// What came back to a session that had moved on is said to be another one, however often it is asked for.
-    fn is_apart(&self) -> Result<(), TripError> {
-        let Record { session, host, apart, undone, refused, .. } = self.record().clone();
-        match apart {
+    fn check_fork(&self) -> Result<(), TripError> {
+        let Record { session, host, fork, undone, refused, .. } = self.record().clone();
+        match fork {
             Some(copy) => Err(TripError::Diverged { session, host, copy, undone, refused }),
             None => Ok(()),
         }
@@ -107,46 +108,46 @@ impl Trip {
 
     /// Writes what came home into the session or, where that has moved on here or went back there, beside it; then there is
     /// nothing to tell.
-    async fn land(
+    async fn apply(
         &mut self,
         tools: &Tools,
-        arriving: &mut Arriving,
-        came: &Homecoming,
-    ) -> Result<Option<Landing>, TripError> {
-        arriving.be_there(tools).await?;
-        if self.record().apart.is_none() {
-            let undone = came.remaining.is_some();
-            if !undone && came.breaches.is_empty() {
-                match arriving.land(tools, came).await? {
-                    Landing::MovedOn => {}
+        returned: &mut ReturnedWork,
+        merged: &Homecoming,
+    ) -> Result<Option<ApplyOutcome>, TripError> {
+        returned.restore_if_deleted(tools).await?;
+        if self.record().fork.is_none() {
+            let undone = merged.remaining.is_some();
+            if !undone && merged.breaches.is_empty() {
+                match returned.apply(tools, merged).await? {
+                    ApplyOutcome::HomeChanged => {}
                     landed => return Ok(Some(landed)),
                 }
             }
             self.dispatch.record.undone = undone;
-            self.dispatch.record.refused = came.breaches.iter().map(ToString::to_string).collect();
+            self.dispatch.record.refused = merged.breaches.iter().map(ToString::to_string).collect();
             let mut random = || RandomState::new().hash_one(0);
-            self.dispatch.record.apart = Some(new_session_id(clock::now_ms(), &mut random));
+            self.dispatch.record.fork = Some(new_session_id(clock::now_ms(), &mut random));
             // A copy that a kill leaves unrecorded would be made twice.
             self.dispatch.save()?;
         }
-        if let Some(copy) = self.record().apart.clone() {
-            arriving.apart(tools, came, &copy).await?;
+        if let Some(copy) = self.record().fork.clone() {
+            returned.fork(tools, merged, &copy).await?;
         }
         Ok(None)
     }
 
     /// Remembers what the host has now, so that the next trip there sends only what is new: of a session of which `left`
     /// messages left, and that has landed here or, with nothing, beside the one that left.
-    fn remember_what_is_there(
+    fn save_last_sync(
         &self,
         tools: &Tools,
         result: &RunResult,
-        came: &Homecoming,
-        (landed, left): (Option<&Landing>, usize),
+        merged: &Homecoming,
+        (landed, left): (Option<&ApplyOutcome>, usize),
     ) -> Result<(), TripError> {
         let Record { host, session, sent, .. } = self.record();
         let known = result.known.clone();
-        let messages = left + came.new_messages.len();
+        let messages = left + merged.new_messages.len();
         let database = || Database::open(&tools.database);
         // What was there before and was not replaced comes home only where it changes there.
         let launch = sent.as_ref().map(|sent| &sent.launch);
@@ -157,17 +158,17 @@ impl Trip {
         let memory = match landed {
             _ if result.kind != Kind::Bundle || known.is_empty() => None,
             // `opencode import` leaves out what changed in rows that were here: only the host has that.
-            Some(Landing::Imported(..) | Landing::MovedOn) => None,
-            Some(Landing::Home(applied)) => {
+            Some(ApplyOutcome::Imported(..) | ApplyOutcome::HomeChanged) => None,
+            Some(ApplyOutcome::Home(applied)) => {
                 // A row did not fit and got another id here.
-                let translated = !came.keeps_ids;
+                let translated = !merged.keeps_ids;
                 let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
                 let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
                 let stamp = database()?.stamp(session, messages)?;
                 let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
                 let todos = todos && applied.kept.is_empty();
                 let (beside, taken) = (None, Vec::new());
-                stamp.map(|stamp| Memory {
+                stamp.map(|stamp| LastSync {
                     messages,
                     stamp,
                     known,
@@ -181,7 +182,7 @@ impl Trip {
                 })
             }
             // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
-            None => self.held_beside(&database()?, known, (rows, todos))?,
+            None => self.last_sync_with_fork(&database()?, known, (rows, todos))?,
         };
         match memory {
             Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
@@ -191,17 +192,17 @@ impl Trip {
     }
 
     /// What the host has, where all of that is here in the session that what came back became.
-    fn held_beside(
+    fn last_sync_with_fork(
         &self,
         database: &Database,
         known: String,
         (rows, todos): (bool, bool),
-    ) -> Result<Option<Memory>, TripError> {
-        let Some(copy) = self.record().apart.clone() else { return Ok(None) };
+    ) -> Result<Option<LastSync>, TripError> {
+        let Some(copy) = self.record().fork.clone() else { return Ok(None) };
         let Some(row) = database.session(&copy)? else { return Ok(None) };
         let messages = usize::try_from(row.messages).unwrap_or(usize::MAX);
         let stamp = database.stamp(&copy, messages)?;
-        Ok(stamp.map(|stamp| Memory {
+        Ok(stamp.map(|stamp| LastSync {
             messages,
             stamp,
             known,
@@ -216,26 +217,26 @@ impl Trip {
     }
 
     /// Says what of the session is not as it was on the host.
-    fn note(&self, tools: &Tools, landed: Option<Landing>, came: &Homecoming) {
-        let mut left_behind: Vec<&str> = came.not_carried.clone();
-        if came.sub_agents.len() > MANY_SUB_AGENTS {
-            let many = came.sub_agents.len();
+    fn note(&self, tools: &Tools, landed: Option<ApplyOutcome>, merged: &Homecoming) {
+        let mut left_behind: Vec<&str> = merged.not_carried.clone();
+        if merged.sub_agents.len() > MANY_SUB_AGENTS {
+            let many = merged.sub_agents.len();
             tools
                 .tell(News::Warning(format!("the run made {many} sub-agents' sessions; they are here, too")));
         }
-        if came.todos > MANY_TODOS {
-            tools.tell(News::Warning(format!("a list of todos came home that has {} items", came.todos)));
+        if merged.todos > MANY_TODOS {
+            tools.tell(News::Warning(format!("a list of todos came home that has {} items", merged.todos)));
         }
         match landed {
-            Some(Landing::Home(applied)) => {
+            Some(ApplyOutcome::Home(applied)) => {
                 left_behind.extend(applied.not_carried);
                 if !applied.kept.is_empty() {
                     let kept = applied.kept.join(", ");
                     tools.tell(News::Warning(format!("changed on both sides, kept as here: {kept}")));
                 }
             }
-            Some(Landing::MovedOn) | None => {}
-            Some(Landing::Imported(why, left_out)) => {
+            Some(ApplyOutcome::HomeChanged) | None => {}
+            Some(ApplyOutcome::Imported(why, left_out)) => {
                 let mut what = "new messages came home, by opencode import".to_owned();
                 if !left_out.is_empty() {
                     what = format!("only {what}; not brought home: {}", left_out.join(", "));
@@ -246,20 +247,20 @@ impl Trip {
         let host = &self.record().host;
         let kept = [
             (
-                came.has_other_rules,
+                merged.has_other_rules,
                 format!(
                     "the permission rules on {host} are others; they stay there, and those here are as before"
                 ),
             ),
             (
-                came.is_overcounted,
+                merged.is_overcounted,
                 format!("{host} counted more cost or tokens than its messages say; the messages count"),
             ),
             (
-                came.kept_rows > 0,
+                merged.kept_rows > 0,
                 format!(
                     "{} rows of sub-agents' sessions are otherwise on {host}; those here stay",
-                    came.kept_rows
+                    merged.kept_rows
                 ),
             ),
         ];
@@ -273,14 +274,14 @@ impl Trip {
     }
 
     /// The events said how the run went; the rows that it left must agree.
-    fn judge(&mut self, came: &Homecoming) {
+    fn judge(&mut self, merged: &Homecoming) {
         let record = &mut self.dispatch.record;
         // The last answer of a session that somebody went on with there is not the run's.
         if record.trouble.is_some() || record.result.as_ref().is_some_and(|result| result.later) {
             return;
         }
         let asked: &Setting = &record.plan.setting;
-        record.trouble = match &came.last_assistant {
+        record.trouble = match &merged.last_assistant {
             None => Some("it left no answer in the session".to_owned()),
             Some(last) => match (&last.error, &asked.agent, &last.agent) {
                 (Some(error), ..) => Some(crate::text::plain(error)),
@@ -298,7 +299,7 @@ impl Trip {
         for name in ["back.json", "home.json", "arrival", "beside", "back"].iter().chain(&UNDER_WAY) {
             self.dispatch.discard(name)?;
         }
-        if !self.record().there {
+        if !self.record().is_on_host {
             return Ok(());
         }
         self.begin(tools, Step::Clean)?;
@@ -306,9 +307,9 @@ impl Trip {
         let env = HostEnv { account: self.record().account.clone(), ..HostEnv::default() };
         let script = host::clean(&env, &self.record().id, true);
         // Where it is done at once, it is not left half done.
-        tools.tell(News::Critical(self.line.is_connected()));
+        tools.tell(News::Critical(self.connection.is_connected()));
         let mut cleaned = {
-            let mut asking = std::pin::pin!(self.line.ask(tools, Step::Clean, &script, PATIENCE));
+            let mut asking = std::pin::pin!(self.connection.ask(tools, Step::Clean, &script, PATIENCE));
             match tokio::time::timeout(MANNERS, &mut asking).await {
                 Ok(cleaned) => cleaned,
                 Err(_) => {
@@ -318,20 +319,22 @@ impl Trip {
             }
         };
         tools.tell(News::Critical(false));
-        if cleaned.as_ref().is_err_and(TripError::heals) {
-            self.line.bear_each(Some(CLEAN_PATIENCE));
-            cleaned =
-                self.line.ask_again(tools, Step::Clean, Unreached::TriedAgain, (&script, PATIENCE)).await;
+        if cleaned.as_ref().is_err_and(TripError::is_transient) {
+            self.connection.set_outage_limit(Some(CLEAN_PATIENCE));
+            cleaned = self
+                .connection
+                .ask_again(tools, Step::Clean, WhenUnreachable::Retry, (&script, PATIENCE))
+                .await;
         }
         if let Err(error) = cleaned {
             let left = host::dispatch_directory(&self.record().id);
-            let host = &self.line.host.name;
+            let host = &self.connection.host.name;
             tools.tell(News::Warning(format!(
                 "~/{left} is left on {host} ({error}); remove it: kugetsu prune --force"
             )));
             return Ok(());
         }
-        self.dispatch.record.there = false;
+        self.dispatch.record.is_on_host = false;
         self.done(tools, Step::Clean)
     }
 }

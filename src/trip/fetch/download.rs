@@ -5,7 +5,7 @@ use crate::dispatch::{Sent, Step};
 use crate::host::{self, AnswerError, HostEnv, Made, Refusal, RunResult};
 use crate::text::plain;
 use crate::transport::{Transport, TransportError};
-use crate::trip::connection::{Line, Unreached, moved_within};
+use crate::trip::connection::{HostConnection, WhenUnreachable, moved_within};
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::remove;
 use crate::trip::observer::News;
@@ -32,9 +32,9 @@ impl Trip {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
         // What may be home already, or have become a session of its own, is what it was.
-        let may_be_home = self.dispatch.file("before").exists() || self.record().apart.is_some();
+        let may_be_home = self.dispatch.file("before").exists() || self.record().fork.is_some();
         self.begin(tools, Step::Fetch)?;
-        let result = if (self.is_fresh && !found.lesser) || may_be_home {
+        let result = if (self.has_latest_result && !found.lesser) || may_be_home {
             found
         } else {
             self.freshen(tools, found).await?
@@ -85,18 +85,20 @@ impl Trip {
         let Some(Sent { run, path, .. }) = self.record().sent.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
-        let host = self.line.host.name.clone();
-        let env = HostEnv { path, variables: self.line.host.env.clone(), ..HostEnv::default() };
+        let host = self.connection.host.name.clone();
+        let env = HostEnv { path, variables: self.connection.host.env.clone(), ..HostEnv::default() };
         let back = host::back_since(&env, &run, known);
-        let answer =
-            self.line.ask_again(tools, Step::Fetch, Unreached::TriedAgain, (&back, WORK_PATIENCE)).await;
+        let answer = self
+            .connection
+            .ask_again(tools, Step::Fetch, WhenUnreachable::Retry, (&back, WORK_PATIENCE))
+            .await;
         let answer = answer.map_err(|error| match error {
             TripError::Script { source, .. } => match source.refusal() {
                 Some(Refusal::Running) => {
                     TripError::StillRunning { host: host.clone(), dispatch: run.id.clone() }
                 }
                 Some(Refusal::Gone | Refusal::Never) => {
-                    TripError::NotThere { host: host.clone(), dispatch: run.id.clone() }
+                    TripError::NotOnHost { host: host.clone(), dispatch: run.id.clone() }
                 }
                 _ => TripError::Script { host: host.clone(), step: Step::Fetch, source },
             },
@@ -108,21 +110,21 @@ impl Trip {
         record.trouble = ended_by(&result).or_else(|| record.trouble.take());
         record.result = Some(result.clone());
         self.dispatch.save()?;
-        self.is_fresh = true;
+        self.has_latest_result = true;
         Ok(result)
     }
 
     async fn fetch(&mut self, tools: &Tools, result: &RunResult) -> Result<(), TripError> {
         let remote = format!("{}/back", host::dispatch_directory(&self.record().id));
         let (local, limit) = (self.dispatch.file("back"), limit(&self.dispatch.file("parcel")));
-        download(tools, &mut self.line, (remote, local), result, limit).await
+        download(tools, &mut self.connection, (remote, local), result, limit).await
     }
 
     /// Makes the back-file readable, beside itself.
     pub(crate) async fn unpack(&mut self, result: &RunResult) -> Result<(), TripError> {
         self.dispatch.discard("back.json")?;
         let (host, gzip, limit) =
-            (self.line.host.name.clone(), result.gzip, limit(&self.dispatch.file("parcel")));
+            (self.connection.host.name.clone(), result.gzip, limit(&self.dispatch.file("parcel")));
         let (packed, plain) = (self.dispatch.file("back"), self.dispatch.file("back.json"));
         let unpacked = blocking(move || unpack(&host, &packed, &plain, gzip, limit)).await;
         if unpacked.is_err() {
@@ -149,12 +151,12 @@ pub(crate) fn limit(parcel: &Path) -> u64 {
 /// [`TripError::Cut`] where it is not, or not there.
 pub(crate) async fn download(
     tools: &Tools,
-    line: &mut Line,
+    connection: &mut HostConnection,
     (remote, local): (String, PathBuf),
     result: &RunResult,
     limit: u64,
 ) -> Result<(), TripError> {
-    let host = line.host.name.clone();
+    let host = connection.host.name.clone();
     if !result.exported || result.size == 0 {
         let what = format!("opencode there could not export the session: {}", result.words);
         return Err(TripError::Cut { host, what });
@@ -170,16 +172,16 @@ pub(crate) async fn download(
         transport.download(&remote, &into, total, &mut |done| observer.tell(News::Bytes { done, total }))
     };
     let within = (Step::Fetch, Some(moved_within(total)));
-    match line.call_again(tools, within, Unreached::TriedAgain, download).await {
+    match connection.call_again(tools, within, WhenUnreachable::Retry, download).await {
         Err(TripError::Transport { source: TransportError::Refused { detail }, .. }) => {
             return Err(TripError::Cut { host, what: plain(&detail) });
         }
         fetched => fetched?,
     };
     let file = local.clone();
-    let came = blocking(move || Ok(cksum(&file)?)).await?;
-    if came != result.sum {
-        let what = format!("its checksum is {came}, and {} was announced", result.sum);
+    let sum = blocking(move || Ok(cksum(&file)?)).await?;
+    if sum != result.sum {
+        let what = format!("its checksum is {sum}, and {} was announced", result.sum);
         remove(&local)?;
         return Err(TripError::Cut { host, what });
     }

@@ -5,67 +5,65 @@ use crate::opencode::arrival::ArrivalError;
 use crate::prepare::{Homecoming, import_file};
 use crate::session::Outline;
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::{Arriving, Landing, open, remove};
+use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork, open, remove};
 use crate::trip::observer::News;
 use crate::trip::tools::{Tools, blocking};
 use std::collections::HashSet;
 
-impl Arriving {
+impl ReturnedWork {
     /// Brings home what `opencode import` can: new messages. `why` is why the home step could not do it.
     ///
     /// # Errors
-    /// As for [`Arriving::land`].
+    /// As for [`ReturnedWork::apply`].
     pub(crate) async fn fall_back(
         &self,
         tools: &Tools,
-        came: &Homecoming,
+        merged: &Homecoming,
         why: ArrivalError,
-    ) -> Result<Landing, TripError> {
-        if self.has_moved_on(tools, came)? {
-            return Ok(Landing::MovedOn);
+    ) -> Result<ApplyOutcome, TripError> {
+        if self.has_moved_on(tools, merged)? {
+            return Ok(ApplyOutcome::HomeChanged);
         }
-        Ok(Landing::Imported(why.to_string(), self.import(tools, came).await?))
+        Ok(ApplyOutcome::Imported(why.to_string(), self.import(tools, merged).await?))
     }
 
     /// Whether the session here is another than the one that left; what an import that was cut short has brought
     /// already does not count.
-    fn has_moved_on(&self, tools: &Tools, came: &Homecoming) -> Result<bool, TripError> {
+    fn has_moved_on(&self, tools: &Tools, merged: &Homecoming) -> Result<bool, TripError> {
         let database = self.database(tools)?;
         let unknown = || TripError::UnknownSession { session: self.session.clone() };
         let now = database.fingerprint(&self.session)?.ok_or_else(unknown)?;
         if database.is_undone(&self.session)? {
             return Ok(true);
         }
-        if now.same_rows(&self.departed.fingerprint) {
+        if now.same_rows(&self.sent_state.fingerprint) {
             return Ok(false);
         }
         let here = database.outline(&self.session)?;
         let left: HashSet<&str> = self.left().sorted().into_iter().collect();
         let (old, new): (Vec<&str>, Vec<&str>) = here.sorted().into_iter().partition(|id| left.contains(id));
-        let mut coming: HashSet<&str> = came.new_messages.sorted().into_iter().collect();
-        coming.extend(came.late_parts.iter().map(|late| late.part.as_str()));
+        let mut coming: HashSet<&str> = merged.new_messages.sorted().into_iter().collect();
+        coming.extend(merged.late_parts.iter().map(|late| late.part.as_str()));
         Ok(old.len() < left.len() || new.is_empty() || new.iter().any(|id| !coming.contains(id)))
     }
 
     /// Imports new messages, and sees that they are there. What could not come that way, in words.
-    async fn import(&self, tools: &Tools, came: &Homecoming) -> Result<Vec<&'static str>, TripError> {
-        let (files, of, host) = (self.files.clone(), came.clone(), self.host.clone());
+    async fn import(&self, tools: &Tools, merged: &Homecoming) -> Result<Vec<&'static str>, TripError> {
+        let (files, of, host) = (self.files.clone(), merged.clone(), self.host.clone());
         let record = self.undo.departed.info.clone();
-        let left_out = blocking(move || {
-            remove(&files.import)?;
-            let output = disk::create_new_private(&files.import)?;
-            import_file(open(&files.arrival)?, &record, &of, output).map_err(|source| TripError::Home {
-                host,
-                source,
-                kept: files.back,
+        let left_out =
+            blocking(move || {
+                remove(&files.import)?;
+                let output = disk::create_new_private(&files.import)?;
+                import_file(open(&files.change_set)?, &record, &of, output)
+                    .map_err(|source| TripError::Home { host, source, kept: files.back })
             })
-        })
-        .await?;
+            .await?;
         tools.tell(News::Critical(true));
         let imported = tools.program.import(&self.files.import, &self.directory, &self.session).await;
         tools.tell(News::Critical(false));
         imported?;
-        let missing = self.database(tools)?.missing(&self.session, &ids(&came.new_messages))?;
+        let missing = self.database(tools)?.missing(&self.session, &ids(&merged.new_messages))?;
         match missing.len() {
             0 => Ok(left_out),
             missing => Err(TripError::RowsMissing {

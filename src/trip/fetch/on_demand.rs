@@ -2,7 +2,7 @@
 
 use crate::dispatch::{State, Step};
 use crate::host::{self, AnswerError, HostEnv, Standing, Statuses};
-use crate::trip::connection::Unreached;
+use crate::trip::connection::WhenUnreachable;
 use crate::trip::error::TripError;
 use crate::trip::tools::{PATIENCE, Tools};
 use crate::trip::under_way::Trip;
@@ -16,33 +16,33 @@ impl Trip {
     /// launched, and its run goes on.
     ///
     /// # Errors
-    /// [`TripError::StillRunning`]; [`TripError::NotThere`]; as [`Trip::bring_home`]. The session here is as it was then.
+    /// [`TripError::StillRunning`]; [`TripError::NotOnHost`]; as [`Trip::bring_home`]. The session here is as it was then.
     pub(crate) async fn fetch_home(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.record().state.is_end() {
             return self.bring_home(tools).await;
         }
         // A host that cannot be reached now is said to be so; one that is lost on the way is waited for.
-        self.line.connect(tools).await?;
-        self.line.bear_each(Some(OUTAGE));
-        self.go_on(tools).await?;
+        self.connection.connect(tools).await?;
+        self.connection.set_outage_limit(Some(OUTAGE));
+        self.continue_sending(tools).await?;
         if self.record().is_away() && self.record().state != State::Finished {
             match self.standing(tools).await? {
                 Standing::Running => {
                     return Err(TripError::StillRunning {
-                        host: self.line.host.name.clone(),
+                        host: self.connection.host.name.clone(),
                         dispatch: self.record().id.clone(),
                     });
                 }
-                Standing::Gone => return Err(self.not_there()),
+                Standing::Gone => return Err(self.not_on_host()),
                 // Launching: it was launched, and its claim went with the host's power.
-                Standing::Ended | Standing::Dead | Standing::Launching => self.take_end(tools).await?,
+                Standing::Ended | Standing::Dead | Standing::Launching => self.take_result(tools).await?,
             }
         }
         self.bring_home(tools).await
     }
 
     /// Takes what a run that is over has left, and has it made where the runner could not any more.
-    async fn take_end(&mut self, tools: &Tools) -> Result<(), TripError> {
+    async fn take_result(&mut self, tools: &Tools) -> Result<(), TripError> {
         match self.follow_without_end(tools).await {
             Err(TripError::Lost { .. }) => {
                 self.begin(tools, Step::Wait)?;
@@ -58,8 +58,8 @@ impl Trip {
         let id = self.record().id.clone();
         let script = host::status(&HostEnv::default(), &[&id], 0);
         let answer =
-            self.line.ask_again(tools, Step::Wait, Unreached::TriedAgain, (&script, PATIENCE)).await?;
-        let host = self.line.host.name.clone();
+            self.connection.ask_again(tools, Step::Wait, WhenUnreachable::Retry, (&script, PATIENCE)).await?;
+        let host = self.connection.host.name.clone();
         let told = Statuses::from_answer(&answer).and_then(|statuses| {
             let standing = statuses.of(&id).map(|status| status.standing);
             standing.ok_or_else(|| AnswerError::Garbled(format!("the host did not tell of {id}")))
@@ -67,7 +67,7 @@ impl Trip {
         told.map_err(|source| TripError::Script { host, step: Step::Wait, source })
     }
 
-    pub(crate) fn not_there(&self) -> TripError {
-        TripError::NotThere { host: self.line.host.name.clone(), dispatch: self.record().id.clone() }
+    pub(crate) fn not_on_host(&self) -> TripError {
+        TripError::NotOnHost { host: self.connection.host.name.clone(), dispatch: self.record().id.clone() }
     }
 }

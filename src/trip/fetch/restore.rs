@@ -5,15 +5,15 @@ use crate::opencode::Fingerprint;
 use crate::opencode::arrival::{self, Arrival};
 use crate::session::{Op, Outline, Raw, Todos, complete, scan};
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::{Arriving, remove};
+use crate::trip::fetch::apply::{ReturnedWork, remove};
 use crate::trip::observer::News;
-use crate::trip::sent_state::Departed;
+use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
 use std::fs::File;
 
-impl Arriving {
+impl ReturnedWork {
     /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
-    pub(crate) async fn be_there(&mut self, tools: &Tools) -> Result<(), TripError> {
+    pub(crate) async fn restore_if_deleted(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.database(tools)?.contains(&self.session)? {
             return Ok(());
         }
@@ -21,18 +21,18 @@ impl Arriving {
         tools.tell(News::Critical(true));
         let restored = self.restore(tools, outline).await;
         tools.tell(News::Critical(false));
-        self.departed = restored?;
+        self.sent_state = restored?;
         tools
             .tell(News::Warning("the session was deleted here meanwhile; it is back, as it left".to_owned()));
         Ok(())
     }
 
-    async fn restore(&self, tools: &Tools, outline: Outline) -> Result<Departed, TripError> {
+    async fn restore(&self, tools: &Tools, outline: Outline) -> Result<SentState, TripError> {
         self.import_again(tools).await?;
         self.restore_todos(tools).await?;
         // Else a kill before the work is there would make it look like a session that has moved on.
-        let departed = Departed { fingerprint: self.looks(tools)?, outline };
-        departed.write(&self.files.departed)?;
+        let departed = SentState { fingerprint: self.looks(tools)?, outline };
+        departed.write(&self.files.sent_state)?;
         Ok(departed)
     }
 
@@ -70,7 +70,7 @@ impl Arriving {
         let now = self.looks(tools)?;
         // Apart from the image of the trip, which tells how all was before the work came.
         let (file, before) =
-            (self.files.arrival.with_extension("todos"), self.files.before.with_extension("todos"));
+            (self.files.change_set.with_extension("todos"), self.files.undo_log.with_extension("todos"));
         let (session, database, now_ms) = (self.session.clone(), tools.database.clone(), self.arrived_ms);
         let put = blocking(move || {
             remove(&before)?;

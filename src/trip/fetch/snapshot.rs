@@ -6,9 +6,9 @@ use crate::dispatch::{Dispatch, Sent, Step};
 use crate::host::{self, HostEnv, Made, Refusal};
 use crate::hosts::HostEntry;
 use crate::session::new_session_id;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::Arriving;
+use crate::trip::fetch::apply::ReturnedWork;
 use crate::trip::fetch::download::{download, limit, unpack};
 use crate::trip::tools::{Tools, WORK_PATIENCE, blocking};
 use std::hash::{BuildHasher, RandomState};
@@ -27,7 +27,7 @@ pub(crate) struct Snapshot {
 /// Copies what the host has of the dispatch's session now. Takes no lock: whoever follows the run goes on.
 ///
 /// # Errors
-/// [`TripError::NotThere`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
+/// [`TripError::NotOnHost`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
 pub(crate) async fn snapshot(
     tools: &Tools,
     dispatch: &Dispatch,
@@ -46,32 +46,33 @@ async fn take(
     room: &Path,
 ) -> Result<Snapshot, TripError> {
     let id = dispatch.record.id.clone();
-    let not_there = || TripError::NotThere { host: dispatch.record.host.clone(), dispatch: id.clone() };
-    let Sent { run, path, undo, .. } = dispatch.record.sent.clone().ok_or_else(not_there)?;
+    let not_on_host = || TripError::NotOnHost { host: dispatch.record.host.clone(), dispatch: id.clone() };
+    let Sent { run, path, undo, .. } = dispatch.record.sent.clone().ok_or_else(not_on_host)?;
     let env = HostEnv { path, variables: host.env.clone(), ..HostEnv::default() };
-    let mut line = Line::new(host);
+    let mut connection = HostConnection::new(host);
     let back = host::back(&env, &run, true);
-    let answer = line.ask(tools, Step::Fetch, &back, WORK_PATIENCE).await.map_err(|error| match error {
-        TripError::Script { source, .. }
-            if matches!(source.refusal(), Some(Refusal::Gone | Refusal::Never)) =>
-        {
-            not_there()
-        }
-        error => error,
-    })?;
+    let answer =
+        connection.ask(tools, Step::Fetch, &back, WORK_PATIENCE).await.map_err(|error| match error {
+            TripError::Script { source, .. }
+                if matches!(source.refusal(), Some(Refusal::Gone | Refusal::Never)) =>
+            {
+                not_on_host()
+            }
+            error => error,
+        })?;
     let garbled =
         |source| TripError::Script { host: dispatch.record.host.clone(), step: Step::Fetch, source };
     let Made { result, turn } = Made::from_answer(&answer).map_err(garbled)?;
     let limit = limit(&dispatch.file("parcel"));
     let (packed, plain) = (room.join("back"), room.join("back.json"));
     let remote = format!("{}/snapshot-{turn}", host::dispatch_directory(&id));
-    download(tools, &mut line, (remote, packed.clone()), &result, limit).await?;
+    download(tools, &mut connection, (remote, packed.clone()), &result, limit).await?;
     let (name, gzip) = (dispatch.record.host.clone(), result.gzip);
     blocking(move || unpack(&name, &packed, &plain, gzip, limit)).await?;
 
-    let arriving = Arriving::new(dispatch, room, undo, clock::now_ms())?;
-    let came = arriving.read(tools).await?;
+    let returned = ReturnedWork::new(dispatch, room, undo, clock::now_ms())?;
+    let merged = returned.read(tools).await?;
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
-    arriving.apart(tools, &came, &session).await?;
-    Ok(Snapshot { session, reply: came.reply })
+    returned.fork(tools, &merged, &session).await?;
+    Ok(Snapshot { session, reply: merged.reply })
 }

@@ -3,12 +3,12 @@
 use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::host::{self, HostEnv, Kept, KeptList, Remembered, Standing};
 use crate::hosts::HostEntry;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::prune::remains::{Remains, Removed, What};
 use crate::trip::prune::remembered as spare;
 use crate::trip::prune::remembered::{UseOfSessions, remembered};
-use crate::trip::send::supersede::Swept;
+use crate::trip::send::supersede::SweepResult;
 use crate::trip::tools::{PATIENCE, Tools};
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Duration;
@@ -24,7 +24,7 @@ pub(crate) struct LeftOnHosts {
     pub silent: Vec<(String, String)>,
     /// Dispatches that are recorded as left there, and are not listed.
     gone: Vec<Record>,
-    lines: HashMap<String, Line>,
+    connections: HashMap<String, HostConnection>,
     /// What hosts remember for this home of sessions that have no more use for it.
     forgotten: Vec<(String, Remembered)>,
     owner: String,
@@ -48,19 +48,20 @@ pub(crate) async fn left_on_hosts(
         let Some(entry) = host(&dispatch.record).filter(|_| !asking.contains_key(name)) else { continue };
         let (tools, whose) = (tools.clone(), owner.clone());
         let ask = async move {
-            let mut line = Line::new(entry);
+            let mut connection = HostConnection::new(entry);
             let late = || format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs());
-            let kept = match tokio::time::timeout(ANSWERS_WITHIN, list(&tools, &mut line)).await {
+            let kept = match tokio::time::timeout(ANSWERS_WITHIN, list(&tools, &mut connection)).await {
                 Ok(kept) => kept.map_err(|error| error.to_string())?,
                 Err(_) => return Err(late()),
             };
             let remembered =
-                match tokio::time::timeout(ANSWERS_WITHIN, remembered(&tools, &mut line, &whose)).await {
+                match tokio::time::timeout(ANSWERS_WITHIN, remembered(&tools, &mut connection, &whose)).await
+                {
                     Ok(Ok(remembered)) => Ok(remembered),
                     Ok(Err(error)) => Err(error.to_string()),
                     Err(_) => Err(late()),
                 };
-            Ok((line, kept, remembered))
+            Ok((connection, kept, remembered))
         };
         asking.insert(name.clone(), tokio::spawn(ask));
     }
@@ -68,8 +69,8 @@ pub(crate) async fn left_on_hosts(
     let mut answers = Vec::new();
     for (name, ask) in asking {
         match ask.await.unwrap_or_else(|_| Err("asking it failed".to_owned())) {
-            Ok((line, kept, remembered)) => {
-                found.lines.insert(name.clone(), line);
+            Ok((connection, kept, remembered)) => {
+                found.connections.insert(name.clone(), connection);
                 // What it told stands, though it did not tell the rest.
                 if let Err(why) = &remembered {
                     found.silent.push((name.clone(), why.clone()));
@@ -95,9 +96,9 @@ pub(crate) async fn left_on_hosts(
         }
         let records = dispatches.iter().map(|dispatch| &dispatch.record);
         // A trip of the same name may have gone to another machine, which was not asked.
-        let asked = found.lines.get(&name).map(|line| line.host.ssh());
+        let asked = found.connections.get(&name).map(|connection| connection.host.ssh());
         let gone = records.filter(|record| {
-            let is_over = record.host == name && record.there && record.state.is_end();
+            let is_over = record.host == name && record.is_on_host && record.state.is_end();
             let is_listed = kept.iter().any(|kept| kept.id == record.id);
             is_over && !more && !is_listed && host(record).map(|entry| entry.ssh()) == asked
         });
@@ -106,9 +107,9 @@ pub(crate) async fn left_on_hosts(
     Ok(found)
 }
 
-async fn list(tools: &Tools, line: &mut Line) -> Result<KeptList, TripError> {
-    let answer = line.ask(tools, Step::Clean, &host::list(&HostEnv::default()), PATIENCE).await?;
-    let host = line.host.name.clone();
+async fn list(tools: &Tools, connection: &mut HostConnection) -> Result<KeptList, TripError> {
+    let answer = connection.ask(tools, Step::Clean, &host::list(&HostEnv::default()), PATIENCE).await?;
+    let host = connection.host.name.clone();
     KeptList::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
 }
 
@@ -155,12 +156,12 @@ impl LeftOnHosts {
     pub(crate) async fn remove(&mut self, tools: &Tools) -> Result<Removed, TripError> {
         let (mut removed, mut left) = (Vec::new(), Vec::new());
         for Record { id, host, account, .. } in std::mem::take(&mut self.gone) {
-            let Some(line) = self.lines.get_mut(&host) else { continue };
+            let Some(connection) = self.connections.get_mut(&host) else { continue };
             // Nothing may be left of it under another name, and it must be that account.
             let env = HostEnv { account, ..HostEnv::default() };
-            match line.sweep(tools, &env, &id, false).await {
-                Swept::Removed => forget(tools, &id)?,
-                Swept::Launched | Swept::Unknown => {
+            match connection.sweep(tools, &env, &id, false).await {
+                SweepResult::Removed => forget(tools, &id)?,
+                SweepResult::Launched | SweepResult::Unknown => {
                     let why = "the host does not have it".to_owned();
                     let remains = Remains { host, dispatch: id, why, what: What::Unlaunched };
                     left.push((remains, "whether it is the account that had it is not known"));
@@ -171,21 +172,23 @@ impl LeftOnHosts {
             if remains.what == What::Memory {
                 continue;
             }
-            let Some(line) = self.lines.get_mut(&remains.host) else { continue };
+            let Some(connection) = self.connections.get_mut(&remains.host) else { continue };
             let launched = remains.what == What::Launched;
-            let swept = line.sweep(tools, &HostEnv::default(), &remains.dispatch, launched).await;
+            let swept = connection.sweep(tools, &HostEnv::default(), &remains.dispatch, launched).await;
             match swept {
-                Swept::Removed => {
+                SweepResult::Removed => {
                     forget(tools, &remains.dispatch)?;
                     removed.push(remains);
                 }
-                Swept::Launched => left.push((remains, "it was launched after all")),
-                Swept::Unknown => left.push((remains, "the host did not say that it is gone")),
+                SweepResult::Launched => left.push((remains, "it was launched after all")),
+                SweepResult::Unknown => left.push((remains, "the host did not say that it is gone")),
             }
         }
         for (host, remembered) in std::mem::take(&mut self.forgotten) {
-            let Some(line) = self.lines.get_mut(&host).filter(|_| !remembered.is_empty()) else { continue };
-            let answer = spare::forget(tools, line, &self.owner, &remembered).await;
+            let Some(connection) = self.connections.get_mut(&host).filter(|_| !remembered.is_empty()) else {
+                continue;
+            };
+            let answer = spare::forget(tools, connection, &self.owner, &remembered).await;
             let gone = answer.map(|gone| HashSet::<String>::from_iter(spare::places(&gone)));
             for row in spare::rows(&host, &remembered) {
                 match &gone {
@@ -202,7 +205,7 @@ impl LeftOnHosts {
 /// Writes down that nothing of an ended dispatch is on its host any more.
 fn forget(tools: &Tools, id: &str) -> Result<(), TripError> {
     if let Some(mut dispatch) = tools.store.open(id)?.filter(|dispatch| dispatch.record.state.is_end()) {
-        dispatch.record.there = false;
+        dispatch.record.is_on_host = false;
         dispatch.save()?;
     }
     Ok(())

@@ -4,7 +4,7 @@ use crate::disk::{Lock, session_lock};
 use crate::dispatch::{Dispatch, Step};
 use crate::host::{self, HostEnv, Remembered};
 use crate::opencode::Database;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::last_sync as memory;
 use crate::trip::prune::remains::{Remains, What};
@@ -55,23 +55,27 @@ impl<'t> UseOfSessions<'t> {
 }
 
 /// What the host remembers for this home.
-pub(crate) async fn remembered(tools: &Tools, line: &mut Line, owner: &str) -> Result<Remembered, TripError> {
+pub(crate) async fn remembered(
+    tools: &Tools,
+    connection: &mut HostConnection,
+    owner: &str,
+) -> Result<Remembered, TripError> {
     let script = host::remembered(&HostEnv::default(), owner);
-    let answer = line.ask(tools, Step::Clean, &script, PATIENCE).await?;
-    let host = line.host.name.clone();
+    let answer = connection.ask(tools, Step::Clean, &script, PATIENCE).await?;
+    let host = connection.host.name.clone();
     Remembered::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
 }
 
 /// Has the host forget; gives what went.
 pub(crate) async fn forget(
     tools: &Tools,
-    line: &mut Line,
+    connection: &mut HostConnection,
     owner: &str,
     remembered: &Remembered,
 ) -> Result<Remembered, TripError> {
     let script = host::forget(&HostEnv::default(), owner, remembered);
-    let answer = line.ask(tools, Step::Clean, &script, PATIENCE).await?;
-    let host = line.host.name.clone();
+    let answer = connection.ask(tools, Step::Clean, &script, PATIENCE).await?;
+    let host = connection.host.name.clone();
     Remembered::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
 }
 

@@ -7,13 +7,13 @@ use crate::host;
 use crate::hosts::HostEntry;
 use crate::opencode::Database;
 use crate::text::plain;
-use crate::trip::connection::Unreached;
+use crate::trip::connection::WhenUnreachable;
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
-use crate::trip::send::inspect::{Found, look};
+use crate::trip::send::inspect::{InspectedHost, inspect};
 use crate::trip::send::local::{Local, check_undone, export, local};
 use crate::trip::send::plan::Request;
-use crate::trip::send::supersede::Swept;
+use crate::trip::send::supersede::SweepResult;
 use crate::trip::steps::Steps;
 use crate::trip::tools::{MESSAGE, PATIENCE, Tools, UNDER_WAY};
 use crate::trip::under_way::Trip;
@@ -44,7 +44,7 @@ impl Request {
         let mut trip = Trip::new(dispatch, self.host.clone(), lock);
         trip.earlier = earlier;
         trip.is_new = true;
-        trip.line.bear_each(self.patience);
+        trip.connection.set_outage_limit(self.patience);
         trip.patience = self.patience;
         tools.tell(News::Recorded(trip.record()));
         steps.done(Step::Record)?;
@@ -67,7 +67,7 @@ impl Request {
             created_ms: now,
             launched_ms: None,
             arrived_ms: None,
-            apart: None,
+            fork: None,
             undone: false,
             refused: Vec::new(),
             older_changed: 0,
@@ -76,9 +76,9 @@ impl Request {
             sent: None,
             state: State::Planned,
             doing: [].into(),
-            there: false,
+            is_on_host: false,
             account: String::new(),
-            let_go: false,
+            is_abandoned: false,
             result: None,
             outcome: None,
             trouble: None,
@@ -124,7 +124,7 @@ pub(crate) fn check_here(store: &Store, session: &str, forced: bool) -> Result<(
 impl Trip {
     /// Has the session leave and its run begin, from wherever that stopped. A trip whose run was launched is left
     /// as it is.
-    pub(crate) async fn go_on(&mut self, tools: &Tools) -> Result<(), TripError> {
+    pub(crate) async fn continue_sending(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.record().is_unlaunched() {
             check_here(&tools.store, &self.record().session, self.record().plan.forced)?;
             return self.depart(tools).await;
@@ -168,8 +168,8 @@ impl Trip {
 
     /// The user's time passed on the way out.
     fn too_slow(&self, after: Duration) -> TripError {
-        let (host, dispatch) = (self.line.host.name.clone(), self.record().id.clone());
-        match (self.record().is_away(), self.line.trouble()) {
+        let (host, dispatch) = (self.connection.host.name.clone(), self.record().id.clone());
+        match (self.record().is_away(), self.connection.trouble()) {
             (true, _) => {
                 let why = format!("nothing was heard of it within {}", humantime::format_duration(after));
                 TripError::LaunchUnknown { host, dispatch, why }
@@ -194,13 +194,15 @@ impl Trip {
         // The host is looked at, and a directory made there, while opencode exports: on most machines neither waits
         // for the other. Both are awaited, so that what was made there can be removed again.
         let (exported, found) = {
-            let (steps, line) = (Steps::of(tools, &mut self.dispatch), &mut self.line);
+            let (steps, connection) = (Steps::of(tools, &mut self.dispatch), &mut self.connection);
             let there = async {
-                let mut found = look(tools, &steps, line, &plan, &id).await?;
-                steps.note(|record| record.there = true);
+                let mut found = inspect(tools, &steps, connection, &plan, &id).await?;
+                steps.note(|record| record.is_on_host = true);
                 steps.begin(Step::Open)?;
                 let open = host::open(&found.env, &id, &owner);
-                let opened = line.ask_again(tools, Step::Open, Unreached::GivenUp, (&open, PATIENCE)).await?;
+                let opened = connection
+                    .ask_again(tools, Step::Open, WhenUnreachable::GiveUp, (&open, PATIENCE))
+                    .await?;
                 found.env.account = host::account(&opened);
                 steps.note(|record| record.account.clone_from(&found.env.account));
                 steps.done(Step::Open)?;
@@ -209,7 +211,7 @@ impl Trip {
             tokio::join!(export(tools, &steps, &session, &into), there)
         };
         let found = found?;
-        let delivered = match (self.end_earlier(tools, &found.env).await, exported) {
+        let delivered = match (self.supersede_earlier(tools, &found.env).await, exported) {
             (Err(error), _) | (Ok(()), Err(error)) => Err(error),
             (Ok(()), Ok(scan)) => self.deliver(tools, &found, (scan, fingerprint), message).await,
         };
@@ -221,26 +223,31 @@ impl Trip {
     }
 
     /// Takes back what is on the host of a trip that did not come to a run.
-    async fn withdraw(&mut self, tools: &Tools, found: &Found, error: TripError) -> Result<(), TripError> {
+    async fn withdraw(
+        &mut self,
+        tools: &Tools,
+        found: &InspectedHost,
+        error: TripError,
+    ) -> Result<(), TripError> {
         let id = self.record().id.clone();
         let is_far = matches!(error, TripError::OutOfReach { .. } | TripError::Slow { .. });
-        let swept = match error.heals() || is_far {
+        let swept = match error.is_transient() || is_far {
             // The next trip to this host sweeps it.
-            true => Swept::Unknown,
-            false => self.line.sweep(tools, &found.env, &id, false).await,
+            true => SweepResult::Unknown,
+            false => self.connection.sweep(tools, &found.env, &id, false).await,
         };
         match swept {
-            Swept::Removed => {
-                self.dispatch.record.there = false;
+            SweepResult::Removed => {
+                self.dispatch.record.is_on_host = false;
                 self.dispatch.record.doing.remove(&Step::Launch);
                 Err(error)
             }
             // A launch that failed may have started the runner all the same.
-            Swept::Launched | Swept::Unknown if self.record().is_away() => {
-                let host = self.line.host.name.clone();
+            SweepResult::Launched | SweepResult::Unknown if self.record().is_away() => {
+                let host = self.connection.host.name.clone();
                 Err(TripError::LaunchUnknown { host, dispatch: id, why: error.to_string() })
             }
-            Swept::Launched | Swept::Unknown => Err(error),
+            SweepResult::Launched | SweepResult::Unknown => Err(error),
         }
     }
 
@@ -253,7 +260,7 @@ impl Trip {
         for name in UNDER_WAY {
             self.dispatch.discard(name)?;
         }
-        match (self.is_new, self.record().there) {
+        match (self.is_new, self.record().is_on_host) {
             (false, _) => Ok(self.dispatch.reach(State::Planned)?),
             (true, false) => Ok(self.dispatch.remove()?),
             (true, true) => {

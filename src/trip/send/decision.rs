@@ -1,14 +1,14 @@
 //! How much of a session is sent to a host that may have some of it already.
 
-use crate::host::{Held, Holds, Sending};
-use crate::trip::last_sync::Memory;
+use crate::host::{Holds, HostState, Sending};
+use crate::trip::last_sync::LastSync;
 
 /// What home knows of its own side.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Here<'a> {
+pub(crate) struct LocalState<'a> {
     /// What is remembered of that host, where home still has all of that unchanged, and ids, times and paths are translated
     /// as then.
-    pub(crate) unchanged: Option<&'a Memory>,
+    pub(crate) unchanged: Option<&'a LastSync>,
     /// Home does not hold all that it got from that host any more: rows were changed here, or taken back.
     pub(crate) lacks: bool,
     pub(crate) messages: usize,
@@ -22,49 +22,49 @@ pub(crate) struct Here<'a> {
 
 /// What to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Decision {
+pub(crate) enum SendPlan {
     /// Send this much; a delta leaves out that many messages, from the first on.
     Send(Sending, usize),
     /// Both sides went on with the session, each for itself: so many messages there are not here.
-    Apart(usize),
+    Diverged(usize),
 }
 
 /// Decides what to send, from what the host has and what home knows of that.
-pub(crate) fn decide(holds: &Holds, here: Here<'_>) -> Decision {
-    let full = Decision::Send(Sending::Full, 0);
-    let replace = Decision::Send(Sending::Replace, 0);
+pub(crate) fn decide(holds: &Holds, here: LocalState<'_>) -> SendPlan {
+    let full = SendPlan::Send(Sending::Full, 0);
+    let replace = SendPlan::Send(Sending::Replace, 0);
     let delta = here.unchanged;
     let theirs = holds.unlisted.saturating_sub(here.shared);
     match holds.held {
-        Held::None | Held::Unknown => full,
+        HostState::None | HostState::Unknown => full,
         // What was added there and is here as well remained of a try that was given up.
-        Held::Same | Held::Grew if theirs == 0 => {
-            delta.map_or(replace, |memory| Decision::Send(Sending::Delta, memory.messages))
+        HostState::Same | HostState::Ahead if theirs == 0 => {
+            delta.map_or(replace, |memory| SendPlan::Send(Sending::Delta, memory.messages))
         }
-        Held::Same | Held::Grew => onward(delta, here.messages, theirs),
+        HostState::Same | HostState::Ahead => onward(delta, here.messages, theirs),
         // All that home is known to have is there, and some of it changed: that comes home, too. Nothing stands behind what
         // home has, so it may have gone on.
-        Held::Other if holds.changed > 0 && holds.missing == 0 => match delta {
-            Some(memory) if theirs == 0 => Decision::Send(Sending::Delta, memory.messages),
+        HostState::Other if holds.changed > 0 && holds.missing == 0 => match delta {
+            Some(memory) if theirs == 0 => SendPlan::Send(Sending::Delta, memory.messages),
             _ => onward(delta, here.messages, theirs),
         },
-        Held::Other => match theirs {
+        HostState::Other => match theirs {
             // Remains of a try that was given up, or another machine's copy: all of it is here. Rows that stay there would
             // keep their times, and the paths of the directory that was theirs.
             0 if here.translated || here.moved || here.lacks => replace,
             0 => full,
             // Home has nothing that the host lacks. Where home took rows back, they would come home again with the run.
             _ if here.shared == here.messages && !here.translated && !here.lacks => full,
-            more => Decision::Apart(more),
+            more => SendPlan::Diverged(more),
         },
     }
 }
 
 /// Somebody went on with the session there: that comes home with the run, where home itself stood still.
-fn onward(delta: Option<&Memory>, messages: usize, theirs: usize) -> Decision {
+fn onward(delta: Option<&LastSync>, messages: usize, theirs: usize) -> SendPlan {
     match delta {
-        Some(memory) if memory.messages == messages => Decision::Send(Sending::Delta, memory.messages),
-        _ => Decision::Apart(theirs),
+        Some(memory) if memory.messages == messages => SendPlan::Send(Sending::Delta, memory.messages),
+        _ => SendPlan::Diverged(theirs),
     }
 }
 
@@ -74,8 +74,8 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::BTreeSet;
 
-    fn memory() -> Memory {
-        Memory {
+    fn memory() -> LastSync {
+        LastSync {
             messages: 10,
             stamp: "s".into(),
             known: "k".into(),
@@ -89,47 +89,47 @@ mod tests {
         }
     }
 
-    fn holds(held: Held, unlisted: usize) -> Holds {
+    fn holds(held: HostState, unlisted: usize) -> Holds {
         Holds { held, messages: 10 + unlisted, parts: 0, changed: 0, missing: 0, unlisted }
     }
 
-    fn here(unchanged: Option<&Memory>, messages: usize) -> Here<'_> {
-        Here { unchanged, lacks: false, messages, shared: 0, translated: false, moved: false }
+    fn here(unchanged: Option<&LastSync>, messages: usize) -> LocalState<'_> {
+        LocalState { unchanged, lacks: false, messages, shared: 0, translated: false, moved: false }
     }
 
     #[test]
     fn only_what_is_new_goes_where_both_sides_know_what_they_have() {
         let known = memory();
-        let same = holds(Held::Same, 0);
-        assert_eq!(decide(&same, here(Some(&known), 12)), Decision::Send(Sending::Delta, 10));
-        assert_eq!(decide(&same, here(None, 12)), Decision::Send(Sending::Replace, 0));
-        let clocked = Here { translated: true, ..here(Some(&known), 12) };
-        assert_eq!(decide(&same, clocked), Decision::Send(Sending::Delta, 10), "by the same clock");
+        let same = holds(HostState::Same, 0);
+        assert_eq!(decide(&same, here(Some(&known), 12)), SendPlan::Send(Sending::Delta, 10));
+        assert_eq!(decide(&same, here(None, 12)), SendPlan::Send(Sending::Replace, 0));
+        let clocked = LocalState { translated: true, ..here(Some(&known), 12) };
+        assert_eq!(decide(&same, clocked), SendPlan::Send(Sending::Delta, 10), "by the same clock");
     }
 
     #[test]
     fn a_host_without_the_session_gets_all_of_it() {
-        for held in [Held::None, Held::Unknown] {
+        for held in [HostState::None, HostState::Unknown] {
             let known = memory();
-            assert_eq!(decide(&holds(held, 0), here(Some(&known), 12)), Decision::Send(Sending::Full, 0));
+            assert_eq!(decide(&holds(held, 0), here(Some(&known), 12)), SendPlan::Send(Sending::Full, 0));
         }
     }
 
     #[test]
     fn what_was_added_there_is_kept_where_home_stood_still() {
         let known = memory();
-        let grew = holds(Held::Grew, 3);
-        assert_eq!(decide(&grew, here(Some(&known), 10)), Decision::Send(Sending::Delta, 10));
-        assert_eq!(decide(&grew, here(Some(&known), 11)), Decision::Apart(3));
-        assert_eq!(decide(&grew, here(None, 10)), Decision::Apart(3));
-        let changed = Holds { changed: 1, ..holds(Held::Other, 2) };
-        assert_eq!(decide(&changed, here(Some(&known), 10)), Decision::Send(Sending::Delta, 10));
-        assert_eq!(decide(&changed, here(Some(&known), 11)), Decision::Apart(2));
-        let settled = Holds { changed: 1, ..holds(Held::Other, 0) };
-        assert_eq!(decide(&settled, here(Some(&known), 11)), Decision::Send(Sending::Delta, 10));
-        assert_eq!(decide(&settled, here(None, 11)), Decision::Apart(0));
-        let remains = Here { shared: 3, ..here(Some(&known), 13) };
-        assert_eq!(decide(&grew, remains), Decision::Send(Sending::Delta, 10));
+        let grew = holds(HostState::Ahead, 3);
+        assert_eq!(decide(&grew, here(Some(&known), 10)), SendPlan::Send(Sending::Delta, 10));
+        assert_eq!(decide(&grew, here(Some(&known), 11)), SendPlan::Diverged(3));
+        assert_eq!(decide(&grew, here(None, 10)), SendPlan::Diverged(3));
+        let changed = Holds { changed: 1, ..holds(HostState::Other, 2) };
+        assert_eq!(decide(&changed, here(Some(&known), 10)), SendPlan::Send(Sending::Delta, 10));
+        assert_eq!(decide(&changed, here(Some(&known), 11)), SendPlan::Diverged(2));
+        let settled = Holds { changed: 1, ..holds(HostState::Other, 0) };
+        assert_eq!(decide(&settled, here(Some(&known), 11)), SendPlan::Send(Sending::Delta, 10));
+        assert_eq!(decide(&settled, here(None, 11)), SendPlan::Diverged(0));
+        let remains = LocalState { shared: 3, ..here(Some(&known), 13) };
+        assert_eq!(decide(&grew, remains), SendPlan::Send(Sending::Delta, 10));
     }
 
     /// What is on both sides, as messages: home's and the host's by number, and how many of these are listed as known.
@@ -146,7 +146,7 @@ mod tests {
     }
 
     impl Sides {
-        fn decide(&self) -> Decision {
+        fn decide(&self) -> SendPlan {
             let none = BTreeSet::new();
             // What is remembered still stands at home, from its first message on.
             let unchanged =
@@ -157,18 +157,21 @@ mod tests {
             let missing = listed.difference(&self.host).count();
             let changed = self.changed.min(listed.len() - missing);
             let held = match () {
-                () if self.host.is_empty() => Held::None,
-                () if !unchanged || changed + missing > 0 => Held::Other,
-                () if beyond.is_empty() => Held::Same,
-                () => Held::Grew,
+                () if self.host.is_empty() => HostState::None,
+                () if !unchanged || changed + missing > 0 => HostState::Other,
+                () if beyond.is_empty() => HostState::Same,
+                () => HostState::Ahead,
             };
             let (messages, unlisted) = (self.host.len(), beyond.len());
             let holds = Holds { held, messages, parts: 0, changed, missing, unlisted };
-            let memory = Memory { messages: listed.len(), ..memory() };
+            let memory = LastSync { messages: listed.len(), ..memory() };
             let shared = beyond.intersection(&self.home).count();
             let (translated, moved) = (self.translated, self.moved);
             let unchanged = unchanged.then_some(&memory);
-            decide(&holds, Here { unchanged, lacks, messages: self.home.len(), shared, translated, moved })
+            decide(
+                &holds,
+                LocalState { unchanged, lacks, messages: self.home.len(), shared, translated, moved },
+            )
         }
     }
 
@@ -198,7 +201,7 @@ mod tests {
         #[test]
         fn nothing_is_replaced_of_which_home_has_not_every_message_now(sides in sides()) {
             let decision = sides.decide();
-            if decision == Decision::Send(Sending::Replace, 0) {
+            if decision == SendPlan::Send(Sending::Replace, 0) {
                 prop_assert!(sides.host.is_subset(&sides.home), "{:?}", sides);
             }
             // Two histories are never mixed: where each side has what the other has not, nothing is sent, but for what
@@ -206,40 +209,49 @@ mod tests {
             let theirs = sides.host.difference(&sides.home).count();
             let stood_still = sides.listed.as_ref() == Some(&sides.home);
             if theirs > 0 && sides.home.difference(&sides.host).next().is_some() && !stood_still {
-                prop_assert_eq!(decision, Decision::Apart(theirs), "{:?}", sides);
+                prop_assert_eq!(decision, SendPlan::Diverged(theirs), "{:?}", sides);
             }
         }
     }
 
     #[test]
     fn what_home_took_back_is_not_replaced_and_does_not_come_again() {
-        let other = holds(Held::Other, 4);
+        let other = holds(HostState::Other, 4);
         let of = |shared, messages| {
-            let here = Here { lacks: true, shared, ..here(None, messages) };
+            let here = LocalState { lacks: true, shared, ..here(None, messages) };
             decide(&other, here)
         };
-        assert_eq!(of(2, 2), Decision::Apart(2), "and nothing new since");
-        assert_eq!(of(2, 3), Decision::Apart(2));
+        assert_eq!(of(2, 2), SendPlan::Diverged(2), "and nothing new since");
+        assert_eq!(of(2, 3), SendPlan::Diverged(2));
         assert_eq!(
             of(4, 9),
-            Decision::Send(Sending::Replace, 0),
+            SendPlan::Send(Sending::Replace, 0),
             "only changed here: each row shows that it is here"
         );
     }
 
     #[test]
     fn what_nobody_remembers_is_compared_by_its_messages() {
-        let other = holds(Held::Other, 4);
+        let other = holds(HostState::Other, 4);
         let of = |shared, messages, translated| {
-            decide(&other, Here { unchanged: None, lacks: false, messages, shared, translated, moved: false })
+            decide(
+                &other,
+                LocalState { unchanged: None, lacks: false, messages, shared, translated, moved: false },
+            )
         };
-        let moved =
-            Here { unchanged: None, lacks: false, messages: 9, shared: 4, translated: false, moved: true };
-        assert_eq!(decide(&other, moved), Decision::Send(Sending::Replace, 0), "paths of another directory");
-        assert_eq!(of(4, 9, false), Decision::Send(Sending::Full, 0), "remains of a try");
-        assert_eq!(of(4, 9, true), Decision::Send(Sending::Replace, 0));
-        assert_eq!(of(2, 2, false), Decision::Send(Sending::Full, 0), "the host is ahead");
-        assert_eq!(of(2, 3, false), Decision::Apart(2));
-        assert_eq!(of(2, 2, true), Decision::Apart(2));
+        let moved = LocalState {
+            unchanged: None,
+            lacks: false,
+            messages: 9,
+            shared: 4,
+            translated: false,
+            moved: true,
+        };
+        assert_eq!(decide(&other, moved), SendPlan::Send(Sending::Replace, 0), "paths of another directory");
+        assert_eq!(of(4, 9, false), SendPlan::Send(Sending::Full, 0), "remains of a try");
+        assert_eq!(of(4, 9, true), SendPlan::Send(Sending::Replace, 0));
+        assert_eq!(of(2, 2, false), SendPlan::Send(Sending::Full, 0), "the host is ahead");
+        assert_eq!(of(2, 3, false), SendPlan::Diverged(2));
+        assert_eq!(of(2, 2, true), SendPlan::Diverged(2));
     }
 }

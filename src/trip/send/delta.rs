@@ -1,14 +1,14 @@
 //! What of a session a host still needs, found out before anything is sent.
 
 use crate::dispatch::Step;
-use crate::host::{self, AnswerError, Held, Holds, HostEnv, Page, Sending};
+use crate::host::{self, AnswerError, Holds, HostEnv, HostState, Page, Sending};
 use crate::opencode::Database;
 use crate::prepare::{Paths, messages_there};
 use crate::session::{Clock, Outline};
-use crate::trip::connection::{Line, Unreached};
-use crate::trip::error::{ApartReason, TripError};
+use crate::trip::connection::{HostConnection, WhenUnreachable};
+use crate::trip::error::{DivergedReason, TripError};
 use crate::trip::last_sync as memory;
-use crate::trip::send::decision::{Decision, Here, decide};
+use crate::trip::send::decision::{LocalState, SendPlan, decide};
 use crate::trip::tools::{ANSWER, PATIENCE, Tools};
 use std::collections::HashSet;
 
@@ -19,17 +19,17 @@ const MOST: usize = 10_000_000;
 const _: () = assert!(PAGE * 2 * 65 + 1024 <= ANSWER);
 
 /// What is sent.
-pub(crate) struct Share {
+pub(crate) struct Delta {
     pub(crate) sending: Sending,
     /// Of a delta, the messages that are in it.
     pub(crate) subset: Option<HashSet<String>>,
-    pub(crate) known: Known,
+    pub(crate) known: HostList,
     /// The host has more of the session than home.
     pub(crate) grown: bool,
 }
 
 /// The host's list of what home got from there, and what it proves.
-pub(crate) struct Known {
+pub(crate) struct HostList {
     /// Its checksum, as home remembers it; or empty.
     pub(crate) list: String,
     /// Home holds all rows that are in it now; or nothing of the session was there.
@@ -41,65 +41,65 @@ pub(crate) struct Known {
 /// Asks the host what it has of the session, and decides what it needs.
 ///
 /// # Errors
-/// [`TripError::Apart`]: somebody went on with the session there, and here it went on, too, or the trip's terms are others.
-pub(crate) async fn share(
+/// [`TripError::HostDiverged`]: somebody went on with the session there, and here it went on, too, or the trip's terms are others.
+pub(crate) async fn delta(
     tools: &Tools,
-    line: &mut Line,
+    connection: &mut HostConnection,
     (env, program): (&HostEnv, &str),
     (session, outline): (&str, &Outline),
     (clock, paths): (Option<Clock>, Option<&Paths>),
-) -> Result<Share, TripError> {
-    let host = line.host.name.clone();
+) -> Result<Delta, TripError> {
+    let host = connection.host.name.clone();
     let database = Database::open(&tools.database)?;
     let memory = memory::recall(&tools.kugetsu_home, &host, session);
-    let memory = memory.map(|memory| memory.put_back(&database, session)).transpose()?;
+    let memory = memory.map(|memory| memory.after_restore(&database, session)).transpose()?;
     // The list tells what home once got; that home holds it, only as long as all of it is here.
-    let current = memory.as_ref().map(|memory| memory.is_current(&database, session)).transpose()?;
-    let is_current = current == Some(true);
+    let current = memory.as_ref().map(|memory| memory.is_still_held(&database, session)).transpose()?;
+    let is_still_held = current == Some(true);
     let asked =
-        memory.as_ref().filter(|_| is_current).map(|memory| memory.known.as_str()).unwrap_or_default();
+        memory.as_ref().filter(|_| is_still_held).map(|memory| memory.known.as_str()).unwrap_or_default();
     // Those of a try that was given up are here as well, by their ids there.
     let there = messages_there(outline, clock.as_ref());
-    let (holds, shared) = compare(tools, line, (env, program), (session, asked), there).await?;
-    let whole = memory.as_ref().filter(|memory| is_current && memory.is_whole());
-    let differs = whole.and_then(|memory| memory.differs(clock, paths));
+    let (holds, shared) = compare(tools, connection, (env, program), (session, asked), there).await?;
+    let whole = memory.as_ref().filter(|memory| is_still_held && memory.is_whole());
+    let reason_to_resend = whole.and_then(|memory| memory.reason_to_resend(clock, paths));
     // Why what is there cannot come home with this trip although home stood still.
     let stood_still = whole.is_some_and(|memory| memory.messages == outline.len());
-    let differs_now = differs.filter(|_| stood_still);
+    let differs_now = reason_to_resend.filter(|_| stood_still);
     let grown = shared < holds.unlisted;
     let lacks = current == Some(false);
-    let here = Here {
-        unchanged: whole.filter(|_| differs.is_none()),
+    let here = LocalState {
+        unchanged: whole.filter(|_| reason_to_resend.is_none()),
         lacks,
         messages: outline.len(),
         shared,
         translated: clock.is_some(),
         moved: paths.is_some(),
     };
-    let nothing_there = holds.held == Held::None;
-    let known = Known {
+    let nothing_there = holds.held == HostState::None;
+    let known = HostList {
         list: memory.as_ref().map(|memory| memory.known.clone()).unwrap_or_default(),
-        rows: nothing_there || memory.as_ref().is_some_and(|memory| is_current && memory.rows),
+        rows: nothing_there || memory.as_ref().is_some_and(|memory| is_still_held && memory.rows),
         todos: nothing_there
-            || memory.as_ref().is_some_and(|memory| memory.todos && memory.are_files_there()),
+            || memory.as_ref().is_some_and(|memory| memory.todos && memory.are_files_intact()),
     };
     match decide(&holds, here) {
-        Decision::Send(Sending::Delta, former) => Ok(Share {
+        SendPlan::Send(Sending::Delta, former) => Ok(Delta {
             sending: Sending::Delta,
             subset: Some(outline.iter().skip(former).map(|message| message.id().to_owned()).collect()),
             known,
             grown,
         }),
-        Decision::Send(sending, _) => Ok(Share { sending, subset: None, known, grown }),
-        Decision::Apart(messages) if lacks => Err(TripError::Apart {
+        SendPlan::Send(sending, _) => Ok(Delta { sending, subset: None, known, grown }),
+        SendPlan::Diverged(messages) if lacks => Err(TripError::HostDiverged {
             host,
             session: session.to_owned(),
             messages,
-            why: ApartReason::NotReplaced,
+            why: DivergedReason::NotReplaced,
         }),
-        Decision::Apart(messages) => {
-            let why = differs_now.map_or(ApartReason::BothWentOn, ApartReason::OtherTerms);
-            Err(TripError::Apart { host, session: session.to_owned(), messages, why })
+        SendPlan::Diverged(messages) => {
+            let why = differs_now.map_or(DivergedReason::BothChanged, DivergedReason::TranslatedOtherwise);
+            Err(TripError::HostDiverged { host, session: session.to_owned(), messages, why })
         }
     }
 }
@@ -108,18 +108,19 @@ pub(crate) async fn share(
 /// until all were named, since what was not named may be anything.
 async fn compare(
     tools: &Tools,
-    line: &mut Line,
+    connection: &mut HostConnection,
     (env, program): (&HostEnv, &str),
     (session, known): (&str, &str),
     mut here: HashSet<String>,
 ) -> Result<(Holds, usize), TripError> {
-    let host = line.host.name.clone();
+    let host = connection.host.name.clone();
     let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
     let mut page = Page { skip: 0, most: PAGE };
     let (mut first, mut shared) = (None, 0);
     loop {
         let script = host::holds(env, program, session, known, page);
-        let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&script, PATIENCE)).await?;
+        let answer =
+            connection.ask_again(tools, Step::Probe, WhenUnreachable::GiveUp, (&script, PATIENCE)).await?;
         let (holds, ids) = Holds::from_answer(&answer, page).map_err(garbled)?;
         if *first.get_or_insert(holds) != holds {
             let moved = "somebody works with the session there: it changed while it was looked at";

@@ -3,9 +3,9 @@
 use crate::clock;
 use crate::dispatch::new_id;
 use crate::session::Setting;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
-use crate::trip::send::inspect::look;
+use crate::trip::send::inspect::inspect;
 use crate::trip::send::local::local;
 use crate::trip::send::plan::Request;
 use crate::trip::send::{fitness, prompt};
@@ -36,9 +36,9 @@ impl Request {
         self.check_message()?;
         let local = local(tools, &self.session)?;
         let plan = self.plan(&local.own, &tools.user_home)?;
-        let mut line = Line::new(self.host.clone());
+        let mut connection = HostConnection::new(self.host.clone());
         let steps = Steps::unrecorded(tools);
-        let found = look(tools, &steps, &mut line, &plan, &new_id(clock::now_ms())).await?;
+        let found = inspect(tools, &steps, &mut connection, &plan, &new_id(clock::now_ms())).await?;
         fitness::check_room(&self.host, &found.facts, local.bytes)?;
         let prompt = prompt::whole(&self.host, &plan, &found.facts.directory, &self.message);
         Ok(DryRun {

@@ -3,7 +3,7 @@
 use crate::clock;
 use crate::dispatch::{Plan, Step};
 use crate::host::{self, Checked, Facts, HostEnv};
-use crate::trip::connection::{Line, Unreached};
+use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::send::{fitness, listings as checked};
@@ -11,7 +11,7 @@ use crate::trip::steps::Steps;
 use crate::trip::tools::{PATIENCE, Tools};
 
 /// A host that was looked at and found fit.
-pub(crate) struct Found {
+pub(crate) struct InspectedHost {
     pub(crate) env: HostEnv,
     pub(crate) facts: Facts,
     pub(crate) program: String,
@@ -21,24 +21,25 @@ pub(crate) struct Found {
 }
 
 /// Connects, looks at the host, and asks opencode there what it has, unless that is remembered.
-pub(crate) async fn look(
+pub(crate) async fn inspect(
     tools: &Tools,
     steps: &Steps<'_>,
-    line: &mut Line,
+    connection: &mut HostConnection,
     plan: &Plan,
     id: &str,
-) -> Result<Found, TripError> {
-    let host = line.host.clone();
+) -> Result<InspectedHost, TripError> {
+    let host = connection.host.clone();
     let name = &host.name;
     steps.begin(Step::Connect)?;
-    line.connect(tools).await?;
+    connection.connect(tools).await?;
     steps.done(Step::Connect)?;
     tools.tell(News::Connected);
 
     steps.begin(Step::Probe)?;
     let mut env = HostEnv { variables: host.env.clone(), ..HostEnv::default() };
     let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), &plan.directory);
-    let answer = line.ask_again(tools, Step::Probe, Unreached::GivenUp, (&probe, PATIENCE)).await?;
+    let answer =
+        connection.ask_again(tools, Step::Probe, WhenUnreachable::GiveUp, (&probe, PATIENCE)).await?;
     let now = clock::now_ms();
     let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
     let facts = Facts::from_answer(&answer).map_err(garbled)?;
@@ -52,7 +53,9 @@ pub(crate) async fn look(
         None => {
             let check = host::check(&env, id, &program, &facts.directory);
             Checked::from_answer(
-                &line.ask_again(tools, Step::Check, Unreached::GivenUp, (&check, PATIENCE)).await?,
+                &connection
+                    .ask_again(tools, Step::Check, WhenUnreachable::GiveUp, (&check, PATIENCE))
+                    .await?,
             )
         }
     };
@@ -61,5 +64,5 @@ pub(crate) async fn look(
     checked::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
     steps.done(Step::Check)?;
     let ahead_ms = fitness::clock_ahead(&facts, now).unwrap_or_default();
-    Ok(Found { env, facts, program, version: checked.version, ahead_ms })
+    Ok(InspectedHost { env, facts, program, version: checked.version, ahead_ms })
 }

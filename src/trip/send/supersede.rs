@@ -4,7 +4,7 @@ use crate::clock;
 use crate::dispatch::{Dispatch, State, Step};
 use crate::host::{self, HostEnv, Refusal};
 use crate::text::plain_bytes;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::tools::{MESSAGE, PATIENCE, Tools, UNDER_WAY};
@@ -14,7 +14,7 @@ use crate::trip::under_way::Trip;
 const WORDS: usize = 40;
 
 /// What became of a dispatch that was to be removed from its host.
-pub(crate) enum Swept {
+pub(crate) enum SweepResult {
     /// Nothing of it is there, and none of it can be launched any more.
     Removed,
     /// It was launched, and is left alone.
@@ -22,15 +22,21 @@ pub(crate) enum Swept {
     Unknown,
 }
 
-impl Line {
+impl HostConnection {
     /// Removes a dispatch from the host and account of `env`; one that was launched only if `launched` says so.
-    pub(crate) async fn sweep(&mut self, tools: &Tools, env: &HostEnv, id: &str, launched: bool) -> Swept {
+    pub(crate) async fn sweep(
+        &mut self,
+        tools: &Tools,
+        env: &HostEnv,
+        id: &str,
+        launched: bool,
+    ) -> SweepResult {
         match self.ask(tools, Step::Clean, &host::clean(env, id, launched), PATIENCE).await {
-            Ok(_) => Swept::Removed,
+            Ok(_) => SweepResult::Removed,
             Err(TripError::Script { source, .. }) if source.refusal() == Some(Refusal::Launched) => {
-                Swept::Launched
+                SweepResult::Launched
             }
-            Err(_) => Swept::Unknown,
+            Err(_) => SweepResult::Unknown,
         }
     }
 }
@@ -41,20 +47,20 @@ impl Trip {
     ///
     /// # Errors
     /// [`TripError::Away`] where one of them turns out to have been launched.
-    pub(crate) async fn end_earlier(&mut self, tools: &Tools, env: &HostEnv) -> Result<(), TripError> {
+    pub(crate) async fn supersede_earlier(&mut self, tools: &Tools, env: &HostEnv) -> Result<(), TripError> {
         for mut old in std::mem::take(&mut self.earlier) {
             let cut_short = old.record.is_unlaunched();
-            let litter = old.record.there && old.record.state.is_end();
+            let litter = old.record.is_on_host && old.record.state.is_end();
             if !(cut_short || litter) {
                 continue;
             }
-            if old.record.host == self.line.host.name {
+            if old.record.host == self.connection.host.name {
                 let home = matches!(old.record.state, State::Home { .. });
                 let env = HostEnv { account: old.record.account.clone(), ..env.clone() };
-                match self.line.sweep(tools, &env, &old.record.id, home).await {
-                    Swept::Removed => old.record.there = false,
-                    Swept::Unknown => {}
-                    Swept::Launched => {
+                match self.connection.sweep(tools, &env, &old.record.id, home).await {
+                    SweepResult::Removed => old.record.is_on_host = false,
+                    SweepResult::Unknown => {}
+                    SweepResult::Launched => {
                         old.record.ended_ms = None;
                         old.reach(State::Launched { identity: "found by a later trip".to_owned() })?;
                         return Err(TripError::away(&old.record));
@@ -62,7 +68,7 @@ impl Trip {
                 }
             }
             if cut_short {
-                tools.tell(News::GivenUp { record: &old.record, words: &first_words(&old) });
+                tools.tell(News::Superseded { record: &old.record, words: &message_start(&old) });
                 old.record.ended_ms = Some(clock::now_ms());
                 for name in UNDER_WAY {
                     old.discard(name)?;
@@ -78,7 +84,7 @@ impl Trip {
 }
 
 /// How the message of a dispatch begins; empty where it is not known.
-pub(crate) fn first_words(dispatch: &Dispatch) -> String {
+pub(crate) fn message_start(dispatch: &Dispatch) -> String {
     let message = std::fs::read(dispatch.file(MESSAGE)).unwrap_or_default();
     let mut words = plain_bytes(&message);
     if let Some((end, _)) = words.char_indices().nth(WORDS) {

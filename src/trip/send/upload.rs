@@ -8,14 +8,14 @@ use crate::opencode::{self, Database, Fingerprint};
 use crate::prepare::{Paths, Spec};
 use crate::session::{Clock, SAME_CLOCK_MS, Scan};
 use crate::transport::TransportError;
-use crate::trip::connection::{Unreached, moved_within};
+use crate::trip::connection::{WhenUnreachable, moved_within};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
-use crate::trip::send::delta::share;
-use crate::trip::send::inspect::Found;
+use crate::trip::send::delta::delta;
+use crate::trip::send::inspect::InspectedHost;
 use crate::trip::send::parcel::Contents;
 use crate::trip::send::{fitness, parcel, prompt};
-use crate::trip::sent_state::Departed;
+use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
 use crate::trip::under_way::Trip;
 use crate::trip::{last_sync as memory, sent_state as departed};
@@ -30,13 +30,13 @@ impl Trip {
     pub(crate) async fn deliver(
         &mut self,
         tools: &Tools,
-        found: &Found,
+        found: &InspectedHost,
         (scan, fingerprint): (Scan, Fingerprint),
         message: &[u8],
     ) -> Result<(), TripError> {
-        let clock = clock_there(tools, &self.line.host.name, found.ahead_ms);
+        let clock = clock_there(tools, &self.connection.host.name, found.ahead_ms);
         let (sent, newest_ms) = self.pack(tools, found, &scan, message, clock).await?;
-        Departed { fingerprint, outline: scan.outline }.write(&self.dispatch.file(departed::FILE))?;
+        SentState { fingerprint, outline: scan.outline }.write(&self.dispatch.file(departed::FILE))?;
         self.dispatch.record.sent = Some(sent);
         self.reach(tools, Step::Prepare, State::Exported)?;
         self.upload(tools).await?;
@@ -47,12 +47,12 @@ impl Trip {
     async fn pack(
         &mut self,
         tools: &Tools,
-        found: &Found,
+        found: &InspectedHost,
         scan: &Scan,
         message: &[u8],
         clock: Option<Clock>,
     ) -> Result<(Sent, Option<i64>), TripError> {
-        let host = self.line.host.clone();
+        let host = self.connection.host.clone();
         let (export, parcel) = (self.dispatch.file("export.json"), self.dispatch.file("parcel"));
         self.begin(tools, Step::Prepare)?;
         let bytes = std::fs::metadata(&export).map_err(|source| DiskError::at(&export, source))?.len();
@@ -63,7 +63,7 @@ impl Trip {
         let run = self.run(found, tools.owner()?);
         let paths = paths(&plan, &run.directory);
         let terms = (clock, paths.as_ref());
-        let share = share(tools, &mut self.line, there, (&session, &scan.outline), terms).await?;
+        let delta = delta(tools, &mut self.connection, there, (&session, &scan.outline), terms).await?;
         let list = Database::open(&tools.database)?.todos(&session)?;
         // A variable of the environment is bounded.
         let todos = list
@@ -84,7 +84,7 @@ impl Trip {
                 clock,
                 paths,
                 todos: list,
-                subset: share.subset,
+                subset: delta.subset,
             },
             gzip: run.gzip,
         };
@@ -98,17 +98,17 @@ impl Trip {
             runner_bytes,
             messages: prepared.messages,
             parts: prepared.parts,
-            sending: share.sending,
-            known: share.known.list,
-            rows_held: share.known.rows,
-            todos_held: share.known.todos,
+            sending: delta.sending,
+            known: delta.known.list,
+            rows_held: delta.known.rows,
+            todos_held: delta.known.todos,
             todos,
         };
         let (undo, path) = (prepared.undo, found.env.path.clone());
-        Ok((Sent { run, launch, undo, path, grown: share.grown }, prepared.newest_ms))
+        Ok((Sent { run, launch, undo, path, grown: delta.grown }, prepared.newest_ms))
     }
 
-    fn run(&self, found: &Found, owner: String) -> Run {
+    fn run(&self, found: &InspectedHost, owner: String) -> Run {
         let plan = &self.record().plan;
         let model = plan.setting.model.as_ref();
         Run {
@@ -119,7 +119,7 @@ impl Trip {
             agent: plan.setting.agent.clone().unwrap_or_default(),
             model: model.map(ToString::to_string).unwrap_or_default(),
             variant: model.and_then(|model| model.variant.clone()).unwrap_or_default(),
-            permission: opencode::permission(&self.line.host.permission, plan.auto),
+            permission: opencode::permission(&self.connection.host.permission, plan.auto),
             gzip: found.facts.gzip,
             run_timeout: plan.run_timeout,
             owner,
@@ -127,14 +127,14 @@ impl Trip {
     }
 
     async fn upload(&mut self, tools: &Tools) -> Result<(), TripError> {
-        let (host, ssh) = (self.line.host.name.clone(), self.line.host.ssh());
+        let (host, ssh) = (self.connection.host.name.clone(), self.connection.host.ssh());
         let local = self.dispatch.file("parcel");
         let remote = format!("{}/parcel", host::dispatch_directory(&self.record().id));
         let total = std::fs::metadata(&local).map_err(|source| DiskError::at(&local, source))?.len();
         self.begin(tools, Step::Upload)?;
         let observer = Arc::clone(&tools.observer);
         let within = (Step::Upload, Some(moved_within(total)));
-        let sent = self.line.call_again(tools, within, Unreached::GivenUp, move |transport| {
+        let sent = self.connection.call_again(tools, within, WhenUnreachable::GiveUp, move |transport| {
             transport.upload(&local, &remote, &mut |done| observer.tell(News::Bytes { done, total }))
         });
         sent.await.map_err(|error| {

@@ -5,10 +5,10 @@ use crate::disk::Busy;
 use crate::dispatch::{Dispatch, State, Step};
 use crate::host::{self, Cancel, HostEnv};
 use crate::hosts::HostEntry;
-use crate::trip::connection::Unreached;
+use crate::trip::connection::WhenUnreachable;
 use crate::trip::error::TripError;
 use crate::trip::report::Report;
-use crate::trip::send::supersede::Swept;
+use crate::trip::send::supersede::SweepResult;
 use crate::trip::tools::{Tools, UNDER_WAY, WORK_PATIENCE};
 use crate::trip::under_way::Trip;
 use std::time::Duration;
@@ -51,8 +51,8 @@ pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<C
         }
         // Who follows a run has the lock as long as it lasts.
         Err(TripError::Busy { by, .. }) if record.is_away() => {
-            let mut line = crate::trip::connection::Line::new(host);
-            let found = line.cancel(tools, id).await?;
+            let mut connection = crate::trip::connection::HostConnection::new(host);
+            let found = connection.cancel(tools, id).await?;
             let dispatch = tools.store.open(id)?.ok_or_else(unknown)?;
             let ended = match found {
                 Cancel::Yes => Ended::TheirRun { by },
@@ -67,18 +67,18 @@ pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<C
 }
 
 fn gone(dispatch: &Dispatch) -> TripError {
-    TripError::NotThere { host: dispatch.record.host.clone(), dispatch: dispatch.record.id.clone() }
+    TripError::NotOnHost { host: dispatch.record.host.clone(), dispatch: dispatch.record.id.clone() }
 }
 
-impl crate::trip::connection::Line {
+impl crate::trip::connection::HostConnection {
     /// Has the host end all of a run, and say that nothing is left of it.
     async fn cancel(&mut self, tools: &Tools, id: &str) -> Result<Cancel, TripError> {
         self.connect(tools).await?;
-        self.bear_each(Some(OUTAGE));
+        self.set_outage_limit(Some(OUTAGE));
         // The script waits for the runner, which writes down what the run came to.
         let script = host::cancel(&HostEnv::default(), id);
         let answer =
-            self.ask_again(tools, Step::Wait, Unreached::TriedAgain, (&script, WORK_PATIENCE)).await?;
+            self.ask_again(tools, Step::Wait, WhenUnreachable::Retry, (&script, WORK_PATIENCE)).await?;
         let host = self.host.name.clone();
         let garbled = |source| TripError::Script { host: host.clone(), step: Step::Wait, source };
         let cancelled = host::Cancelled::from_answer(&answer).map_err(garbled)?;
@@ -100,7 +100,7 @@ impl Trip {
             State::Finished => {
                 // What the run left at work, as a server.
                 let id = self.record().id.clone();
-                self.line.cancel(tools, &id).await?;
+                self.connection.cancel(tools, &id).await?;
                 return Ok(Ended::ByItself);
             }
             State::Home { .. } | State::Failed { .. } => {
@@ -112,7 +112,7 @@ impl Trip {
             _ => {}
         }
         let id = self.record().id.clone();
-        match self.line.cancel(tools, &id).await? {
+        match self.connection.cancel(tools, &id).await? {
             Cancel::Yes => {
                 self.dispatch.record.trouble = Some("it was cancelled".to_owned());
                 self.dispatch.reach(State::Cancelled { launched: true })?;
@@ -139,12 +139,12 @@ impl Trip {
         for name in UNDER_WAY {
             self.dispatch.discard(name)?;
         }
-        if self.record().there {
+        if self.record().is_on_host {
             let id = self.record().id.clone();
             // What stays there costs only room: nobody launches it any more.
             let env = HostEnv { account: self.record().account.clone(), ..HostEnv::default() };
-            if let Swept::Removed = self.line.sweep(tools, &env, &id, false).await {
-                self.dispatch.record.there = false;
+            if let SweepResult::Removed = self.connection.sweep(tools, &env, &id, false).await {
+                self.dispatch.record.is_on_host = false;
                 self.dispatch.save()?;
             }
         }

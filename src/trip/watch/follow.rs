@@ -40,14 +40,14 @@ impl Trip {
         tools: &Tools,
         patience: Option<Duration>,
     ) -> Result<(), TripError> {
-        self.line.bear_until(patience);
+        self.connection.set_deadline(patience);
         // What comes behind the wait is bounded by the same, each thing by itself.
-        self.line.limit_each(patience);
-        let (host, dispatch) = (self.line.host.name.clone(), self.record().id.clone());
+        self.connection.set_call_limit(patience);
+        let (host, dispatch) = (self.connection.host.name.clone(), self.record().id.clone());
         let Some(after) = patience else { return self.follow_without_end(tools).await };
         match tokio::time::timeout(after, self.follow_without_end(tools)).await {
             Ok(followed) => followed,
-            Err(_) => Err(match (self.line.trouble(), self.record()) {
+            Err(_) => Err(match (self.connection.trouble(), self.record()) {
                 (Some(why), record) => TripError::OutOfReach { host, after, why, begun: record.is_away() },
                 (None, record) if record.is_unlaunched() || record.state == State::Uploaded => {
                     TripError::NotBegun { host, dispatch, after, known: record.is_unlaunched() }
@@ -58,7 +58,7 @@ impl Trip {
     }
 
     pub(crate) async fn follow_without_end(&mut self, tools: &Tools) -> Result<(), TripError> {
-        self.go_on(tools).await?;
+        self.continue_sending(tools).await?;
         if !self.record().is_away() || self.record().state == State::Finished {
             return Ok(());
         }
@@ -76,13 +76,13 @@ impl Trip {
             let before = watch.taken();
             let error = match self.watch(tools, &watch).await {
                 Ok(end) => return self.ended(tools, end, &watch),
-                Err(error) if error.heals() => error,
+                Err(error) if error.is_transient() => error,
                 Err(error) => return Err(error),
             };
             if watch.taken() > before {
                 pauses.reset();
             }
-            pauses.pause(tools, &mut self.line, &error).await?;
+            pauses.pause(tools, &mut self.connection, &error).await?;
         }
     }
 
@@ -90,13 +90,13 @@ impl Trip {
     async fn watch(&mut self, tools: &Tools, watch: &Arc<Watch>) -> Result<Frame, TripError> {
         let listener = Arc::clone(watch);
         watch.seen.store(false, Ordering::Relaxed);
-        let Self { line, dispatch, .. } = self;
+        let Self { connection, dispatch, .. } = self;
         let (id, from) = (dispatch.record.id.clone(), watch.taken());
         let take = move |frame| {
             listener.take(frame);
             ControlFlow::Continue(())
         };
-        let mut watching = std::pin::pin!(watch::watch(tools, line, (&id, from), None, take));
+        let mut watching = std::pin::pin!(watch::watch(tools, connection, (&id, from), None, take));
         let end = loop {
             tokio::select! {
                 biased;
@@ -123,13 +123,13 @@ impl Trip {
                     ended_by(&result).or_else(|| outcome.trouble(result.status, &result.words));
                 self.dispatch.record.outcome = Some(outcome);
                 self.dispatch.record.result = Some(result);
-                self.is_fresh = watch.seen.load(Ordering::Relaxed);
+                self.has_latest_result = watch.seen.load(Ordering::Relaxed);
                 self.reach(tools, Step::Wait, State::Finished)
             }
             Frame::Dead(words) => {
                 self.keep(STDERR, words.as_bytes())?;
                 let error = TripError::Lost {
-                    host: self.line.host.name.clone(),
+                    host: self.connection.host.name.clone(),
                     dispatch: self.record().id.clone(),
                     words: words.clone(),
                 };
@@ -138,7 +138,7 @@ impl Trip {
                 self.reach(tools, Step::Wait, State::Lost { last_words: words })?;
                 Err(error)
             }
-            _ => Err(self.not_there()),
+            _ => Err(self.not_on_host()),
         }
     }
 }

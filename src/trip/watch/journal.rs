@@ -179,7 +179,7 @@ fn not_kept(why: &dyn std::fmt::Display) -> News<'static> {
 }
 /// What is known here of a run: out of the sum, and of the events behind it.
 #[derive(Debug, Default)]
-pub(crate) struct Known {
+pub(crate) struct KnownRun {
     pub(crate) activity: Activity,
     pub(crate) reply: Option<String>,
     /// What was taken of the host's events.
@@ -189,10 +189,10 @@ pub(crate) struct Known {
 }
 
 /// What is known here of a run, however much it said: no more than the end of its events is read.
-pub(crate) fn known(directory: &Path) -> Known {
+pub(crate) fn known(directory: &Path) -> KnownRun {
     let mut sum = Sum::read(directory).unwrap_or_default();
     let from = sum.upto.max(segments::end(directory).saturating_sub(RECENT));
-    let mut known = Known { is_whole: from == sum.upto, ..Known::default() };
+    let mut known = KnownRun { is_whole: from == sum.upto, ..KnownRun::default() };
     known.lines.go_on_at(from);
     if !known.is_whole {
         sum.reply = Reply::default();

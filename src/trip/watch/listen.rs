@@ -4,7 +4,7 @@ use crate::dispatch::{Dispatch, State, Step};
 use crate::events::{Event, Lines, Reply};
 use crate::host::{self, Frame};
 use crate::hosts::HostEntry;
-use crate::trip::connection::{Line, Pauses, moved_within};
+use crate::trip::connection::{HostConnection, Pauses, moved_within};
 use crate::trip::error::TripError;
 use crate::trip::tools::{STDERR, Tools};
 use crate::trip::watch::stream::watch;
@@ -23,19 +23,19 @@ const LONG_ENOUGH: Duration = Duration::from_secs(2 * 3600);
 
 /// How the listening ended.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Heard {
+pub(crate) struct Listened {
     /// What the run said on standard error, as far as it is known.
     pub stderr: String,
     pub goes_on: bool,
 }
 
 /// What an event is handed to.
-pub(crate) type Hear = Arc<dyn Fn(&Event) + Send + Sync>;
+pub(crate) type OnEvent = Arc<dyn Fn(&Event) + Send + Sync>;
 
 /// Hears the events of one dispatch: those that are kept here, then the host's. Nothing is written, here or there.
 pub(crate) struct Listener {
     dispatch: Dispatch,
-    line: Line,
+    connection: HostConnection,
     lines: Arc<Mutex<Lines>>,
     /// What is kept here was heard.
     begun: bool,
@@ -43,7 +43,7 @@ pub(crate) struct Listener {
 
 impl Listener {
     pub(crate) fn new(dispatch: Dispatch, host: HostEntry) -> Self {
-        Self { dispatch, line: Line::new(host), lines: Arc::default(), begun: false }
+        Self { dispatch, connection: HostConnection::new(host), lines: Arc::default(), begun: false }
     }
 
     /// Hears what was not heard before. `follow`: until the run ends, over as many connections as it takes.
@@ -54,8 +54,8 @@ impl Listener {
         &mut self,
         tools: &Tools,
         follow: bool,
-        hear: &Hear,
-    ) -> Result<Heard, TripError> {
+        hear: &OnEvent,
+    ) -> Result<Listened, TripError> {
         if !self.begun {
             self.hear_kept(hear);
             self.begun = true;
@@ -63,20 +63,22 @@ impl Listener {
         let record = self.dispatch.record.clone();
         if !record.is_away() || matches!(record.state, State::Finished) {
             let stderr = std::fs::read(self.dispatch.file(STDERR)).unwrap_or_default();
-            return Ok(Heard { stderr: String::from_utf8_lossy(&stderr).into_owned(), goes_on: false });
+            return Ok(Listened { stderr: String::from_utf8_lossy(&stderr).into_owned(), goes_on: false });
         }
         let mut pauses = Pauses::default();
         let end = loop {
             match self.watch_on(tools, follow, hear).await {
-                Err(error) if follow && error.heals() => pauses.pause(tools, &mut self.line, &error).await?,
+                Err(error) if follow && error.is_transient() => {
+                    pauses.pause(tools, &mut self.connection, &error).await?
+                }
                 end => break end?,
             }
         };
         let goes_on = end.is_none();
         Ok(match end {
-            Some(Frame::Ended(result)) => Heard { stderr: result.words, goes_on },
-            Some(Frame::Dead(words)) => Heard { stderr: words, goes_on },
-            _ => Heard { stderr: stderr(tools, &mut self.line, &record.id).await, goes_on },
+            Some(Frame::Ended(result)) => Listened { stderr: result.words, goes_on },
+            Some(Frame::Dead(words)) => Listened { stderr: words, goes_on },
+            _ => Listened { stderr: stderr(tools, &mut self.connection, &record.id).await, goes_on },
         })
     }
 
@@ -85,7 +87,7 @@ impl Listener {
         &mut self,
         tools: &Tools,
         follow: bool,
-        hear: &Hear,
+        hear: &OnEvent,
     ) -> Result<Option<Frame>, TripError> {
         let from = self.lines.lock().unwrap_or_else(PoisonError::into_inner).taken();
         let (lines, hear) = (Arc::clone(&self.lines), Arc::clone(hear));
@@ -107,11 +109,11 @@ impl Listener {
             }
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        watch(tools, &mut self.line, (&self.dispatch.record.id, from), within, take).await
+        watch(tools, &mut self.connection, (&self.dispatch.record.id, from), within, take).await
     }
 
     /// Hears what is kept here; of a trip that is home its answer, where the events had no room for that.
-    fn hear_kept(&self, hear: &Hear) {
+    fn hear_kept(&self, hear: &OnEvent) {
         let (directory, mut heard) = (&self.dispatch.directory, Reply::default());
         let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
         // What cannot be read here, the host has.
@@ -134,10 +136,10 @@ impl Listener {
 }
 
 /// What a run that goes on has said on standard error so far; nothing where that cannot be had.
-async fn stderr(tools: &Tools, line: &mut Line, id: &str) -> String {
+async fn stderr(tools: &Tools, connection: &mut HostConnection, id: &str) -> String {
     let remote = format!("{}/stderr", host::dispatch_directory(id));
     let room = tools.kugetsu_home.join("dispatches").join(id);
-    let fetched = line.call(tools, (Step::Wait, Some(moved_within(LONGEST))), move |transport| {
+    let fetched = connection.call(tools, (Step::Wait, Some(moved_within(LONGEST))), move |transport| {
         let Ok(directory) = tempfile::tempdir_in(room) else { return Ok(Vec::new()) };
         let local = directory.path().join("stderr");
         transport.download(&remote, &local, LONGEST, &mut |_| ())?;

@@ -5,12 +5,12 @@ use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::events::{Activity, Lines};
 use crate::host::{self, HostEnv, Standing, Status, Statuses};
 use crate::hosts::HostEntry;
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::report::Report;
 use crate::trip::tools::{ANSWER, PATIENCE, Tools};
 use crate::trip::watch::journal;
-use crate::trip::watch::journal::Known;
+use crate::trip::watch::journal::KnownRun;
 use std::collections::BTreeMap;
 use std::time::Duration;
 
@@ -34,12 +34,12 @@ const fn tail(trips: usize) -> usize {
 
 /// What a host told, and why it did not tell of the others.
 #[derive(Default)]
-struct Told {
+struct HostAnswer {
     statuses: Statuses,
     trouble: Option<String>,
 }
 
-impl Told {
+impl HostAnswer {
     /// How the dispatch `id` stands; `None` where the host was asked and does not tell.
     fn of(&self, id: &str) -> Result<Option<&Status>, &str> {
         match (self.statuses.of(id), &self.trouble) {
@@ -51,7 +51,7 @@ impl Told {
 
 /// A trip as it stands.
 #[derive(Debug, Clone)]
-pub(crate) struct Look {
+pub(crate) struct TripStatus {
     /// What the record tells, with the state that the host tells where it was asked.
     pub report: Report,
     /// Whether the host answered; `None` where nobody had to ask it.
@@ -75,11 +75,11 @@ type Machine = (String, String);
 
 /// Looks at trips; asks each host once, and all hosts at the same time. `host` finds the host of a trip, or says why it
 /// cannot be asked.
-pub(crate) async fn look_at(
+pub(crate) async fn statuses(
     tools: &Tools,
     dispatches: &[Dispatch],
     host: impl Fn(&Record) -> Result<HostEntry, String>,
-) -> Vec<Look> {
+) -> Vec<TripStatus> {
     let mut asked: BTreeMap<Machine, (Result<HostEntry, String>, Vec<String>)> = BTreeMap::new();
     let mut keys = Vec::new();
     for Dispatch { record, .. } in dispatches.iter() {
@@ -95,7 +95,7 @@ pub(crate) async fn look_at(
     for (key, (entry, ids)) in asked {
         let tools = tools.clone();
         let ask = async move {
-            let mut told = Told::default();
+            let mut told = HostAnswer::default();
             let entry = match entry {
                 Ok(entry) => entry,
                 Err(why) => {
@@ -103,10 +103,10 @@ pub(crate) async fn look_at(
                     return told;
                 }
             };
-            let mut line = Line::new(entry);
+            let mut connection = HostConnection::new(entry);
             for some in ids.chunks(AT_ONCE) {
                 let within = ANSWERS_WITHIN + FOR_EACH * u32::try_from(some.len()).unwrap_or_default();
-                match tokio::time::timeout(within, ask(&tools, &mut line, some)).await {
+                match tokio::time::timeout(within, ask(&tools, &mut connection, some)).await {
                     Ok(Ok(answered)) => told.statuses.0.extend(answered.0),
                     Ok(Err(error)) => told.trouble = Some(error.to_string()),
                     Err(_) => told.trouble = Some(format!("it did not answer within {} s", within.as_secs())),
@@ -120,20 +120,22 @@ pub(crate) async fn look_at(
         };
         asking.push((key, tokio::spawn(ask)));
     }
-    let mut answers: BTreeMap<Machine, Told> = BTreeMap::new();
+    let mut answers: BTreeMap<Machine, HostAnswer> = BTreeMap::new();
     for (key, ask) in asking {
-        let failed = |_| Told { trouble: Some("asking it failed".to_owned()), ..Told::default() };
+        let failed = |_| HostAnswer { trouble: Some("asking it failed".to_owned()), ..HostAnswer::default() };
         answers.insert(key, ask.await.unwrap_or_else(failed));
     }
     let answered = dispatches.iter().zip(keys);
-    answered.map(|(dispatch, key)| look(tools, dispatch, key.and_then(|key| answers.get(&key)))).collect()
+    answered
+        .map(|(dispatch, key)| status_of(tools, dispatch, key.and_then(|key| answers.get(&key))))
+        .collect()
 }
 
-async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses, TripError> {
-    let name = line.host.name.clone();
+async fn ask(tools: &Tools, connection: &mut HostConnection, ids: &[String]) -> Result<Statuses, TripError> {
+    let name = connection.host.name.clone();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let script = host::status(&HostEnv::default(), &ids, tail(ids.len()));
-    let answer = line.ask(tools, Step::Wait, &script, PATIENCE).await?;
+    let answer = connection.ask(tools, Step::Wait, &script, PATIENCE).await?;
     Statuses::from_answer(&answer).map_err(|source| TripError::Script {
         host: name,
         step: Step::Wait,
@@ -141,10 +143,10 @@ async fn ask(tools: &Tools, line: &mut Line, ids: &[String]) -> Result<Statuses,
     })
 }
 
-fn look(tools: &Tools, dispatch: &Dispatch, told: Option<&Told>) -> Look {
+fn status_of(tools: &Tools, dispatch: &Dispatch, told: Option<&HostAnswer>) -> TripStatus {
     let record = &dispatch.record;
     let mut known = journal::known(&dispatch.directory);
-    let mut look = Look {
+    let mut look = TripStatus {
         report: Report { reply: known.reply.take(), ..Report::of(dispatch) },
         reachable: None,
         trouble: None,
@@ -189,8 +191,8 @@ fn state(recorded: &State, standing: Standing) -> &'static str {
 
 /// What the events tell: those that are kept here, and the last ones from the host. And whether these are all, as far as is
 /// known.
-fn activity(known: Known, status: Option<&Status>) -> (Activity, bool) {
-    let Known { mut activity, mut lines, is_whole, .. } = known;
+fn activity(known: KnownRun, status: Option<&Status>) -> (Activity, bool) {
+    let KnownRun { mut activity, mut lines, is_whole, .. } = known;
     let Some(status) = status else { return (activity, is_whole && lines.taken() > 0) };
     let begins = status.bytes.saturating_sub(status.told);
     let tail = status.tail.as_bytes();
@@ -230,8 +232,8 @@ mod tests {
         }
     }
 
-    fn known(kept: &str) -> Known {
-        let mut known = Known { is_whole: true, ..Known::default() };
+    fn known(kept: &str) -> KnownRun {
+        let mut known = KnownRun { is_whole: true, ..KnownRun::default() };
         known.lines.feed(kept.as_bytes()).iter().for_each(|event| known.activity.add(event));
         known
     }
@@ -250,7 +252,7 @@ mod tests {
 
     #[test]
     fn an_answer_that_comes_late_does_not_throw_away_what_was_told_before() {
-        let mut told = Told { statuses: Statuses(vec![status(0, "")]), trouble: None };
+        let mut told = HostAnswer { statuses: Statuses(vec![status(0, "")]), trouble: None };
         assert_eq!((told.of("a").map(|a| a.is_some()), told.of("b")), (Ok(true), Ok(None)));
         told.trouble = Some("late".into());
         assert_eq!((told.of("a").map(|a| a.is_some()), told.of("b")), (Ok(true), Err("late")));

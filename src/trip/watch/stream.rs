@@ -3,7 +3,7 @@
 use crate::dispatch::Step;
 use crate::host::{self, Frame, Frames, HostEnv};
 use crate::transport::{Transport, TransportError};
-use crate::trip::connection::Line;
+use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::tools::{PATIENCE, Tools};
 use std::ops::ControlFlow;
@@ -16,14 +16,14 @@ use std::time::Duration;
 /// [`TripError::Slow`] after `within`; a connection that was lost; frames that make no sense.
 pub(crate) async fn watch(
     tools: &Tools,
-    line: &mut Line,
+    connection: &mut HostConnection,
     (id, from): (&str, u64),
     within: Option<Duration>,
     mut take: impl FnMut(Frame) -> ControlFlow<()> + Send + 'static,
 ) -> Result<Option<Frame>, TripError> {
     let script = host::watch(&HostEnv::default(), id, from);
-    let host = line.host.name.clone();
-    let watching = line.call(tools, (Step::Wait, within), move |transport: &mut dyn Transport| {
+    let host = connection.host.name.clone();
+    let watching = connection.call(tools, (Step::Wait, within), move |transport: &mut dyn Transport| {
         let (mut frames, mut problem, mut enough) = (Frames::default(), None, false);
         transport.stream(&script, PATIENCE, &mut |bytes| {
             match frames.feed(bytes) {

@@ -2,7 +2,7 @@
 
 use super::real::{Real, Section, conversation, expect_bundle};
 use crate::support::opencode::Release;
-use kugetsu::host::{self, AnswerError, EndedBy, Held, Launch, Made, Refusal, Sending};
+use kugetsu::host::{self, AnswerError, EndedBy, HostState, Launch, Made, Refusal, Sending};
 use serde_json::{Value, json};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -22,20 +22,20 @@ fn known(section: &Section) -> (u64, u64) {
 
 fn a_second_trip_sends_what_is_new(release: Release) {
     let real = Real::start(release);
-    assert_eq!(real.held(SESSION, ""), Held::None);
+    assert_eq!(real.held(SESSION, ""), HostState::None);
     let run = real.run(1, SESSION);
     let session = conversation(SESSION, &run.directory, 0, 3);
     let prompt = "[[tool task {\"description\":\"sub\",\"prompt\":\"hello\",\"subagent_type\":\"general\"}]]";
     let first = real.trip(&run, prompt, &session.to_string(), (Sending::Full, ""));
     expect_bundle(&first);
     // Until the session is home, nobody says that home has it.
-    assert_eq!(real.held(SESSION, &first.known), Held::Other);
+    assert_eq!(real.held(SESSION, &first.known), HostState::Other);
     real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
     let there = real.holds(SESSION, &first.known);
-    assert_eq!((there.held, there.messages, there.unlisted), (Held::Same, 9, 0), "{there:?}");
-    assert_eq!(real.held(SESSION, ""), Held::Other);
-    assert_eq!(real.held(SESSION, &"0".repeat(64)), Held::Other);
-    assert_eq!(real.held("ses_another", &first.known), Held::None);
+    assert_eq!((there.held, there.messages, there.unlisted), (HostState::Same, 9, 0), "{there:?}");
+    assert_eq!(real.held(SESSION, ""), HostState::Other);
+    assert_eq!(real.held(SESSION, &"0".repeat(64)), HostState::Other);
+    assert_eq!(real.held("ses_another", &first.known), HostState::None);
 
     // Home went on by two messages; nothing else is sent.
     let run = real.run(2, SESSION);
@@ -52,15 +52,15 @@ fn a_second_trip_sends_what_is_new(release: Release) {
     let new: Vec<&str> = root.messages().into_iter().filter(|id| !root.parts(id).is_empty()).collect();
     assert_eq!(new.len(), 2, "{new:?}");
     real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
-    assert_eq!(real.held(SESSION, &second.known), Held::Same);
-    assert_eq!(real.held(SESSION, &first.known), Held::Other);
+    assert_eq!(real.held(SESSION, &second.known), HostState::Same);
+    assert_eq!(real.held(SESSION, &first.known), HostState::Other);
 
     // Somebody goes on with it there.
     let listing: String =
         real.value(&format!("SELECT group_concat(id) FROM message WHERE session_id = '{SESSION}'"));
     real.machine.continue_session(&real.directory, SESSION, "[[say by hand]]", &[]).expect_success();
     let there = real.holds(SESSION, &second.known);
-    assert!(matches!(there.held, Held::Grew | Held::Other) && there.missing == 0, "{there:?}");
+    assert!(matches!(there.held, HostState::Ahead | HostState::Other) && there.missing == 0, "{there:?}");
     // Page by page.
     let ids = real.unlisted(SESSION, &second.known, 1);
     assert_eq!((ids.len(), there.unlisted), (2, 2), "{there:?}");
@@ -103,7 +103,7 @@ fn rows_that_changed_or_went_are_seen_and_no_delta_is_built_on_them() {
         "UPDATE part SET data = '{{\"type\":\"text\",\"text\":\"by hand\"}}' WHERE id = '{part}'"
     ));
     let there = real.holds(SESSION, &first.known);
-    assert_eq!((there.held, there.changed, there.missing), (Held::Other, 1, 0));
+    assert_eq!((there.held, there.changed, there.missing), (HostState::Other, 1, 0));
     // What changed there is not what home has: it comes home.
     let run = real.run(2, SESSION);
     let second = real.trip(&run, "[[say two]]", &tail(&session, 4), (Sending::Delta, &first.known));
@@ -120,7 +120,7 @@ fn rows_that_changed_or_went_are_seen_and_no_delta_is_built_on_them() {
     assert_eq!(refused(3, &first.known).refusal(), Some(Refusal::Rows));
     real.change(&format!("DELETE FROM part WHERE id = '{part}'"));
     let there = real.holds(SESSION, &second.known);
-    assert_eq!((there.held, there.changed, there.missing), (Held::Other, 0, 1));
+    assert_eq!((there.held, there.changed, there.missing), (HostState::Other, 0, 1));
     let expected = AnswerError::Refused { refusal: Refusal::Rows, detail: "missing 1".into() };
     assert_eq!(refused(4, &second.known), expected);
 }
@@ -305,7 +305,7 @@ fn a_failed_import_takes_back_only_its_own(release: Release) {
     let text = file.to_string().replace("abcdefghijklmn", "bcdefghijklmno");
     let launch = real.send(&run, "x", &text);
     assert_eq!(real.host.launch(&run, &launch).unwrap_err().refusal(), Some(Refusal::Import), "{release:?}");
-    assert_eq!(real.held(SESSION, ""), Held::None, "{release:?}");
+    assert_eq!(real.held(SESSION, ""), HostState::None, "{release:?}");
 }
 
 #[test]
@@ -355,7 +355,7 @@ fn a_long_session_with_one_new_message_costs_less_than_a_second_to_bring_back() 
     let root = &real.sections(&run.id, "back")[0];
     assert_eq!((known(root), root.messages().len()), ((0, 0), 9002));
     real.host.ask(&host::clean(&real.host.env, &run.id, true)).unwrap();
-    assert_eq!(real.held(&session, &first.known), Held::Same);
+    assert_eq!(real.held(&session, &first.known), HostState::Same);
     let run = real.run(2, &session);
     let second = real.trip(&run, "[[say two]]", &empty.to_string(), (Sending::Delta, &first.known));
     assert_eq!(second.ended_by, EndedBy::Done);

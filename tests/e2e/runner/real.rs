@@ -7,7 +7,7 @@ use crate::support::opencode::Release;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder};
 use flate2::read::MultiGzDecoder;
-use kugetsu::host::{self, Held, Holds, Kind, Launch, Page, Run, RunResult, Sending};
+use kugetsu::host::{self, Holds, HostState, Kind, Launch, Page, Run, RunResult, Sending};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -129,7 +129,7 @@ impl Real {
 
     /// As [`Real::holds`], the word alone.
     #[track_caller]
-    pub(super) fn held(&self, session: &str, known: &str) -> Held {
+    pub(super) fn held(&self, session: &str, known: &str) -> HostState {
         self.holds(session, known).held
     }
 

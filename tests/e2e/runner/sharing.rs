@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder, SESSION};
-use kugetsu::host::{self, AnswerError, Held, Holds, Launch, Page, Refusal, Run, Standing};
+use kugetsu::host::{self, AnswerError, Holds, HostState, Launch, Page, Refusal, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
 
@@ -208,7 +208,7 @@ fn where_javascript_does_not_run_nobody_knows_what_is_there() {
         host.before("bun", "echo 'unknown option -e' >&2; exit 1");
         let run = host.plain_run(&host.id(1));
         let answer = host.ask(&host::holds(&host.env, &run.program, SESSION, "", PAGE)).unwrap();
-        assert_eq!(Holds::from_answer(&answer, PAGE).unwrap().0.held, Held::Unknown, "{sh:?}");
+        assert_eq!(Holds::from_answer(&answer, PAGE).unwrap().0.held, HostState::Unknown, "{sh:?}");
         assert!(!host.home().join(".kugetsu").exists(), "looking made something");
     }
 }

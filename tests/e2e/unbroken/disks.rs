@@ -111,7 +111,7 @@ impl World {
             "the session at home changed"
         );
         for record in self.records(&errand.session) {
-            assert!(record.state.is_end() && !record.there, "{record:#?}");
+            assert!(record.state.is_end() && !record.is_on_host, "{record:#?}");
             let at = self.state().join("dispatches").join(&record.id);
             let left: Vec<_> = UNDER_WAY.iter().filter(|name| at.join(name).exists()).collect();
             assert!(left.is_empty(), "{left:?} are left here");

@@ -166,7 +166,7 @@ impl World {
         let newest = records.last().expect("there is a record");
         assert!(matches!(newest.state, State::Home { .. }), "{newest:#?}");
         for record in &records {
-            assert!(record.state.is_end() && !record.there, "{record:#?}");
+            assert!(record.state.is_end() && !record.is_on_host, "{record:#?}");
             let at = self.state().join("dispatches").join(&record.id);
             let left: Vec<_> = UNDER_WAY.iter().filter(|name| at.join(name).exists()).collect();
             assert!(left.is_empty(), "{left:?} of {record:#?} are left here");

@@ -9,7 +9,7 @@ const LAST_WORDS: usize = 300;
 
 /// `text` fit for one line of a terminal: escape sequences are left out, white space and control characters become single spaces, marks that
 /// turn the direction of writing are left out, and it is bounded.
-pub fn plain(text: &str) -> String {
+pub(crate) fn plain(text: &str) -> String {
     if text.len() <= LONGEST && is_plain(text) {
         return text.to_owned();
     }
@@ -27,7 +27,7 @@ fn is_plain(text: &str) -> bool {
 }
 
 /// The last words of a program, made [`plain`]: where they are too long, their end is kept, since it names the cause.
-pub fn plain_end(text: &str) -> String {
+pub(crate) fn plain_end(text: &str) -> String {
     let line = one_line(text);
     match line.char_indices().nth_back(LAST_WORDS - 1) {
         Some((from, _)) if from > 0 => format!("…{}", line.get(from..).unwrap_or_default()),
@@ -49,12 +49,12 @@ fn turns(c: char) -> bool {
 }
 
 /// [`plain`] of what may be no text at all; only the beginning of `bytes` is looked at.
-pub fn plain_bytes(bytes: &[u8]) -> String {
+pub(crate) fn plain_bytes(bytes: &[u8]) -> String {
     plain(&String::from_utf8_lossy(bytes.get(..LONGEST * 4).unwrap_or(bytes)))
 }
 
 /// Why a message cannot reach a model as it is; `None` if it can.
-pub fn wrong_with_message(message: &[u8]) -> Option<&'static str> {
+pub(crate) fn wrong_with_message(message: &[u8]) -> Option<&'static str> {
     if message.iter().all(u8::is_ascii_whitespace) {
         Some("the message is empty")
     } else if message.contains(&0) {
@@ -68,13 +68,13 @@ pub fn wrong_with_message(message: &[u8]) -> Option<&'static str> {
 
 /// `text` with its lines kept and every other control character left out, as an answer is shown; so are marks that turn
 /// the direction of writing for more than a word.
-pub fn harmless(text: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(text: &str) -> Cow<'_, str> {
     let harms = |c: char| (c.is_control() && !matches!(c, '\n' | '\t')) || turns(c);
     if !text.contains(harms) { Cow::Borrowed(text) } else { Cow::Owned(text.replace(harms, "")) }
 }
 
 /// JSON whose strings hold nothing that a terminal acts upon: such characters become escapes, which stand for the same.
-pub fn harmless_json(json: &str) -> Cow<'_, str> {
+pub(crate) fn harmless_json(json: &str) -> Cow<'_, str> {
     let harms = |c: char| matches!(c, '\u{7f}'..='\u{9f}') || turns(c);
     if !json.contains(harms) {
         return Cow::Borrowed(json);
@@ -87,7 +87,7 @@ pub fn harmless_json(json: &str) -> Cow<'_, str> {
 }
 
 /// A duration in at most two units.
-pub fn span(duration: std::time::Duration) -> String {
+pub(crate) fn span(duration: std::time::Duration) -> String {
     let seconds = duration.as_secs();
     match (seconds / 3600, seconds / 60 % 60, seconds % 60) {
         (0, 0, s) => format!("{s} s"),
@@ -98,7 +98,7 @@ pub fn span(duration: std::time::Duration) -> String {
 }
 
 /// `text` as one word for the user's shell, in a command that they are told to type.
-pub fn quoted(text: &str) -> String {
+pub(crate) fn quoted(text: &str) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "@%+=:,./_-".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
         text.to_owned()

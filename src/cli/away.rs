@@ -16,7 +16,6 @@ const COPY_HERE: &str = "work on a copy here";
 
 /// What the user wants to do with a session that may be away.
 pub(super) struct Wanted<'a> {
-    /// The session.
     pub(super) found: &'a Resolved,
     /// What they called it.
     pub(super) called: &'a str,

@@ -47,7 +47,6 @@ impl Context {
         Ok(Self { ui: Ui::new(global), user_home, working_directory, kugetsu_home, remote })
     }
 
-    /// The records.
     pub(super) fn store(&self) -> Store {
         Store::new(&self.kugetsu_home)
     }
@@ -61,7 +60,6 @@ impl Context {
         Ok(self.remote.get_or_init(|| remote).clone())
     }
 
-    /// The repository of a directory.
     pub(super) fn remote_of(&self, directory: &Path) -> Result<Repository, RemoteError> {
         if let (true, Some(remote)) = (directory == self.working_directory, self.remote.get()) {
             return Ok(remote.clone());
@@ -100,12 +98,10 @@ impl Context {
         ssh::look_up(&Target::new(host, &self.user_home, None))
     }
 
-    /// The sessions of issues.
     pub(super) fn index(&self) -> index::Store {
         index::Store::new(&self.kugetsu_home)
     }
 
-    /// kugetsu's home.
     pub(super) fn kugetsu_home(&self) -> &Path {
         &self.kugetsu_home
     }

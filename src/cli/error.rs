@@ -24,7 +24,6 @@ pub(super) enum Exit {
     RunFailed,
     Running,
     Interrupted,
-    /// That of another program.
     Passed(i32),
 }
 
@@ -44,7 +43,6 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// An error at the edge.
 #[derive(Debug, Clone)]
 pub(super) struct CliError {
     pub(super) exit: Exit,

@@ -24,8 +24,8 @@ pub(super) fn find(context: &Context, name: &str) -> Result<(HostEntry, Option<S
                 .ui
                 .note(&format!("{path} has another {name}, which is not allowed yet (kugetsu hosts trust)"));
         }
-        for file in &hosts.unusable {
-            context.ui.note(&format!("{}; a {name} that it may have does not count", file.error));
+        for error in &hosts.unusable {
+            context.ui.note(&format!("{error}; a {name} that it may have does not count"));
         }
     }
     Ok(found)
@@ -143,8 +143,8 @@ fn look_up(context: &Context, hosts: &Hosts, name: &str) -> Result<(HostEntry, O
             error.ways = vec![("see what it says, and allow it", trust(&file.path))];
             Err(error)
         }
-        Lookup::Unusable(file) => {
-            let mut error = CliError::new(Exit::Usage, "hosts", file.error.to_string());
+        Lookup::Unusable(error) => {
+            let mut error = CliError::new(Exit::Usage, "hosts", error.to_string());
             error.hint = Some(format!(
                 "no other file has a host {name}: name it in your own hosts.json, or mend this one"
             ));

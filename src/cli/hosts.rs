@@ -55,8 +55,8 @@ pub(super) fn run(arguments: &HostsArgs, context: &Context) -> Result<Exit, CliE
     for file in &hosts.pending {
         file.warnings.iter().for_each(|warning| context.ui.note(&warning.to_string()));
     }
-    for file in &hosts.unusable {
-        context.ui.wrapped("  ", &format!("{}; no host of this file is used", file.error));
+    for error in &hosts.unusable {
+        context.ui.wrapped("  ", &format!("{error}; no host of this file is used"));
     }
     let rows = rows(&hosts, context);
     if context.ui.json {

@@ -4,6 +4,7 @@ use super::context::Context;
 use super::dispatches;
 use super::error::{CliError, Exit};
 use super::host;
+use super::interrupt::told_to_stop;
 use super::lines::{lines, said_aside};
 use super::progress::Progress;
 use super::session::{self, Resolved};
@@ -19,7 +20,6 @@ use serde::Serialize;
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
-use tokio::signal::unix::{SignalKind, signal};
 
 /// How often a log that is followed is looked at.
 const TICK: Duration = Duration::from_millis(150);
@@ -86,18 +86,9 @@ pub(super) async fn run(arguments: LogsArgs, context: &Context) -> Result<Exit, 
     if !arguments.follow {
         return shown.await;
     }
-    // Where a signal cannot be waited for, it ends the process as it always did.
-    let signals = (signal(SignalKind::interrupt()), signal(SignalKind::terminate()));
-    let stop = async {
-        let (Ok(mut int), Ok(mut term)) = signals else { return std::future::pending().await };
-        tokio::select! {
-            _ = int.recv() => (),
-            _ = term.recv() => (),
-        }
-    };
     tokio::select! {
         biased;
-        () = stop => Ok(Exit::Done),
+        () = told_to_stop() => Ok(Exit::Done),
         shown = shown => shown,
     }
 }
@@ -218,7 +209,6 @@ async fn follow(context: &Context, mut reader: LogReader, lock: &std::path::Path
     }
 }
 
-/// There is no log.
 fn nothing(found: &Resolved) -> CliError {
     let name = found.issue.as_deref().unwrap_or(&found.session);
     let hint = Some(format!("begin one: kugetsu continue '{name}' \"…\""));

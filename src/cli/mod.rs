@@ -56,7 +56,6 @@ struct Cli {
     verb: Verb,
 }
 
-/// What every verb takes.
 #[derive(Args, Clone, Default)]
 struct Global {
     /// One JSON document on standard output, and nothing else

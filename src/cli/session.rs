@@ -16,9 +16,7 @@ const STEP: &str = "resolve";
 /// A session that is known, by whatever name it was called.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Resolved {
-    /// opencode's id.
     pub(super) session: String,
-    /// The issue that it belongs to.
     pub(super) issue: Option<String>,
     /// The file in `sessions/` that says so.
     pub(super) file: Option<String>,

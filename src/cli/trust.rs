@@ -78,7 +78,7 @@ pub(super) fn run(arguments: &TrustArgs, context: &Context) -> Result<Exit, CliE
 fn wanted(named: &[PathBuf], hosts: &mut Hosts, context: &Context) -> Result<Vec<Pending>, CliError> {
     if named.is_empty() {
         if !hosts.unusable.is_empty() {
-            return Err(hosts.unusable.swap_remove(0).error.into());
+            return Err(hosts.unusable.swap_remove(0).into());
         }
         return Ok(std::mem::take(&mut hosts.pending));
     }

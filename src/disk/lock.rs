@@ -87,7 +87,7 @@ impl fmt::Display for Task {
 pub struct Holder {
     /// Process id; says who to look for, never whether it lives.
     pub pid: u32,
-    /// What it does.
+    /// What it does; in the file, its command without `kugetsu`.
     #[serde(rename = "command")]
     pub task: Task,
     /// Since when, in milliseconds since the Unix epoch.
@@ -160,7 +160,7 @@ impl Lock {
     }
 
     /// As [`Lock::try_exclusive`], waiting for another holder as long as `patience`: for what is held for moments only.
-    pub fn exclusive_within(
+    pub(crate) fn exclusive_within(
         path: &Path,
         task: impl Into<Task>,
         patience: Duration,
@@ -192,7 +192,7 @@ impl Lock {
     }
 
     /// Why whoever did not get it did not.
-    pub fn busy(path: &Path) -> Busy {
+    pub(crate) fn busy(path: &Path) -> Busy {
         Busy::Held(Self::holder(path))
     }
 
@@ -207,12 +207,12 @@ impl Lock {
     }
 
     /// Removes the lock's file, `path`, and frees it. Whoever waited for it makes another.
-    pub fn remove(self, path: &Path) -> Result<(), DiskError> {
+    pub(crate) fn remove(self, path: &Path) -> Result<(), DiskError> {
         std::fs::remove_file(path).map_err(|source| DiskError::at(path, source))
     }
 
     /// Who took the lock last, where that can be read. Says nothing about whether it is still held.
-    pub fn holder(path: &Path) -> Option<Holder> {
+    pub(crate) fn holder(path: &Path) -> Option<Holder> {
         let mut line = String::new();
         File::open(path).ok()?.take(64 * 1024).read_to_string(&mut line).ok()?;
         let holder: Holder = serde_json::from_str(&line).ok()?;

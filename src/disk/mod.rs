@@ -7,9 +7,11 @@ mod private;
 mod room;
 mod rotate;
 
-pub use atomic::{AtomicFile, write_atomic};
+pub(crate) use atomic::{AtomicFile, write_atomic};
 pub use error::DiskError;
 pub use lock::{Busy, Holder, Lock, Taken, Task, session_lock, take_session};
-pub use private::{create_new_private, private_dir, remove};
-pub use room::is_full;
-pub use rotate::{LOG_BYTES, LOG_FILES, RotatingLog};
+pub use private::private_dir;
+pub(crate) use private::{create_new_private, remove};
+pub(crate) use room::is_full;
+pub use rotate::RotatingLog;
+pub(crate) use rotate::{LOG_BYTES, LOG_FILES};

@@ -49,7 +49,7 @@ fn create_with_parents(path: &Path) -> std::result::Result<(), DiskError> {
 }
 
 /// Creates `path` with mode 0600, for reading and writing; an existing file (or link) is an error.
-pub fn create_new_private(path: &Path) -> std::result::Result<File, DiskError> {
+pub(crate) fn create_new_private(path: &Path) -> std::result::Result<File, DiskError> {
     let open = || -> Result<File> {
         OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
     };
@@ -57,7 +57,7 @@ pub fn create_new_private(path: &Path) -> std::result::Result<File, DiskError> {
 }
 
 /// Removes a file; that there is none is as good.
-pub fn remove(path: &Path) -> std::result::Result<(), DiskError> {
+pub(crate) fn remove(path: &Path) -> std::result::Result<(), DiskError> {
     match std::fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(DiskError::at(path, error)),
         _ => Ok(()),

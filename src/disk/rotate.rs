@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 use super::DiskError;
 
 /// Files of one log, the one that is written among them.
-pub const LOG_FILES: usize = 10;
+pub(crate) const LOG_FILES: usize = 10;
 /// Bytes of one file of a log.
-pub const LOG_BYTES: u64 = 5_000_000;
+pub(crate) const LOG_BYTES: u64 = 5_000_000;
 
 /// A log in several files: what would make `log` too large renames `log.8` to `log.9`, …, `log` to `log.1`, and begins a
 /// new `log`. Files are 0600.
@@ -59,7 +59,7 @@ impl RotatingLog {
     }
 
     /// The files of the log at `path` that are there, oldest first; the one that is written is the last.
-    pub fn files(path: &Path) -> Vec<PathBuf> {
+    pub(crate) fn files(path: &Path) -> Vec<PathBuf> {
         let older = (1..LOG_FILES).rev().map(|number| numbered(path, number));
         older.chain([path.to_owned()]).filter(|path| path.is_file()).collect()
     }

@@ -13,15 +13,13 @@ use super::error::AllowedError;
 use super::pending::hex;
 use crate::disk::{DiskError, private_dir, write_atomic};
 
-/// The format that this kugetsu writes.
 const VERSION: u64 = 1;
 
 /// No record comes near this, in bytes.
 const LARGEST: u64 = 64 * 1024;
 
-/// The records.
 #[derive(Debug, Clone)]
-pub struct Allowed {
+pub(crate) struct Allowed {
     kugetsu_home: PathBuf,
 }
 
@@ -40,7 +38,7 @@ struct Versioned {
 
 impl Allowed {
     /// Those below kugetsu's home, which need not be there.
-    pub fn new(kugetsu_home: &Path) -> Self {
+    pub(crate) fn new(kugetsu_home: &Path) -> Self {
         Self { kugetsu_home: kugetsu_home.to_owned() }
     }
 
@@ -48,7 +46,7 @@ impl Allowed {
     ///
     /// # Errors
     /// The record is there and cannot be used.
-    pub fn allows(&self, file: &Pending) -> Result<bool, AllowedError> {
+    pub(crate) fn allows(&self, file: &Pending) -> Result<bool, AllowedError> {
         let record = read(&self.record(&file.path))?;
         Ok(record.is_some_and(|record| record.digest == file.digest))
     }
@@ -57,7 +55,7 @@ impl Allowed {
     ///
     /// # Errors
     /// The earlier record cannot be used, and stays; or this one cannot be written.
-    pub fn allow(&self, file: &Pending) -> Result<(), AllowedError> {
+    pub(crate) fn allow(&self, file: &Pending) -> Result<(), AllowedError> {
         let at = self.record(&file.path);
         read(&at)?;
         private_dir(&self.kugetsu_home)?;

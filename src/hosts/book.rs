@@ -5,7 +5,7 @@ use std::io::{ErrorKind, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::error::{HostsError, Warning};
-use super::{Allowed, HostEntry, Pending, SearchPath, Source, Unusable, file, nearest, root, value};
+use super::{Allowed, HostEntry, Pending, SearchPath, Source, file, nearest, root, value};
 
 /// No file with hosts comes near this, in bytes.
 const LARGEST: u64 = 1024 * 1024;
@@ -18,32 +18,30 @@ const LARGEST: u64 = 1024 * 1024;
 /// content; until then it is as if it were not there, but for the names that nothing else has: these are refused, and
 /// never taken for an alias of ssh.
 #[derive(Debug, Default)]
-pub struct Hosts {
+pub(crate) struct Hosts {
     /// Those that count, in the order in which their names were first seen.
-    pub entries: Vec<HostEntry>,
+    pub(crate) entries: Vec<HostEntry>,
     /// Those in whose place a later one counts, the earliest first.
-    pub replaced: Vec<HostEntry>,
+    pub(crate) replaced: Vec<HostEntry>,
     /// What is odd but harmless, in the order of the files.
-    pub warnings: Vec<Warning>,
+    pub(crate) warnings: Vec<Warning>,
     /// The files whose hosts count, lowest priority first.
-    pub files: Vec<PathBuf>,
+    pub(crate) files: Vec<PathBuf>,
     /// Files of the project that the user has not allowed yet, likewise.
-    pub pending: Vec<Pending>,
-    /// Files of the project that cannot be used.
-    pub unusable: Vec<Unusable>,
+    pub(crate) pending: Vec<Pending>,
+    /// Why files of the project cannot be used.
+    pub(crate) unusable: Vec<HostsError>,
     /// The user named the one file that is read.
-    pub is_named: bool,
+    pub(crate) is_named: bool,
 }
 
-/// What is known under a name.
 #[derive(Debug)]
-pub enum Lookup<'a> {
-    /// A host that counts.
+pub(crate) enum Lookup<'a> {
     Entry(&'a HostEntry),
     /// Only a project's file has it, which the user has not allowed yet.
     Pending(&'a Pending),
     /// No file has it that can be used, and a project's file cannot be: it may be there.
-    Unusable(&'a Unusable),
+    Unusable(&'a HostsError),
     /// In no file; it may still be an alias that ssh knows.
     Unknown {
         /// The name of a file that is most like it.
@@ -56,7 +54,7 @@ impl Hosts {
     ///
     /// # Errors
     /// A file of the user's cannot be used, or what was allowed is not known.
-    pub fn load(path: &SearchPath, allowed: &Allowed) -> Result<Self, HostsError> {
+    pub(crate) fn load(path: &SearchPath, allowed: &Allowed) -> Result<Self, HostsError> {
         let mut hosts = Self { is_named: path.required, ..Self::default() };
         let home = path.home.as_deref();
         let mut own = Vec::new();
@@ -78,14 +76,13 @@ impl Hosts {
                 Ok(None) => {}
                 Ok(Some(file)) if allowed.allows(&file)? => hosts.accept(file),
                 Ok(Some(file)) => hosts.pending.push(file),
-                Err(error) => hosts.unusable.push(Unusable { path: source.path.clone(), error }),
+                Err(error) => hosts.unusable.push(error),
             }
         }
         Ok(hosts)
     }
 
-    /// The host of this name.
-    pub fn find(&self, name: &str) -> Lookup<'_> {
+    pub(crate) fn find(&self, name: &str) -> Lookup<'_> {
         if let Some(entry) = self.entries.iter().find(|entry| entry.name == name) {
             return Lookup::Entry(entry);
         }
@@ -94,7 +91,7 @@ impl Hosts {
         }
         // Nothing else can be the name of an entry.
         match self.unusable.first().filter(|_| value::name(name).is_ok()) {
-            Some(file) => Lookup::Unusable(file),
+            Some(error) => Lookup::Unusable(error),
             None => Lookup::Unknown {
                 nearest: nearest(name, self.entries.iter().map(|entry| entry.name.as_str()))
                     .map(str::to_owned),
@@ -103,18 +100,18 @@ impl Hosts {
     }
 
     /// The user's own host of this name, whatever a project makes of it.
-    pub fn own(&self, name: &str) -> Option<&HostEntry> {
+    pub(crate) fn own(&self, name: &str) -> Option<&HostEntry> {
         let mut all = self.replaced.iter().chain(&self.entries);
         all.rfind(|entry| entry.name == name && !entry.is_project)
     }
 
     /// The files that have a host of this name and are not allowed.
-    pub fn pending_of(&self, name: &str) -> impl Iterator<Item = &Pending> {
+    pub(crate) fn pending_of(&self, name: &str) -> impl Iterator<Item = &Pending> {
         self.pending.iter().filter(move |file| file.entries.iter().any(|entry| entry.name == name))
     }
 
     /// Makes the hosts of a project's file count.
-    pub fn accept(&mut self, file: Pending) {
+    pub(crate) fn accept(&mut self, file: Pending) {
         self.warnings.extend(file.warnings);
         self.files.push(file.path);
         file.entries.into_iter().for_each(|entry| self.put(entry));

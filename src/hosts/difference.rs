@@ -4,20 +4,19 @@ use std::collections::BTreeSet;
 
 use super::HostEntry;
 
-/// A field that is not the same.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Difference {
+pub(crate) struct Difference {
     /// The field, with a dot before what lies inside it: `env.PATH`.
-    pub field: String,
+    pub(crate) field: String,
     /// What it was; `None` where it was not set.
-    pub from: Option<String>,
+    pub(crate) from: Option<String>,
     /// What it is; likewise.
-    pub to: Option<String>,
+    pub(crate) to: Option<String>,
 }
 
 /// Where `new` differs from `old`; without one, all that `new` sets. What environment variables of `old` hold is not told:
 /// it may be a secret of the user's, and whoever decides about `new` needs to see that one.
-pub fn differences(new: &HostEntry, old: Option<&HostEntry>) -> Vec<Difference> {
+pub(crate) fn differences(new: &HostEntry, old: Option<&HostEntry>) -> Vec<Difference> {
     let reordered = old.and_then(|old| reordered(new, old));
     let (new, old) = (fields(new), old.map(fields).unwrap_or_default());
     let names: BTreeSet<(usize, &str)> =
@@ -45,7 +44,6 @@ fn reordered(new: &HostEntry, old: &HostEntry) -> Option<Difference> {
     })
 }
 
-/// A field that is set.
 #[derive(Clone)]
 struct Field {
     order: usize,

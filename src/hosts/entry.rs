@@ -42,7 +42,7 @@ pub struct HostEntry {
 
 impl HostEntry {
     /// The command by which ssh reaches it; a command to be run there may follow. ssh knows nothing of hosts.json.
-    pub fn ssh(&self) -> String {
+    pub(crate) fn ssh(&self) -> String {
         let mut command = "ssh".to_owned();
         if let Some(port) = self.port {
             command.push_str(&format!(" -p {port}"));

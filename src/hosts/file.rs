@@ -8,7 +8,6 @@ use jsonc_parser::common::{Range, Ranged as _};
 use super::error::{HostsError, Place, Problem, Unknown, Warning, printable};
 use super::{HostEntry, nearest, value};
 
-/// The fields of an entry.
 const FIELDS: [&str; 12] = [
     "host",
     "port",

@@ -5,7 +5,7 @@
 const ALIKE: f64 = 0.8;
 
 /// The candidate most like `name`, letter case aside; `None` when none is like it.
-pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let name = name.to_lowercase();
     candidates
         .into_iter()

@@ -9,32 +9,17 @@ use super::{HostEntry, Source, root};
 
 /// A project's file that was read, and waits for the user to allow it.
 #[derive(Debug)]
-pub struct Pending {
-    /// The file.
-    pub path: PathBuf,
+pub(crate) struct Pending {
+    pub(crate) path: PathBuf,
     /// What it says of hosts, in its order.
-    pub entries: Vec<HostEntry>,
-    /// What is odd about it.
-    pub warnings: Vec<Warning>,
-    /// Of the content.
+    pub(crate) entries: Vec<HostEntry>,
+    pub(crate) warnings: Vec<Warning>,
     pub(super) digest: String,
-}
-
-/// A project's file that cannot be used, whether it was allowed or not.
-#[derive(Debug)]
-pub struct Unusable {
-    /// The file.
-    pub path: PathBuf,
-    /// Why.
-    pub error: HostsError,
 }
 
 impl Pending {
     /// Reads a project's file; `None` where it is not there, or names no host.
-    ///
-    /// # Errors
-    /// It cannot be read or understood.
-    pub fn read(source: &Source, home: Option<&std::path::Path>) -> Result<Option<Self>, HostsError> {
+    pub(crate) fn read(source: &Source, home: Option<&std::path::Path>) -> Result<Option<Self>, HostsError> {
         let Some(text) = super::book::read(&source.path)? else { return Ok(None) };
         let Parsed { entries, warnings, content } = root::parse(&text, source, home)?;
         let digest = digest(&content, &warnings);

@@ -120,7 +120,6 @@ impl Reader<'_> {
         Ok(())
     }
 
-    /// A warning of something without a name.
     fn odd(&self, range: Range, unknown: Unknown) -> Warning {
         Warning { place: self.place(range), name: String::new(), unknown }
     }

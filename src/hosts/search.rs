@@ -5,20 +5,17 @@ use std::path::{Path, PathBuf};
 
 /// What of this process decides where hosts.json is looked for. Unset and empty variables are `None`.
 #[derive(Debug, Clone, Copy)]
-pub struct Surroundings<'a> {
-    /// The home directory.
-    pub home: Option<&'a Path>,
+pub(crate) struct Surroundings<'a> {
+    pub(crate) home: Option<&'a Path>,
     /// `XDG_CONFIG_HOME`. As in opencode it counts on macOS too, and `~/.config` where it is not set.
-    pub config_home: Option<&'a OsStr>,
+    pub(crate) config_home: Option<&'a OsStr>,
     /// `KUGETSU_HOSTS`: one file instead of the search.
-    pub hosts_file: Option<&'a OsStr>,
-    /// The working directory, absolute.
-    pub working_directory: &'a Path,
+    pub(crate) hosts_file: Option<&'a OsStr>,
+    pub(crate) working_directory: &'a Path,
 }
 
-/// How a file holds hosts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Form {
+pub(crate) enum Form {
     /// A hosts.json: hosts are all that it holds.
     Hosts,
     /// opencode's own configuration: hosts stand in the options of a plugin.
@@ -26,36 +23,30 @@ pub enum Form {
 }
 
 impl Form {
-    /// The form of a file of this name.
-    pub fn of(path: &Path) -> Self {
+    pub(crate) fn of(path: &Path) -> Self {
         let name = path.file_name().unwrap_or_default();
         if CONFIG_NAMES.iter().any(|config| name == *config) { Self::Config } else { Self::Hosts }
     }
 }
 
-/// A file that may name hosts.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Source {
-    /// Where it is.
-    pub path: PathBuf,
-    /// How it holds hosts.
-    pub form: Form,
+pub(crate) struct Source {
+    pub(crate) path: PathBuf,
+    pub(crate) form: Form,
     /// It came with a project, whose author need not be this user.
-    pub is_project: bool,
+    pub(crate) is_project: bool,
 }
 
 /// The files to read, and what `~/` in them means.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SearchPath {
+pub(crate) struct SearchPath {
     /// Lowest priority first.
-    pub files: Vec<Source>,
+    pub(crate) files: Vec<Source>,
     /// Whether the files were asked for by name, so that a missing one is an error.
-    pub required: bool,
-    /// The home directory.
-    pub home: Option<PathBuf>,
+    pub(crate) required: bool,
+    pub(crate) home: Option<PathBuf>,
 }
 
-/// opencode's own files.
 const CONFIG_NAMES: [&str; 2] = ["opencode.json", "opencode.jsonc"];
 
 impl SearchPath {
@@ -63,7 +54,7 @@ impl SearchPath {
     /// `opencode.jsonc`, `hosts.json` and `hosts.jsonc`: a file that is only about hosts overrides the options of a
     /// plugin beside it. The project is the nearest directory, from the working directory upwards, that holds a `.git`;
     /// else the working directory.
-    pub fn new(from: Surroundings<'_>) -> Self {
+    pub(crate) fn new(from: Surroundings<'_>) -> Self {
         let home = from.home.map(Path::to_owned);
         let given = |value: Option<&OsStr>| {
             value.filter(|text| !text.is_empty()).map(|text| from.working_directory.join(text))

@@ -7,7 +7,6 @@ use jsonc_parser::ast::Value;
 
 use super::error::Problem;
 
-/// What kind of value stands there, in words.
 pub(super) fn kind(value: &Value<'_>) -> &'static str {
     match value {
         Value::StringLit(_) => "a string",
@@ -50,7 +49,6 @@ pub(super) fn address(text: &str) -> Result<(), Problem> {
     }
 }
 
-/// A port; 0 is none.
 pub(super) fn port(text: &str) -> Result<u16, Problem> {
     text.parse().ok().filter(|port| *port != 0).ok_or(Problem::Port)
 }
@@ -100,17 +98,16 @@ pub(super) fn variable(text: &str) -> Result<(), Problem> {
 }
 
 /// Whether this can be the name of an environment variable: `[A-Za-z_][A-Za-z0-9_]*`.
-pub fn is_variable(text: &str) -> bool {
+pub(crate) fn is_variable(text: &str) -> bool {
     variable(text).is_ok()
 }
 
-/// Whether this can be an entry's address.
-pub fn is_address(text: &str) -> bool {
+pub(crate) fn is_address(text: &str) -> bool {
     address(text).is_ok()
 }
 
 /// Whether this can be a path, here or on a host.
-pub fn is_path(text: &str) -> bool {
+pub(crate) fn is_path(text: &str) -> bool {
     remote_path(text).is_ok()
 }
 
@@ -124,7 +121,6 @@ pub(super) fn duration(text: &str) -> Result<Duration, Problem> {
     humantime::parse_duration(text).ok().filter(|time| !time.is_zero()).ok_or(Problem::Duration)
 }
 
-/// The systems that a host may run.
 pub(super) fn os(text: &str) -> Result<(), Problem> {
     match text {
         "linux" | "macos" => Ok(()),
@@ -133,7 +129,6 @@ pub(super) fn os(text: &str) -> Result<(), Problem> {
     }
 }
 
-/// What opencode does about a permission.
 pub(super) fn action(text: &str) -> Result<(), Problem> {
     if matches!(text, "allow" | "ask" | "deny") { Ok(()) } else { Err(Problem::Action) }
 }

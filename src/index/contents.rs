@@ -10,7 +10,7 @@ use serde_json::{Map, Value};
 
 /// What `index.json` holds; whatever else is in it is kept, in its place.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Index {
+pub(crate) struct Index {
     /// All but the issues, in whose place stands what they are where there are none.
     fields: Map<String, Value>,
     /// By their names: there may be ten thousand, and as values they would take twice as long to read.
@@ -18,18 +18,16 @@ pub struct Index {
 }
 
 impl Index {
-    /// The base session's id.
-    pub fn base(&self) -> Option<&str> {
+    pub(crate) fn base(&self) -> Option<&str> {
         self.fields.get("base").and_then(Value::as_str).filter(|base| !base.is_empty())
     }
 
-    /// Sets or forgets the base session.
-    pub fn set_base(&mut self, session: Option<&str>) {
+    pub(crate) fn set_base(&mut self, session: Option<&str>) {
         self.fields.insert("base".to_owned(), session.map_or(Value::Null, Value::from));
     }
 
     /// All issues and the names of their files, in the order in which they were added.
-    pub fn issues(&self) -> impl Iterator<Item = (&str, &str)> {
+    pub(crate) fn issues(&self) -> impl Iterator<Item = (&str, &str)> {
         self.issues.iter().map(|(issue, file)| (issue.as_str(), file.as_str()))
     }
 
@@ -37,7 +35,7 @@ impl Index {
     ///
     /// Forges do not mind how letters are written, so where nothing is spelled like it, the first that differs in that
     /// alone is it, or else the only one that means it, such as one with `www.`
-    pub fn find(&self, issue: &IssueRef) -> Option<(&str, &str)> {
+    pub(crate) fn find(&self, issue: &IssueRef) -> Option<(&str, &str)> {
         let wanted = issue.to_string();
         match self.spelled(&wanted) {
             Some(exact) => Some(exact),
@@ -57,7 +55,7 @@ impl Index {
 
     /// The issues of that number whose address may stand for the same repository: at another port of the host or at
     /// none, or with a path that is the end of the other's. As they are spelled, their files, and their addresses.
-    pub fn near<'i>(&'i self, issue: &IssueRef) -> Vec<(&'i str, &'i str, IssueRef)> {
+    pub(crate) fn near<'i>(&'i self, issue: &IssueRef) -> Vec<(&'i str, &'i str, IssueRef)> {
         let (number, wanted) = (format!("#{}", issue.number()), Repository::from(issue));
         let of_number = self.issues().filter(|(known, _)| known.ends_with(&number));
         let addresses =
@@ -69,13 +67,13 @@ impl Index {
     }
 
     /// The issue that is spelled just like `text`, and its file.
-    pub fn spelled(&self, text: &str) -> Option<(&str, &str)> {
+    pub(crate) fn spelled(&self, text: &str) -> Option<(&str, &str)> {
         self.issues.get_key_value(text).map(|(issue, file)| (issue.as_str(), file.as_str()))
     }
 
     /// A name for the file of `issue`: the script's own, or with `#2`, `#3`, … before `.json` where another issue has it
     /// (`a/b-c#1` and `a-b/c#1`). The script's names have no `#`, so such a name is never another issue's own.
-    pub fn free_name(&self, issue: &IssueRef, is_taken: impl Fn(&str) -> bool) -> String {
+    pub(crate) fn free_name(&self, issue: &IssueRef, is_taken: impl Fn(&str) -> bool) -> String {
         let name = issue.file_name();
         let stem = name.trim_end_matches(".json").to_owned();
         // Some file systems do not tell A from a.
@@ -85,13 +83,11 @@ impl Index {
         names.find(|name| !taken(name)).unwrap_or_default()
     }
 
-    /// Adds an issue, or gives it another file.
-    pub fn insert(&mut self, issue: &str, file: &str) {
+    pub(crate) fn insert(&mut self, issue: &str, file: &str) {
         self.issues.insert(issue.to_owned(), file.to_owned());
     }
 
-    /// Removes an issue, as it is spelled here; its file's name.
-    pub fn remove(&mut self, issue: &str) -> Option<String> {
+    pub(crate) fn remove(&mut self, issue: &str) -> Option<String> {
         self.issues.shift_remove(issue)
     }
 

@@ -10,10 +10,10 @@ mod store;
 #[cfg(test)]
 mod tests;
 
-pub use contents::Index;
-pub use error::IndexError;
-pub use session_file::{Kind, SessionFile, moment, timestamp};
-pub use store::{Entry, Found, Store};
+pub(crate) use contents::Index;
+pub(crate) use error::IndexError;
+pub(crate) use session_file::{Kind, SessionFile, moment, timestamp};
+pub(crate) use store::{Entry, Found, Store};
 
 /// The format of the fields that this kugetsu adds; the script's own files have none.
-pub const FORMAT: u32 = 1;
+pub(crate) const FORMAT: u32 = 1;

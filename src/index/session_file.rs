@@ -6,65 +6,57 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::time::{Duration, UNIX_EPOCH};
 
-/// What a session is to kugetsu.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub enum Kind {
+pub(crate) enum Kind {
     /// The one that the others are copied from.
     Base,
-    /// An issue's.
     Forked,
 }
 
 /// What is known of a session: the script's fields, then ours. What is `None` is not in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct SessionFile {
-    /// Base or forked.
+pub(crate) struct SessionFile {
     #[serde(rename = "type")]
-    pub kind: Kind,
+    pub(crate) kind: Kind,
     /// The issue, as `instance/user/repo#number`; none for the base.
-    pub issue_ref: Option<String>,
-    /// opencode's id.
+    pub(crate) issue_ref: Option<String>,
     #[serde(rename = "opencode_session_id")]
-    pub session: String,
+    pub(crate) session: String,
     /// When it was made; the script's own way of writing it is not known, ours is [`timestamp`].
-    pub created_at: Option<String>,
+    pub(crate) created_at: Option<String>,
     /// `idle` or `used`, as it was last written down; what is true is found out elsewhere.
-    pub state: Option<String>,
+    pub(crate) state: Option<String>,
     /// [`FORMAT`], once a kugetsu that knows it has written the file.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub format: Option<u64>,
-    /// The directory that it works in, absolute.
+    pub(crate) format: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub directory: Option<String>,
+    pub(crate) directory: Option<String>,
     /// When something was last done with it; see [`timestamp`].
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub last_activity: Option<String>,
-    /// The last message that it was given.
+    pub(crate) last_activity: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub message: Option<String>,
+    pub(crate) message: Option<String>,
     /// Why the last run did not do its work, here or on a host.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub trouble: Option<String>,
+    pub(crate) trouble: Option<String>,
 }
 
-/// The last millisecond of the year 9999.
 const END_OF_TIME: i64 = 253_402_300_799_999;
 
 /// A moment as we write it: RFC 3339, UTC, to the second. `ms` counts from the Unix epoch.
-pub fn timestamp(ms: i64) -> String {
+pub(crate) fn timestamp(ms: i64) -> String {
     // Behind the year 9999 there is no such way of writing it.
     let since = Duration::from_millis(ms.min(END_OF_TIME).try_into().unwrap_or(0));
     humantime::format_rfc3339_seconds(UNIX_EPOCH + since).to_string()
 }
 
 /// The moment that [`timestamp`] wrote, in milliseconds since the Unix epoch; `None` for what others wrote in another way.
-pub fn moment(text: &str) -> Option<i64> {
+pub(crate) fn moment(text: &str) -> Option<i64> {
     let since = humantime::parse_rfc3339(text).ok()?.duration_since(UNIX_EPOCH).ok()?;
     since.as_millis().try_into().ok()
 }
 
-/// Why a text is no session file.
 pub(super) enum Unreadable {
     Newer(u64),
     Damaged(String),
@@ -72,7 +64,7 @@ pub(super) enum Unreadable {
 
 impl SessionFile {
     /// A new one; nothing was done with it yet.
-    pub fn new(kind: Kind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
+    pub(crate) fn new(kind: Kind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
         Self {
             kind,
             issue_ref,
@@ -88,7 +80,7 @@ impl SessionFile {
     }
 
     /// Whether kugetsu made it, and has given it no message since.
-    pub fn is_fresh(&self) -> bool {
+    pub(crate) fn is_fresh(&self) -> bool {
         // The script says neither where a session works nor what it was told.
         self.directory.is_some() && self.message.is_none()
     }

@@ -13,40 +13,29 @@ use std::time::Duration;
 /// How long a change waits for others: each takes milliseconds, and a disk may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
-/// The base's file.
 const BASE: &str = "base.json";
 
-/// Where index and sessions are kept: in kugetsu's home.
 #[derive(Debug, Clone)]
-pub struct Store {
+pub(crate) struct Store {
     root: PathBuf,
 }
 
-/// An issue of the index.
 #[derive(Debug)]
-pub struct Entry<'i> {
-    /// The issue as the index has it.
-    pub issue: &'i str,
-    /// Its file's name in `sessions/`.
-    pub file: &'i str,
-    /// What is there.
-    pub found: Found,
+pub(crate) struct Entry<'i> {
+    pub(crate) issue: &'i str,
+    pub(crate) file: &'i str,
+    pub(crate) found: Found,
 }
 
-/// What stands under the name of a session's file.
 #[derive(Debug)]
-pub enum Found {
-    /// The session.
+pub(crate) enum Found {
     Session(SessionFile),
-    /// Nothing.
     Missing,
-    /// Something that cannot be read.
     Unreadable(IndexError),
 }
 
 impl Store {
-    /// The store in kugetsu's home; neither need exist yet.
-    pub fn new(kugetsu_home: &Path) -> Self {
+    pub(crate) fn new(kugetsu_home: &Path) -> Self {
         Self { root: kugetsu_home.to_owned() }
     }
 
@@ -54,7 +43,7 @@ impl Store {
     ///
     /// # Errors
     /// What cannot be read is no empty index.
-    pub fn index(&self) -> Result<Index, IndexError> {
+    pub(crate) fn index(&self) -> Result<Index, IndexError> {
         let path = self.index_path();
         match bytes_at(&path)? {
             Some(bytes) => Index::parse(&bytes).map_err(|error| error.at(&path)),
@@ -64,10 +53,7 @@ impl Store {
 
     /// Changes the index while nobody else does: it is read, changed, and written if that made a difference.
     /// `command` is what others are told meanwhile. Where `change` fails nothing is written.
-    ///
-    /// # Errors
-    /// Those of `change`; a disk that says no; an index that cannot be read.
-    pub fn update<T, E: From<IndexError>>(
+    pub(crate) fn update<T, E: From<IndexError>>(
         &self,
         command: &str,
         change: impl FnOnce(&mut Index) -> Result<T, E>,
@@ -91,7 +77,12 @@ impl Store {
     ///
     /// # Errors
     /// [`IndexError::Known`] if it has one.
-    pub fn add(&self, command: &str, issue: &IssueRef, session: &SessionFile) -> Result<String, IndexError> {
+    pub(crate) fn add(
+        &self,
+        command: &str,
+        issue: &IssueRef,
+        session: &SessionFile,
+    ) -> Result<String, IndexError> {
         self.update(command, |index| {
             if let Some((known, _)) = index.find(issue) {
                 return Err(IndexError::Known { issue: known.to_owned() });
@@ -104,10 +95,7 @@ impl Store {
     }
 
     /// Makes `session` the base, in place of the one before.
-    ///
-    /// # Errors
-    /// A disk that says no; files that cannot be read.
-    pub fn set_base(&self, command: &str, session: &SessionFile) -> Result<(), IndexError> {
+    pub(crate) fn set_base(&self, command: &str, session: &SessionFile) -> Result<(), IndexError> {
         self.update(command, |index| {
             let name = self.base(index)?.map_or_else(|| BASE.to_owned(), |(name, _)| name);
             let old = self.bytes_of(&name)?;
@@ -121,10 +109,7 @@ impl Store {
     }
 
     /// The name and content of the base's file, where the index names a base.
-    ///
-    /// # Errors
-    /// A disk that says no; a file of ours that cannot be read.
-    pub fn base(&self, index: &Index) -> Result<Option<(String, SessionFile)>, IndexError> {
+    pub(crate) fn base(&self, index: &Index) -> Result<Option<(String, SessionFile)>, IndexError> {
         let Some(id) = index.base() else { return Ok(None) };
         if let Some(file) = self.read(BASE)? {
             return Ok(Some((BASE.to_owned(), file)));
@@ -138,10 +123,7 @@ impl Store {
     }
 
     /// Reads a session's file; `None` if there is none.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn read(&self, file: &str) -> Result<Option<SessionFile>, IndexError> {
+    pub(crate) fn read(&self, file: &str) -> Result<Option<SessionFile>, IndexError> {
         let bytes = self.bytes_of(file)?;
         let parsed = bytes.map(|bytes| SessionFile::parse(&bytes));
         parsed.transpose().map_err(|error| error.at(&self.path_of(file)))
@@ -151,7 +133,7 @@ impl Store {
     ///
     /// # Errors
     /// A file that cannot be read, and is left as it is; a disk that says no.
-    pub fn change(
+    pub(crate) fn change(
         &self,
         command: &str,
         file: &str,
@@ -169,20 +151,14 @@ impl Store {
     }
 
     /// Forgets an issue, as it is spelled in the index, and removes its file. True if there was one.
-    ///
-    /// # Errors
-    /// A disk that says no; an index that cannot be read.
-    pub fn remove(&self, command: &str, issue: &str) -> Result<bool, IndexError> {
+    pub(crate) fn remove(&self, command: &str, issue: &str) -> Result<bool, IndexError> {
         let removed = self.remove_each(command, &[issue], |_, _| Ok(true))?;
         Ok(!removed.is_empty())
     }
 
     /// As [`Store::remove`], of several issues at once: of those for which `is_meant` holds, by their spelling and their
     /// file's name. What was removed.
-    ///
-    /// # Errors
-    /// Those of `is_meant`; a disk that says no; an index that cannot be read.
-    pub fn remove_each<'i>(
+    pub(crate) fn remove_each<'i>(
         &self,
         command: &str,
         issues: &[&'i str],
@@ -207,10 +183,7 @@ impl Store {
     }
 
     /// Forgets the base session, and removes its file.
-    ///
-    /// # Errors
-    /// A disk that says no; an index that cannot be read.
-    pub fn remove_base(&self, command: &str) -> Result<(), IndexError> {
+    pub(crate) fn remove_base(&self, command: &str) -> Result<(), IndexError> {
         let file = self.update(command, |index| {
             let file = self.base(index)?;
             index.set_base(None);
@@ -220,22 +193,19 @@ impl Store {
     }
 
     /// What stands in the files of `issues`, in their order: all issues of an index, or some.
-    pub fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry<'i>> {
+    pub(crate) fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry<'i>> {
         issues.map(|(issue, file)| Entry { issue, file, found: self.find(file) }).collect()
     }
 
     /// The issue whose session is `session`, as the index spells it, and its file. The files are looked at one after the
     /// other, since only they tell: whatever writes them, no list of ours can go wrong.
-    pub fn issue_of<'i>(&self, index: &'i Index, session: &str) -> Option<(&'i str, &'i str)> {
+    pub(crate) fn issue_of<'i>(&self, index: &'i Index, session: &str) -> Option<(&'i str, &'i str)> {
         let is_it = |file| matches!(self.find(file), Found::Session(found) if found.session == session);
         index.issues().find(|(_, file)| is_it(file))
     }
 
     /// The files in `sessions/` that belong to no issue and are not the base's, by name.
-    ///
-    /// # Errors
-    /// A directory that cannot be read.
-    pub fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
+    pub(crate) fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
         let names = self.unlisted(index)?.into_iter().filter(|name| name != BASE);
         let found = names.map(|name| {
             let found = self.find(&name);
@@ -255,10 +225,11 @@ impl Store {
     }
 
     /// Removes those of these files that still belong to no issue and are not the base's; the names of those.
-    ///
-    /// # Errors
-    /// A file that cannot be read: it may be a newer kugetsu's. An index that cannot be read; a disk that says no.
-    pub fn remove_strays<'f>(&self, command: &str, files: &[&'f str]) -> Result<Vec<&'f str>, IndexError> {
+    pub(crate) fn remove_strays<'f>(
+        &self,
+        command: &str,
+        files: &[&'f str],
+    ) -> Result<Vec<&'f str>, IndexError> {
         self.update(command, |index| {
             let listed: HashSet<&str> = index.issues().map(|(_, file)| file).collect();
             let mut removed = Vec::new();
@@ -321,8 +292,7 @@ impl Store {
         self.root.join("sessions")
     }
 
-    /// Where a session's file is.
-    pub fn path_of(&self, file: &str) -> PathBuf {
+    pub(crate) fn path_of(&self, file: &str) -> PathBuf {
         self.sessions().join(file)
     }
 }

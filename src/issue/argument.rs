@@ -10,44 +10,36 @@ use std::str::FromStr;
 
 /// An issue, and what is known of the address of its repository.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Meant {
+pub(crate) struct Meant {
     /// The issue, by the address that was written or completed.
-    pub issue: IssueRef,
+    pub(crate) issue: IssueRef,
     /// Its repository, and how its address was told.
-    pub repository: Repository,
+    pub(crate) repository: Repository,
 }
 
 impl From<IssueRef> for Meant {
-    /// Written by hand.
     fn from(issue: IssueRef) -> Self {
         Self { repository: Repository::from(&issue), issue }
     }
 }
 
-/// A session, as it was written.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Argument {
-    /// opencode's own id, `ses_…`.
+pub(crate) enum Argument {
     Session(String),
-    /// An issue's whole address.
     Issue(Meant),
     /// `user/repo#14`: its host is that of the directory's remote.
     Partial {
         /// The repository; groups may nest.
         path: String,
-        /// The issue's number.
         number: u64,
     },
     /// `#14` or `14`: of the directory's repository.
     Short(u64),
 }
 
-/// A session, completed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Named {
-    /// opencode's own id.
+pub(crate) enum Named {
     Session(String),
-    /// An issue.
     Issue(Meant),
 }
 
@@ -56,7 +48,7 @@ impl Argument {
     ///
     /// # Errors
     /// Those of `remote`, and what does not make a sound address together with it.
-    pub fn complete(
+    pub(crate) fn complete(
         self,
         remote: impl FnOnce() -> Result<Repository, RemoteError>,
     ) -> Result<Named, IssueError> {

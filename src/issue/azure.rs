@@ -4,7 +4,6 @@
 use super::error::RefError;
 use super::reference::number;
 
-/// The forge.
 const FORGE: &str = "dev.azure.com";
 
 /// Its sshd, now and before it had that name.
@@ -61,7 +60,6 @@ pub(super) fn work_item(
     Some((host, path, number))
 }
 
-/// Where a project is.
 fn project(host: &str, parts: &[&str]) -> (String, String) {
     match host.split_at_checked(host.len().saturating_sub(FORMER.len())) {
         Some((organisation, former)) if is_former(host) && former.eq_ignore_ascii_case(FORMER) => {

@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 ///
 /// # Errors
 /// No git, no repository, and those of [`choose`].
-pub fn remote_of(directory: &Path) -> Result<Repository, RemoteError> {
+pub(crate) fn remote_of(directory: &Path) -> Result<Repository, RemoteError> {
     ask(Command::new("git"), directory)
 }
 

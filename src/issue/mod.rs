@@ -11,9 +11,8 @@ mod remote;
 mod repository;
 mod url;
 
-pub use argument::{Argument, Meant, Named};
-pub use error::{IssueError, RefError, RemoteError};
-pub use git::remote_of;
-pub use reference::IssueRef;
-pub use remote::{choose, listed};
-pub use repository::{By, Likeness, Repository};
+pub(crate) use argument::{Argument, Meant, Named};
+pub(crate) use error::RemoteError;
+pub(crate) use git::remote_of;
+pub(crate) use reference::IssueRef;
+pub(crate) use repository::{By, Likeness, Repository};

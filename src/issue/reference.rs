@@ -14,9 +14,8 @@ pub(super) const NO_PORT: [u16; 2] = [80, 443];
 /// The largest number: JSON's readers hold it exactly.
 const LARGEST: u64 = (1 << 53) - 1;
 
-/// An issue: `instance/user/repo#number`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct IssueRef {
+pub(crate) struct IssueRef {
     instance: String,
     path: String,
     number: u64,
@@ -30,7 +29,7 @@ impl IssueRef {
     ///
     /// # Errors
     /// What could not stand in a reference or in a file's name.
-    pub fn new(instance: &str, path: &str, number: u64) -> Result<Self, RefError> {
+    pub(crate) fn new(instance: &str, path: &str, number: u64) -> Result<Self, RefError> {
         let instance = checked_instance(instance)?;
         check_path(path)?;
         check_number(number)?;
@@ -42,17 +41,16 @@ impl IssueRef {
     }
 
     /// The host of the forge, in small letters, with the port of its pages where that is not 80 or 443.
-    pub fn instance(&self) -> &str {
+    pub(crate) fn instance(&self) -> &str {
         &self.instance
     }
 
-    /// The host alone.
-    pub fn host(&self) -> &str {
+    pub(crate) fn host(&self) -> &str {
         self.instance.split_once(':').map_or(&self.instance, |(host, _)| host)
     }
 
     /// The port, where it is not 80 or 443.
-    pub fn port(&self) -> Option<u16> {
+    pub(crate) fn port(&self) -> Option<u16> {
         self.instance.split_once(':')?.1.parse().ok()
     }
 
@@ -60,24 +58,22 @@ impl IssueRef {
     ///
     /// # Errors
     /// Where the address becomes too long.
-    pub fn at_port(&self, port: u16) -> Result<Self, RefError> {
+    pub(crate) fn at_port(&self, port: u16) -> Result<Self, RefError> {
         Self::new(&format!("{}:{port}", self.host()), &self.path, self.number)
     }
 
-    /// The repository: `user/repo`; groups may nest.
-    pub fn path(&self) -> &str {
+    pub(crate) fn path(&self) -> &str {
         &self.path
     }
 
-    /// The issue's number, from 1.
-    pub fn number(&self) -> u64 {
+    pub(crate) fn number(&self) -> u64 {
         self.number
     }
 
     /// The file of its session, as the earlier kugetsu script named it: `github.com-shoko-kugetsu-14.json`.
     ///
     /// `a/b-c#1` and `a-b/c#1` share one; whoever keeps the files tells them apart.
-    pub fn file_name(&self) -> String {
+    pub(crate) fn file_name(&self) -> String {
         self.to_string().replace(['/', '#', ':'], "-") + ".json"
     }
 }

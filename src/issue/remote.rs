@@ -13,7 +13,6 @@ const DOORS: [(&str, &str); 3] = [
     ("altssh.bitbucket.org", "bitbucket.org"),
 ];
 
-/// The port that ssh has of its own.
 const SSH_PORT: u16 = 22;
 
 impl Repository {
@@ -21,7 +20,7 @@ impl Repository {
     ///
     /// `None` where it leads to no forge: a local path, a `file://` URL, a helper of git's (`ext::`), a path that is not
     /// `user/repo`.
-    pub fn of_remote(url: &str) -> Option<Self> {
+    pub(crate) fn of_remote(url: &str) -> Option<Self> {
         let (authority, path, by) = match url.split_once("://") {
             Some((scheme, rest)) => {
                 let by = match scheme.to_ascii_lowercase().as_str() {
@@ -67,7 +66,7 @@ impl Repository {
     /// A forge's real name may lead ssh to an inner name or an address; the issues are at the real name. So a name
     /// that looks like one is given up only for a forge that everybody knows.
     #[must_use]
-    pub fn behind(self, hostname: impl FnOnce(&str) -> Option<String>) -> Self {
+    pub(crate) fn behind(self, hostname: impl FnOnce(&str) -> Option<String>) -> Self {
         if self.by != By::Ssh || self.is_well_known() {
             return self;
         }
@@ -94,7 +93,7 @@ fn is_drive(host: &str) -> bool {
 }
 
 /// Names and fetch URLs in what `git remote -v` printed.
-pub fn listed(printed: &str) -> Vec<(&str, &str)> {
+pub(crate) fn listed(printed: &str) -> Vec<(&str, &str)> {
     let remotes = printed.lines().filter_map(|line| {
         let (name, rest) = line.split_once('\t')?;
         // A partial clone's filter stands behind: `(fetch) [blob:none]`.
@@ -109,7 +108,7 @@ pub fn listed(printed: &str) -> Vec<(&str, &str)> {
 ///
 /// # Errors
 /// Where none is at a forge, or it is not clear which is meant.
-pub fn choose(remotes: &[(&str, &str)]) -> Result<Repository, RemoteError> {
+pub(crate) fn choose(remotes: &[(&str, &str)]) -> Result<Repository, RemoteError> {
     let names = |all: &mut dyn Iterator<Item = &str>| plain(&all.collect::<Vec<_>>().join(", "));
     let mut forges: Vec<(&str, Repository)> =
         remotes.iter().filter_map(|(name, url)| Some((*name, Repository::of_remote(url)?))).collect();

@@ -9,13 +9,10 @@ const KNOWN: [&str; 7] =
 
 /// How an address was told, which decides what its port and its path say.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum By {
+pub(crate) enum By {
     /// By a browser, or by a remote over HTTP: port and path are the forge's own. `dashed`: there was a `/-/` behind the
     /// path, as GitLab writes it, whose groups nest.
-    Web {
-        /// Whether `/-/` was there.
-        dashed: bool,
-    },
+    Web { dashed: bool },
     /// By a remote over SSH: its port is sshd's and says nothing of the forge's pages, and a path that the forge stands
     /// below is not in it. `host` may be an alias that only ssh's configuration knows.
     Ssh,
@@ -36,46 +33,41 @@ impl By {
     }
 }
 
-/// What two addresses are to each other.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Likeness {
+pub(crate) enum Likeness {
     /// Nothing tells them apart.
     Same,
     /// One path is the end of the other: the forge may stand below a path of its host, or it may be a group in a group.
     Below,
-    /// They are two repositories.
     Other,
 }
 
-/// A repository at a forge.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Repository {
+pub(crate) struct Repository {
     /// The forge's host, in small letters.
-    pub host: String,
+    pub(crate) host: String,
     /// The port, where it is not the protocol's own.
-    pub port: Option<u16>,
+    pub(crate) port: Option<u16>,
     /// The repository, as `user/repo`; groups may nest.
-    pub path: String,
-    /// How it was told.
-    pub by: By,
+    pub(crate) path: String,
+    pub(crate) by: By,
 }
 
 impl Repository {
     /// The host of its issues, with the port of its pages where that is known and not the protocol's own.
-    pub fn instance(&self) -> String {
+    pub(crate) fn instance(&self) -> String {
         match self.port.filter(|_| !self.by.is_git()) {
             Some(port) => format!("{}:{port}", self.host),
             None => self.host.clone(),
         }
     }
 
-    /// Whether its host is a forge that everybody knows.
-    pub fn is_well_known(&self) -> bool {
+    pub(crate) fn is_well_known(&self) -> bool {
         KNOWN.contains(&self.host.as_str())
     }
 
     /// Whether a number alone, written in this repository, means an issue at `instance/path`.
-    pub fn is_at(&self, instance: &str, path: &str) -> bool {
+    pub(crate) fn is_at(&self, instance: &str, path: &str) -> bool {
         let (host, port) = instance.split_once(':').unwrap_or((instance, ""));
         host.eq_ignore_ascii_case(&self.host)
             && path.eq_ignore_ascii_case(&self.path)
@@ -86,7 +78,7 @@ impl Repository {
     ///
     /// Web pages at two ports are two forges, and so are sshds at two ports. But the port of an sshd says nothing of
     /// the web pages': most forges have 443 for the one and another for the other.
-    pub fn likeness(&self, other: &Self) -> Likeness {
+    pub(crate) fn likeness(&self, other: &Self) -> Likeness {
         let ports_differ = match (self.by, other.by) {
             (By::Web { .. }, By::Web { .. }) => self.port != other.port,
             (By::Web { .. }, By::Hand) => other.port.is_some() && self.port != other.port,

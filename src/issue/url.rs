@@ -10,7 +10,6 @@ use crate::text::plain;
 /// What a forge calls its issues in a URL; GitLab has begun to call them work items.
 const ISSUES: [&str; 2] = ["issues", "work_items"];
 
-/// What forges call requests to merge.
 const REQUESTS: [&str; 5] = ["pull", "pulls", "merge_requests", "pull-requests", "pullrequest"];
 
 /// Reads the URL of an issue, as a browser shows it: `https://github.com/user/repo/issues/14`, with `/-/` before

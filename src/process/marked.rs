@@ -7,41 +7,36 @@ use std::time::{Duration, Instant};
 
 /// A variable that everything of one run inherits.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mark {
-    /// Its name.
-    pub name: &'static str,
+pub(crate) struct Mark {
+    pub(crate) name: &'static str,
     /// Its value; tells one run from others.
-    pub value: String,
+    pub(crate) value: String,
 }
 
 /// What everything that a session's runs start carries.
-pub fn run_mark(session: &str) -> Mark {
+pub(crate) fn run_mark(session: &str) -> Mark {
     Mark { name: RUN_MARK, value: session.to_owned() }
 }
 
-/// The variable of [`run_mark`].
-pub const RUN_MARK: &str = "KUGETSU_RUN";
+pub(crate) const RUN_MARK: &str = "KUGETSU_RUN";
 
-/// A process that carries it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Found {
-    /// Its id.
-    pub pid: u32,
+pub(crate) struct Found {
+    pub(crate) pid: u32,
     /// Its command line, as it gave it; strip control characters before showing it.
-    pub command: String,
+    pub(crate) command: String,
 }
 
-/// How often is looked whether they have ended.
 const TICK: Duration = Duration::from_millis(20);
 
 /// Everything that carries the mark, and everything that descends from `root`, but for what carries the mark of another
 /// run. Where environments cannot be read (they can out of Linux's `/proc`), what descends from `root` is all.
-pub fn find(mark: &Mark, root: Option<u32>) -> Vec<Found> {
+pub(crate) fn find(mark: &Mark, root: Option<u32>) -> Vec<Found> {
     if std::path::Path::new("/proc/self/environ").exists() { in_proc(mark, root) } else { below(root) }
 }
 
 /// The processes that carry a mark of this name, with its value; none where environments cannot be read.
-pub fn marked(name: &str) -> Vec<(String, u32)> {
+pub(crate) fn marked(name: &str) -> Vec<(String, u32)> {
     let value = |pid| Some(String::from_utf8_lossy(&run_of(pid, name)?).into_owned());
     others().into_iter().filter_map(|pid| Some((value(pid)?, pid))).collect()
 }
@@ -111,7 +106,7 @@ fn below(root: Option<u32>) -> Vec<Found> {
 
 /// Ends everything that [`find`] finds: asked first, killed after `grace`. What is started meanwhile is found too.
 /// Gives what could not be ended within another five seconds.
-pub fn end_all(mark: &Mark, root: Option<u32>, grace: Duration) -> Vec<Found> {
+pub(crate) fn end_all(mark: &Mark, root: Option<u32>, grace: Duration) -> Vec<Found> {
     let began = Instant::now();
     let mut known: Vec<Found> = Vec::new();
     loop {

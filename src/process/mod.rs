@@ -4,4 +4,4 @@
 mod marked;
 mod tree;
 
-pub use marked::{Found, Mark, RUN_MARK, end_all, find, marked, run_mark};
+pub(crate) use marked::{Found, Mark, RUN_MARK, end_all, find, marked, run_mark};

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-/// One process.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Row {
     pub(super) parent: u32,

@@ -12,15 +12,10 @@ use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
 use std::path::Path;
 
-/// What is to be copied.
 pub(super) struct Copying<'a> {
-    /// The session's id.
     pub(super) original: &'a str,
-    /// The copy's title.
     pub(super) title: &'a str,
-    /// Where the copy works, absolute.
     pub(super) directory: &'a Path,
-    /// What others are told meanwhile.
     pub(super) command: &'a str,
 }
 

@@ -5,18 +5,16 @@ use super::{Bench, RunFiles, WorkError};
 use crate::disk::{self, Lock, session_lock};
 use crate::opencode::{Database, ProgramError};
 
-/// What is to be forgotten.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Doomed {
+pub(crate) struct Doomed {
     /// The issue as the index has it; `None` for the base.
-    pub issue: Option<String>,
+    pub(crate) issue: Option<String>,
     /// Its session; `None` if the file that names it is not there.
-    pub session: Option<String>,
+    pub(crate) session: Option<String>,
 }
 
 impl Doomed {
-    /// What the user calls it.
-    pub fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &str {
         self.issue.as_deref().unwrap_or("the base")
     }
 }
@@ -25,7 +23,7 @@ impl Doomed {
 ///
 /// # Errors
 /// [`WorkError::Busy`], [`WorkError::Away`].
-pub fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError> {
+pub(crate) fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError> {
     let Some(session) = &doomed.session else { return Ok(()) };
     let lock = session_lock(&bench.kugetsu_home, session);
     if Lock::is_held(&lock) {
@@ -39,7 +37,7 @@ pub fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError> {
 ///
 /// # Errors
 /// [`WorkError::Busy`], [`WorkError::Away`]: nothing was done.
-pub async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Result<bool, WorkError> {
+pub(crate) async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -> Result<bool, WorkError> {
     let mut held = None;
     let mut removed = false;
     if let Some(session) = &doomed.session {

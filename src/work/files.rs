@@ -15,39 +15,37 @@ const TAIL: u64 = 2000;
 
 /// Where the files of a session's current or last run are.
 #[derive(Debug, Clone)]
-pub struct RunFiles {
+pub(crate) struct RunFiles {
     directory: PathBuf,
     debug: bool,
 }
 
 impl RunFiles {
     /// Those of `session`; nothing is made yet.
-    pub fn new(kugetsu_home: &Path, session: &str) -> Self {
+    pub(crate) fn new(kugetsu_home: &Path, session: &str) -> Self {
         Self { directory: kugetsu_home.join("runs").join(session), debug: false }
     }
 
-    /// Those of the run of a job.
-    pub fn of(kugetsu_home: &Path, job: &Job) -> Self {
+    pub(crate) fn of(kugetsu_home: &Path, job: &Job) -> Self {
         Self { debug: job.debug, ..Self::new(kugetsu_home, &job.session) }
     }
 
-    /// The directory itself.
-    pub fn directory(&self) -> &Path {
+    pub(crate) fn directory(&self) -> &Path {
         &self.directory
     }
 
     /// The message, as it is given to opencode.
-    pub fn prompt(&self) -> PathBuf {
+    pub(crate) fn prompt(&self) -> PathBuf {
         self.directory.join("prompt")
     }
 
     /// What opencode tells of the run, a JSON object a line.
-    pub fn events(&self) -> PathBuf {
+    pub(crate) fn events(&self) -> PathBuf {
         self.directory.join("events")
     }
 
     /// What opencode prints beside; with `--debug` its own log, which stays until the next run with that.
-    pub fn stderr(&self) -> PathBuf {
+    pub(crate) fn stderr(&self) -> PathBuf {
         self.directory.join(if self.debug { "opencode.log" } else { "stderr" })
     }
 
@@ -57,10 +55,7 @@ impl RunFiles {
     }
 
     /// Writes down what could not be ended.
-    ///
-    /// # Errors
-    /// The file cannot be written.
-    pub fn keep_survivors(&self, left: &[Found]) -> Result<(), WorkError> {
+    pub(crate) fn keep_survivors(&self, left: &[Found]) -> Result<(), WorkError> {
         if left.is_empty() {
             return Ok(());
         }
@@ -79,7 +74,6 @@ impl RunFiles {
         Ok(disk::remove(&self.survivors_path())?)
     }
 
-    /// Makes the directory.
     pub(super) fn make(&self) -> Result<(), WorkError> {
         Ok(disk::private_dir(&self.directory)?)
     }
@@ -110,10 +104,7 @@ impl RunFiles {
 }
 
 /// The sessions whose message is still there, sorted: a run of theirs goes on, or was cut short.
-///
-/// # Errors
-/// The directory of the runs cannot be read.
-pub fn unfinished(kugetsu_home: &Path) -> Result<Vec<String>, WorkError> {
+pub(crate) fn unfinished(kugetsu_home: &Path) -> Result<Vec<String>, WorkError> {
     let mut sessions = names(&kugetsu_home.join("runs"))?;
     sessions.retain(|name| is_session_id(name) && RunFiles::new(kugetsu_home, name).prompt().is_file());
     Ok(sessions)

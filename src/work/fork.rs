@@ -15,7 +15,7 @@ use std::path::Path;
 /// # Errors
 /// [`WorkError::SessionLost`], [`WorkError::Undone`], [`WorkError::Interrupted`]; a copy that could not be made is
 /// removed again.
-pub async fn fork(
+pub(crate) async fn fork(
     bench: &Bench,
     session: &str,
     name: &str,
@@ -41,7 +41,7 @@ pub async fn fork(
 ///
 /// # Errors
 /// [`WorkError::Busy`]; opencode does not delete it.
-pub async fn unfork(bench: &Bench, copy: &str) -> Result<(), WorkError> {
+pub(crate) async fn unfork(bench: &Bench, copy: &str) -> Result<(), WorkError> {
     let mut held = Held::take_free(&bench.kugetsu_home, copy, copy, "fork")?;
     delete(bench, copy).await?;
     held.forget();

@@ -14,9 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// How long what is asked to end may take before it is killed.
 pub(super) const GRACE: Duration = Duration::from_secs(3);
 
-/// How a guarded program ended.
-pub enum Guarded {
-    /// By itself.
+pub(crate) enum Guarded {
     Ended(ExitStatus),
     /// It was ended, with all that it started but for these.
     Stopped(Vec<Found>),
@@ -27,7 +25,7 @@ pub enum Guarded {
 ///
 /// # Errors
 /// The program could not be started.
-pub async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result<Guarded> {
+pub(crate) async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result<Guarded> {
     // Ctrl-C at the terminal is for the parent to deal with.
     rustix::process::setsid()?;
     let (mut told, mut children) = (signal(SignalKind::terminate())?, signal(SignalKind::child())?);

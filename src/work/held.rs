@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 pub(super) struct Held {
     lock: Option<Lock>,
     path: PathBuf,
-    /// Its file goes with it.
     forgotten: bool,
 }
 

@@ -10,34 +10,30 @@ use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// The file that the runs of `session` write; the older ones are beside it.
-pub fn log_path(kugetsu_home: &Path, session: &str) -> PathBuf {
+pub(crate) fn log_path(kugetsu_home: &Path, session: &str) -> PathBuf {
     kugetsu_home.join("logs").join(format!("{session}.log"))
 }
 
 /// A log that is read while it is written, and rotated.
 #[derive(Debug)]
-pub struct LogReader {
+pub(crate) struct LogReader {
     path: PathBuf,
     /// What was found and not read yet, oldest first.
     files: VecDeque<File>,
     /// Which file was found last: device and inode.
     newest: Option<(u64, u64)>,
-    /// The beginning of a line.
     begun: Vec<u8>,
 }
 
 impl LogReader {
     /// Reads the log at `path` from its oldest line on.
-    pub fn new(path: &Path) -> Self {
+    pub(crate) fn new(path: &Path) -> Self {
         Self { path: path.to_owned(), files: VecDeque::new(), newest: None, begun: Vec::new() }
     }
 
     /// Gives the whole lines that were written since the last call, without line feeds and without what could harm a
     /// terminal. True if there is, or was, such a log at all.
-    ///
-    /// # Errors
-    /// A file that cannot be read.
-    pub fn read(&mut self, mut line: impl FnMut(String)) -> Result<bool, WorkError> {
+    pub(crate) fn read(&mut self, mut line: impl FnMut(String)) -> Result<bool, WorkError> {
         self.find()?;
         while let Some(mut file) = self.files.pop_front() {
             loop {
@@ -63,7 +59,7 @@ impl LogReader {
     }
 
     /// The line that has no end yet.
-    pub fn rest(&mut self) -> Option<String> {
+    pub(crate) fn rest(&mut self) -> Option<String> {
         let rest = std::mem::take(&mut self.begun);
         (!rest.is_empty()).then(|| shown(&rest))
     }

@@ -17,7 +17,7 @@ use std::path::Path;
 /// # Errors
 /// [`WorkError::Started`] if it has one; [`WorkError::NoBase`], [`WorkError::BaseLost`], [`WorkError::Undone`],
 /// [`WorkError::Interrupted`]. Nothing is recorded then.
-pub async fn make(
+pub(crate) async fn make(
     bench: &Bench,
     issue: &IssueRef,
     directory: &Path,

@@ -16,38 +16,33 @@ mod state;
 mod stop;
 mod survey;
 
-pub use destroy::{Doomed, check_free, destroy};
-pub use error::WorkError;
-pub use files::{RunFiles, unfinished};
-pub use fork::{fork, unfork};
-pub use guard::{Guarded, guard};
-pub use log::{LogReader, log_path};
-pub use make::make;
-pub use prune::{Item, Litter, Litters, Pruned, litter};
-pub use run::{Done, GUARD, Job, Watcher, exit, run};
-pub use state::{State, state_of};
-pub use stop::{Stopped, stop};
-pub use survey::{HERE, Row, Survey, survey};
+pub(crate) use destroy::{Doomed, check_free, destroy};
+pub(crate) use error::WorkError;
+pub(crate) use files::{RunFiles, unfinished};
+pub(crate) use fork::{fork, unfork};
+pub(crate) use guard::{Guarded, guard};
+pub(crate) use log::{LogReader, log_path};
+pub(crate) use make::make;
+pub(crate) use prune::{Item, litter};
+pub(crate) use run::{Done, GUARD, Job, Watcher, exit, run};
+pub(crate) use state::{State, state_of};
+pub(crate) use stop::{Stopped, stop};
+pub(crate) use survey::{HERE, Row, Survey, survey};
 
 use crate::dispatch::Store as Dispatches;
 use crate::index::Store as Index;
 use crate::opencode::Program;
 use std::path::PathBuf;
 
-/// What work on this machine is done with.
-pub struct Bench {
-    /// kugetsu's home.
-    pub kugetsu_home: PathBuf,
+pub(crate) struct Bench {
+    pub(crate) kugetsu_home: PathBuf,
     /// kugetsu's own program, which starts itself as the guard of a run.
-    pub kugetsu: PathBuf,
-    /// The local opencode.
-    pub program: Program,
-    /// Its database.
-    pub database: PathBuf,
-    /// The sessions of issues.
-    pub index: Index,
+    pub(crate) kugetsu: PathBuf,
+    pub(crate) program: Program,
+    pub(crate) database: PathBuf,
+    pub(crate) index: Index,
     /// The trips, for those that have a session away.
-    pub dispatches: Dispatches,
+    pub(crate) dispatches: Dispatches,
 }
 
 impl Bench {

@@ -13,9 +13,8 @@ use crate::session::is_session_id;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
-/// What kind of thing is of no more use.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Litter {
+pub(crate) enum Litter {
     /// An issue whose session opencode has no more.
     Session,
     /// An issue of the index without a file.
@@ -26,9 +25,7 @@ pub enum Litter {
     Dispatch,
     /// What runs of a session printed.
     Log,
-    /// The files of a session's last run.
     Run,
-    /// The file of a session's lock.
     Lock,
     /// What a host was known to have of a session that opencode has no more.
     Known,
@@ -39,8 +36,7 @@ pub enum Litter {
 }
 
 impl Litter {
-    /// Its name, as in `--json`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Session => "session",
             Self::Entry => "entry",
@@ -56,45 +52,35 @@ impl Litter {
     }
 }
 
-/// A thing of no more use.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Item {
-    /// What kind.
-    pub kind: Litter,
+pub(crate) struct Item {
+    pub(crate) kind: Litter,
     /// An issue, a file below kugetsu's home, or a dispatch's id.
-    pub what: String,
-    /// Why it is of no more use.
-    pub why: String,
+    pub(crate) what: String,
+    pub(crate) why: String,
     /// The session, whose lock is held while it is removed.
     session: Option<String>,
-    /// A file's name in `sessions/`.
     file: String,
 }
 
 /// Everything of no more use, in the order in which it is removed.
 #[derive(Debug)]
-pub struct Litters {
-    /// The things.
-    pub items: Vec<Item>,
+pub(crate) struct Litters {
+    pub(crate) items: Vec<Item>,
     /// What cannot be read, and is left alone with all that it may be about.
-    pub troubles: Vec<WorkError>,
+    pub(crate) troubles: Vec<WorkError>,
     kugetsu_home: PathBuf,
 }
 
-/// What was done.
 #[derive(Debug, Default)]
-pub struct Pruned {
-    /// What is gone.
-    pub removed: Vec<Item>,
+pub(crate) struct Pruned {
+    pub(crate) removed: Vec<Item>,
     /// What came into use again since it was looked for.
-    pub left: Vec<Item>,
+    pub(crate) left: Vec<Item>,
 }
 
 /// Looks for what is of no more use; nothing is changed.
-///
-/// # Errors
-/// The index, opencode's database, or a directory of ours cannot be read.
-pub fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError> {
+pub(crate) fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError> {
     let store = index::Store::new(kugetsu_home);
     let index = store.index()?;
     let mut found = Finding::new(kugetsu_home, dispatch::Store::new(kugetsu_home).each()?);
@@ -182,9 +168,7 @@ struct Finding<'h> {
     troubles: Vec<WorkError>,
     /// Sessions of issues, of the base, of trips that are not at their end, and of runs that can be taken up.
     tracked: BTreeSet<String>,
-    /// Sessions that a host holds.
     away: HashSet<String>,
-    /// Their issues.
     issues_away: HashSet<String>,
     /// A trip's record cannot be read: any session may be away.
     away_unknown: bool,

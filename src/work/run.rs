@@ -19,46 +19,34 @@ use std::time::Duration;
 use tokio::process::{Child, Command};
 
 /// The verb by which kugetsu starts itself as the guard.
-pub const GUARD: &str = "__guard";
-/// How often the events are looked at.
+pub(crate) const GUARD: &str = "__guard";
 const TICK: Duration = Duration::from_millis(60);
 /// Characters of a message that the list of sessions keeps.
 const KEPT: usize = 200;
 
-/// What is to be done.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub struct Job {
-    /// What the user calls the session.
-    pub name: String,
-    /// opencode's id.
-    pub session: String,
+pub(crate) struct Job {
+    pub(crate) name: String,
+    pub(crate) session: String,
     /// Its file in the index, if it is an issue's.
-    pub file: Option<String>,
-    /// The directory to work in, absolute.
-    pub directory: PathBuf,
+    pub(crate) file: Option<String>,
+    pub(crate) directory: PathBuf,
     /// Agent and model; what is `None` is left to opencode.
-    pub setting: Setting,
-    /// The message, byte for byte.
-    pub message: String,
-    /// opencode's own log is kept.
-    pub debug: bool,
+    pub(crate) setting: Setting,
+    pub(crate) message: String,
+    pub(crate) debug: bool,
 }
 
-/// How it ended.
 #[derive(Debug, Clone)]
-pub struct Done {
+pub(crate) struct Done {
     /// Exit status of opencode, where it ended by itself.
-    pub exit: Option<i32>,
-    /// Why it did not do its work.
-    pub trouble: Option<String>,
-    /// It was stopped.
-    pub stopped: bool,
-    /// The text of the last answer.
-    pub reply: Option<String>,
+    pub(crate) exit: Option<i32>,
+    pub(crate) trouble: Option<String>,
+    pub(crate) stopped: bool,
+    pub(crate) reply: Option<String>,
 }
 
-/// What is told while it goes on.
-pub trait Watcher {
+pub(crate) trait Watcher {
     /// The run has begun; nobody else can begin one.
     fn began(&self);
     /// What an earlier run had left alive, and is ended now.
@@ -67,7 +55,6 @@ pub trait Watcher {
     fn denied(&self, names: &[&str]);
     /// The run has ended, and the index could not be told.
     fn unrecorded(&self, why: &WorkError);
-    /// Something happened in the run.
     fn event(&self, event: &Event);
     /// The run, which had begun, did not do its work; with the end of what it said on standard error.
     fn failed(&self, why: &str, words: &str);
@@ -78,7 +65,7 @@ pub trait Watcher {
 /// # Errors
 /// [`WorkError::Busy`], [`WorkError::Away`], [`WorkError::lost`]: nothing was done. A run that did not do its
 /// work is no error; see [`Done`].
-pub async fn run(
+pub(crate) async fn run(
     bench: &Bench,
     job: &Job,
     watcher: &dyn Watcher,
@@ -279,7 +266,6 @@ fn spawn(bench: &Bench, job: &Job, files: &RunFiles) -> Result<Child, WorkError>
     command.spawn().map_err(WorkError::Start)
 }
 
-/// Tells the guard to end the run.
 fn end(child: &Child) {
     use rustix::process::{Pid, Signal, kill_process};
     let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
@@ -290,7 +276,7 @@ fn end(child: &Child) {
 }
 
 /// The exit status as a shell tells it: 128 and the signal, where one ended the program.
-pub fn exit(status: ExitStatus) -> i32 {
+pub(crate) fn exit(status: ExitStatus) -> i32 {
     use std::os::unix::process::ExitStatusExt as _;
     status.code().or_else(|| status.signal().map(|signal| 128 + signal)).unwrap_or(-1)
 }

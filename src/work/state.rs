@@ -3,22 +3,18 @@
 use crate::disk::{Lock, session_lock};
 use std::path::Path;
 
-/// What is going on with a session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum State {
-    /// A run is going on.
+pub(crate) enum State {
     Used,
     /// Nothing is; the last run came to its end.
     Idle,
     /// A run was going on and is not any more: killed, crashed, rebooted.
     Left,
-    /// opencode has no such session any more.
     Invalid,
 }
 
 impl State {
-    /// Its name, as in `--json`.
-    pub fn name(self) -> &'static str {
+    pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Used => "used",
             Self::Idle => "idle",
@@ -30,7 +26,7 @@ impl State {
 
 /// Finds out the state of `session`. `recorded` is what its file says, and is believed only in this: that a run which
 /// ended in order wrote `idle`.
-pub fn state_of(
+pub(crate) fn state_of(
     kugetsu_home: &Path,
     session: &str,
     recorded: Option<&str>,

@@ -9,12 +9,9 @@ use crate::work::State;
 use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
 
-/// What was ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Stopped {
-    /// A run that was going on.
+pub(crate) enum Stopped {
     Run,
-    /// What an earlier run had left alive.
     Remains,
 }
 
@@ -24,7 +21,12 @@ pub enum Stopped {
 /// # Errors
 /// [`WorkError::NothingRuns`]; [`WorkError::Busy`] where what holds the session is no run here;
 /// [`WorkError::Survived`].
-pub fn stop(bench: &Bench, session: &str, name: &str, file: Option<&str>) -> Result<Stopped, WorkError> {
+pub(crate) fn stop(
+    bench: &Bench,
+    session: &str,
+    name: &str,
+    file: Option<&str>,
+) -> Result<Stopped, WorkError> {
     let path = session_lock(&bench.kugetsu_home, session);
     let files = RunFiles::new(&bench.kugetsu_home, session);
     let proven = |mut survivors: Vec<String>| {

@@ -9,50 +9,40 @@ use std::collections::HashMap;
 use std::path::Path;
 
 /// Who holds a session that no host holds.
-pub const HERE: &str = "here";
+pub(crate) const HERE: &str = "here";
 
 /// What is known of one session. What is `None` is not known.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Row {
-    /// Base or forked.
-    pub kind: Kind,
+pub(crate) struct Row {
+    pub(crate) kind: Kind,
     /// The issue as the index has it; none for the base.
-    pub issue: Option<String>,
-    /// opencode's id.
-    pub session: Option<String>,
-    /// What is going on.
-    pub state: Option<State>,
+    pub(crate) issue: Option<String>,
+    pub(crate) session: Option<String>,
+    pub(crate) state: Option<State>,
     /// [`HERE`], or the host that has it.
-    pub holder: Option<String>,
-    /// Where it works on this machine.
-    pub directory: Option<String>,
+    pub(crate) holder: Option<String>,
+    pub(crate) directory: Option<String>,
     /// When it was made, as opencode has it, in milliseconds since the Unix epoch.
-    pub created_ms: Option<i64>,
+    pub(crate) created_ms: Option<i64>,
     /// When it was made, as it was written down.
-    pub created_at: Option<String>,
+    pub(crate) created_at: Option<String>,
     /// When something was last done with it, in milliseconds since the Unix epoch.
-    pub last_activity_ms: Option<i64>,
-    /// The last message that kugetsu gave it, or its beginning.
-    pub message: Option<String>,
-    /// The last run did not do its work.
-    pub failed: bool,
+    pub(crate) last_activity_ms: Option<i64>,
+    pub(crate) message: Option<String>,
+    pub(crate) failed: bool,
 }
 
-/// The sessions, and what could not be found out.
 #[derive(Debug)]
-pub struct Survey {
+pub(crate) struct Survey {
     /// The sessions, those with the newest activity first.
-    pub rows: Vec<Row>,
+    pub(crate) rows: Vec<Row>,
     /// Why something in `rows` is not known.
-    pub troubles: Vec<WorkError>,
+    pub(crate) troubles: Vec<WorkError>,
 }
 
 /// Looks at all sessions of the index. `database` is opencode's; without one, no more is known than what kugetsu wrote
 /// down and which locks are held.
-///
-/// # Errors
-/// The index cannot be read.
-pub fn survey(kugetsu_home: &Path, database: Option<&Path>) -> Result<Survey, WorkError> {
+pub(crate) fn survey(kugetsu_home: &Path, database: Option<&Path>) -> Result<Survey, WorkError> {
     let store = index::Store::new(kugetsu_home);
     let mut troubles = Vec::new();
     let index = store.index()?;

@@ -18,7 +18,7 @@ impl Litters {
     ///
     /// # Errors
     /// A disk that says no; what was removed by then stays removed.
-    pub fn remove(self) -> Result<Pruned, WorkError> {
+    pub(crate) fn remove(self) -> Result<Pruned, WorkError> {
         let mut pruned = Pruned::default();
         let mut items = self.items.into_iter().peekable();
         while items.peek().is_some() {

@@ -6,7 +6,6 @@ use crate::support::opencode::Release;
 use crate::support::process::PATIENCE;
 use crate::tui::Terminal;
 use kugetsu::dispatch::{State, Step};
-use kugetsu::index::{Kind, SessionFile, Store};
 use serde_json::{Value, json};
 use std::fs;
 
@@ -268,9 +267,10 @@ fn opencode_itself_removes_sessions_on_all_releases() {
         let child = kept.home.machine.insert_big_session(&kept.project, 2, 4_000);
         let database = kept.home.machine.database();
         database.execute("UPDATE session SET parent_id = ?1 WHERE id = ?2", [&session, &child]).unwrap();
-        let file = SessionFile::new(Kind::Forked, None, session.clone(), 0);
         let issue = "github.com/a/b#1";
-        Store::new(&kept.home.state()).add("test", &issue.parse().unwrap(), &file).unwrap();
+        kept.put("index.json", &json!({"issues": {issue: "b.json"}}).to_string());
+        let file = json!({"type": "forked", "issue_ref": issue, "opencode_session_id": session});
+        kept.put("sessions/b.json", &file.to_string());
         kept.home
             .spawn_in(&kept.project, None, &["destroy", issue, "-y", "--session-too"])
             .wait(PATIENCE)

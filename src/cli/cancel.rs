@@ -46,26 +46,21 @@ pub(super) async fn run(arguments: CancelArgs, context: &Context) -> Result<Exit
     let cancelled = cancelled.map_err(|error| refused(near(error, nearest), record))?;
     let (ui, report) = (&context.ui, &cancelled.report);
     let (host, dispatch) = (&report.host, &report.dispatch);
-    let good = format!("{} ", ui.good("✓"));
-    let bring = format!("bring the session home: kugetsu fetch {dispatch}");
-    if !ui.quiet {
-        match &cancelled.ended {
-            Ended::Run => {
-                ui.wrapped(&good, &format!("nothing of the run is left on {host}"));
-                ui.wrapped("  ", &bring);
-            }
-            Ended::TheirRun { by } => {
-                ui.wrapped(&good, &format!("nothing of the run is left on {host}"));
-                ui.wrapped("  ", &format!("the session is brought home by {}", plain(&by.to_string())));
-            }
-            Ended::ByItself => {
-                ui.wrapped(&good, &format!("the run on {host} had ended by itself"));
-                ui.wrapped("  ", &bring);
-            }
-            Ended::Unlaunched => {
-                ui.wrapped(&good, "the trip is called off; nothing ran, and the session never left");
-            }
+    let bring = format!("  bring the session home: kugetsu fetch {dispatch}");
+    match &cancelled.ended {
+        Ended::Run => {
+            ui.done(&format!("nothing of the run is left on {host}"));
+            ui.note(&bring);
         }
+        Ended::TheirRun { by } => {
+            ui.done(&format!("nothing of the run is left on {host}"));
+            ui.note(&format!("  the session is brought home by {}", plain(&by.to_string())));
+        }
+        Ended::ByItself => {
+            ui.done(&format!("the run on {host} had ended by itself"));
+            ui.note(&bring);
+        }
+        Ended::Unlaunched => ui.done("the trip is called off; nothing ran, and the session never left"),
     }
     if ui.json {
         ui.document(report);

@@ -128,34 +128,25 @@ pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> E
     let ui = &context.ui;
     note(context, record, report);
     if let Some(trouble) = &report.run.error {
-        let text = format!("the run on {} did not do its work: {}", report.host, plain(trouble));
-        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
+        ui.run_failed(&format!("the run on {} did not do its work: {}", report.host, plain(trouble)));
     }
     let exit = if report.run.ok == Some(false) { Exit::RunFailed } else { Exit::Done };
     match report.new_messages {
-        _ if ui.quiet => {}
         Some(new) => {
             let took = record.ended_ms.unwrap_or_else(clock::now_ms).saturating_sub(record.created_ms);
             let took = span(Duration::from_millis(took.max(0).unsigned_abs()));
             let plural = if new == 1 { "" } else { "s" };
             let older = record.older_changed;
-            let text = format!(
+            ui.done(&format!(
                 "home: {new} new message{plural}, {older} older changed, {took}; agent and model as before"
-            );
-            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
+            ));
         }
         None => {
-            let text = format!("on {} since now; it works on without us", report.host);
-            ui.wrapped(&format!("{} ", ui.good("✓")), &text);
-            ui.wrapped("  ", &format!("bring it home: kugetsu wait {}", report.dispatch));
+            ui.done(&format!("on {} since now; it works on without us", report.host));
+            ui.note(&format!("  bring it home: kugetsu wait {}", report.dispatch));
         }
     }
-    if ui.json {
-        ui.document(report);
-    } else if let Some(reply) = &report.reply {
-        ui.note("");
-        ui.answer(reply);
-    }
+    ui.reply(report, report.reply.as_deref());
     exit
 }
 

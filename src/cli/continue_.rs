@@ -35,7 +35,7 @@ pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Ex
         // What is wrong is found before the copy is made, which would be left behind.
         let (directory, setting) = how(context, &bench, &original, &arguments.work).await?;
         let session = crate::work::fork(&bench, &original.session, &original.name, told_to_stop()).await?;
-        context.ui.note(&format!("{} a copy of {}: {session}", context.ui.good("✓"), original.name));
+        context.ui.done(&format!("a copy of {}: {session}", original.name));
         let target = Target { name: session.clone(), session, file: None };
         return work_with(context, &bench, target, words, arguments.work, directory, setting).await;
     }

@@ -57,7 +57,7 @@ pub(super) async fn run(arguments: DestroyArgs, context: &Context) -> Result<Exi
         Some(session) if !arguments.session_too => format!("; opencode keeps {session}"),
         _ => String::new(),
     };
-    ui.note(&format!("{} kugetsu has forgotten {}{kept}", ui.good("✓"), plain(doomed.name())));
+    ui.done(&format!("kugetsu has forgotten {}{kept}", plain(doomed.name())));
     Ok(Exit::Done)
 }
 

@@ -52,17 +52,9 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
 
 fn show(context: &Context, found: &Dispatch, taken: Snapshot) -> Exit {
     let ui = &context.ui;
-    let line = format!("what is on {} now is the session {} here", found.record.host, taken.session);
-    if !ui.quiet {
-        ui.wrapped(&format!("{} ", ui.good("✓")), &line);
-        ui.wrapped("  ", &format!("look at it: opencode -s {}", taken.session));
-    }
+    ui.done(&format!("what is on {} now is the session {} here", found.record.host, taken.session));
+    ui.note(&format!("  look at it: opencode -s {}", taken.session));
     let report = Report { reply: taken.reply, ..Report::of(found) };
-    if ui.json {
-        ui.document(&Copied { report: &report, snapshot: &taken.session });
-    } else if let Some(reply) = &report.reply {
-        ui.note("");
-        ui.answer(reply);
-    }
+    ui.reply(&Copied { report: &report, snapshot: &taken.session }, report.reply.as_deref());
     Exit::Done
 }

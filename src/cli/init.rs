@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
         context.ui.document(&Document { base: &session });
     } else {
         let next = "start an issue: kugetsu start '#14' \"…\"";
-        context.ui.note(&format!("{} {session} is the base session", context.ui.good("✓")));
+        context.ui.done(&format!("{session} is the base session"));
         context.ui.note(&format!("  {next}"));
     }
     Ok(Exit::Done)

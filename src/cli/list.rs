@@ -212,17 +212,14 @@ mod tests {
 
     fn row(issue: &str, state: State, holder: &str, minutes: i64, message: &str) -> Row {
         Row {
-            kind: Kind::Forked,
             issue: Some(issue.to_owned()).filter(|issue| !issue.is_empty()),
             session: Some("ses_1".to_owned()),
             state: Some(state),
             holder: Some(holder.to_owned()),
-            directory: None,
-            created_ms: None,
-            created_at: None,
             last_activity_ms: Some(NOW - minutes * 60_000),
             message: Some(message.to_owned()).filter(|message| !message.is_empty()),
             failed: issue.ends_with("#7"),
+            ..Row::default()
         }
     }
 

@@ -108,6 +108,26 @@ impl Ui {
         }
     }
 
+    /// Something is done, as [`Ui::note`].
+    pub(super) fn done(&self, text: &str) {
+        self.note(&format!("{} {text}", self.good("✓")));
+    }
+
+    /// The agent's run did not do its work; quiet mode does not hold that back.
+    pub(super) fn run_failed(&self, text: &str) {
+        self.wrapped(&format!("{} ", self.bad("✗")), text);
+    }
+
+    /// The document of a verb that has an agent work, or the agent's answer.
+    pub(super) fn reply(&self, document: &impl Serialize, reply: Option<&str>) {
+        if self.json {
+            self.document(document);
+        } else if let Some(reply) = reply {
+            self.note("");
+            self.answer(reply);
+        }
+    }
+
     /// A line that quiet mode does not hold back.
     pub(super) fn line(&self, line: &str) {
         // Nobody is left to be told that standard error is closed.

@@ -1,16 +1,16 @@
 //! A trip, shown on standard error while it goes on.
 
 use super::output::{Ui, wrap};
-use super::session::short as short_issue;
+use super::session::heading;
 use crate::clock;
-use crate::dispatch::{Moment, Record, Step};
+use crate::dispatch::{Moment, Step};
 use crate::events::{Event, ToolCall};
 use crate::text::{harmless, plain, span};
 use crate::trip::{News, Observer};
 use console::{measure_text_width, truncate_str};
 use indicatif::{HumanBytes, ProgressBar, ProgressDrawTarget, ProgressStyle};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// Shows a trip, and knows while it must not be interrupted.
@@ -28,13 +28,11 @@ struct Shown {
     held: Option<String>,
     /// Somebody is being asked something: no spinner.
     asking: bool,
-    /// An answer that the model is at, since when.
-    since: Instant,
 }
 
 impl Progress {
     pub(super) fn new(ui: &Ui) -> Self {
-        let shown = Shown { bar: None, done: Vec::new(), held: None, asking: false, since: Instant::now() };
+        let shown = Shown { bar: None, done: Vec::new(), held: None, asking: false };
         Self { ui: ui.clone(), shown: Mutex::new(shown), critical: watch::Sender::new(false) }
     }
 
@@ -186,18 +184,6 @@ fn style(template: &str) -> ProgressStyle {
     ProgressStyle::with_template(template).unwrap_or_else(|_| ProgressStyle::default_spinner())
 }
 
-/// What the user knows a session by: its issue's number and its title.
-fn heading(record: &Record) -> String {
-    let title = plain(&record.title);
-    match &record.issue {
-        // An issue's session is titled after it until it has a title of its own.
-        Some(issue) if title.is_empty() || title == *issue => issue.clone(),
-        Some(issue) => format!("{} {title}", short_issue(issue)),
-        None if title.is_empty() => record.session.clone(),
-        None => title,
-    }
-}
-
 /// One line for a tool call: mark, tool, title, and its outcome at the right.
 fn tool_line(ui: &Ui, call: &ToolCall) -> String {
     let took = call.took_ms.filter(|ms| *ms >= 1000).map(|ms| span(Duration::from_millis(ms.unsigned_abs())));
@@ -230,7 +216,11 @@ impl Observer for Progress {
         let shown = &mut *guard;
         match news {
             News::Recorded(record) => {
-                let head = format!("{} → {}", heading(record), record.host);
+                let head = format!(
+                    "{} → {}",
+                    heading(record.issue.as_deref(), &record.title, &record.session),
+                    record.host
+                );
                 let head = truncate_str(&head, self.ui.columns(), "…").into_owned();
                 self.print(shown, &self.ui.strong(&head));
                 if self.ui.verbose {
@@ -277,7 +267,6 @@ impl Observer for Progress {
                 self.flush(shown);
                 let line = format!("▸ {}, {} on {host} in {}", plain(agent), plain(model), plain(directory));
                 self.print(shown, &truncate_str(&line, self.ui.columns(), "…"));
-                shown.since = Instant::now();
                 self.spin(shown, "working (Ctrl-C leaves it running)");
             }
             News::Event(event) => self.event(shown, event),

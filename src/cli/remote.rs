@@ -236,7 +236,7 @@ async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, Cl
         WorkError::Started { issue } => started(issue, text, host),
         error => error.into(),
     })?;
-    context.ui.note(&format!("{} {issue} has a session: {session}", context.ui.good("✓")));
+    context.ui.done(&format!("{issue} has a session: {session}"));
     Ok(Resolved { session, issue: Some(issue.to_string()), file: Some(file) })
 }
 
@@ -264,7 +264,7 @@ async fn fork(context: &Context, original: &Resolved) -> Result<Resolved, CliErr
     let bench = context.bench_to_work().await?;
     let name = original.issue.as_deref().unwrap_or(&original.session);
     let session = crate::work::fork(&bench, &original.session, name, told_to_stop()).await?;
-    context.ui.note(&format!("{} a copy of {name}: {session}", context.ui.good("✓")));
+    context.ui.done(&format!("a copy of {name}: {session}"));
     Ok(Resolved { session, issue: None, file: None })
 }
 
@@ -289,8 +289,7 @@ async fn bring_home(context: &Context, trips: &Trips<'_>, session: &str, to: &st
     let Some(away) = context.store().away(session)? else { return Ok(()) };
     let work = async |trip: &mut Trip| trip.fetch_home(&trips.tools).await;
     trips.take_up(&away.record, "fetch", work).await?;
-    let line = format!("home from {}, and on to {to}", away.record.host);
-    context.ui.wrapped(&format!("{} ", context.ui.good("✓")), &line);
+    context.ui.done(&format!("home from {}, and on to {to}", away.record.host));
     Ok(())
 }
 

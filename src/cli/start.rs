@@ -52,7 +52,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
     };
     let (session, file) = local::make(&bench, &issue, &directory, told_to_stop()).await?;
     let name = issue.to_string();
-    context.ui.note(&format!("{} {name} has a session: {session}", context.ui.good("✓")));
+    context.ui.done(&format!("{name} has a session: {session}"));
     let target = Target { name, session, file: Some(file) };
     match begun {
         Some((words, setting)) => {

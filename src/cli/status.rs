@@ -4,7 +4,7 @@ use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
 use super::host;
-use super::session::short;
+use super::session::heading;
 use crate::dispatch::{Dispatch, Record};
 use crate::text::{plain, span};
 use crate::trip::{Report, TripStatus, statuses};
@@ -87,13 +87,7 @@ fn document(look: &TripStatus) -> Document<'_> {
 /// A trip, in lines none of which is wider than `columns`.
 fn paragraph(look: &TripStatus, columns: usize) -> String {
     let report = &look.report;
-    let title = plain(&look.title);
-    let name = match &report.issue {
-        Some(issue) if title.is_empty() || title == *issue => issue.clone(),
-        Some(issue) => format!("{} {title}", short(issue)),
-        None if title.is_empty() => report.session.clone(),
-        None => title,
-    };
+    let name = heading(report.issue.as_deref(), &look.title, &report.session);
     let mut lines = vec![format!("{name} → {}", report.host)];
     let mut state = report.state.to_owned();
     if let Some(ms) = look.running_ms {

@@ -32,9 +32,9 @@ pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, 
         stopped => stopped?,
     };
     let ui = &context.ui;
-    ui.note(&match stopped {
-        Stopped::Run => format!("{} the run in {name} is ended, with all that it started", ui.good("✓")),
-        Stopped::Remains => format!("{} what an earlier run in {name} had left is ended", ui.good("✓")),
+    ui.done(&match stopped {
+        Stopped::Run => format!("the run in {name} is ended, with all that it started"),
+        Stopped::Remains => format!("what an earlier run in {name} had left is ended"),
     });
     if ui.json {
         ui.document(&Document { session: &session, issue: file.is_some().then_some(&name), state: "idle" });

@@ -64,7 +64,7 @@ pub(super) fn run(arguments: &TrustArgs, context: &Context) -> Result<Exit, CliE
         allowed.allow(&file).map_err(HostsError::from)?;
         documents.push(Document { file: path.clone(), hosts: changes });
         hosts.accept(file);
-        ui.note(&format!("{} {} is allowed, until it changes", ui.good("✓"), plain(&path)));
+        ui.done(&format!("{} is allowed, until it changes", plain(&path)));
     }
     if ui.json {
         ui.document(&documents);

@@ -63,7 +63,7 @@ pub(super) async fn run(arguments: UndoArgs, context: &Context) -> Result<Exit, 
         ui.note(&format!("{} is as it was before, already.", plain(&undone.session)));
         return Ok(Exit::Done);
     };
-    ui.note(&format!("{} {} is as it was before", ui.good("✓"), plain(&undone.session)));
+    ui.done(&format!("{} is as it was before", plain(&undone.session)));
     let counts = [
         (undone.removed.messages, "messages gone"),
         (undone.restored.messages, "messages as before"),

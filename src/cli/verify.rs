@@ -110,7 +110,7 @@ fn show(context: &Context, arguments: &VerifyArgs, report: &Report, running: boo
         ui.note("what is open.");
     }
     if report.problems.is_empty() {
-        return ui.note(&format!("{} nothing is wrong", ui.good("✓")));
+        return ui.done("nothing is wrong");
     }
     ui.answer(&lines(ui, &report.problems));
     if let Some(before) = before {

@@ -226,24 +226,13 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
         return Err(error);
     }
     if let Some(trouble) = &done.trouble {
-        let text = format!("{NOT_DONE}: {}", plain(trouble));
-        ui.wrapped(&format!("{} ", ui.bad("✗")), &text);
+        ui.run_failed(&format!("{NOT_DONE}: {}", plain(trouble)));
     }
-    if ui.json {
-        let ok = Some(done.trouble.is_none());
-        let run = Run { ok, exit: done.exit, error: done.trouble.as_deref() };
-        let issue = job.file.is_some().then_some(job.name.as_str());
-        ui.document(&Document {
-            session: &job.session,
-            issue,
-            state: "idle",
-            run,
-            reply: done.reply.as_deref(),
-        });
-    } else if let Some(reply) = &done.reply {
-        ui.note("");
-        ui.answer(reply);
-    }
+    let ok = Some(done.trouble.is_none());
+    let run = Run { ok, exit: done.exit, error: done.trouble.as_deref() };
+    let issue = job.file.is_some().then_some(job.name.as_str());
+    let reply = done.reply.as_deref();
+    ui.reply(&Document { session: &job.session, issue, state: "idle", run, reply }, reply);
     Ok(if done.trouble.is_some() { Exit::RunFailed } else { Exit::Done })
 }
 
@@ -290,7 +279,7 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
         Err(_) => return Err(CliError::failed("run", "the run ended before it had begun")),
     }
     let ui = &context.ui;
-    ui.note(&format!("{} {} works on it without us", ui.good("✓"), job.name));
+    ui.done(&format!("{} works on it without us", job.name));
     ui.wrapped("  ", &format!("look at it: kugetsu logs {} -f", quoted(&job.name)));
     if job.debug {
         let files = RunFiles::of(&bench.kugetsu_home, job);

@@ -12,7 +12,7 @@ use std::path::Path;
 pub(crate) const HERE: &str = "here";
 
 /// What is known of one session. What is `None` is not known.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Row {
     pub(crate) kind: Kind,
     /// The issue as the index has it; none for the base.
@@ -57,13 +57,14 @@ pub(crate) fn survey(kugetsu_home: &Path, database: Option<&Path>) -> Result<Sur
     let holders = holders(kugetsu_home, &mut troubles);
     let look = Look { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
     let mut rows: Vec<Row> = base(&store, &index, &mut troubles).into_iter().collect();
+    let blank = |issue: &str| Row { issue: Some(issue.to_owned()), ..Row::default() };
     for Entry { issue, found, .. } in store.entries(index.issues()) {
         rows.push(match found {
-            Found::Session(file) => recorded(Some(issue), file),
-            Found::Missing => Row { state: Some(State::Invalid), ..blank(Some(issue)) },
+            Found::Session(file) => Row { issue: Some(issue.to_owned()), ..recorded(file) },
+            Found::Missing => Row { state: Some(State::Invalid), ..blank(issue) },
             Found::Unreadable(error) => {
                 troubles.push(error.into());
-                blank(Some(issue))
+                blank(issue)
             }
         });
     }
@@ -100,7 +101,7 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
 }
 
 /// The row of a session as its file has it: what is written down of its state stands where the true one is to stand.
-fn recorded(issue: Option<&str>, file: SessionFile) -> Row {
+fn recorded(file: SessionFile) -> Row {
     let used = file.state.as_deref() == Some(State::Used.name());
     Row {
         kind: file.kind,
@@ -111,7 +112,7 @@ fn recorded(issue: Option<&str>, file: SessionFile) -> Row {
         last_activity_ms: file.last_activity.as_deref().and_then(moment),
         message: file.message,
         failed: file.trouble.is_some(),
-        ..blank(issue)
+        ..Row::default()
     }
 }
 
@@ -122,24 +123,8 @@ fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> O
         troubles.push(error.into());
         None
     });
-    let row = found.map_or_else(|| blank(None), |(_, file)| recorded(None, file));
+    let row = found.map(|(_, file)| recorded(file)).unwrap_or_default();
     Some(Row { kind: Kind::Base, session: Some(id.to_owned()), ..row })
-}
-
-fn blank(issue: Option<&str>) -> Row {
-    Row {
-        kind: Kind::Forked,
-        issue: issue.map(str::to_owned),
-        session: None,
-        state: None,
-        holder: None,
-        directory: None,
-        created_ms: None,
-        created_at: None,
-        last_activity_ms: None,
-        message: None,
-        failed: false,
-    }
 }
 
 struct Look<'a> {

@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session::{Resolved, short};
 use crate::clock;
-use crate::disk::{self, Taken};
+use crate::disk;
 use crate::dispatch::{Record, State};
 use crate::text::{quoted, span};
 use crate::trip::TripError;
@@ -30,12 +30,11 @@ pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Resu
     let session = &wanted.found.session;
     let Some(away) = context.store().away(session)? else { return Ok(()) };
     let refused = refusal(&away.record, wanted);
-    let taken = disk::take_session(context.kugetsu_home(), session, "force")?;
-    let _lock = match taken {
-        Taken::Ours(lock) if force => lock,
-        Taken::Ours(_) => return Err(refused),
+    let _lock = match disk::take_session(context.kugetsu_home(), session, "force")? {
+        Ok(lock) if force => lock,
+        Ok(_) => return Err(refused),
         // Who follows it is who to ask, and brings it home.
-        Taken::Theirs(by) => {
+        Err(by) => {
             let mut error = CliError::from(TripError::Busy { session: session.clone(), by });
             let ways = refused.ways.into_iter();
             error.ways = ways.filter(|(what, _)| [STOP, COPY_GOES, COPY_HERE].contains(what)).collect();

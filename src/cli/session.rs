@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::entry::{self, Entry, Several};
 use super::error::{CliError, Exit};
-use crate::disk::{self, Lock, Taken};
+use crate::disk::{self, Lock};
 use crate::index::Index;
 use crate::issue::{Argument, IssueRef, Meant, Named, RemoteError, Repository};
 use crate::text::{plain, quoted};
@@ -233,12 +233,9 @@ fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliErr
 /// Takes a session's lock, to change its rows: it must be here, and nobody may run or move it meanwhile, nor what a killed
 /// run left.
 pub(super) fn hold(context: &Context, session: &str, command: &str) -> Result<Lock, CliError> {
-    let session = session.to_owned();
-    let lock = match disk::take_session(context.kugetsu_home(), &session, command)? {
-        Taken::Ours(lock) => lock,
-        Taken::Theirs(by) => return Err(TripError::Busy { session, by }.into()),
-    };
-    check_here(&context.store(), &session, false)?;
+    let taken = disk::take_session(context.kugetsu_home(), session, command)?;
+    let lock = taken.map_err(|by| TripError::Busy { session: session.to_owned(), by })?;
+    check_here(&context.store(), session, false)?;
     Ok(lock)
 }
 

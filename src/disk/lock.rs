@@ -22,21 +22,16 @@ pub fn session_lock(kugetsu_home: &Path, session: &str) -> PathBuf {
 /// How long a session's lock is waited for: whoever only looks whether it is held has a share of it for a moment.
 const GLANCE: Duration = Duration::from_millis(300);
 
-/// Whose a session's lock is, after it was asked for.
-#[derive(Debug)]
-pub enum Taken {
-    /// Ours from now on.
-    Ours(Lock),
-    /// Another's.
-    Theirs(Busy),
-}
-
-/// Takes a session's lock, so that nobody else runs or moves the session meanwhile. `task` is what others are told.
-pub fn take_session(kugetsu_home: &Path, session: &str, task: impl Into<Task>) -> Result<Taken, DiskError> {
+/// Takes a session's lock, so that nobody else runs or moves the session meanwhile, or says who has it. `task` is what
+/// others are told.
+pub fn take_session(
+    kugetsu_home: &Path,
+    session: &str,
+    task: impl Into<Task>,
+) -> Result<Result<Lock, Busy>, DiskError> {
     private_dir(&kugetsu_home.join("locks"))?;
     let path = session_lock(kugetsu_home, session);
-    let lock = Lock::exclusive_within(&path, task, GLANCE)?;
-    Ok(lock.map_or_else(|| Taken::Theirs(Lock::busy(&path)), Taken::Ours))
+    Ok(Lock::exclusive_within(&path, task, GLANCE)?.ok_or_else(|| Lock::busy(&path)))
 }
 
 /// What the holder of a lock does; in the lock's file, its command without `kugetsu`.
@@ -307,12 +302,12 @@ mod tests {
     fn a_session_is_taken_by_one() {
         let home = tempfile::tempdir().unwrap();
         let take = |command: &str| take_session(&home.path().join("kugetsu"), "ses_1", command).unwrap();
-        let Taken::Ours(lock) = take("run it") else { panic!("nobody has it") };
-        let Taken::Theirs(by) = take("move it") else { panic!("it is held") };
+        let lock = take("run it").unwrap();
+        let by = take("move it").unwrap_err();
         assert!(by.to_string().starts_with("kugetsu run it (process "), "{by}");
         assert!(matches!(by, Busy::Held(Some(Holder { task: Task::Run(name), .. })) if name == "it"));
         drop(lock);
-        assert!(matches!(take("move it"), Taken::Ours(_)));
+        assert!(take("move it").is_ok());
     }
 
     #[test]

@@ -9,7 +9,7 @@ mod rotate;
 
 pub(crate) use atomic::{AtomicFile, write_atomic};
 pub use error::DiskError;
-pub use lock::{Busy, Holder, Lock, Taken, Task, session_lock, take_session};
+pub use lock::{Busy, Holder, Lock, Task, session_lock, take_session};
 pub use private::private_dir;
 pub(crate) use private::{create_new_private, remove};
 pub(crate) use room::is_full;

@@ -1,6 +1,6 @@
 //! What a trip is made with, and what all of its parts go by.
 
-use crate::disk::{self, Lock, Taken};
+use crate::disk::{self, Lock};
 use crate::dispatch::{Dispatch, Moment, Step, Store};
 use crate::opencode::Program;
 use crate::transport::Connector;
@@ -47,10 +47,8 @@ impl Tools {
 
     /// Takes the session's lock, or says who has it.
     pub(crate) fn lock(&self, session: &str, task: &str) -> Result<Lock, TripError> {
-        match disk::take_session(&self.kugetsu_home, session, task)? {
-            Taken::Ours(lock) => Ok(lock),
-            Taken::Theirs(by) => Err(TripError::Busy { session: session.to_owned(), by }),
-        }
+        let taken = disk::take_session(&self.kugetsu_home, session, task)?;
+        taken.map_err(|by| TripError::Busy { session: session.to_owned(), by })
     }
 }
 

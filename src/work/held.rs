@@ -1,7 +1,7 @@
 //! A session that nobody else runs or moves meanwhile.
 
 use super::WorkError;
-use crate::disk::{self, Busy, Lock, Taken, session_lock};
+use crate::disk::{self, Busy, Lock, session_lock};
 use std::path::{Path, PathBuf};
 
 /// The lock of a session, to do away with something of it.
@@ -13,18 +13,16 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// `None` where the session is running or being moved. `command` is what others are told meanwhile.
-    pub(super) fn take(kugetsu_home: &Path, session: &str, command: &str) -> Result<Option<Self>, WorkError> {
-        Ok(Self::try_take(kugetsu_home, session, command)?.ok())
-    }
-
-    fn try_take(kugetsu_home: &Path, session: &str, command: &str) -> Result<Result<Self, Busy>, WorkError> {
+    /// Says who has it where the session is running or being moved. `command` is what others are told meanwhile.
+    pub(super) fn take(
+        kugetsu_home: &Path,
+        session: &str,
+        command: &str,
+    ) -> Result<Result<Self, Busy>, WorkError> {
         let path = session_lock(kugetsu_home, session);
         let forgotten = !path.exists();
-        Ok(match disk::take_session(kugetsu_home, session, command)? {
-            Taken::Ours(lock) => Ok(Self { lock: Some(lock), path, forgotten }),
-            Taken::Theirs(by) => Err(by),
-        })
+        let taken = disk::take_session(kugetsu_home, session, command)?;
+        Ok(taken.map(|lock| Self { lock: Some(lock), path, forgotten }))
     }
 
     /// As [`Held::take`]; `name` is what the user calls the session.
@@ -37,7 +35,7 @@ impl Held {
         name: &str,
         command: &str,
     ) -> Result<Self, WorkError> {
-        let taken = Self::try_take(kugetsu_home, session, command)?;
+        let taken = Self::take(kugetsu_home, session, command)?;
         taken.map_err(|by| WorkError::Busy { name: name.to_owned(), by })
     }
 

@@ -3,7 +3,7 @@
 use super::files::survivor;
 use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
-use crate::disk::{self, DiskError, Lock, Taken, Task};
+use crate::disk::{self, DiskError, Lock, Task};
 use crate::events::{Event, Lines, Outcome, Reply};
 use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
@@ -161,10 +161,8 @@ async fn attend(
 }
 
 fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
-    match disk::take_session(&bench.kugetsu_home, &job.session, Task::Run(job.name.clone()))? {
-        Taken::Ours(lock) => Ok(lock),
-        Taken::Theirs(by) => Err(WorkError::Busy { name: job.name.clone(), by }),
-    }
+    let taken = disk::take_session(&bench.kugetsu_home, &job.session, Task::Run(job.name.clone()))?;
+    taken.map_err(|by| WorkError::Busy { name: job.name.clone(), by })
 }
 
 /// The session's last prompt until now.

@@ -5,7 +5,7 @@ use crate::support::host::Host;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, Running};
-use kugetsu::disk::{Taken, take_session};
+use kugetsu::disk::take_session;
 use serde_json::{Value, json};
 use std::path::Path;
 
@@ -112,7 +112,7 @@ fn a_session_that_cannot_be_read_opens_again() {
     assert_ne!(home.machine.opencode(&project, &["export", &session]).code(), 0);
 
     // Somebody works on it: nothing is touched, and what is open may yet end.
-    let Taken::Ours(lock) = take_session(&home.state(), &session, "test").unwrap() else { panic!() };
+    let lock = take_session(&home.state(), &session, "test").unwrap().unwrap();
     let found = home.kugetsu(&["--json", "verify", &session]).expect_code(1).json();
     assert_eq!((kinds(&found), &found["running"]), (vec!["broken-part"], &json!(true)));
     home.kugetsu(&["verify", &session, "--repair"]).expect_code(4);

@@ -33,7 +33,7 @@ fn remove_some(kugetsu_home: &Path, items: Vec<Item>, pruned: &mut Pruned) -> Re
     let sessions: BTreeSet<String> = items.iter().filter_map(|item| item.session.clone()).collect();
     let mut held = HashMap::new();
     for session in sessions {
-        if let Some(lock) = Held::take(kugetsu_home, &session, "prune")? {
+        if let Ok(lock) = Held::take(kugetsu_home, &session, "prune")? {
             held.insert(session, lock);
         }
     }

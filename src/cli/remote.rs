@@ -85,7 +85,7 @@ pub(super) struct RemoteArgs {
 }
 
 /// Where the session comes from that goes to the host.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Source {
     /// From here; by force, although a host holds it.
     Here { force: bool },
@@ -324,5 +324,35 @@ fn known_host(context: &Context, host: &HostEntry, nearest: Option<&str>) -> Res
             // Whatever else is wrong is told where it is connected to.
             _ => Ok(()),
         },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::{Cli, Verb};
+    use clap::Parser as _;
+
+    #[test]
+    fn flags_say_where_the_session_comes_from() {
+        let source = |flags: &str| {
+            let line = ["kugetsu", "remote", "pi", "14", "go on"].into_iter().chain(flags.split_whitespace());
+            let Ok(Cli { verb: Verb::Remote(arguments), .. }) = Cli::try_parse_from(line) else { panic!() };
+            arguments.source()
+        };
+        for (flags, expected) in [
+            ("", Source::Here { force: false }),
+            ("--force", Source::Here { force: true }),
+            ("--start", Source::Base { force: false }),
+            ("--start --force", Source::Base { force: true }),
+            ("--fork", Source::Copy),
+            ("--via-home", Source::Host),
+            ("--dry-run", Source::Here { force: false }),
+            ("--dry-run --force", Source::Here { force: false }),
+            ("--dry-run --via-home", Source::Here { force: false }),
+            ("--dry-run --fork", Source::Anywhere),
+        ] {
+            assert_eq!(source(flags), expected, "{flags}");
+        }
     }
 }

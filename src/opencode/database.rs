@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::session::{Model, Setting};
+use crate::session::message::{self, said_in};
+use crate::session::{LastUser, Setting};
 use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
-use serde::Deserialize;
 
 /// How long a writer (a running opencode) is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -59,10 +59,8 @@ pub(crate) struct SessionRow {
     /// Its title, as stored.
     pub title: String,
     pub directory: String,
-    /// Its agent: opencode 1.18 sets it, 1.14 leaves it NULL, 1.3 has no such column.
-    pub agent: Option<String>,
-    /// Its model, as `agent`: JSON text `{"id","providerID","variant"}`.
-    pub model: Option<String>,
+    /// Its own agent and model: opencode 1.18 sets them, 1.14 leaves them NULL, 1.3 has no such columns.
+    pub own: Setting,
     /// What the last prompt was sent with: the TUI goes on with these.
     pub last_user: Option<LastUser>,
     pub messages: u64,
@@ -74,25 +72,7 @@ impl SessionRow {
     /// Agent and model that the session goes on with: those of its last user message, which opencode's own interface
     /// takes, and of the row where no message says.
     pub(crate) fn setting(&self) -> Setting {
-        let last = self.last_user.as_ref();
-        let said = last.and_then(|user| {
-            let (provider, id) = (user.provider.clone()?, user.model.clone()?);
-            Some(Model { provider, id, variant: None }.with_variant(user.variant.clone()))
-        });
-        let agent = last.and_then(|user| user.agent.clone()).or_else(|| self.agent.clone());
-        Setting { agent, model: said.or_else(|| self.own_model()) }
-    }
-
-    fn own_model(&self) -> Option<Model> {
-        #[derive(Deserialize)]
-        struct Stored {
-            id: String,
-            #[serde(rename = "providerID")]
-            provider: String,
-            variant: Option<String>,
-        }
-        let Stored { id, provider, variant } = serde_json::from_str(self.model.as_deref()?).ok()?;
-        Some(Model { provider, id, variant: None }.with_variant(variant))
+        self.last_user.as_ref().map(|user| user.setting.clone()).unwrap_or_default().or(&self.own)
     }
 }
 
@@ -105,17 +85,6 @@ pub(crate) struct Listed {
     pub created_ms: i64,
     /// When it was last changed, likewise; an import counts.
     pub updated_ms: i64,
-}
-
-/// The agent and model of a session's last user message.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct LastUser {
-    pub message_id: String,
-    pub agent: Option<String>,
-    pub provider: Option<String>,
-    pub model: Option<String>,
-    /// `model.variant`; opencode 1.3 keeps it beside `model` instead of inside.
-    pub variant: Option<String>,
 }
 
 /// The database, open for reading. Calls block; a writer is waited for, five seconds at most.
@@ -161,10 +130,11 @@ impl Database {
             .query_row(
                 &format!("SELECT title, directory, {setting} FROM session WHERE id = ?1"),
                 [id],
-                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get(3)?)),
+                |row| Ok((row.get(0)?, row.get(1)?, row.get(2)?, row.get::<_, Option<String>>(3)?)),
             )
             .optional()?;
         let Some((title, directory, agent, model)) = row else { return Ok(None) };
+        let own = Setting { agent, model: model.and_then(|json| message::model(&json)) };
         let (messages, message_bytes): (u64, u64) = snapshot.query_row(
             "SELECT count(*), coalesce(sum(octet_length(data)), 0) FROM message WHERE session_id = ?1",
             [id],
@@ -181,18 +151,10 @@ impl Database {
                  WHERE session_id = ?1 AND CASE WHEN json_valid(data) THEN data ->> '$.role' END = 'user'
                  ORDER BY time_created DESC, id DESC LIMIT 1",
                 [id],
-                |row| Ok(last_user(row.get(0)?, &row.get::<_, String>(1)?)),
+                |row| Ok(LastUser { id: row.get(0)?, setting: said_in(&row.get::<_, String>(1)?) }),
             )
             .optional()?;
-        Ok(Some(SessionRow {
-            title,
-            directory,
-            agent,
-            model,
-            last_user,
-            messages,
-            bytes: message_bytes + part_bytes,
-        }))
+        Ok(Some(SessionRow { title, directory, own, last_user, messages, bytes: message_bytes + part_bytes }))
     }
 
     /// All sessions by their ids, in one query.
@@ -296,18 +258,6 @@ pub(super) fn is_undone(connection: &Connection, session: &str) -> rusqlite::Res
         && connection
             .prepare_cached("SELECT 1 FROM session WHERE id = ?1 AND revert IS NOT NULL")?
             .exists([session])?)
-}
-
-fn last_user(message_id: String, data: &str) -> LastUser {
-    let data: serde_json::Value = serde_json::from_str(data).unwrap_or_default();
-    let text = |pointer: &str| data.pointer(pointer).and_then(|value| value.as_str()).map(str::to_owned);
-    LastUser {
-        message_id,
-        agent: text("/agent"),
-        provider: text("/model/providerID"),
-        model: text("/model/modelID"),
-        variant: text("/model/variant").or_else(|| text("/variant")),
-    }
 }
 
 pub(super) fn unknown(path: &Path, what: String) -> DatabaseError {

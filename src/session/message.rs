@@ -225,15 +225,34 @@ impl MessageInfo<'_> {
 
     /// Agent and model of a user message.
     pub(crate) fn setting(&self) -> Setting {
-        let top = self.variant.get().map(|v| v.0.clone());
-        Setting {
-            agent: self.agent.get().map(|a| a.0.clone()),
-            model: self.model.and_then(|raw| model(raw.get())).map(|model| match model.variant {
-                Some(_) => model,
-                None => model.with_variant(top),
-            }),
-        }
+        said(&self.agent, self.model, &self.variant)
     }
+}
+
+fn said(agent: &Loose<Lossy>, of_model: Option<&RawValue>, variant: &Loose<Lossy>) -> Setting {
+    let top = variant.get().map(|v| v.0.clone());
+    Setting {
+        agent: agent.get().map(|a| a.0.clone()),
+        model: of_model.and_then(|raw| model(raw.get())).map(|model| match model.variant {
+            Some(_) => model,
+            None => model.with_variant(top),
+        }),
+    }
+}
+
+/// Agent and model in what the database has of a user message.
+pub(crate) fn said_in(data: &str) -> Setting {
+    #[derive(Default, Deserialize)]
+    struct Said<'a> {
+        #[serde(default)]
+        agent: Loose<Lossy>,
+        #[serde(default, borrow)]
+        model: Option<&'a RawValue>,
+        #[serde(default)]
+        variant: Loose<Lossy>,
+    }
+    let of: Said<'_> = serde_json::from_str(data).unwrap_or_default();
+    said(&of.agent, of.model, &of.variant)
 }
 
 /// Reads `{providerID, modelID, variant?}` of a user message or `{providerID, id, variant?}` of a session.

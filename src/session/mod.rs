@@ -50,7 +50,7 @@ pub(crate) use id::{following_part_id, is_message_id, is_part_id, is_session_id}
 pub(crate) use outline::{MessageIds, Outline};
 pub(crate) use printed::{find_export, find_within};
 pub(crate) use raw::Raw;
-pub(crate) use scan::Scan;
 pub use scan::scan;
+pub(crate) use scan::{LastUser, Scan};
 pub use setting::Setting;
 pub(crate) use setting::{Model, Wish};

@@ -38,11 +38,7 @@ impl Scan {
 
     /// What the session goes on with: what its last user message says, and else its own record.
     pub fn current_setting(&self) -> Setting {
-        let last = self.last_user.as_ref().map(|user| user.setting.clone()).unwrap_or_default();
-        Setting {
-            agent: last.agent.or_else(|| self.setting.agent.clone()),
-            model: last.model.or_else(|| self.setting.model.clone()),
-        }
+        self.last_user.as_ref().map(|user| user.setting.clone()).unwrap_or_default().or(&self.setting)
     }
 }
 

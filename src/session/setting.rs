@@ -72,6 +72,14 @@ pub struct Wish {
 pub struct NoModel;
 
 impl Setting {
+    /// The same, with what it does not say from another.
+    pub(crate) fn or(self, other: &Self) -> Self {
+        Self {
+            agent: self.agent.or_else(|| other.agent.clone()),
+            model: self.model.or_else(|| other.model.clone()),
+        }
+    }
+
     /// What a session of this setting is run with: of the wishes the first that says something counts, and where none does,
     /// the session's own.
     ///

@@ -176,15 +176,15 @@ async fn check(bench: &Bench, job: &Job) -> Result<Option<String>, WorkError> {
     if row.directory != job.directory.display().to_string() {
         relocate(bench, job, &row.title).await?;
     }
-    Ok(row.last_user.map(|user| user.message_id))
+    Ok(row.last_user.map(|user| user.id))
 }
 
 /// Whether another agent did the work than was asked for, as opencode silently lets one where it does not have that: the prompt,
 /// as it has it since `last`, tells.
 fn other_agent(bench: &Bench, job: &Job, last: Option<&str>) -> Result<Option<String>, WorkError> {
     let row = Database::open(&bench.database)?.session(&job.session)?;
-    let prompt = row.and_then(|row| row.last_user).filter(|user| Some(user.message_id.as_str()) != last);
-    Ok(match (prompt.and_then(|user| user.agent), &job.setting.agent) {
+    let prompt = row.and_then(|row| row.last_user).filter(|user| Some(user.id.as_str()) != last);
+    Ok(match (prompt.and_then(|user| user.setting.agent), &job.setting.agent) {
         (Some(ran), Some(asked)) if ran != *asked => {
             Some(format!("it ran as agent {}, not {}", plain(&ran), plain(asked)))
         }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::disk::write_atomic;
+use crate::session::Model;
 use tempfile::TempDir;
 
 const OLD: &str = include_str!("../../../tests/fixtures/schema-1.3.2.sql");
@@ -51,14 +52,10 @@ fn a_session_is_read_on_all_three_releases() {
             SessionRow {
                 title: "Fïx".into(),
                 directory: "/w".into(),
-                agent: None,
-                model: None,
+                own: Setting::default(),
                 last_user: Some(LastUser {
-                    message_id: "msg_3".into(),
-                    agent: Some("plan".into()),
-                    provider: Some("fake".into()),
-                    model: Some("m2".into()),
-                    variant: Some("high".into()),
+                    id: "msg_3".into(),
+                    setting: Setting { agent: Some("plan".into()), model: model("fake/m2", Some("high")) },
                 }),
                 messages: 5,
                 bytes: bytes as u64,
@@ -68,28 +65,28 @@ fn a_session_is_read_on_all_three_releases() {
     }
 }
 
+fn model(text: &str, variant: Option<&str>) -> Option<Model> {
+    Some(Model { variant: variant.map(str::to_owned), ..text.parse().unwrap() })
+}
+
 #[test]
 fn the_last_user_message_says_agent_and_model_and_then_the_row() {
     let (_dir, path) = sample(NEW);
-    let row = Database::open(&path).unwrap().session("ses_1").unwrap().unwrap();
-    let stored =
-        |model: &str| SessionRow { agent: Some("own".into()), model: Some(model.into()), ..row.clone() };
-    let model = |text: &str, variant: Option<&str>| {
-        Some(Model { variant: variant.map(str::to_owned), ..text.parse().unwrap() })
+    let setting = |own: &str| {
+        let set = "UPDATE session SET agent = 'own', model = ?1 WHERE id = 'ses_1'";
+        Connection::open(&path).unwrap().execute(set, [own]).unwrap();
+        Database::open(&path).unwrap().session("ses_1").unwrap().unwrap().setting()
     };
     let json = r#"{"id":"m/1","providerID":"fake","variant":"default"}"#;
-    let said = Setting { agent: Some("plan".into()), model: model("fake/m2", Some("high")) };
-    assert_eq!((row.setting(), stored(json).setting()), (said.clone(), said));
+    assert_eq!(setting(json), Setting { agent: Some("plan".into()), model: model("fake/m2", Some("high")) });
 
-    let unsaid = |model: &str| SessionRow { last_user: None, ..stored(model) }.setting();
+    Connection::open(&path).unwrap().execute("DELETE FROM message WHERE data LIKE '%user%'", []).unwrap();
     let own = |model| Setting { agent: Some("own".into()), model };
-    assert_eq!(unsaid(json), own(model("fake/m/1", None)));
-    assert_eq!(
-        unsaid(r#"{"id":"m1","providerID":"fake","variant":"low","x":1}"#),
-        own(model("fake/m1", Some("low")))
-    );
+    assert_eq!(setting(json), own(model("fake/m/1", None)));
+    let more = r#"{"id":"m1","providerID":"fake","variant":"low","x":1}"#;
+    assert_eq!(setting(more), own(model("fake/m1", Some("low"))));
     for odd in ["", "null", "{", r#"{"id":"m1"}"#, r#"["m1"]"#] {
-        assert_eq!(unsaid(odd), own(None), "{odd}");
+        assert_eq!(setting(odd), own(None), "{odd}");
     }
 }
 

@@ -5,9 +5,10 @@
 
 use super::database::{DatabaseError, PATIENCE, at, columns, unknown};
 use super::headless::ANSWERLESS;
+use super::writer;
 use crate::text::fits_glob;
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OpenFlags, OptionalExtension as _, TransactionBehavior};
+use rusqlite::{Connection, OptionalExtension as _, TransactionBehavior};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -83,10 +84,7 @@ impl Permissions {
     /// # Errors
     /// [`DatabaseError::UnknownSchema`] where sessions have no rules.
     pub(crate) fn open(path: &Path) -> Result<Self, DatabaseError> {
-        if !path.is_file() {
-            return Err(DatabaseError::Missing { path: path.to_owned() });
-        }
-        let connection = connect(path).map_err(|e| at(path, e))?;
+        let connection = writer::open_within(path, PATIENCE)?;
         let columns = columns(&connection, "session").map_err(|e| at(path, e))?;
         match ["id", "permission"].iter().find(|column| !columns.contains(**column)) {
             Some(column) => Err(unknown(path, format!("it has no column session.{column}"))),
@@ -102,29 +100,21 @@ impl Permissions {
     /// Adds a rule behind the others, in place of one for the same permission and pattern; the rules from now on. What
     /// nobody could answer stays denied behind it, see [`Rule::answerless`].
     pub(crate) fn add(&mut self, session: &str, rule: Rule) -> Result<Vec<Rule>, PermissionError> {
-        let path = self.path.as_path();
-        let failed = |e| at(path, e);
-        // Immediate: what was read cannot be changed by another before it is written.
-        let change =
-            self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        let mut rules: Vec<Rule> = read(&change, path, session)?;
         let denied = rule.answerless().into_iter().map(|name| Rule {
             permission: name.to_owned(),
             pattern: "*".to_owned(),
             action: Action::Deny,
         });
-        for new in [rule.clone()].into_iter().chain(denied) {
-            rules.retain(|old| (&old.permission, &old.pattern) != (&new.permission, &new.pattern));
-            rules.push(new);
-        }
-        let text = serde_json::to_string(&rules).map_err(|e| damaged(session, &e.to_string()))?;
-        let done = change.execute("UPDATE session SET permission = ?1 WHERE id = ?2", (&text, session));
-        done.and_then(|_| change.commit()).map_err(failed)?;
-        Ok(rules)
+        let new: Vec<Rule> = [rule.clone()].into_iter().chain(denied).collect();
+        self.change(session, |rules: &mut Vec<Rule>| {
+            for new in new {
+                rules.retain(|old| (&old.permission, &old.pattern) != (&new.permission, &new.pattern));
+                rules.push(new);
+            }
+            rules.clone()
+        })
     }
-}
 
-impl Permissions {
     /// Denies behind all other rules what nobody could answer in a run without a terminal, as opencode does in the
     /// sessions that `opencode run` makes; what of it these rules had let opencode ask.
     ///
@@ -135,19 +125,34 @@ impl Permissions {
         if undenied(&read(&self.connection, &self.path, session)?).is_empty() {
             return Ok(Vec::new());
         }
+        // As they stand: a field that is not known here is none of our business.
+        let undenied = self.change(session, |rules: &mut Vec<Value>| {
+            let undenied = undenied(rules);
+            let deny =
+                |(name, _): &(&str, bool)| json!({"permission": name, "pattern": "*", "action": "deny"});
+            rules.extend(undenied.iter().map(deny));
+            undenied
+        })?;
+        Ok(undenied.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect())
+    }
+
+    fn change<T: DeserializeOwned + Serialize, R>(
+        &mut self,
+        session: &str,
+        change: impl FnOnce(&mut Vec<T>) -> R,
+    ) -> Result<R, PermissionError> {
         let path = self.path.as_path();
         let failed = |e| at(path, e);
-        let change =
+        // Immediate: what was read cannot be changed by another before it is written.
+        let transaction =
             self.connection.transaction_with_behavior(TransactionBehavior::Immediate).map_err(failed)?;
-        // As they stand: a field that is not known here is none of our business.
-        let mut rules: Vec<Value> = read(&change, path, session)?;
-        let undenied = undenied(&rules);
-        let deny = |(name, _): &(&str, bool)| json!({"permission": name, "pattern": "*", "action": "deny"});
-        rules.extend(undenied.iter().map(deny));
-        let text = Value::Array(rules).to_string();
-        let done = change.execute("UPDATE session SET permission = ?1 WHERE id = ?2", (&text, session));
-        done.and_then(|_| change.commit()).map_err(failed)?;
-        Ok(undenied.into_iter().filter(|(_, asked)| *asked).map(|(name, _)| name).collect())
+        let mut rules = read(&transaction, path, session)?;
+        let done = change(&mut rules);
+        let text = serde_json::to_string(&rules).map_err(|e| damaged(session, &e.to_string()))?;
+        let written =
+            transaction.execute("UPDATE session SET permission = ?1 WHERE id = ?2", (&text, session));
+        written.and_then(|_| transaction.commit()).map_err(failed)?;
+        Ok(done)
     }
 }
 
@@ -166,14 +171,6 @@ fn undenied(rules: &[Value]) -> Vec<(&'static str, bool)> {
     };
     let decided = ANSWERLESS.into_iter().map(decided);
     decided.filter(|(_, asked)| *asked != Some(false)).map(|(name, asked)| (name, asked.is_some())).collect()
-}
-
-fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, mode)?;
-    connection.busy_timeout(PATIENCE)?;
-    connection.pragma_update(None, "foreign_keys", true)?;
-    Ok(connection)
 }
 
 fn damaged(session: &str, reason: &str) -> PermissionError {

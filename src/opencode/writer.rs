@@ -13,13 +13,18 @@ const PATIENCE: Duration = Duration::from_secs(60);
 /// Opens it, with foreign keys held. A commit is on the disk when it returns: SQLite's default, which opencode lowers
 /// for its own connections.
 pub(super) fn open(path: &Path) -> Result<Connection, DatabaseError> {
+    open_within(path, PATIENCE)
+}
+
+/// As [`open`], with another patience.
+pub(super) fn open_within(path: &Path, patience: Duration) -> Result<Connection, DatabaseError> {
     if !path.is_file() {
         return Err(DatabaseError::Missing { path: path.to_owned() });
     }
     let open = || {
         let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(path, mode)?;
-        connection.busy_timeout(PATIENCE)?;
+        connection.busy_timeout(patience)?;
         connection.pragma_update(None, "foreign_keys", true)?;
         connection.pragma_update(None, "synchronous", "full")?;
         connection.set_prepared_statement_cache_capacity(64);

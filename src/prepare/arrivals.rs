@@ -217,15 +217,17 @@ impl<'b> Placing<'b> {
         for part in late {
             let stamp = self.part(part, there_ms, offset_ms, last, self.bounds.earliest_ms);
             let home = match stamp {
-                Some(stamp) => spelled(part, stamp),
+                Some(stamp) => Kind::Part.at(stamp, part),
                 None if part > last_id.as_str() => part.to_owned(),
-                None => spelled(part, last.unwrap_or(self.bounds.launched_ms.saturating_mul(PER_MS)) + 1),
+                None => {
+                    Kind::Part.at(last.unwrap_or(self.bounds.launched_ms.saturating_mul(PER_MS)) + 1, part)
+                }
             };
             // What stands behind the others there does so here, on whichever side of the ids' last beginning.
             let is_behind = had.last_there.map_or(offset_ms != 0, |last| part > last);
             let home = match (is_behind && home < last_id, Kind::Part.read(&last_id)) {
                 (false, _) => home,
-                (true, Some((bits, _))) => spelled(part, bits + 1),
+                (true, Some((bits, _))) => Kind::Part.at(bits + 1, part),
                 (true, None) => following_part_id(&last_id).unwrap_or(home),
             };
             last = self.home_stamp(Kind::Part, &home).or(last);
@@ -274,7 +276,7 @@ impl<'b> Placing<'b> {
         let wanted = Kind::Message.read(id).map(|(bits, _)| near(there_ms * PER_MS, bits) - offset * PER_MS);
         let fits = |stamp: &i64| (lowest..=self.bounds.end()).contains(stamp);
         let stamp = wanted.map(|stamp| Some(stamp).filter(fits).unwrap_or(lowest.max(created * PER_MS)));
-        let home = stamp.map_or_else(|| id.to_owned(), |stamp| spelled_message(id, stamp));
+        let home = stamp.map_or_else(|| id.to_owned(), |stamp| Kind::Message.at(stamp, id));
         if (created, &home) <= (self.last_ms, &self.last_id) {
             created = self.last_ms + 1;
         }
@@ -290,12 +292,12 @@ impl<'b> Placing<'b> {
         let mut homes = Vec::with_capacity(parts.len());
         for part in parts {
             let stamp = self.part(part, there_ms, offset_ms, last, created_ms);
-            homes.push(stamp.map_or_else(|| (*part).to_owned(), |stamp| spelled(part, stamp)));
+            homes.push(stamp.map_or_else(|| (*part).to_owned(), |stamp| Kind::Part.at(stamp, part)));
             last = stamp.or(last);
         }
         if parts.is_sorted() && !homes.is_sorted() {
             let first = created_ms.saturating_mul(PER_MS) + 1;
-            homes = (first..).zip(parts).map(|(stamp, part)| spelled(part, stamp)).collect();
+            homes = (first..).zip(parts).map(|(stamp, part)| Kind::Part.at(stamp, part)).collect();
         }
         self.arrivals.new.extend(parts.iter().map(|part| (*part).to_owned()).zip(homes));
     }
@@ -303,14 +305,6 @@ impl<'b> Placing<'b> {
 
 fn believable(ms: i64) -> i64 {
     ms.clamp(*BELIEVABLE.start(), *BELIEVABLE.end())
-}
-
-fn spelled(part: &str, stamp: i64) -> String {
-    Kind::Part.id(stamp, &Kind::Part.read(part).map_or_else(|| tail_for(part), |(_, tail)| tail.to_owned()))
-}
-
-fn spelled_message(id: &str, stamp: i64) -> String {
-    Kind::Message.id(stamp, Kind::Message.read(id).map_or("", |(_, tail)| tail))
 }
 
 /// The ids of what came, by those of the host.

@@ -196,9 +196,5 @@ impl Plan {
 
 /// An id with another time. One of another make stays where it gets none, and is replaced where it gets one.
 fn spelled(kind: Kind, id: &str, stamp: Option<i64>) -> String {
-    match (stamp, kind.read(id)) {
-        (Some(stamp), Some((_, tail))) => kind.id(stamp, tail),
-        (Some(stamp), None) => kind.id(stamp, &tail_for(id)),
-        (None, _) => id.to_owned(),
-    }
+    stamp.map_or_else(|| id.to_owned(), |stamp| kind.at(stamp, id))
 }

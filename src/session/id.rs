@@ -2,6 +2,8 @@
 //!
 //! Ids from a file end up in file names, in SQL parameters and on command lines, so only safe characters pass.
 
+use super::stamp::Kind;
+
 const LONGEST: usize = 64;
 
 fn is_id(text: &str, prefix: &str) -> bool {
@@ -28,20 +30,10 @@ pub(crate) fn is_part_id(text: &str) -> bool {
 
 /// A part id that sorts right behind `last` and is the same on every call; `None` if there is none so short.
 ///
-/// opencode's ids are 12 hex digits of (milliseconds × 0x1000 + counter), cut to 48 bits, and 14 base-62
-/// characters; the next counter value keeps the time. An id of another make gets a character more.
+/// The next counter value keeps the time. An id of another make gets a character more.
 pub(crate) fn following_part_id(last: &str) -> Option<String> {
-    let counted = last
-        .strip_prefix("prt_")
-        .filter(|rest| rest.len() == 26)
-        .and_then(|rest| Some((rest.get(..12)?, rest.get(12..)?)))
-        .filter(|(hex, _)| hex.bytes().all(|b| matches!(b, b'0'..=b'9' | b'a'..=b'f')))
-        .and_then(|(hex, tail)| Some((u64::from_str_radix(hex, 16).ok()? + 1, tail)))
-        .filter(|(number, _)| *number < 1 << 48);
-    let id = match counted {
-        Some((number, tail)) => format!("prt_{number:012x}{tail}"),
-        None => format!("{last}0"),
-    };
+    let next = Kind::Part.read(last).map(|(bits, tail)| (bits + 1, tail)).filter(|(next, _)| *next < 1 << 48);
+    let id = next.map_or_else(|| format!("{last}0"), |(next, tail)| Kind::Part.id(next, tail));
     is_part_id(&id).then_some(id)
 }
 

@@ -30,6 +30,12 @@ impl Kind {
         spelled(self.prefix(), stamp.cast_unsigned(), tail)
     }
 
+    /// This id with another time. One of another make is replaced by one that is the same every time.
+    pub(crate) fn at(self, stamp: i64, id: &str) -> String {
+        let tail = self.read(id).map_or_else(|| tail_for(id), |(_, tail)| tail.to_owned());
+        self.id(stamp, &tail)
+    }
+
     /// The time in an id of opencode's own shape, of which only the lower 48 bits are in it, and its random end.
     pub(crate) fn read(self, id: &str) -> Option<(i64, &str)> {
         let head = own_head(id, self.prefix())?;

@@ -2,7 +2,7 @@
 
 use super::look::SeenMessage;
 use super::report::Kind;
-use crate::session::stamp::{self, PER_MS, near, tail_for};
+use crate::session::stamp::{self, PER_MS, near};
 
 /// A message may be that much newer than the clock: two machines never agree to the millisecond.
 const SLACK_MS: i64 = 2_000;
@@ -78,9 +78,7 @@ pub(super) fn put_right(messages: &[SeenMessage], now_ms: i64) -> Vec<Moved> {
         let own = stamp_of(time) + 1;
         let next = last.map_or(own, |last| own.max(last + 1));
         last = Some(next);
-        let kind = stamp::Kind::Message;
-        let tail = kind.read(&message.id).map_or_else(|| tail_for(&message.id), |(_, tail)| tail.to_owned());
-        let new = kind.id(next, &tail);
+        let new = stamp::Kind::Message.at(next, &message.id);
         moved.push(Moved { old: message.id.clone(), new, former: message.created, created: time });
     }
     moved

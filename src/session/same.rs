@@ -37,25 +37,26 @@ fn value(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
     }
 }
 
+/// What stands at both cursors in a list that `end` closes: its end, or an element of both; `None` where they differ.
+fn at_end(a: &mut Cursor<'_>, b: &mut Cursor<'_>, end: u8) -> Option<bool> {
+    let is = |of: Option<u8>| of == Some(end) || of == Some(b',');
+    match (a.peek(), b.peek()) {
+        (one, other) if is(one) || is(other) => {
+            a.skip();
+            b.skip();
+            (one == other).then_some(one == Some(end))
+        }
+        _ => Some(false),
+    }
+}
+
 fn array(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
     a.skip();
     b.skip();
     loop {
-        match (a.peek(), b.peek()) {
-            (Some(b']'), Some(b']')) => {
-                a.skip();
-                b.skip();
-                return true;
-            }
-            (Some(b','), Some(b',')) => {
-                a.skip();
-                b.skip();
-            }
-            (Some(b']' | b','), _) | (_, Some(b']' | b',')) => return false,
-            _ => {}
-        }
-        if !value(a, b, depth + 1) {
-            return false;
+        match at_end(a, b, b']') {
+            Some(false) if value(a, b, depth + 1) => {}
+            is_end => return is_end == Some(true),
         }
     }
 }
@@ -65,18 +66,9 @@ fn object(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
     a.skip();
     b.skip();
     loop {
-        match (a.peek(), b.peek()) {
-            (Some(b'}'), Some(b'}')) => {
-                a.skip();
-                b.skip();
-                return true;
-            }
-            (Some(b','), Some(b',')) => {
-                a.skip();
-                b.skip();
-            }
-            (Some(b'"'), Some(b'"')) => {}
-            _ => return false,
+        match at_end(a, b, b'}') {
+            Some(false) => {}
+            is_end => return is_end == Some(true),
         }
         if a.peek() != Some(b'"') || b.peek() != Some(b'"') {
             return false;

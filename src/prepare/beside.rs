@@ -53,7 +53,8 @@ pub(crate) fn beside(
     spec: &CopySpec,
     random: &mut dyn FnMut() -> u64,
 ) -> Result<Vec<String>, HomeError> {
-    let mut outline = all_of(away)?;
+    let mut outline = Outline::default();
+    away.came.add_to(&mut outline, away.left)?;
     let sub_agents = away.came.sub_agents.iter().filter(|(id, _)| !away.has(id));
     let mut others = HashMap::new();
     for (id, of) in sub_agents {
@@ -76,32 +77,6 @@ pub(crate) fn beside(
     let left_out = writer.rest(&mut changes)?;
     writer.rows.end()?;
     Ok(left_out)
-}
-
-/// What the session is to hold, in the ids of home.
-fn all_of(away: &Away<'_>) -> Result<Outline, ExportError> {
-    let mut all = Outline::default();
-    let late = late_parts(away.came);
-    for message in away.left.iter() {
-        let more = late.get(message.id()).into_iter().flatten().copied();
-        let mut parts: Vec<&str> = message.parts().chain(more).collect();
-        parts.sort_unstable();
-        parts.dedup();
-        all.push(message.id(), parts.into_iter())?;
-    }
-    for message in away.came.new_messages.iter() {
-        all.push(message.id(), message.parts())?;
-    }
-    Ok(all)
-}
-
-/// The parts that were added to messages that had left, by these.
-fn late_parts(came: &Homecoming) -> HashMap<&str, Vec<&str>> {
-    let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
-    for part in &came.late_parts {
-        late.entry(&part.message).or_default().push(&part.part);
-    }
-    late
 }
 
 struct Writer<'a, W: Write> {
@@ -162,7 +137,7 @@ impl<W: Write> Writer<'_, W> {
         changes: &mut Changes<impl Read>,
     ) -> Result<(), HomeError> {
         let mut left = self.away.left.iter().peekable();
-        let late = late_parts(self.away.came);
+        let late = self.away.came.late_by_message();
         while let Some(expected) = left.peek().copied() {
             let id = expected.id();
             let Some((found, _, text)) = before.next()? else {

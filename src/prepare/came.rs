@@ -4,7 +4,8 @@ use super::back::BackKind;
 use super::rights::Breach;
 use super::undo::PartOf;
 use crate::session::message::{LONGEST_REPLY, Message};
-use crate::session::{Outline, Raw};
+use crate::session::{ExportError, Outline, Raw};
+use std::collections::HashMap;
 
 /// What home knows when a session comes back. The same again for the same trip gives the same file.
 #[derive(Debug, Clone, Copy)]
@@ -111,6 +112,25 @@ impl Homecoming {
             kept_rows: 0,
             not_carried: Vec::new(),
         }
+    }
+
+    /// The parts that were added to messages that had left, by these.
+    pub(super) fn late_by_message(&self) -> HashMap<&str, Vec<&str>> {
+        let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
+        for part in &self.late_parts {
+            late.entry(&part.message).or_default().push(&part.part);
+        }
+        late
+    }
+
+    /// Adds to an outline what `left`, with all that was added to it.
+    pub(super) fn add_to(&self, all: &mut Outline, left: &Outline) -> Result<(), ExportError> {
+        let late = self.late_by_message();
+        for message in left.iter() {
+            let more = late.get(message.id()).into_iter().flatten().copied();
+            all.push_sorted(message.id(), message.parts().chain(more))?;
+        }
+        self.new_messages.iter().try_for_each(|message| all.push(message.id(), message.parts()))
     }
 
     /// Keeps what a new message tells of how the work ended.

@@ -50,10 +50,7 @@ impl Departure {
         for message in left.iter() {
             let is_added = |id: &&str| undo.added.iter().any(|added| added.part == *id);
             taken.push(message.id(), message.parts().filter(|id| !is_added(id)))?;
-            let mut parts: Vec<&str> = message.parts().chain(undo.added_to(message.id())).collect();
-            parts.sort_unstable();
-            parts.dedup();
-            home.push(message.id(), parts.into_iter())?;
+            home.push_sorted(message.id(), message.parts().chain(undo.added_to(message.id())))?;
         }
         let mut places = Places::new(&taken, undo.clock.as_ref());
         for message in taken.iter() {

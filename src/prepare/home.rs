@@ -334,20 +334,7 @@ impl<W: Write> Home<'_, W> {
     fn keeps_ids(&self, came: &Back) -> Result<bool, HomeError> {
         let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
         let mut home = Outline::default();
-        let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
-        for part in &self.came.late_parts {
-            late.entry(&part.message).or_default().push(&part.part);
-        }
-        for message in self.departure.home.iter() {
-            let late = late.remove(message.id()).unwrap_or_default();
-            let mut parts: Vec<&str> = message.parts().chain(late).collect();
-            parts.sort_unstable();
-            parts.dedup();
-            home.push(message.id(), parts.into_iter())?;
-        }
-        for message in self.came.new_messages.iter() {
-            home.push(message.id(), message.parts())?;
-        }
+        self.came.add_to(&mut home, &self.departure.home)?;
         let places = Places::new(&home, Some(&clock.later(self.here.now_ms)));
         let known = |there: &str| self.inward.id(there).is_some_and(|home| places.there(home) == there);
         let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);

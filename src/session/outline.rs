@@ -89,6 +89,18 @@ impl Outline {
         Ok(())
     }
 
+    /// Adds a message with these parts and more, in the order of their ids, each once.
+    pub(crate) fn push_sorted<'i>(
+        &mut self,
+        message: &'i str,
+        parts: impl Iterator<Item = &'i str>,
+    ) -> Result<(), ExportError> {
+        let mut parts: Vec<&str> = parts.collect();
+        parts.sort_unstable();
+        parts.dedup();
+        self.push(message, parts.into_iter())
+    }
+
     fn nth(&self, index: usize) -> &str {
         let end = self.ends.get(index).map_or(0, |end| *end as usize);
         let start = index.checked_sub(1).and_then(|n| self.ends.get(n)).map_or(0, |end| *end as usize);

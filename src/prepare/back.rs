@@ -1,6 +1,5 @@
 //! What came back, gone through once: whose it is, which rows there are, and where each message stands in the file.
 
-use super::edit::unsound;
 use super::error::HomeError;
 use crate::session::bundle::{Document, Header, Known, is_bundle, section_at};
 use crate::session::message::Message;
@@ -262,11 +261,11 @@ impl Section {
                 (self.todos, self.todo_count) = (Some(todos), count);
             }
             "base" => {
-                self.base = serde_json::from_str(&on_one_line(text)).map_err(unsound)?;
+                self.base = serde_json::from_str(&on_one_line(text))?;
                 self.base.as_ref().map_or(Ok(()), |base| check_counters(base.info.get()))?;
             }
             "former" => {
-                let Former(ids) = serde_json::from_str(text).map_err(unsound)?;
+                let Former(ids) = serde_json::from_str(text)?;
                 self.former = ids;
             }
             _ => {}
@@ -277,7 +276,7 @@ impl Section {
 
 /// Cost and tokens of a record are added up later: a handful of numbers.
 fn check_counters(record: &str) -> Result<(), ExportError> {
-    let record = Object::parse(record).map_err(unsound)?;
+    let record = Object::parse(record)?;
     let is_long = |key| record.get(key).is_some_and(|raw| raw.get().len() > LONGEST_COUNTER);
     if is_long("cost") || is_long("tokens") { Err(no_counters()) } else { Ok(()) }
 }
@@ -298,7 +297,7 @@ fn todos(text: &str) -> Result<(String, usize), ExportError> {
         priority: &'a RawValue,
     }
     let line = on_one_line(text);
-    let all: Vec<Todo<'_>> = serde_json::from_str(&line).map_err(unsound)?;
+    let all: Vec<Todo<'_>> = serde_json::from_str(&line)?;
     let is_text = |raw: &RawValue| raw.get().starts_with('"');
     if all.iter().all(|todo| is_text(todo.content) && is_text(todo.status) && is_text(todo.priority)) {
         let count = all.len();

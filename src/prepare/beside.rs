@@ -4,7 +4,7 @@
 use super::before::Before;
 use super::came::Homecoming;
 use super::changes::{Change, Changes};
-use super::edit::{Pieces, part_ids, unsound};
+use super::edit::{Pieces, part_ids};
 use super::error::HomeError;
 use super::rows::Rows;
 use super::undo::Undo;
@@ -118,11 +118,11 @@ impl<W: Write> Writer<'_, W> {
             changes.read()?;
         }
         let record = self.renamed(&record);
-        let mut info = Object::parse(&record).map_err(unsound)?;
+        let mut info = Object::parse(&record)?;
         // What was undone when it left is not to take the work with it.
         info.remove("revert");
-        let record = serde_json::to_string(&info).map_err(unsound)?;
-        let record = record_of_copy(&record, self.spec, self.random).map_err(unsound)?;
+        let record = serde_json::to_string(&info)?;
+        let record = record_of_copy(&record, self.spec, self.random)?;
         self.rows.session(self.renaming.to, None, &record)?;
         match todos.filter(|todos| todos != "[]") {
             Some(todos) => self.rows.todos(self.renaming.to, &todos),
@@ -189,9 +189,9 @@ impl<W: Write> Writer<'_, W> {
                     let parent = parent.filter(|parent| !self.away.has(parent)).unwrap_or(root.clone());
                     let (id, parent) = (self.session(&id), self.session(&parent));
                     let info = self.renamed(info.get());
-                    let mut info = Object::parse(&info).map_err(unsound)?;
-                    info.set("parentID", &parent).map_err(unsound)?;
-                    let info = serde_json::to_string(&info).map_err(unsound)?;
+                    let mut info = Object::parse(&info)?;
+                    info.set("parentID", &parent)?;
+                    let info = serde_json::to_string(&info)?;
                     self.rows.session(&id, Some(&parent), &info)?;
                 }
                 Change::Message { info, .. } => self.message(info.get())?,
@@ -216,13 +216,13 @@ impl<W: Write> Writer<'_, W> {
 
 /// A record with the fields of a patch.
 fn patched(record: &str, fields: Vec<(&'static str, Box<RawValue>)>) -> Result<String, ExportError> {
-    let mut info = Object::parse(record).map_err(unsound)?;
+    let mut info = Object::parse(record)?;
     for (key, value) in fields {
         if value.get() == "null" {
             info.remove(key);
         } else {
-            info.set(key, &value).map_err(unsound)?;
+            info.set(key, &value)?;
         }
     }
-    serde_json::to_string(&info).map_err(unsound)
+    serde_json::to_string(&info).map_err(ExportError::from)
 }

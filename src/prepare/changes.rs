@@ -1,6 +1,5 @@
 //! An arrival file, read again.
 
-use super::edit::unsound;
 use super::error::HomeError;
 use crate::session::{ArrivalReader, ExportError, Op, Patch};
 use serde::Deserialize;
@@ -29,7 +28,7 @@ impl Change {
             #[serde(default, rename = "messageID")]
             message: String,
         }
-        let ids = |raw: &RawValue| serde_json::from_str::<Ids>(raw.get()).map_err(unsound);
+        let ids = |raw: &RawValue| serde_json::from_str::<Ids>(raw.get()).map_err(ExportError::from);
         Ok(match op {
             Op::Session(new) => {
                 let parent = new.parent.as_ref().map(ToString::to_string);

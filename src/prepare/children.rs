@@ -1,7 +1,7 @@
 //! Sub-agents' sessions that came back.
 
 use super::back::{Back, Section};
-use super::edit::{Pieces, part_ids, unsound};
+use super::edit::{Pieces, part_ids};
 use super::error::HomeError;
 use super::home::Home;
 use super::limits::{check_message, check_record};
@@ -12,7 +12,6 @@ use super::spent::Spent;
 use crate::session::raw::Object;
 use crate::session::same::same;
 use crate::session::{ExportError, Outline};
-use serde::Serialize;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::io::{Read, Seek, Write};
@@ -142,31 +141,31 @@ impl<W: Write> Home<'_, W> {
     fn new_record(&mut self, child: &Section) -> Result<String, HomeError> {
         check_record(&child.session, &child.record)?;
         let record = self.inward.record(&child.record)?;
-        let there = Object::parse(&record).map_err(unsound)?;
+        let there = Object::parse(&record)?;
         let mut info = Object::default();
         for key in OF_A_NEW_SESSION {
             if let Some(value) = there.get(key) {
-                info.set(key, value).map_err(unsound)?;
+                info.set(key, value)?;
             }
         }
         if let Some(time) = there.get("time") {
-            let all = Object::parse(time.get()).map_err(unsound)?;
+            let all = Object::parse(time.get())?;
             let mut time = Object::default();
             for key in TIMES {
                 if let Some(ms) = all.get(key) {
-                    time.set(key, ms).map_err(unsound)?;
+                    time.set(key, ms)?;
                 }
             }
-            info.set("time", &time).map_err(unsound)?;
+            info.set("time", &time)?;
         }
         let home = self.undo.record()?;
         for key in ["directory", "path"] {
             if let Some(value) = home.get(key).filter(|_| key == "directory" || there.get(key).is_some()) {
-                info.set(key, value).map_err(unsound)?;
+                info.set(key, value)?;
             }
         }
         self.came.has_other_rules |= grants(&there);
-        Ok(serde_json::to_string(&info).map_err(unsound)?)
+        Ok(serde_json::to_string(&info)?)
     }
 
     /// What of the record and the todos changed, of a sub-agent's session that home has.
@@ -216,14 +215,9 @@ impl<W: Write> Home<'_, W> {
 
 /// A message with only those of its parts for which `is_kept` says so.
 fn only(message: &str, is_kept: &[bool]) -> Result<String, ExportError> {
-    #[derive(Serialize)]
-    struct Message<'a> {
-        info: &'a RawValue,
-        parts: Vec<&'a RawValue>,
-    }
     let Pieces { info, parts } = Pieces::of(message)?;
     let parts = parts.into_iter().zip(is_kept).filter(|(_, is_kept)| **is_kept).map(|(part, _)| part);
-    serde_json::to_string(&Message { info, parts: parts.collect() }).map_err(unsound)
+    Ok(serde_json::to_string(&Pieces { info, parts: parts.collect() })?)
 }
 
 /// Whether a record has rules that allow something: opencode itself gives sub-agents only such as deny.

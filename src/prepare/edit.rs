@@ -8,14 +8,9 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
-/// serde_json's complaint about a value that the reader had found sound.
-pub(super) fn unsound(error: serde_json::Error) -> ExportError {
-    ExportError::unsound(error)
-}
-
 /// The ids of a message's parts.
 pub(super) fn part_ids(message: &str) -> Result<Vec<String>, ExportError> {
-    let message: Message<'_> = serde_json::from_str(message).map_err(unsound)?;
+    let message: Message<'_> = serde_json::from_str(message)?;
     Ok(message.parts.into_iter().map(|part| part.id).collect())
 }
 
@@ -29,8 +24,8 @@ impl<'a> Edit<'a> {
     pub(super) fn new(text: &'a str) -> Result<Self, ExportError> {
         let pieces = Pieces::of(text)?;
         Ok(Self {
-            message: Object::parse(text).map_err(unsound)?,
-            info: Object::parse(pieces.info.get()).map_err(unsound)?,
+            message: Object::parse(text)?,
+            info: Object::parse(pieces.info.get())?,
             parts: pieces.parts.into_iter().map(Cow::Borrowed).collect(),
         })
     }
@@ -44,9 +39,9 @@ impl<'a> Edit<'a> {
     ) -> Result<(), ExportError> {
         if let Some(slot) = self.parts.get_mut(part) {
             let changed = {
-                let mut object = Object::parse(slot.get()).map_err(unsound)?;
-                object.set(key, value).map_err(unsound)?;
-                to_raw_value(&object).map_err(unsound)?
+                let mut object = Object::parse(slot.get())?;
+                object.set(key, value)?;
+                to_raw_value(&object)?
             };
             *slot = Cow::Owned(changed);
         }
@@ -54,7 +49,7 @@ impl<'a> Edit<'a> {
     }
 
     pub(super) fn json(&self) -> Result<String, ExportError> {
-        serde_json::to_string(self).map_err(unsound)
+        serde_json::to_string(self).map_err(ExportError::from)
     }
 }
 

@@ -51,3 +51,15 @@ pub(crate) enum HomeError {
     #[error("what comes home could not be written to a file: {0}")]
     Write(#[source] std::io::Error),
 }
+
+impl From<serde_json::Error> for PrepareError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Export(error.into())
+    }
+}
+
+impl From<serde_json::Error> for HomeError {
+    fn from(error: serde_json::Error) -> Self {
+        Self::Export(error.into())
+    }
+}

@@ -5,7 +5,7 @@ use super::back::{Back, BackKind, Section, read_back};
 use super::before::Before;
 use super::came::{Homecoming, Homeward};
 use super::departure::{Checked, Departure, Standing};
-use super::edit::{Edit, Pieces, part_ids, unsound};
+use super::edit::{Edit, Pieces, part_ids};
 use super::error::HomeError;
 use super::inward::Inward;
 use super::limits::{check_changed, check_message, check_record};
@@ -210,7 +210,7 @@ impl<W: Write> Home<'_, W> {
     /// A message of home with what was filled in for the copy.
     fn completed<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
         let Some(filler) = &self.undo.filled else { return Ok(Cow::Borrowed(text)) };
-        let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+        let message: Message<'_> = serde_json::from_str(text)?;
         Ok(Completing::behind(filler.clone(), self.asked.clone()).message(text, &message)?)
     }
 
@@ -233,7 +233,7 @@ impl<W: Write> Home<'_, W> {
         let merged = match back {
             Some((timing, back)) => {
                 let completed = self.completed(&ended)?;
-                let message: Message<'_> = serde_json::from_str(&completed).map_err(unsound)?;
+                let message: Message<'_> = serde_json::from_str(&completed)?;
                 let sent = self.outward.message(&completed, &message, created_ms)?;
                 check_changed(&sent, back)?;
                 let base = self.inward.message(&sent, self.inward.known())?;
@@ -241,7 +241,7 @@ impl<W: Write> Home<'_, W> {
                 let versions = Versions { base: &base, ours: &ended, theirs: &theirs };
                 let breaches = &mut self.came.breaches;
                 let merged = merge_message(&versions, &open, OnBreach::Take, breaches)?;
-                let merged = kept(&ended, merged).map_err(unsound)?;
+                let merged = kept(&ended, merged)?;
                 self.came.older_changed += usize::from(!same(&merged, &ended));
                 Cow::Owned(merged)
             }
@@ -265,7 +265,7 @@ impl<W: Write> Home<'_, W> {
         let own_ids = part_ids(own)?;
         let own_ids: HashMap<&str, usize> = own_ids.iter().map(String::as_str).zip(0..).collect();
         let (own, now) = (Pieces::of(own)?, Pieces::of(text)?);
-        let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+        let message: Message<'_> = serde_json::from_str(text)?;
         let mut parts = Vec::new();
         let mut late = Vec::new();
         for (raw, part) in now.parts.iter().zip(&message.parts) {
@@ -307,7 +307,7 @@ impl<W: Write> Home<'_, W> {
         } else {
             text
         };
-        let message: Message<'_> = serde_json::from_str(&text).map_err(unsound)?;
+        let message: Message<'_> = serde_json::from_str(&text)?;
         self.came.new_messages.add(&message)?;
         self.came.note(&message);
         self.write(&text)

@@ -2,12 +2,10 @@
 
 use super::came::Homecoming;
 use super::changes::{Change, Changes};
-use super::edit::unsound;
 use super::error::HomeError;
 use crate::session::Raw;
+use crate::session::message::Pieces;
 use crate::session::out::Out;
-use serde::Serialize;
-use serde_json::value::RawValue;
 use std::io::{Read, Write};
 
 /// Writes to `output` what import can bring home of an arrival file: the session's own new messages and parts. What
@@ -28,7 +26,7 @@ pub(crate) fn import_file(
     struct Own {
         id: String,
     }
-    let session = serde_json::from_str::<Own>(record.get()).map_err(unsound)?.id;
+    let session = serde_json::from_str::<Own>(record.get())?.id;
     let mut left_out = Vec::new();
     let mut out = Out::new(output);
     out.info(record.get()).map_err(HomeError::Write)?;
@@ -42,8 +40,8 @@ pub(crate) fn import_file(
             Change::Todos(..) => left_out.push("todos"),
             Change::Message { id, info, .. } => {
                 let (_, parts) = changes.of_message(&id)?;
-                let parts = parts.into_iter().map(|(_, part)| part).collect();
-                out.edited(&Element { info, parts }).map_err(HomeError::Write)?;
+                let parts = parts.iter().map(|(_, part)| part.as_ref()).collect();
+                out.edited(&Pieces { info: &info, parts }).map_err(HomeError::Write)?;
             }
             // A part of a message that left, which is there already.
             Change::Part { .. } | Change::Session(..) => {}
@@ -53,11 +51,4 @@ pub(crate) fn import_file(
     left_out.extend((came.children > 0).then_some("sub-agents"));
     left_out.extend((came.changed > 0).then_some("changes of older messages"));
     Ok(left_out)
-}
-
-/// An element of `messages`.
-#[derive(Serialize)]
-struct Element {
-    info: Box<RawValue>,
-    parts: Vec<Box<RawValue>>,
 }

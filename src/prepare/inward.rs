@@ -3,7 +3,6 @@
 use super::arrivals::{Arrivals, Bounds, Had, HomeIds, Placing, Timing};
 use super::back::{Back, Section};
 use super::departure::{Departure, Standing};
-use super::edit::unsound;
 use super::error::HomeError;
 use super::paths::Paths;
 use super::terms::{Fields, Said, in_other_terms};
@@ -75,18 +74,18 @@ impl<'a> Inward<'a> {
 
     /// A message. The snapshots of the host stay there, as does what would be read or done here because a host said so.
     pub(super) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
-        let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+        let message: Message<'_> = serde_json::from_str(text)?;
         self.bounded(Cow::Owned(self.translated(text, &message, timing)?), &message)
     }
 
     /// A message of home as it would be if a host had sent it: what comes is held against that.
     pub(super) fn as_if_sent<'t>(&self, own: &'t str) -> Result<Cow<'t, str>, HomeError> {
-        let message: Message<'_> = serde_json::from_str(own).map_err(unsound)?;
+        let message: Message<'_> = serde_json::from_str(own)?;
         self.bounded(Cow::Borrowed(own), &message)
     }
 
     fn bounded<'t>(&self, text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, HomeError> {
-        let text = arriving(text, message).map_err(unsound)?;
+        let text = arriving(text, message)?;
         Ok(within(text, message, &self.directory)?)
     }
 

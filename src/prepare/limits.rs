@@ -1,7 +1,6 @@
 //! The numbers in what a host made: of rows that are new, and of what it changed in others. They are its word, so that they
 //! are bounded.
 
-use super::edit::unsound;
 use super::error::HomeError;
 use crate::session::raw::Object;
 use crate::session::same::same;
@@ -72,7 +71,7 @@ struct Row<'a> {
 impl Row<'_> {
     fn state(&self) -> Result<Option<Object<'_>>, HomeError> {
         let state = self.state.filter(|state| state.get().starts_with('{'));
-        Ok(state.map(|state| Object::parse(state.get()).map_err(unsound)).transpose()?)
+        Ok(state.map(|state| Object::parse(state.get())).transpose()?)
     }
 }
 
@@ -107,7 +106,7 @@ struct Rows<'a> {
 
 impl<'a> Rows<'a> {
     fn of(message: &'a str) -> Result<Self, HomeError> {
-        Ok(serde_json::from_str(message).map_err(unsound)?)
+        Ok(serde_json::from_str(message)?)
     }
 }
 
@@ -155,7 +154,7 @@ fn wrong_time(time: &RawValue, was: Option<&RawValue>) -> Option<String> {
 /// # Errors
 /// [`HomeError::Unbelievable`] names the field.
 pub(super) fn check_record(id: &str, record: &str) -> Result<(), HomeError> {
-    let record = Object::parse(record).map_err(unsound)?;
+    let record = Object::parse(record)?;
     let refused = |what: String| HomeError::Unbelievable { id: id.to_owned(), what };
     if let Some(name) = record.get("time").and_then(|time| wrong_time(time, None)) {
         return Err(refused(format!("time.{name}")));
@@ -171,7 +170,7 @@ pub(super) fn check_record(id: &str, record: &str) -> Result<(), HomeError> {
         }
     }
     let summary = record.get("summary").filter(|summary| summary.get().starts_with('{'));
-    let summary = summary.map(|summary| Object::parse(summary.get()).map_err(unsound)).transpose()?;
+    let summary = summary.map(|summary| Object::parse(summary.get())).transpose()?;
     let counts = ["additions", "deletions", "files"];
     let is_wrong = |key: &&str| {
         let count = summary.as_ref().and_then(|summary| summary.get(key));

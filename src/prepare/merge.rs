@@ -1,7 +1,7 @@
 //! The three-way merge of a message that left: what the host may change in it is taken over, all else stays as it is at
 //! home, and what the host changed beyond its right is named.
 
-use super::edit::{Pieces, part_ids, unsound};
+use super::edit::{Pieces, part_ids};
 use super::limits::shown;
 use super::rights::{Breach, OpenRows, Right, Row, find};
 use crate::session::ExportError;
@@ -44,7 +44,7 @@ pub(super) fn merge_message(
         info: Cow<'a, RawValue>,
         parts: Vec<Cow<'a, RawValue>>,
     }
-    let message: Message<'_> = serde_json::from_str(versions.ours).map_err(unsound)?;
+    let message: Message<'_> = serde_json::from_str(versions.ours)?;
     let (base_ids, theirs_ids) = (part_ids(versions.base)?, part_ids(versions.theirs)?);
     let (base_at, theirs_at) = (places(&base_ids), places(&theirs_ids));
     let (ours, base) = (Pieces::of(versions.ours)?, Pieces::of(versions.base)?);
@@ -70,7 +70,7 @@ pub(super) fn merge_message(
     let mut fields = Fields { row, id, is_open, on_breach, at: Vec::new(), breaches };
     let info = fields.merge(ours.info.get(), base.info.get(), theirs.info.get(), false)?;
     let merged = Merged { info: Cow::Owned(to_owned(&info)?), parts };
-    serde_json::to_string(&merged).map_err(unsound)
+    serde_json::to_string(&merged).map_err(ExportError::from)
 }
 
 /// Where each part stands in its message: there may be as many as a host likes.
@@ -83,7 +83,7 @@ fn part<'a>(message: &Pieces<'a>, places: &HashMap<&str, usize>, id: &str) -> Op
 }
 
 fn to_owned(json: &str) -> Result<Box<RawValue>, ExportError> {
-    RawValue::from_string(json.to_owned()).map_err(unsound)
+    RawValue::from_string(json.to_owned()).map_err(ExportError::from)
 }
 
 /// The most breaches that are named: a host can make any number of them.
@@ -122,20 +122,20 @@ impl Fields<'_> {
             let is_kept = !is_free && self.breach() == OnBreach::Keep;
             return Ok(Cow::Borrowed(if is_kept { ours } else { theirs }));
         }
-        let (own, base) = (Object::parse(ours).map_err(unsound)?, Object::parse(base).map_err(unsound)?);
-        let came = Object::parse(theirs).map_err(unsound)?;
+        let (own, base) = (Object::parse(ours)?, Object::parse(base)?);
+        let came = Object::parse(theirs)?;
         let status = |object: &Object<'_>| object.get("status").map(|raw| unescaped(raw.get()).into_owned());
         // The fields of a call that has come further belong together.
         if is_free && status(&base) != status(&came) {
             return Ok(Cow::Borrowed(theirs));
         }
-        let mut merged = Object::parse(ours).map_err(unsound)?;
+        let mut merged = Object::parse(ours)?;
         for (key, value) in came.iter() {
             self.at.push(key.to_owned());
             match (own.get(key), base.get(key)) {
                 (Some(own), Some(base)) => {
                     let field = to_owned(&self.merge(own.get(), base.get(), value.get(), is_free)?)?;
-                    merged.set(key, &field).map_err(unsound)?;
+                    merged.set(key, &field)?;
                 }
                 // What preparing added is not home's.
                 (None, Some(base)) if same(base.get(), value.get()) => {}
@@ -147,13 +147,13 @@ impl Fields<'_> {
                         None => self.breach() == OnBreach::Keep,
                     };
                     if !is_kept {
-                        merged.set(key, value).map_err(unsound)?;
+                        merged.set(key, value)?;
                     }
                 }
             }
             self.at.pop();
         }
-        Ok(Cow::Owned(serde_json::to_string(&merged).map_err(unsound)?))
+        Ok(Cow::Owned(serde_json::to_string(&merged)?))
     }
 
     /// What becomes of the value here, of which the host made `theirs`; `None` where it may not.

@@ -1,6 +1,6 @@
 //! The copy that leaves.
 
-use super::edit::{Edit, unsound};
+use super::edit::Edit;
 use super::error::PrepareError;
 use super::outward::Outward;
 use super::paths::Paths;
@@ -96,13 +96,13 @@ pub fn prepare(
                 if info.id != scan.id {
                     return Err(PrepareError::Changed);
                 }
-                undo.departed.info = serde_json::from_str(text).map_err(unsound)?;
-                let mut info = Object::parse(text).map_err(unsound)?;
+                undo.departed.info = serde_json::from_str(text)?;
+                let mut info = Object::parse(text)?;
                 // Undone since the trip began: there it would cost what home still has.
                 info.remove("revert");
-                move_to(&mut info, &spec.directory).map_err(unsound)?;
+                move_to(&mut info, &spec.directory)?;
                 set_on_info(&mut info, &spec.setting)?;
-                let info = serde_json::to_string(&info).map_err(unsound)?;
+                let info = serde_json::to_string(&info)?;
                 let info = completing.record(&info, &scan.id)?;
                 out.info(&outward.record(&info)?).map_err(PrepareError::Write)?;
             }
@@ -137,7 +137,7 @@ pub fn prepare(
                     let text = match &completed {
                         Cow::Borrowed(text) => outward.message(text, &message, created_ms)?,
                         Cow::Owned(text) => {
-                            let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+                            let message: Message<'_> = serde_json::from_str(text)?;
                             outward.message(text, &message, created_ms)?
                         }
                     };

@@ -1,6 +1,5 @@
 //! The words of home in those of the host: ids, times and paths of the outgoing copy.
 
-use super::edit::unsound;
 use super::paths::Paths;
 use super::places::Places;
 use super::terms::{Fields, Said, in_other_terms};
@@ -40,7 +39,7 @@ impl<'a> Outward<'a> {
         message: &Message<'_>,
         created_ms: i64,
     ) -> Result<Cow<'t, str>, ExportError> {
-        leaving(self.translated(text, message, created_ms)?, message).map_err(unsound)
+        leaving(self.translated(text, message, created_ms)?, message)
     }
 
     fn translated<'t>(

@@ -1,7 +1,6 @@
 //! What changed on the host in the session's own record, and in its todos.
 
 use super::back::{Base, Section};
-use super::edit::unsound;
 use super::rights::{Right, Row, of};
 use super::spent::{Spent, advanced};
 use super::undo::Departed;
@@ -36,9 +35,9 @@ pub(super) struct Records<'r> {
 impl Changed {
     /// What of a session's record comes home, by the table of rights. `spent` is what the new messages say they cost.
     pub(super) fn of(records: &Records<'_>, spent: &Spent) -> Result<Self, ExportError> {
-        let now = Object::parse(records.now).map_err(unsound)?;
-        let base = Object::parse(records.base.unwrap_or("{}")).map_err(unsound)?;
-        let home = Object::parse(records.home.unwrap_or("{}")).map_err(unsound)?;
+        let now = Object::parse(records.now)?;
+        let base = Object::parse(records.base.unwrap_or("{}"))?;
+        let home = Object::parse(records.home.unwrap_or("{}"))?;
         let mut changed = Self::default();
         for entry in of(Row::Session) {
             // Todos stand beside the record.
@@ -57,7 +56,7 @@ impl Changed {
                 (_, None) => (was.is_some() && REMOVABLE.contains(&key)).then(|| "null".to_owned()),
             };
             if let Some(value) = value {
-                changed.fields.push((key, RawValue::from_string(value).map_err(unsound)?));
+                changed.fields.push((key, RawValue::from_string(value)?));
             }
         }
         let rules = |object| present(object, "permission").unwrap_or("[]").to_owned();

@@ -1,7 +1,6 @@
 //! Who may change what. A host is not trusted with home: of rows that left, it may change only what opencode itself
 //! changes in them. [`TABLE`] is the one place that says so; what it does not name, a host may not change.
 
-use super::edit::unsound;
 use super::limits::is_time;
 use crate::session::ExportError;
 use crate::session::message::{Message, Part};
@@ -148,7 +147,7 @@ pub(super) struct OpenRows {
 impl OpenRows {
     /// Of a message as it stands at home.
     pub(super) fn of(message: &str) -> Result<Self, ExportError> {
-        let message: Message<'_> = serde_json::from_str(message).map_err(unsound)?;
+        let message: Message<'_> = serde_json::from_str(message)?;
         let calls = message.parts.iter().filter(|part| part.is_open());
         Ok(Self {
             message: message.info.is_assistant() && !message.info.time.is_completed(),

@@ -1,6 +1,5 @@
 //! Writes the arrival file.
 
-use super::edit::unsound;
 use super::error::HomeError;
 use crate::session::same::on_one_line;
 use crate::session::{NewMessage, NewSession, Op, Patch, Todos};
@@ -51,7 +50,7 @@ impl<W: Write> Rows<W> {
 /// The same on one line; most are, and a large one is not copied.
 fn raw(json: &str) -> Result<Cow<'_, RawValue>, HomeError> {
     Ok(match on_one_line(json) {
-        Cow::Borrowed(json) => Cow::Borrowed(serde_json::from_str(json).map_err(unsound)?),
-        Cow::Owned(json) => Cow::Owned(RawValue::from_string(json).map_err(unsound)?),
+        Cow::Borrowed(json) => Cow::Borrowed(serde_json::from_str(json)?),
+        Cow::Owned(json) => Cow::Owned(RawValue::from_string(json)?),
     })
 }

@@ -1,6 +1,5 @@
 //! Agent and model, where opencode keeps them: in the session's own record and on the user message.
 
-use super::edit::unsound;
 use super::undo::{FormerUser, Undo};
 use crate::session::message;
 use crate::session::raw::Object;
@@ -13,7 +12,7 @@ fn former(object: &Object<'_>, key: &str) -> Option<Raw> {
 
 pub(super) fn put(object: &mut Object<'_>, key: &str, value: Option<&Raw>) -> Result<(), ExportError> {
     match value {
-        Some(raw) => object.set(key, raw).map_err(unsound)?,
+        Some(raw) => object.set(key, raw)?,
         None => object.remove(key),
     }
     Ok(())
@@ -33,12 +32,12 @@ pub(super) fn former_user(id: &str, info: &Object<'_>) -> FormerUser {
 /// Only 1.18 writes these fields itself; 1.14 takes them in at import, 1.3 drops them.
 pub(super) fn set_on_info(info: &mut Object<'_>, setting: &Setting) -> Result<(), ExportError> {
     if let Some(agent) = &setting.agent {
-        info.set("agent", agent).map_err(unsound)?;
+        info.set("agent", agent)?;
     }
     if let Some(model) = &setting.model {
         let variant = model.variant.as_deref().unwrap_or("default");
         let value = json!({"id": model.id, "providerID": model.provider, "variant": variant});
-        info.set("model", &value).map_err(unsound)?;
+        info.set("model", &value)?;
     }
     Ok(())
 }
@@ -49,12 +48,12 @@ pub(super) fn set_on_info(info: &mut Object<'_>, setting: &Setting) -> Result<()
 /// each drops at import what it does not know, so it is written in both places.
 pub(super) fn set_on_user(info: &mut Object<'_>, setting: &Setting) -> Result<(), ExportError> {
     if let Some(agent) = &setting.agent {
-        info.set("agent", agent).map_err(unsound)?;
+        info.set("agent", agent)?;
     }
     if let Some(model) = &setting.model {
-        info.set("model", &user_model(model)).map_err(unsound)?;
+        info.set("model", &user_model(model))?;
         match &model.variant {
-            Some(variant) => info.set("variant", variant).map_err(unsound)?,
+            Some(variant) => info.set("variant", variant)?,
             None => info.remove("variant"),
         }
     }

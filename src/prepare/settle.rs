@@ -1,6 +1,6 @@
 //! Gives an end to tool calls that have none: what was running here does not run there.
 
-use super::edit::{Edit, unsound};
+use super::edit::Edit;
 use super::undo::{PartOf, Told, Undo};
 use crate::session::ending::{CallEnd, ended, set_time};
 use crate::session::message::{Message, Part};
@@ -65,7 +65,7 @@ pub(super) fn settle(
         let told = asked.map_or(CallEnd::Error(ending.error), |hand_off| CallEnd::Output(hand_off.told));
         // A pending call has no time of its own.
         let (state, created_ms) = (state_of(&edit.parts, index)?, message.info.time.created_ms());
-        let after = ended(state.get(), told, created_ms, ending.now_ms).map_err(unsound)?;
+        let after = ended(state.get(), told, created_ms, ending.now_ms)?;
         edit.set_in_part(index, "state", &after)?;
         settled.parts.push(PartOf { message: message.info.id.clone(), part: part.id.clone() });
     }
@@ -77,9 +77,9 @@ pub(super) fn settle(
     }
     if !message.info.time.is_completed() {
         let completed = ending.now_ms.max(message.info.time.created_ms());
-        set_time(&mut edit.info, "completed", completed).map_err(unsound)?;
+        set_time(&mut edit.info, "completed", completed)?;
         if handed_off.is_some() && message.info.finish().is_none() {
-            edit.info.set("finish", "tool-calls").map_err(unsound)?;
+            edit.info.set("finish", "tool-calls")?;
         }
     }
     Ok(settled)
@@ -87,7 +87,7 @@ pub(super) fn settle(
 
 /// A message with its open calls ended.
 pub(super) fn settled<'t>(text: &'t str, ending: &Ending<'_>) -> Result<Cow<'t, str>, ExportError> {
-    let message: Message<'_> = serde_json::from_str(text).map_err(unsound)?;
+    let message: Message<'_> = serde_json::from_str(text)?;
     if !message.parts.iter().any(Part::is_open) {
         return Ok(Cow::Borrowed(text));
     }
@@ -103,7 +103,7 @@ fn state_of<'p>(parts: &'p [Cow<'_, RawValue>], index: usize) -> Result<&'p RawV
         state: &'a RawValue,
     }
     let part = parts.get(index).map_or("{}", |part| part.get());
-    serde_json::from_str::<Stateful<'_>>(part).map(|part| part.state).map_err(unsound)
+    serde_json::from_str::<Stateful<'_>>(part).map(|part| part.state).map_err(ExportError::from)
 }
 
 fn lacks_step_finish(parts: &[Part<'_>]) -> bool {
@@ -129,6 +129,6 @@ fn add_step_finish(
         "cost": 0,
         "tokens": {"input": 0, "output": 0, "reasoning": 0, "cache": {"read": 0, "write": 0}},
     });
-    edit.parts.push(Cow::Owned(to_raw_value(&part).map_err(unsound)?));
+    edit.parts.push(Cow::Owned(to_raw_value(&part)?));
     Ok(Some(PartOf { message: message.info.id.clone(), part: id }))
 }

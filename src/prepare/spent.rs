@@ -1,6 +1,5 @@
 //! What new messages cost, and how a session's counters grow by it.
 
-use super::edit::unsound;
 use crate::session::ExportError;
 use crate::session::same::same;
 use serde::Deserialize;
@@ -30,7 +29,7 @@ impl Spent {
             info: Row,
             parts: Vec<Row>,
         }
-        let Rows { info, parts } = serde_json::from_str(message).map_err(unsound)?;
+        let Rows { info, parts } = serde_json::from_str(message)?;
         let (mut cost, mut tokens) = (Value::Null, Value::Null);
         for step in parts.iter().filter(|part| part.kind == "step-finish") {
             combine(&mut cost, &step.cost, plus);
@@ -96,7 +95,7 @@ pub(super) fn advanced(
     spent: &Value,
     is_over: &mut bool,
 ) -> Result<Option<String>, ExportError> {
-    let value = |json: &str| serde_json::from_str::<Value>(json).map_err(unsound);
+    let value = |json: &str| serde_json::from_str::<Value>(json).map_err(ExportError::from);
     if let Some((Some(base), now)) = counted
         && same(base, now)
     {

@@ -1,6 +1,5 @@
 //! What preparing changed, so that it can be put back.
 
-use super::edit::unsound;
 use super::paths::Paths;
 use crate::session::raw::Object;
 use crate::session::{Clock, ExportError, Filler, Raw};
@@ -42,7 +41,7 @@ impl Undo {
 
     /// The session's own record at home.
     pub(super) fn record(&self) -> Result<Object<'_>, ExportError> {
-        Object::parse(self.departed.info.get()).map_err(unsound)
+        Object::parse(self.departed.info.get()).map_err(ExportError::from)
     }
 }
 

@@ -2,7 +2,7 @@
 //! message names, and opencode does what a `subtask` part says before it comes to the user's next prompt. So nothing that comes
 //! home names a file outside of the session's directory, or an address to fetch, and nothing is left to be done.
 
-use super::edit::{Edit, unsound};
+use super::edit::Edit;
 use super::url;
 use crate::session::ExportError;
 use crate::session::message::Message;
@@ -46,30 +46,30 @@ pub(super) fn within<'t>(
 
 /// A file part; `None` where it stays as it is.
 fn file(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, ExportError> {
-    let mut object = Object::parse(part.get()).map_err(unsound)?;
+    let mut object = Object::parse(part.get())?;
     if !is_within(&object, directory) {
-        object.set("url", "data:text/plain,").map_err(unsound)?;
-        object.set("mime", "text/plain").map_err(unsound)?;
+        object.set("url", "data:text/plain,")?;
+        object.set("mime", "text/plain")?;
         object.remove("source");
     } else if !without_source(&mut object, directory) {
         return Ok(None);
     }
-    to_raw_value(&object).map(Some).map_err(unsound)
+    to_raw_value(&object).map(Some).map_err(ExportError::from)
 }
 
 /// A tool call, which keeps of the files that are attached to it those that may be named.
 fn call(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, ExportError> {
-    let mut object = Object::parse(part.get()).map_err(unsound)?;
+    let mut object = Object::parse(part.get())?;
     let Some(state) = object.get("state").filter(|state| state.get().starts_with('{')) else {
         return Ok(None);
     };
-    let mut state = Object::parse(state.get()).map_err(unsound)?;
+    let mut state = Object::parse(state.get())?;
     let Some(attachments) = state.get("attachments") else { return Ok(None) };
     let Ok(all) = serde_json::from_str::<Vec<&RawValue>>(attachments.get()) else {
         state.remove("attachments");
-        let state = to_raw_value(&state).map_err(unsound)?;
-        object.set("state", &state).map_err(unsound)?;
-        return to_raw_value(&object).map(Some).map_err(unsound);
+        let state = to_raw_value(&state)?;
+        object.set("state", &state)?;
+        return to_raw_value(&object).map(Some).map_err(ExportError::from);
     };
     let mut is_changed = false;
     let mut kept = Vec::with_capacity(all.len());
@@ -85,29 +85,29 @@ fn call(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, Expor
     if !is_changed {
         return Ok(None);
     }
-    let kept = to_raw_value(&kept).map_err(unsound)?;
-    state.set("attachments", &kept).map_err(unsound)?;
-    let state = to_raw_value(&state).map_err(unsound)?;
-    object.set("state", &state).map_err(unsound)?;
-    to_raw_value(&object).map(Some).map_err(unsound)
+    let kept = to_raw_value(&kept)?;
+    state.set("attachments", &kept)?;
+    let state = to_raw_value(&state)?;
+    object.set("state", &state)?;
+    to_raw_value(&object).map(Some).map_err(ExportError::from)
 }
 
 /// What a subtask was to do, as text. One that has not been done yet is done at the next prompt, with the agent, the model
 /// and the command that it names.
 fn told(part: &RawValue) -> Result<Box<RawValue>, ExportError> {
-    let object = Object::parse(part.get()).map_err(unsound)?;
+    let object = Object::parse(part.get())?;
     let mut text = Object::default();
     for key in ["id", "sessionID", "messageID"] {
         if let Some(value) = object.get(key) {
-            text.set(key, value).map_err(unsound)?;
+            text.set(key, value)?;
         }
     }
-    text.set("type", "text").map_err(unsound)?;
+    text.set("type", "text")?;
     match object.get("prompt").filter(|prompt| prompt.get().starts_with('"')) {
-        Some(prompt) => text.set("text", prompt).map_err(unsound)?,
-        None => text.set("text", "").map_err(unsound)?,
+        Some(prompt) => text.set("text", prompt)?,
+        None => text.set("text", "")?,
     }
-    to_raw_value(&text).map_err(unsound)
+    to_raw_value(&text).map_err(ExportError::from)
 }
 
 /// Whether what a file part carries is in the part itself, or a file below the directory.

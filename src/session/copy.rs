@@ -63,9 +63,6 @@ pub fn copy(
     let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
     let others = HashMap::new();
     let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids, others: &others };
-    let unsound = |error: serde_json::Error| {
-        ExportError::not_an_export(format!("it cannot be copied ({:?})", error.classify()))
-    };
     let is_elsewhere = spec.directory.as_ref().is_some_and(|directory| *directory != scan.directory);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
@@ -85,7 +82,7 @@ pub fn copy(
                 if info.id != scan.id {
                     return Err(CopyError::Changed);
                 }
-                let record = record(copied, spec, random).map_err(unsound)?;
+                let record = record(copied, spec, random).map_err(ExportError::from)?;
                 let record = completing.record(&record, &spec.session)?;
                 out.info(&record).map_err(CopyError::Write)?;
             }
@@ -99,7 +96,7 @@ pub fn copy(
                 }
                 count += 1;
                 let copied = Cow::Borrowed(copied);
-                let copied = if is_elsewhere { leaving(copied, &message).map_err(unsound)? } else { copied };
+                let copied = if is_elsewhere { leaving(copied, &message)? } else { copied };
                 out.message(&copied).map_err(CopyError::Write)?;
             }
             Event::Other(key, _) => out.other(&key, copied).map_err(CopyError::Write)?,

@@ -43,9 +43,11 @@ impl ExportError {
     pub(crate) fn not_an_export(what: impl Into<String>) -> Self {
         Self::NotAnExport { what: what.into() }
     }
+}
 
-    /// serde_json's complaint about a value that the reader had found sound.
-    pub(crate) fn unsound(error: serde_json::Error) -> Self {
+/// serde_json's complaint about a value that the reader had found sound.
+impl From<serde_json::Error> for ExportError {
+    fn from(error: serde_json::Error) -> Self {
         let what = format!("a field is not of the kind that opencode writes ({:?})", error.classify());
         Self::NotAnExport { what }
     }

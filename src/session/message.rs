@@ -4,9 +4,8 @@ use super::ending::is_open;
 use super::error::ExportError;
 use super::raw::{Lossy, at_most, word};
 use super::setting::{Model, Setting};
-use serde::Deserialize;
-use serde::Deserializer;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 
 /// The most parts of one message. opencode begins another message with each answer of the model.
@@ -28,7 +27,7 @@ pub(crate) struct Message<'a> {
 }
 
 /// A message in its raw pieces.
-#[derive(Deserialize)]
+#[derive(Deserialize, Serialize)]
 pub(crate) struct Pieces<'a> {
     #[serde(borrow)]
     pub(crate) info: &'a RawValue,
@@ -38,7 +37,7 @@ pub(crate) struct Pieces<'a> {
 
 impl<'a> Pieces<'a> {
     pub(crate) fn of(message: &'a str) -> Result<Self, ExportError> {
-        serde_json::from_str(message).map_err(ExportError::unsound)
+        serde_json::from_str(message).map_err(ExportError::from)
     }
 }
 

@@ -9,9 +9,10 @@
 //! So a patch that is somewhere else than the store of its snapshot names no files, and a message of another machine names
 //! no snapshots at all. The text of the work, and what tools said, stays.
 
-use super::message::Message;
+use super::error::ExportError;
+use super::message::{Message, Pieces};
 use super::raw::Object;
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -33,26 +34,20 @@ const ARRIVING: [Rule; 5] = [
 ];
 
 /// A message (`text`) for where the snapshots of its patches are not. `message` is what stands in it.
-pub(crate) fn leaving<'t>(
-    text: Cow<'t, str>,
-    message: &Message<'_>,
-) -> Result<Cow<'t, str>, serde_json::Error> {
+pub(crate) fn leaving<'t>(text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, ExportError> {
     without(text, message, &LEAVING)
 }
 
 /// A message that comes from another machine, likewise.
-pub(crate) fn arriving<'t>(
-    text: Cow<'t, str>,
-    message: &Message<'_>,
-) -> Result<Cow<'t, str>, serde_json::Error> {
+pub(crate) fn arriving<'t>(text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, ExportError> {
     without(text, message, &ARRIVING)
 }
 
 /// `merged` with those parts of `own` that name snapshots as they stand there: opencode changes none of them once they are
 /// written.
-pub(crate) fn kept(own: &str, merged: String) -> Result<String, serde_json::Error> {
+pub(crate) fn kept(own: &str, merged: String) -> Result<String, ExportError> {
     let message: Message<'_> = serde_json::from_str(own)?;
-    let of_own = Parts::of(own)?.parts;
+    let of_own = Pieces::of(own)?.parts;
     let mut kept: HashMap<&str, &RawValue> = HashMap::new();
     for (part, raw) in message.parts.iter().zip(of_own) {
         if ARRIVING.iter().any(|(kind, ..)| *kind == part.kind) {
@@ -63,7 +58,7 @@ pub(crate) fn kept(own: &str, merged: String) -> Result<String, serde_json::Erro
         return Ok(merged);
     }
     let after: Message<'_> = serde_json::from_str(&merged)?;
-    let mut parts = Parts::of(&merged)?.parts;
+    let mut parts = Pieces::of(&merged)?.parts;
     for (raw, part) in parts.iter_mut().zip(&after.parts) {
         if let Some(own) = kept.get(part.id.as_str()) {
             *raw = own;
@@ -76,13 +71,13 @@ fn without<'t>(
     text: Cow<'t, str>,
     message: &Message<'_>,
     rules: &[Rule],
-) -> Result<Cow<'t, str>, serde_json::Error> {
+) -> Result<Cow<'t, str>, ExportError> {
     if !message.parts.iter().any(|part| rules.iter().any(|(kind, ..)| *kind == part.kind)) {
         return Ok(text);
     }
     let mut parts: Vec<Cow<'_, RawValue>> = Vec::with_capacity(message.parts.len());
     let mut is_changed = false;
-    for (raw, part) in Parts::of(&text)?.parts.into_iter().zip(&message.parts) {
+    for (raw, part) in Pieces::of(&text)?.parts.into_iter().zip(&message.parts) {
         let changed = changed(raw, rules.iter().filter(|(kind, ..)| *kind == part.kind))?;
         is_changed |= changed.is_some();
         parts.push(changed.map_or(Cow::Borrowed(raw), Cow::Owned));
@@ -96,7 +91,7 @@ fn without<'t>(
 fn changed<'r>(
     raw: &RawValue,
     rules: impl Iterator<Item = &'r Rule>,
-) -> Result<Option<Box<RawValue>>, serde_json::Error> {
+) -> Result<Option<Box<RawValue>>, ExportError> {
     let mut part: Option<Object<'_>> = None;
     let mut is_changed = false;
     for (_, key, instead) in rules {
@@ -113,26 +108,13 @@ fn changed<'r>(
             None => part.remove(key),
         }
     }
-    part.filter(|_| is_changed).map(|part| to_raw_value(&part)).transpose()
+    Ok(part.filter(|_| is_changed).map(|part| to_raw_value(&part)).transpose()?)
 }
 
-/// The parts of a message, raw.
-#[derive(Deserialize)]
-struct Parts<'a> {
-    #[serde(borrow)]
-    parts: Vec<&'a RawValue>,
-}
-
-impl<'a> Parts<'a> {
-    fn of(message: &'a str) -> Result<Self, serde_json::Error> {
-        serde_json::from_str(message)
-    }
-}
-
-fn with_parts(message: &str, parts: &impl Serialize) -> Result<String, serde_json::Error> {
+fn with_parts(message: &str, parts: &impl Serialize) -> Result<String, ExportError> {
     let mut message = Object::parse(message)?;
     message.set("parts", parts)?;
-    serde_json::to_string(&message)
+    Ok(serde_json::to_string(&message)?)
 }
 
 #[cfg(test)]
@@ -167,7 +149,7 @@ mod tests {
         ])
     }
 
-    fn done(of: fn(Cow<'_, str>, &Message<'_>) -> Result<String, serde_json::Error>, text: &str) -> String {
+    fn done(of: fn(Cow<'_, str>, &Message<'_>) -> Result<String, ExportError>, text: &str) -> String {
         of(Cow::Borrowed(text), &serde_json::from_str(text).unwrap()).unwrap()
     }
 

@@ -91,12 +91,12 @@ impl Completing {
         if !is_needed {
             return Ok(None);
         }
-        let mut whole = Object::parse(text).map_err(ExportError::unsound)?;
+        let mut whole = Object::parse(text)?;
         if let Some(info) = info {
-            whole.set("info", &info).map_err(ExportError::unsound)?;
+            whole.set("info", &info)?;
         }
-        whole.set("parts", &parts).map_err(ExportError::unsound)?;
-        serde_json::to_string(&whole).map(Some).map_err(ExportError::unsound)
+        whole.set("parts", &parts)?;
+        serde_json::to_string(&whole).map(Some).map_err(ExportError::from)
     }
 
     fn info(&self, raw: &str, message: &Message<'_>) -> Result<Option<Box<RawValue>>, ExportError> {
@@ -127,9 +127,9 @@ impl Completing {
             Mended::Sound => Ok(None),
             Mended::Changed(json) => raw_value(json).map(Some),
             Mended::Unfit => {
-                let mut part = Object::parse(raw).map_err(ExportError::unsound)?;
-                part.set("type", schema::STAND_IN).map_err(ExportError::unsound)?;
-                let json = serde_json::to_string(&part).map_err(ExportError::unsound)?;
+                let mut part = Object::parse(raw)?;
+                part.set("type", schema::STAND_IN)?;
+                let json = serde_json::to_string(&part)?;
                 match mend(&schema::PART, &json, &fillings).map_err(lacking)? {
                     Mended::Changed(json) => raw_value(json).map(Some),
                     Mended::Sound | Mended::Unfit => raw_value(json).map(Some),
@@ -183,12 +183,12 @@ fn incomplete(item: &str, what: &'static str) -> ExportError {
 }
 
 fn raw_value(json: String) -> Result<Box<RawValue>, ExportError> {
-    RawValue::from_string(json).map_err(ExportError::unsound)
+    RawValue::from_string(json).map_err(ExportError::from)
 }
 
 /// What older releases wrote in another form, in today's; `None` where nothing is.
 fn in_new_form(info: &str) -> Result<Option<String>, ExportError> {
-    let mut info = Object::parse(info).map_err(ExportError::unsound)?;
+    let mut info = Object::parse(info)?;
     let mut is_changed = false;
     let text = |raw: &str| raw.starts_with('"').then(|| raw.to_owned());
     // The lines of a prompt of the user's own.
@@ -196,7 +196,7 @@ fn in_new_form(info: &str) -> Result<Option<String>, ExportError> {
         info.get("system").filter(|_| info.get("role").is_some_and(|role| unescaped(role.get()) == "user"));
     if let Some(Ok(lines)) = lines.map(|raw| serde_json::from_str::<Vec<super::raw::Lossy>>(raw.get())) {
         let lines: Vec<String> = lines.into_iter().map(|line| line.0).collect();
-        info.set("system", &lines.join("\n")).map_err(ExportError::unsound)?;
+        info.set("system", &lines.join("\n"))?;
         is_changed = true;
     }
     // An error that is its message, or has it beside its name.
@@ -212,11 +212,11 @@ fn in_new_form(info: &str) -> Result<Option<String>, ExportError> {
     });
     if let Some(said) = said {
         let json = format!("{{\"name\":{},\"data\":{{\"message\":{said}}}}}", quoted("UnknownError"));
-        info.set("error", &raw_value(json)?).map_err(ExportError::unsound)?;
+        info.set("error", &raw_value(json)?)?;
         is_changed = true;
     }
     match is_changed {
-        true => serde_json::to_string(&info).map(Some).map_err(ExportError::unsound),
+        true => serde_json::to_string(&info).map(Some).map_err(ExportError::from),
         false => Ok(None),
     }
 }

@@ -1,13 +1,11 @@
 //! What comes home is bounded, whatever a host makes of it.
 
 use super::bundles::worked;
-use super::home::HERE;
+use super::home::FRESH;
+use crate::prepare::HomeError;
 use crate::prepare::paths::{GROWTH, Paths, Style};
-use crate::prepare::{HomeError, Homeward};
 use crate::session::ExportError;
 use serde_json::{Value, json};
-
-const FRESH: Homeward<'_> = Homeward { grown: false, ..HERE };
 
 /// Brings home what a host makes of the session itself.
 fn home_with(change: impl Fn(&mut Value, &mut Value, &mut Value)) -> Result<usize, HomeError> {

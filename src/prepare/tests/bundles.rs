@@ -1,7 +1,7 @@
 //! Bundles that are not what a host should write, and trips that follow each other.
 
-use super::home::HERE;
-use super::world::{Database, NoRows, Rows, Session, Trip, apply, outline, text};
+use super::home::{FRESH, HERE};
+use super::world::{Database, Rows, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec, value};
 use crate::prepare::back::BackKind;
 use crate::prepare::{Away, HomeError, Homeward, Spec, beside};
@@ -187,14 +187,7 @@ fn second(clock: Option<Clock>) {
     go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
-    let here = Homeward {
-        now_ms: NOW_MS + 20_000,
-        launched_ms: NOW_MS,
-        grown: false,
-        children: &[],
-        spent: &[],
-        rows: &NoRows,
-    };
+    let here = Homeward { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, ..FRESH };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     apply(&mut home, trip.id(), &arrival);
     assert!(came.keeps_ids);
@@ -306,14 +299,7 @@ fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> 
 #[test]
 fn a_sub_agent_that_home_let_go_does_not_come_back() {
     let launched_ms = LATER + 1_000_000;
-    let here = Homeward {
-        now_ms: launched_ms + 20_000,
-        launched_ms,
-        grown: false,
-        children: &[],
-        spent: &[],
-        rows: &NoRows,
-    };
+    let here = Homeward { now_ms: launched_ms + 20_000, launched_ms, ..FRESH };
     assert_eq!(of_a_former_sub_agent(false, &here), None);
     // Somebody worked there before the launch: it may be theirs.
     let child = of_a_former_sub_agent(false, &Homeward { grown: true, ..here }).unwrap();
@@ -328,14 +314,7 @@ fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
     let launched = LATER + 1_000_000;
     go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
-    let here = Homeward {
-        now_ms: launched + 20_000,
-        launched_ms: launched,
-        grown: true,
-        children: &[],
-        spent: &[],
-        rows: &NoRows,
-    };
+    let here = Homeward { now_ms: launched + 20_000, launched_ms: launched, ..HERE };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);

@@ -1,8 +1,8 @@
 //! Hosts whose clocks are wrong.
 
-use super::home::HERE;
+use super::home::{FRESH, HERE};
 use super::work::{Work, expected, put, work};
-use super::world::{Database, NoRows, Session, Trip, apply, outline, text};
+use super::world::{Database, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec};
 use crate::prepare::departure::Departure;
 use crate::prepare::{Homeward, Spec};
@@ -146,14 +146,7 @@ proptest! {
 }
 
 fn here() -> Homeward<'static> {
-    Homeward {
-        now_ms: NOW_MS + 100_000,
-        launched_ms: NOW_MS,
-        grown: false,
-        children: &[],
-        spent: &[],
-        rows: &NoRows,
-    }
+    Homeward { now_ms: NOW_MS + 100_000, launched_ms: NOW_MS, ..FRESH }
 }
 
 fn round_trip(export: &Value, work: &Work, ahead: i64, call: Option<usize>) -> Result<(), TestCaseError> {

@@ -23,6 +23,9 @@ pub(super) const HERE: Homeward<'_> = Homeward {
     rows: &NoRows,
 };
 
+/// The same of a host that nobody worked on before the launch.
+pub(super) const FRESH: Homeward<'_> = Homeward { grown: false, ..HERE };
+
 /// Brings a plain export home, into a file for import.
 fn home(trip: &Trip, back: &Value) -> Result<(Homecoming, Value), HomeError> {
     let (home, arrival) = trip.back(&serde_json::to_string_pretty(back).unwrap(), &HERE)?;

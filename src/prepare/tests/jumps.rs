@@ -1,6 +1,7 @@
 //! Clocks that are set while a run goes on, and rows of other makes among those that come.
 
-use super::world::{Database, NoRows, Trip, apply, text};
+use super::home::FRESH;
+use super::world::{Database, Trip, apply, text};
 use super::{spec, without_snapshots};
 use crate::prepare::{Homeward, Spec};
 use crate::session::arbitrary::{BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, session};
@@ -13,14 +14,7 @@ const LAUNCHED: i64 = NOW_MS;
 const ARRIVED: i64 = NOW_MS + 3_600_000;
 
 fn here() -> Homeward<'static> {
-    Homeward {
-        now_ms: ARRIVED,
-        launched_ms: LAUNCHED,
-        grown: false,
-        children: &[],
-        spent: &[],
-        rows: &NoRows,
-    }
+    Homeward { now_ms: ARRIVED, launched_ms: LAUNCHED, ..FRESH }
 }
 
 fn said(n: usize) -> Vec<Draft> {

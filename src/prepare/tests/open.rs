@@ -1,15 +1,13 @@
 //! What a host makes of rows that had not come to their end when they left, and of parts that it adds to them.
 
 use super::bundles::{CHILD, LATER, child};
-use super::home::HERE;
+use super::home::FRESH;
 use super::spec;
 use super::world::{Database, Rows, Trip, apply, outline};
 use crate::prepare::{HomeError, Homeward};
 use crate::session::SAME_CLOCK_MS;
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES};
 use serde_json::{Value, json};
-
-const FRESH: Homeward<'_> = Homeward { grown: false, ..HERE };
 
 /// A fixture that left with an open call (its fourth message), and what a host makes of that message.
 fn changed(change: impl FnOnce(&mut Value)) -> (Trip, Database) {

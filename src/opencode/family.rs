@@ -101,9 +101,6 @@ impl Database {
     }
 
     /// A message of a session with its parts, as `opencode export` shapes it.
-    ///
-    /// # Errors
-    /// The database, or a row of which the data is no object.
     pub(crate) fn message(&self, session: &str, id: &str) -> Result<Option<String>, DatabaseError> {
         self.in_one_moment(|snapshot| {
             let query = "SELECT CAST(data AS BLOB) FROM message WHERE id = ?1 AND session_id = ?2";

@@ -92,7 +92,6 @@ impl Permissions {
         }
     }
 
-    /// The rules of a session, in their order.
     pub(crate) fn rules(&self, session: &str) -> Result<Vec<Rule>, PermissionError> {
         read(&self.connection, &self.path, session)
     }

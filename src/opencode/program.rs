@@ -107,7 +107,6 @@ impl Program {
             .ok_or(ProgramError::NotFound)
     }
 
-    /// The program at this absolute path.
     pub fn at(path: PathBuf) -> Self {
         Self { path }
     }

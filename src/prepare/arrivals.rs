@@ -83,12 +83,10 @@ impl Bounds {
         [self.ahead_ms, 0]
     }
 
-    /// The latest time that is believed.
     fn end_ms(&self) -> i64 {
         self.now_ms.saturating_add(SAME_CLOCK_MS)
     }
 
-    /// The latest stamp that is believed.
     fn end(&self) -> i64 {
         self.end_ms().saturating_mul(PER_MS).saturating_add(PER_MS - 1)
     }
@@ -259,7 +257,6 @@ impl<'b> Placing<'b> {
         fits(offset_ms, DISORDER_MS).or_else(other).or(Some(lowest.max(earliest_ms.saturating_mul(PER_MS))))
     }
 
-    /// A message that is new, with its parts.
     pub(super) fn new_message<'p>(
         &mut self,
         created_ms: i64,

@@ -86,7 +86,6 @@ pub(super) struct Base {
 }
 
 impl Came {
-    /// The message as it stands in the file.
     pub(super) fn read(&self, input: &mut (impl Read + Seek)) -> Result<String, ExportError> {
         let mut bytes = vec![0; self.length];
         input.seek(SeekFrom::Start(self.offset))?;

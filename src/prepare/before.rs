@@ -8,7 +8,6 @@ use std::io::Read;
 pub(super) struct Before<'s, R> {
     reader: ExportReader<R>,
     session: &'s str,
-    /// The last user message that was read.
     asked: Option<String>,
     /// That of before the message that was read last.
     asked_before: Option<String>,

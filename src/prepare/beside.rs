@@ -17,11 +17,8 @@ use std::io::{Read, Write};
 /// A session that was away.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Away<'a> {
-    /// What left.
     pub left: &'a Outline,
-    /// What preparing changed.
     pub undo: &'a Undo,
-    /// What came of it.
     pub came: &'a Homecoming,
     /// The sub-agents' sessions that home has.
     pub children: &'a [(String, Outline)],
@@ -93,7 +90,6 @@ impl<W: Write> Writer<'_, W> {
         self.renaming.renamed(json, &mut self.buffer, self.random).to_owned()
     }
 
-    /// What a session is called in the copy.
     fn session(&self, id: &str) -> String {
         match id == self.renaming.from {
             true => self.renaming.to.to_owned(),

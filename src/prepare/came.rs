@@ -28,9 +28,6 @@ pub(crate) struct Homeward<'a> {
 /// The messages of the sub-agents' sessions that home has.
 pub(crate) trait HomeRows: std::fmt::Debug {
     /// A message of a session with its parts, as `opencode export` shapes it; `None` where home does not have it.
-    ///
-    /// # Errors
-    /// The database cannot be read.
     fn message(
         &self,
         session: &str,

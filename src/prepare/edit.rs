@@ -30,7 +30,6 @@ impl<'a> Edit<'a> {
         })
     }
 
-    /// Sets a field of a part.
     pub(super) fn set_in_part(
         &mut self,
         part: usize,

@@ -58,7 +58,6 @@ impl<'a> Inward<'a> {
         self.timings.get(section).and_then(|all| all.get(at)).copied().unwrap_or_else(|| self.known())
     }
 
-    /// The times of a message that left.
     pub(super) fn known(&self) -> Timing {
         self.bounds.timing(0, self.bounds.ahead_ms)
     }
@@ -106,7 +105,6 @@ impl<'a> Inward<'a> {
         in_other_terms(text, Some(message), &fields)
     }
 
-    /// A sub-agent's own record.
     pub(super) fn record(&self, text: &str) -> Result<String, ExportError> {
         let timing = self.bounds.of_a_record();
         let fields = Fields {

@@ -76,9 +76,6 @@ impl Row<'_> {
 }
 
 /// Checks the numbers of a message and its parts that opencode itself counts with: times, costs and tokens.
-///
-/// # Errors
-/// [`HomeError::Unbelievable`] names the row and the field.
 pub(super) fn check_message(text: &str) -> Result<(), HomeError> {
     let rows = Rows::of(text)?;
     std::iter::once(&rows.info).chain(&rows.parts).try_for_each(|row| check_row(row, None))
@@ -86,9 +83,6 @@ pub(super) fn check_message(text: &str) -> Result<(), HomeError> {
 
 /// Checks the same in a message that left: in what the host changed of it, and in parts that it added. `sent` is what it
 /// was sent, and what it left as it was is home's own.
-///
-/// # Errors
-/// [`HomeError::Unbelievable`] names the row and the field.
 pub(super) fn check_changed(sent: &str, text: &str) -> Result<(), HomeError> {
     let (sent, now) = (Rows::of(sent)?, Rows::of(text)?);
     let known: HashMap<&str, &Row<'_>> = sent.parts.iter().map(|part| (part.id.as_str(), part)).collect();
@@ -150,9 +144,6 @@ fn wrong_time(time: &RawValue, was: Option<&RawValue>) -> Option<String> {
 }
 
 /// Checks the numbers of a session's record, and what is shown of it in lists.
-///
-/// # Errors
-/// [`HomeError::Unbelievable`] names the field.
 pub(super) fn check_record(id: &str, record: &str) -> Result<(), HomeError> {
     let record = Object::parse(record)?;
     let refused = |what: String| HomeError::Unbelievable { id: id.to_owned(), what };

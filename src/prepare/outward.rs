@@ -71,7 +71,6 @@ impl<'a> Outward<'a> {
         Ok(Cow::Owned(in_other_terms(text, Some(message), &fields)?))
     }
 
-    /// The session's own record.
     pub(super) fn record<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ExportError> {
         let Some(clock) = self.clock else { return Ok(Cow::Borrowed(text)) };
         let fields = Fields {

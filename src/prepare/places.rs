@@ -26,7 +26,6 @@ impl Places {
         Self { pairs, added: Vec::new() }
     }
 
-    /// The id there of a row of home.
     pub(super) fn there<'i>(&'i self, home: &'i str) -> &'i str {
         self.found(home).unwrap_or(home)
     }

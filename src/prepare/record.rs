@@ -70,7 +70,6 @@ impl Changed {
         self
     }
 
-    /// The change, if there is one.
     pub(super) fn patch<'a>(&'a self, session: &'a str) -> Option<Patch<'a>> {
         let get = |key| self.fields.iter().find(|(name, _)| *name == key).map(|(_, value)| value.as_ref());
         (!self.fields.is_empty()).then(|| Patch {

@@ -90,7 +90,6 @@ pub(super) fn find(row: Row, field: &[String]) -> Option<&'static Entry> {
 }
 
 impl Row {
-    /// The kind of a message's record.
     pub(super) fn of_message(message: &Message<'_>) -> Self {
         match (message.info.is_user(), message.info.is_assistant()) {
             (true, _) => Self::User,

@@ -42,7 +42,6 @@ impl Spent {
         Ok(())
     }
 
-    /// The sum of `cost` or `tokens`.
     pub(super) fn of(&self, key: &str) -> &Value {
         if key == "cost" { &self.cost } else { &self.tokens }
     }

@@ -39,7 +39,6 @@ impl Undo {
         self.added.iter().filter(move |added| added.message == message).map(|added| added.part.as_str())
     }
 
-    /// The session's own record at home.
     pub(super) fn record(&self) -> Result<Object<'_>, ExportError> {
         Object::parse(self.departed.info.get()).map_err(ExportError::from)
     }
@@ -60,7 +59,6 @@ pub(crate) struct Told {
 /// What home had when the session left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Departed {
-    /// The session's own record.
     pub(crate) info: Raw,
     /// Its todos, where they are known: `[{"content", "status", "priority"}]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

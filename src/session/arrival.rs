@@ -97,7 +97,6 @@ pub(crate) struct ArrivalReader<R> {
 }
 
 impl<R: Read> ArrivalReader<R> {
-    /// From the beginning of the file.
     pub(crate) fn new(input: R) -> Self {
         Self { splitter: Splitter::new(input, LARGEST) }
     }

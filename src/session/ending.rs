@@ -10,7 +10,6 @@ use serde_json::value::{RawValue, to_raw_value};
 /// How a call ends.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum CallEnd<'a> {
-    /// What came of it.
     Output(&'a str),
     /// Why it ended.
     Error(&'a str),

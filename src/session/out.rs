@@ -40,7 +40,6 @@ impl<W: Write> Out<W> {
         write!(self.output, ",{}:{json}", quoted(key))
     }
 
-    /// Ends the file.
     pub(crate) fn end(mut self) -> std::io::Result<()> {
         if !self.begun {
             self.output.write_all(b",\"messages\":[")?;

@@ -40,19 +40,16 @@ impl Outline {
         self.messages.len()
     }
 
-    /// The number of parts of all messages.
     pub(crate) fn part_count(&self) -> usize {
         self.ends.len() - self.messages.len()
     }
 
-    /// The message at this position.
     pub(crate) fn get(&self, position: usize) -> Option<MessageIds<'_>> {
         let first = *self.messages.get(position)? as usize;
         let end = self.messages.get(position + 1).map_or(self.ends.len(), |next| *next as usize);
         Some(MessageIds { outline: self, first, end })
     }
 
-    /// All messages, in order.
     pub(crate) fn iter(&self) -> impl Iterator<Item = MessageIds<'_>> {
         (0..self.len()).filter_map(|n| self.get(n))
     }
@@ -64,7 +61,6 @@ impl Outline {
         all
     }
 
-    /// An id that occurs twice, if there is one.
     pub(crate) fn duplicate(&self) -> Option<&str> {
         self.sorted().windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0])
     }
@@ -74,7 +70,6 @@ impl Outline {
         self.push(&message.info.id, message.parts.iter().map(|part| part.id.as_str()))
     }
 
-    /// Adds a message behind the last.
     pub(crate) fn push<'i>(
         &mut self,
         message: &'i str,

@@ -85,9 +85,6 @@ impl Setting {
     ///
     /// A variant belongs to a model. One that is asked for goes with the model of the same wish or of a later one, never
     /// with one that an earlier wish put in its place; the session's own goes with the session's own model only.
-    ///
-    /// # Errors
-    /// [`NoModel`].
     pub fn wished(&self, wishes: &[Wish]) -> Result<Self, NoModel> {
         let agent = wishes.iter().find_map(|wish| wish.agent.clone()).or_else(|| self.agent.clone());
         let chosen = wishes.iter().position(|wish| wish.model.is_some());

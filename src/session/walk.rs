@@ -5,9 +5,7 @@ use std::borrow::Cow;
 /// A step from a value to one inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Step<'a> {
-    /// Into a field of an object.
     Field(Cow<'a, str>),
-    /// Into an element of an array.
     Element(usize),
 }
 

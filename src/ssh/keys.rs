@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 
 /// A key file that was read.
 pub(super) struct KeyFile {
-    /// Where it is.
     pub path: PathBuf,
     /// Its text, or nothing where the file holds a public key only (the private one is in the agent).
     pub private: Option<String>,

@@ -93,7 +93,6 @@ impl<'c> Change<'c> {
         Ok(Self { connection, schema, arrival, home, now, image, touched, seen, applied })
     }
 
-    /// Makes one change.
     pub(super) fn make(&mut self, op: Op<'_>) -> Done {
         match op {
             Op::Session(new) => self.session(&new),

@@ -47,10 +47,6 @@ impl Completing {
         self.is_needed.then_some(self.filler)
     }
 
-    /// The session's own record.
-    ///
-    /// # Errors
-    /// [`ExportError::Incomplete`].
     pub(crate) fn record<'t>(&self, json: &'t str, session: &str) -> Result<Cow<'t, str>, ExportError> {
         let fillings = self.fillings(session, session, session, 0);
         match mend(&schema::RECORD, json, &fillings) {
@@ -62,9 +58,6 @@ impl Completing {
     }
 
     /// The next message: `text` is `message`, raw.
-    ///
-    /// # Errors
-    /// [`ExportError::Incomplete`].
     pub(crate) fn message<'t>(
         &mut self,
         text: &'t str,

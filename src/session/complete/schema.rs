@@ -17,7 +17,6 @@ pub(super) enum Shape {
     List(&'static Shape),
     Map(&'static Shape),
     Object(&'static [Field]),
-    /// An object; the string in the field `tag` tells which fields it has.
     Tagged {
         tag: &'static str,
         variants: &'static [Variant],

@@ -59,7 +59,7 @@ impl Rule {
 
 /// Why the rules could not be read or changed. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
-pub enum PermissionError {
+pub(crate) enum PermissionError {
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error("there is no session {session} here")]

@@ -21,7 +21,7 @@ const SHORT_ANSWER: u64 = 64 * 1024;
 
 /// What of this process decides where opencode and its database are. Unset variables are `None`.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Surroundings<'a> {
+pub(crate) struct Surroundings<'a> {
     pub home: Option<&'a Path>,
     pub path: Option<&'a OsStr>,
     pub opencode: Option<&'a OsStr>,
@@ -32,7 +32,7 @@ pub struct Surroundings<'a> {
 
 /// Why the local opencode could not do what was asked.
 #[derive(Debug, thiserror::Error)]
-pub enum ProgramError {
+pub(crate) enum ProgramError {
     #[error(
         "opencode was not found in PATH or ~/.opencode/bin; install it, or set KUGETSU_OPENCODE to its path"
     )]
@@ -69,7 +69,7 @@ pub enum ProgramError {
 
 impl ProgramError {
     /// What to do about it, as a thing to read.
-    pub fn cure(&self) -> Option<&'static str> {
+    pub(crate) fn cure(&self) -> Option<&'static str> {
         match self {
             Self::Failed { last_line, .. } | Self::NotImported { last_line, .. }
                 if child::is_databases(last_line) =>
@@ -83,13 +83,13 @@ impl ProgramError {
 
 /// An opencode that can be started.
 #[derive(Debug, Clone)]
-pub struct Program {
+pub(crate) struct Program {
     path: PathBuf,
 }
 
 impl Program {
     /// `KUGETSU_OPENCODE`, else the first in `PATH` (its absolute directories), else `~/.opencode/bin/opencode`.
-    pub fn locate(from: Surroundings<'_>) -> Result<Self, ProgramError> {
+    pub(crate) fn locate(from: Surroundings<'_>) -> Result<Self, ProgramError> {
         if let Some(named) = from.opencode.filter(|named| !named.is_empty()) {
             let path = std::path::absolute(named).unwrap_or_else(|_| named.into());
             return if is_executable(&path) {
@@ -107,16 +107,16 @@ impl Program {
             .ok_or(ProgramError::NotFound)
     }
 
-    pub fn at(path: PathBuf) -> Self {
+    pub(crate) fn at(path: PathBuf) -> Self {
         Self { path }
     }
 
-    pub fn path(&self) -> &Path {
+    pub(crate) fn path(&self) -> &Path {
         &self.path
     }
 
     /// Its version, remembered in the file `cache` for as long as the program is the same file.
-    pub async fn version(&self, cache: Option<&Path>) -> Result<Version, ProgramError> {
+    pub(crate) async fn version(&self, cache: Option<&Path>) -> Result<Version, ProgramError> {
         let cache = cache.zip(version_cache::Key::of(&self.path));
         let known = cache.as_ref().and_then(|(file, key)| version_cache::recall(file, key));
         let version = match known {
@@ -144,7 +144,7 @@ impl Program {
 
     /// Writes a session's export to the new file `into`, mode 0600. On an error, or dropped before its end, the
     /// file is gone. That the program says it went well proves nothing: the caller has to parse the file.
-    pub async fn export(&self, session: &str, into: &Path) -> Result<(), ProgramError> {
+    pub(crate) async fn export(&self, session: &str, into: &Path) -> Result<(), ProgramError> {
         let unknown = || ProgramError::UnknownSession { id: child::last_line(session) };
         // Anything else could be taken for a flag.
         if !is_session_id(session) {
@@ -173,7 +173,7 @@ impl Program {
     /// from where it runs, others from the file. Rows that exist are kept as they are. The exit status is not
     /// believed (1.3 and 1.14 exit 0 for a file that is not there); and it may have stopped half way: the rows
     /// have to be looked at, see [`super::Database::missing`].
-    pub async fn import(&self, file: &Path, directory: &Path, session: &str) -> Result<(), ProgramError> {
+    pub(crate) async fn import(&self, file: &Path, directory: &Path, session: &str) -> Result<(), ProgramError> {
         if !directory.is_dir() {
             return Err(ProgramError::NotADirectory { path: directory.to_owned() });
         }
@@ -199,7 +199,7 @@ impl Program {
     }
 
     /// Opens its own interface in `directory` on the terminal of this process, and waits until it is left.
-    pub async fn interface(&self, directory: &Path) -> Result<ExitStatus, ProgramError> {
+    pub(crate) async fn interface(&self, directory: &Path) -> Result<ExitStatus, ProgramError> {
         let mut command = self.command::<[&str; 0], _>([]);
         command.current_dir(directory).env("PWD", directory).kill_on_drop(true);
         let status = async { command.spawn()?.wait().await };
@@ -208,7 +208,7 @@ impl Program {
 
     /// The agents that a session can run as in `directory`: those that only serve others are left out. opencode takes
     /// its default agent silently where it does not know the one that is asked for.
-    pub async fn agents(&self, directory: &Path) -> Result<Vec<String>, ProgramError> {
+    pub(crate) async fn agents(&self, directory: &Path) -> Result<Vec<String>, ProgramError> {
         let mut command = self.command(["agent", "list"]);
         command.current_dir(directory).env("PWD", directory);
         let (ended, answer) = self.ask(command).await?;
@@ -222,7 +222,7 @@ impl Program {
 
     /// Deletes a session, with its messages and its sub-agents' sessions. Known to 1.3, 1.14 and 1.18, from any directory.
     /// Whether the rows are gone is for the caller to see.
-    pub async fn delete(&self, session: &str) -> Result<(), ProgramError> {
+    pub(crate) async fn delete(&self, session: &str) -> Result<(), ProgramError> {
         if !is_session_id(session) {
             return Err(ProgramError::UnknownSession { id: child::last_line(session) });
         }
@@ -232,7 +232,7 @@ impl Program {
 
     /// Where its database is: computed as opencode does it, and asked (which takes a second) only where no file is
     /// found that way. `from` must be what the program itself is going to see.
-    pub async fn db_path(&self, from: Surroundings<'_>) -> Result<PathBuf, ProgramError> {
+    pub(crate) async fn db_path(&self, from: Surroundings<'_>) -> Result<PathBuf, ProgramError> {
         if let Some(path) = expected_database(from).filter(|path| path.is_file()) {
             return Ok(path);
         }

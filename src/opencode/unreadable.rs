@@ -6,7 +6,7 @@ use std::path::Path;
 /// Rows of a session keep opencode from reading it.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("opencode cannot read session {session}: {broken}, the first is {first}")]
-pub struct Unreadable {
+pub(crate) struct Unreadable {
     pub session: String,
     /// How many of its messages and parts cannot be read, in words.
     pub broken: String,

@@ -4,7 +4,7 @@ use std::fmt;
 
 /// A release of opencode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Version {
+pub(crate) struct Version {
     /// 1; a release of another major version is refused, its database and its exports are not ours.
     pub major: u32,
     pub minor: u32,
@@ -13,7 +13,7 @@ pub struct Version {
 
 impl Version {
     /// The first `N.N.N` in `text`, whatever stands around it: `v1.2.3-beta`, colours, a program's name.
-    pub fn parse(text: &str) -> Option<Self> {
+    pub(crate) fn parse(text: &str) -> Option<Self> {
         let text = console::strip_ansi_codes(text);
         let bytes = text.as_bytes();
         let starts = |at: &usize| {
@@ -33,7 +33,7 @@ impl Version {
     }
 
     /// Whether kugetsu knows how to deal with it.
-    pub fn is_supported(self) -> bool {
+    pub(crate) fn is_supported(self) -> bool {
         self.major == 1
     }
 }

@@ -4,8 +4,8 @@
 use super::id::is_id;
 use super::origin::HostOrigin;
 use super::record::{Record, Sent};
-use crate::prepare::Paths;
 use crate::session::is_session_id;
+use crate::transfer::Paths;
 
 /// The last millisecond of the year 9999, behind which nobody writes a time.
 const END_OF_TIME: i64 = 253_402_300_799_999;

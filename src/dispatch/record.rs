@@ -5,8 +5,8 @@ use super::state::State;
 use super::step::Step;
 use crate::events::Outcome;
 use crate::host::{Launch, Run, RunResult};
-use crate::prepare::Undo;
 use crate::session::Setting;
+use crate::transfer::Undo;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 

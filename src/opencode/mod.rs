@@ -1,6 +1,6 @@
 //! The opencode of this machine: the program, and the database that it keeps its sessions in.
 
-pub mod arrival;
+pub mod apply;
 pub(crate) mod checkup;
 mod child;
 mod database;
@@ -8,13 +8,13 @@ mod exported;
 mod family;
 mod fingerprint;
 mod headless;
-mod image;
 mod permission;
 mod program;
 mod schema;
 #[cfg(test)]
 mod tests;
 mod undo;
+mod undo_log;
 mod unreadable;
 mod version;
 mod version_cache;
@@ -26,10 +26,10 @@ pub(crate) use database::{DatabaseError, Listed};
 pub use exported::scan_export;
 pub use fingerprint::Fingerprint;
 pub(crate) use headless::permission;
-pub(crate) use image::{ImageError, session as image_session};
 pub(crate) use permission::{Action, PermissionError, Permissions, Rule};
 pub(crate) use program::{Program, ProgramError, Surroundings};
 pub(crate) use undo::Rows;
 pub use undo::{UndoError, undo};
+pub(crate) use undo_log::{ImageError, session as image_session};
 pub(crate) use unreadable::{Unreadable, unreadable};
 pub(crate) use version::Version;

@@ -173,7 +173,12 @@ impl Program {
     /// from where it runs, others from the file. Rows that exist are kept as they are. The exit status is not
     /// believed (1.3 and 1.14 exit 0 for a file that is not there); and it may have stopped half way: the rows
     /// have to be looked at, see [`super::Database::missing`].
-    pub(crate) async fn import(&self, file: &Path, directory: &Path, session: &str) -> Result<(), ProgramError> {
+    pub(crate) async fn import(
+        &self,
+        file: &Path,
+        directory: &Path,
+        session: &str,
+    ) -> Result<(), ProgramError> {
         if !directory.is_dir() {
             return Err(ProgramError::NotADirectory { path: directory.to_owned() });
         }

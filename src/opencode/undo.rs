@@ -2,8 +2,8 @@
 
 use super::database::DatabaseError;
 use super::fingerprint;
-use super::image::{self, End, ImageError, Line, Table, Writer};
 use super::schema::Schema;
+use super::undo_log::{self, End, ImageError, Line, Table, Writer};
 use super::writer::{self, Stop};
 use crate::disk::DiskError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -79,7 +79,7 @@ pub(super) fn undo_on(
     before: &Path,
     after: &Path,
 ) -> std::result::Result<Undone, UndoError> {
-    let (session, end) = image::read(before, |_| Ok::<_, ImageError>(()))?;
+    let (session, end) = undo_log::read(before, |_| Ok::<_, ImageError>(()))?;
     let done = || -> Result<Undone> {
         // Cannot be changed within a transaction.
         connection.pragma_update(None, "foreign_keys", !end.loose)?;
@@ -126,9 +126,9 @@ fn put_back(
     // Rows go and come in no particular order.
     transaction.pragma_update(None, "defer_foreign_keys", true)?;
     let mut keep = Writer::create(after, &undone.session)?;
-    image::read(before, |line| save(&transaction, line, &mut keep))?;
-    image::read(before, |line| remove(&transaction, line, &mut undone))?;
-    image::read(before, |line| put(&transaction, line, &mut undone))?;
+    undo_log::read(before, |line| save(&transaction, line, &mut keep))?;
+    undo_log::read(before, |line| remove(&transaction, line, &mut undone))?;
+    undo_log::read(before, |line| put(&transaction, line, &mut undone))?;
     if let Some(session) = differing(&transaction, schema, end.former.iter())? {
         return Err(UndoError::Mismatch { session }.into());
     }
@@ -141,17 +141,17 @@ fn put_back(
 fn save(connection: &Connection, line: Line, keep: &mut Writer) -> Result<()> {
     match line {
         Line::Made { table, id } => {
-            if let Some(columns) = image::row(connection, table, &id)? {
+            if let Some(columns) = undo_log::row(connection, table, &id)? {
                 keep.line(&Line::Row { table, columns })?;
             }
             if table == Table::Session {
-                let rows = image::todos(connection, &id)?;
+                let rows = undo_log::todos(connection, &id)?;
                 keep.line(&Line::Todos { session: id, rows })?;
             }
         }
         Line::Row { table, columns } => {
             let id = columns.get("id").and_then(|id| id.as_str()).unwrap_or_default().to_owned();
-            let line = match image::row(connection, table, &id)? {
+            let line = match undo_log::row(connection, table, &id)? {
                 Some(columns) => Line::Row { table, columns },
                 None => Line::Made { table, id },
             };
@@ -159,12 +159,12 @@ fn save(connection: &Connection, line: Line, keep: &mut Writer) -> Result<()> {
         }
         Line::Record { session, columns } => {
             let names: Vec<&str> = columns.keys().map(String::as_str).collect();
-            if let Some(columns) = image::record(connection, &session, &names)? {
+            if let Some(columns) = undo_log::record(connection, &session, &names)? {
                 keep.line(&Line::Record { session, columns })?;
             }
         }
         Line::Todos { session, .. } => {
-            let rows = image::todos(connection, &session)?;
+            let rows = undo_log::todos(connection, &session)?;
             keep.line(&Line::Todos { session, rows })?;
         }
         Line::Head { .. } | Line::End(_) => {}
@@ -185,11 +185,11 @@ fn remove(connection: &Connection, line: Line, undone: &mut Undone) -> Result<()
 fn put(connection: &Connection, line: Line, undone: &mut Undone) -> Result<()> {
     match line {
         Line::Row { table, columns } => {
-            image::put(connection, table, &columns)?;
+            undo_log::put(connection, table, &columns)?;
             count(&mut undone.restored, table);
         }
-        Line::Record { session, columns } => image::put_record(connection, &session, &columns)?,
-        Line::Todos { session, rows } => image::put_todos(connection, &session, &rows)?,
+        Line::Record { session, columns } => undo_log::put_record(connection, &session, &columns)?,
+        Line::Todos { session, rows } => undo_log::put_todos(connection, &session, &rows)?,
         Line::Made { .. } | Line::Head { .. } | Line::End(_) => {}
     }
     Ok(())

@@ -1,7 +1,7 @@
 //! opencode's database, open for changes.
 
 use super::database::{DatabaseError, at};
-use super::image::ImageError;
+use super::undo_log::ImageError;
 use crate::disk::DiskError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;

@@ -6,8 +6,8 @@
 
 #[cfg(test)]
 pub(crate) mod arbitrary;
-mod arrival;
 pub(crate) mod bundle;
+mod change_set;
 mod clock;
 mod complete;
 mod copy;
@@ -36,7 +36,7 @@ pub(crate) mod stamp;
 mod tests;
 pub(crate) mod walk;
 
-pub(crate) use arrival::{ArrivalReader, NewMessage, NewSession, Op, Patch, Todos};
+pub(crate) use change_set::{ArrivalReader, NewMessage, NewSession, Op, Patch, Todos};
 pub(crate) use clock::{Clock, SAME_CLOCK_MS};
 pub(crate) use complete::{Completing, complete};
 pub(crate) use copy::{CopyError, Renaming, record as record_of_copy};

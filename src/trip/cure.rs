@@ -1,8 +1,8 @@
 //! What to do about a trip that did not go through.
 
 use crate::opencode::Unreadable;
-use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
+use crate::transfer::{HomeError, PrepareError};
 use crate::trip::error::{DivergedReason, TripError};
 use crate::trip::last_sync::ResendReason;
 

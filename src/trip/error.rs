@@ -3,11 +3,11 @@
 use crate::disk::{Busy, DiskError};
 use crate::dispatch::{Record, Step, StoreError};
 use crate::host::{AnswerError, FramesError};
-use crate::opencode::arrival::ArrivalError;
+use crate::opencode::apply::ArrivalError;
 use crate::opencode::{DatabaseError, ProgramError, Unreadable};
-use crate::prepare::{HomeError, PrepareError};
 use crate::session::ExportError;
 use crate::text::plain;
+use crate::transfer::{HomeError, PrepareError};
 use crate::transport::ConnectError;
 use crate::transport::TransportError;
 use crate::trip::last_sync::ResendReason;

@@ -1,8 +1,8 @@
 //! What a host is known to have of a session, remembered here from the last time it came home from there.
 
 use crate::disk;
-use crate::prepare::Paths;
 use crate::session::{Clock, is_session_id};
+use crate::transfer::Paths;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};

@@ -7,7 +7,7 @@ use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, until};
 use crate::support::serve::Serve;
 use crate::tui::Terminal;
-use kugetsu::opencode::arrival::{Applied, Arrival, apply};
+use kugetsu::opencode::apply::{Applied, Arrival, apply};
 use kugetsu::opencode::{Database, Fingerprint, UndoError, undo};
 use kugetsu::session::new_session_id;
 use serde_json::{Value, json};

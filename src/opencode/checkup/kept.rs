@@ -2,8 +2,8 @@
 
 use super::report::Result;
 use crate::opencode::fingerprint::{self, Fingerprint};
-use crate::opencode::image::{self, End, Line, Table, Writer};
 use crate::opencode::schema::Schema;
+use crate::opencode::undo_log::{self, End, Line, Table, Writer};
 use crate::session::ending::set_time;
 use crate::session::raw::Object;
 use rusqlite::Connection;
@@ -32,7 +32,7 @@ impl Kept {
     /// Keeps a row as it stands, once.
     pub(super) fn row(&mut self, connection: &Connection, table: Table, id: &str) -> Result<()> {
         if self.rows.insert(id.to_owned())
-            && let Some(columns) = image::row(connection, table, id)?
+            && let Some(columns) = undo_log::row(connection, table, id)?
         {
             self.image.line(&Line::Row { table, columns })?;
         }

@@ -1,7 +1,7 @@
 //! Messages that get other ids, and whatever names them.
 
 use super::super::database::columns;
-use super::super::image::{self, Line, Table};
+use super::super::undo_log::{self, Line, Table};
 use super::kept::{Kept, parts_of, with_time};
 use super::look::Seen;
 use super::order::Moved;
@@ -113,7 +113,7 @@ fn rename_revert(
     if !columns(connection, "session")?.contains("revert") {
         return Ok(());
     }
-    let columns = image::record(connection, &session.id, &["revert"])?;
+    let columns = undo_log::record(connection, &session.id, &["revert"])?;
     let Some(columns) = columns else { return Ok(()) };
     let text = columns.get("revert").and_then(|revert| revert.as_str());
     let Some(revert) = text.and_then(|text| renamed(text, ids)) else { return Ok(()) };

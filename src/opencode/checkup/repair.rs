@@ -5,7 +5,7 @@ use super::look::Seen;
 use super::order;
 use super::rename::put_right;
 use super::report::{Moment, Result};
-use crate::opencode::image::Table;
+use crate::opencode::undo_log::Table;
 use crate::session::ending::{CallEnd, ended};
 use crate::session::raw::Object;
 use rusqlite::Connection;

@@ -2,7 +2,7 @@
 
 use crate::disk::DiskError;
 use crate::opencode::database::DatabaseError;
-use crate::opencode::image::ImageError;
+use crate::opencode::undo_log::ImageError;
 use crate::opencode::writer::Stop;
 
 /// What is wrong.

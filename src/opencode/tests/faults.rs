@@ -2,7 +2,7 @@
 
 use super::super::undo::undo_on;
 use super::*;
-use crate::opencode::arrival::apply_on;
+use crate::opencode::apply::apply_on;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 

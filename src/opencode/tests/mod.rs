@@ -6,8 +6,8 @@ mod kill;
 mod laws;
 mod step;
 
-use super::arrival::{Applied, Arrival, ArrivalError, apply};
-use super::image::{self, Columns};
+use super::apply::{Applied, Arrival, ArrivalError, apply};
+use super::undo_log::{self, Columns};
 use super::{Database, Fingerprint};
 use rusqlite::{Connection, params};
 use serde_json::{Value, json};
@@ -102,12 +102,12 @@ impl World {
             ("part", "SELECT * FROM part ORDER BY message_id, id"),
             ("todo", "SELECT * FROM todo ORDER BY session_id, position"),
         ];
-        all.map(|(table, query)| (table, image::rows(&connection, query, []).unwrap())).into()
+        all.map(|(table, query)| (table, undo_log::rows(&connection, query, []).unwrap())).into()
     }
 
     /// Values that a query finds, as they are.
     pub(super) fn values(&self, query: &str) -> Vec<Vec<Value>> {
-        let rows = image::rows(&self.connection(), query, []).unwrap();
+        let rows = undo_log::rows(&self.connection(), query, []).unwrap();
         rows.into_iter().map(|row| row.into_iter().map(|(_, value)| value).collect()).collect()
     }
 

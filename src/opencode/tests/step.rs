@@ -1,7 +1,7 @@
 //! One home step at a time.
 
 use super::super::UndoError;
-use super::super::arrival::{Applied, ArrivalError};
+use super::super::apply::{Applied, ArrivalError};
 use super::super::undo::{Rows, undo};
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
@@ -463,14 +463,14 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
         let mut connection = world.connection();
         connection.execute_batch(&format!("CREATE TEMP TRIGGER t {trigger}")).unwrap();
         let image = world.path("before");
-        let arrival = super::super::arrival::Arrival {
+        let arrival = super::super::apply::Arrival {
             file: &file,
             session: AWAY,
             departed: Some(&departed),
             before: &image,
             now_ms: NOW,
         };
-        let error = super::super::arrival::apply_on(&mut connection, &world.database, &arrival).unwrap_err();
+        let error = super::super::apply::apply_on(&mut connection, &world.database, &arrival).unwrap_err();
         assert!(matches!(&error, ArrivalError::Mismatch { id: at } if at == id), "{trigger}: {error:?}");
         drop(connection);
         assert_eq!(world.dump(), before);
@@ -497,7 +497,7 @@ fn what_cannot_be_read_is_never_overwritten() {
         assert!(error.to_string().contains(what), "{error}");
     }
     let error = undo(&world.database, &world.path("nowhere"), &world.path("undone")).unwrap_err();
-    assert!(matches!(error, UndoError::Image(image::ImageError::Missing { .. })), "{error}");
+    assert!(matches!(error, UndoError::Image(undo_log::ImageError::Missing { .. })), "{error}");
 }
 
 #[test]

@@ -3,10 +3,10 @@
 
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
-use crate::opencode::arrival::{self, Applied, Arrival, ArrivalError};
+use crate::opencode::apply::{self, Applied, Arrival, ArrivalError};
 use crate::opencode::{Database, DatabaseError};
-use crate::prepare::{Away, HomeRows, Homecoming, Homeward, Undo, beside, homecoming};
 use crate::session::{CopySpec, Outline};
+use crate::transfer::{Away, HomeRows, Homecoming, Homeward, Undo, beside, homecoming};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::sent_state as departed;
@@ -159,7 +159,7 @@ impl ReturnedWork {
                 before: &files.undo_log,
                 now_ms,
             };
-            arrival::apply_telling(&database, &arrival, &|| observer.tell(News::Critical(true)))
+            apply::apply_telling(&database, &arrival, &|| observer.tell(News::Critical(true)))
         });
         let applied = applied.await;
         // Nothing is waited for from here to where the record says so.
@@ -205,7 +205,7 @@ impl ReturnedWork {
                 now_ms: spec.now_ms,
             };
             let commits = || observer.tell(News::Critical(true));
-            Ok((arrival::apply_telling(&path, &arrival, &commits), left_out))
+            Ok((apply::apply_telling(&path, &arrival, &commits), left_out))
         });
         let made = made.await;
         tools.tell(News::Critical(false));

@@ -1,9 +1,9 @@
 //! What came back is brought home by `opencode import`, where opencode's database is not understood here.
 
 use crate::disk;
-use crate::opencode::arrival::ArrivalError;
-use crate::prepare::{Homecoming, import_file};
+use crate::opencode::apply::ArrivalError;
 use crate::session::Outline;
+use crate::transfer::{Homecoming, import_file};
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork, open, remove};
 use crate::trip::observer::News;

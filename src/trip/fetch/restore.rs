@@ -2,7 +2,7 @@
 
 use crate::disk::{self, DiskError};
 use crate::opencode::Fingerprint;
-use crate::opencode::arrival::{self, Arrival};
+use crate::opencode::apply::{self, Arrival};
 use crate::session::{Op, Outline, Raw, Todos, complete, scan};
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::{ReturnedWork, remove};
@@ -77,7 +77,7 @@ impl ReturnedWork {
             write(&file, &session, &todos)?;
             let arrival =
                 Arrival { file: &file, session: &session, departed: Some(&now), before: &before, now_ms };
-            let put = arrival::apply(&database, &arrival);
+            let put = apply::apply(&database, &arrival);
             remove(&before)?;
             remove(&file)?;
             Ok(put)

@@ -3,8 +3,8 @@
 use crate::dispatch::Step;
 use crate::host::{self, AnswerError, Holds, HostEnv, HostState, Page, Sending};
 use crate::opencode::Database;
-use crate::prepare::{Paths, messages_there};
 use crate::session::{Clock, Outline};
+use crate::transfer::{Paths, messages_there};
 use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::{DivergedReason, TripError};
 use crate::trip::last_sync as memory;

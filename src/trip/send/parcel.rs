@@ -2,8 +2,8 @@
 //! transfer takes them all; and the checksum by which either side knows that a file is whole.
 
 use crate::disk::{self, DiskError};
-use crate::prepare::{self, PrepareError, Prepared, Spec};
 use crate::session::Scan;
+use crate::transfer::{self, PrepareError, Prepared, Spec};
 use crate::trip::error::TripError;
 use crc::{CRC_32_CKSUM, Crc, Digest, Table};
 use flate2::Compression;
@@ -98,11 +98,11 @@ pub(crate) fn pack(
     let copy = if *gzip {
         // Level 4: on session text nearly the size of level 6, in half the time.
         let mut packer = GzEncoder::new(&mut output, Compression::new(4));
-        let copy = prepared(prepare::prepare(input, &mut packer, scan, spec))?;
+        let copy = prepared(transfer::prepare(input, &mut packer, scan, spec))?;
         packer.finish().map_err(failed)?;
         copy
     } else {
-        prepared(prepare::prepare(input, &mut output, scan, spec))?
+        prepared(transfer::prepare(input, &mut output, scan, spec))?
     };
     let (sum, file) = output.sum();
     let file = file.into_inner().map_err(|error| failed(error.into_error()))?;

@@ -8,7 +8,7 @@ use crate::support::opencode::Release;
 use crate::support::process::{Running, until};
 use crate::support::proxy::Stats;
 use crate::world::World;
-use kugetsu::opencode::arrival::{Arrival, apply};
+use kugetsu::opencode::apply::{Arrival, apply};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};

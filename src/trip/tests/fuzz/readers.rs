@@ -6,7 +6,6 @@ use crate::host::{
     Answer, Cancelled, Checked, Facts, Frames, Holds, KeptList, Launched, Made, Page, Remembered, RunResult,
     Statuses, account,
 };
-use crate::prepare::{Away, HomeRows, Homeward, Paths, Spec, Undo, beside, homecoming, import_file, prepare};
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES, random};
 use crate::session::bundle::Known;
 use crate::session::raw::Object;
@@ -14,6 +13,9 @@ use crate::session::same::{on_one_line, same};
 use crate::session::walk::walk;
 use crate::session::{ArrivalReader, Clock, CopySpec, Model, Op, Outline, Setting, copy, scan};
 use crate::text::{harmless, harmless_json, plain, plain_bytes, plain_end};
+use crate::transfer::{
+    Away, HomeRows, Homeward, Paths, Spec, Undo, beside, homecoming, import_file, prepare,
+};
 use serde_json::{Value, json};
 use std::io::Cursor;
 use std::sync::LazyLock;

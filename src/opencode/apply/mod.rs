@@ -1,0 +1,162 @@
+//! The home step: what came home is written into opencode's database in one transaction, all of it or nothing.
+//!
+//! `opencode import` only adds rows. Here rows that changed on the host are changed at home as well, the fields of the
+//! session's own record likewise, and every row is read back before the transaction ends. As import does, this writes
+//! the tables session, message, part and todo only; the event log of 1.14 and 1.18 tells of what was done here.
+
+mod change;
+mod error;
+mod fields;
+mod order;
+mod record;
+mod rows;
+
+pub use change::{Applied, Arrival};
+pub(crate) use error::ArrivalError;
+
+use super::database::{is_undone, unknown};
+use super::fingerprint::{self, Fingerprint};
+use super::schema::Schema;
+use super::undo_log::{self, End, ImageError};
+use super::writer::{self, Stop};
+use change::Change;
+use rusqlite::{Connection, Transaction, TransactionBehavior};
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Writes what came home, all of it or nothing. A second time changes nothing.
+pub fn apply(database: &Path, arrival: &Arrival<'_>) -> Result<Applied, ArrivalError> {
+    apply_telling(database, arrival, &|| ())
+}
+
+/// As [`apply`]; `commits` is called when that is about to become true. Whoever breaks off before has changed nothing.
+pub fn apply_telling(
+    database: &Path,
+    arrival: &Arrival<'_>,
+    commits: &dyn Fn(),
+) -> Result<Applied, ArrivalError> {
+    let mut connection = writer::open(database)?;
+    apply_with(&mut connection, database, arrival, commits)
+}
+
+#[cfg(test)]
+pub(super) fn apply_on(
+    connection: &mut Connection,
+    database: &Path,
+    arrival: &Arrival<'_>,
+) -> Result<Applied, ArrivalError> {
+    apply_with(connection, database, arrival, &|| ())
+}
+
+fn apply_with(
+    connection: &mut Connection,
+    database: &Path,
+    arrival: &Arrival<'_>,
+    commits: &dyn Fn(),
+) -> Result<Applied, ArrivalError> {
+    let known = match undo_log::read(arrival.before, |_| Ok::<_, ImageError>(())) {
+        Ok((_, end)) => Some(end),
+        Err(ImageError::Missing { .. }) => None,
+        Err(error) => return Err(error.into()),
+    };
+    let done = || -> Result<Applied, Stop<ArrivalError>> {
+        // Immediate: what is compared now cannot be changed by another before it is written.
+        let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+        let schema = Schema::read(&transaction, database)??;
+        let now = fingerprint::take(&transaction, arrival.session, |column| schema.session.has(column))?
+            .ok_or_else(|| ArrivalError::Gone { session: arrival.session.to_owned() })?;
+        if let Some(end) = known.filter(|end| !end.after.is_empty())
+            && is_done(&transaction, &schema, arrival, &now, &end)?
+        {
+            return Ok(Applied { already: true, ..Applied::default() });
+        }
+        // What comes behind prompts that were undone here would go with them at the next prompt.
+        let is_undone = arrival.departed.is_some() && is_undone(&transaction, arrival.session)?;
+        if is_undone || arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
+            return Err(ArrivalError::Diverged { session: arrival.session.to_owned() }.into());
+        }
+        write(transaction, &schema, arrival, now, commits)
+    };
+    done().map_err(|stop| match stop {
+        // A rule of the schema that is not known forbids what all known ones allow.
+        Stop::Sql(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
+            unknown(database, error.to_string()).into()
+        }
+        stop => stop.told(database),
+    })
+}
+
+/// Whether an earlier application did it: the database is as that left it, or somebody went on since, and all rows
+/// that it made are there. `end` is that of its image.
+fn is_done(
+    transaction: &Transaction<'_>,
+    schema: &Schema,
+    arrival: &Arrival<'_>,
+    now: &Fingerprint,
+    end: &End,
+) -> Result<bool, Stop<ArrivalError>> {
+    let formerly = |session: &str| end.former.get(session).and_then(Option::as_ref);
+    // An image of another trip tells nothing of this one.
+    let is_of = |departed| formerly(arrival.session).is_some_and(|former| former.same_rows(departed));
+    if !arrival.departed.is_none_or(is_of) {
+        return Ok(false);
+    }
+    if let Some(Some(after)) = end.after.get(arrival.session)
+        && after == now
+        && formerly(arrival.session) != Some(now)
+    {
+        return Ok(true);
+    }
+    let mut as_left = true;
+    for (session, after) in &end.after {
+        let there = fingerprint::take(transaction, session, |column| schema.session.has(column))?;
+        // That a session was made is proof enough; somebody may have gone on with it.
+        as_left &= if formerly(session).is_some() { there == *after } else { there.is_some() };
+    }
+    Ok(as_left || is_made(transaction, arrival.before)?)
+}
+
+/// Whether all rows that an image says were made are there. An image is written before its rows are: nothing tells where
+/// none was made.
+fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<ArrivalError>> {
+    let mut made = Vec::new();
+    undo_log::read(image, |line| -> Result<(), ImageError> {
+        if let undo_log::Line::Made { table, id } = line {
+            made.push((table, id));
+        }
+        Ok(())
+    })
+    .map_err(ArrivalError::from)?;
+    let mut is_made = !made.is_empty();
+    for (table, id) in made {
+        let query = format!("SELECT 1 FROM {} WHERE id = ?1", table.name());
+        is_made &= transaction.prepare_cached(&query)?.exists([id])?;
+    }
+    Ok(is_made)
+}
+
+fn write(
+    transaction: Transaction<'_>,
+    schema: &Schema,
+    arrival: &Arrival<'_>,
+    now: Fingerprint,
+    commits: &dyn Fn(),
+) -> Result<Applied, Stop<ArrivalError>> {
+    let mut change = Change::begin(&transaction, schema, arrival, now)?;
+    rows::each(arrival.file, |op| change.make(op))?;
+    rows::each(arrival.file, |op| change.check(op))?;
+    let (touched, image, applied) = change.end()?;
+    let mut after = BTreeMap::new();
+    let mut former = BTreeMap::new();
+    for (session, touched) in touched {
+        order::check(&transaction, &session, &touched)?;
+        let now = fingerprint::take(&transaction, &session, |column| schema.session.has(column))?;
+        after.insert(session.clone(), now);
+        former.insert(session, touched.former);
+    }
+    let end = End { former, after, loose: false };
+    commits();
+    image.finish(end)?;
+    transaction.commit()?;
+    Ok(applied)
+}

@@ -1,0 +1,54 @@
+//! What comes home, as a file for `opencode import`: for a database whose schema is not known.
+
+use crate::session::Raw;
+use crate::session::message::Pieces;
+use crate::session::out::Out;
+use crate::transfer::error::HomeError;
+use crate::transfer::inbound::change_reader::{Change, Changes};
+use crate::transfer::inbound::result::Homecoming;
+use std::io::{Read, Write};
+
+/// Writes to `output` what import can bring home of an arrival file: the session's own new messages and parts. What
+/// changed, todos and sub-agents cannot come that way, since import changes no row and takes one session.
+///
+/// `record` is the session's own, at home, and `came` is what [`crate::transfer::inbound::reconcile::homecoming`] returned. Returns what is left out, in
+/// words.
+///
+/// # Errors
+/// An arrival file that cannot be read; a failing `output`.
+pub(crate) fn import_file(
+    arrival: impl Read,
+    record: &Raw,
+    came: &Homecoming,
+    output: impl Write,
+) -> Result<Vec<&'static str>, HomeError> {
+    #[derive(serde::Deserialize)]
+    struct Own {
+        id: String,
+    }
+    let session = serde_json::from_str::<Own>(record.get())?.id;
+    let mut left_out = Vec::new();
+    let mut out = Out::new(output);
+    out.info(record.get()).map_err(HomeError::Write)?;
+    let mut changes = Changes::new(arrival)?;
+    while let Some(change) = changes.take()? {
+        if change.session() != session {
+            continue;
+        }
+        match change {
+            Change::Patch(_, fields) => left_out.extend(fields.into_iter().map(|(name, _)| name)),
+            Change::Todos(..) => left_out.push("todos"),
+            Change::Message { id, info, .. } => {
+                let (_, parts) = changes.of_message(&id)?;
+                let parts = parts.iter().map(|(_, part)| part.as_ref()).collect();
+                out.edited(&Pieces { info: &info, parts }).map_err(HomeError::Write)?;
+            }
+            // A part of a message that left, which is there already.
+            Change::Part { .. } | Change::Session(..) => {}
+        }
+    }
+    out.end().map_err(HomeError::Write)?;
+    left_out.extend((came.children > 0).then_some("sub-agents"));
+    left_out.extend((came.changed > 0).then_some("changes of older messages"));
+    Ok(left_out)
+}

@@ -1,0 +1,343 @@
+//! What came back, made into what comes home.
+
+use crate::session::message::Message;
+use crate::session::same::same;
+use crate::session::snapshots::kept;
+use crate::session::{Completing, ExportError, Outline, SAME_CLOCK_MS};
+use crate::transfer::baseline::{PartOf, Undo};
+use crate::transfer::edit::{Edit, Pieces, part_ids};
+use crate::transfer::error::HomeError;
+use crate::transfer::inbound::change_writer::Rows;
+use crate::transfer::inbound::limits::{check_changed, check_message, check_record};
+use crate::transfer::inbound::merge::{OnBreach, Versions, merge_message};
+use crate::transfer::inbound::new_ids::{Bounds, Timing};
+use crate::transfer::inbound::result::{Homecoming, Homeward};
+use crate::transfer::inbound::returned::{Back, BackKind, Section, read_back};
+use crate::transfer::inbound::rights::{Breach, OpenRows};
+use crate::transfer::inbound::sent_export::Before;
+use crate::transfer::inbound::sent_rows::{Checked, Departure, Standing};
+use crate::transfer::inbound::session_record::{Changed, Records, changed_todos};
+use crate::transfer::inbound::to_home::Inward;
+use crate::transfer::inbound::usage::Spent;
+use crate::transfer::outbound::id_map::Places;
+use crate::transfer::outbound::to_host::Outward;
+use crate::transfer::setting::put_back;
+use crate::transfer::settle::{Ending, settled};
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::io::{Read, Seek, Write};
+
+/// Checks the file `back` (a bundle, or a plain export) against what left, and writes to `output` the arrival file: the
+/// changes that make of the session at home the one that left, and the work.
+///
+/// `left` is the outline of the export that the copy was made from. `before` is that export, or one of the session at
+/// home as long as that has not moved on. It is read, as far as needed, only where something that left comes back
+/// changed or was given an end in the copy: such a row stays as it is at home in all that preparing changed, and in all
+/// that the host did not.
+///
+/// - New messages and parts come as they are. The last user message among them gets agent and model of before, since
+///   the TUI goes on with those of the last user message.
+/// - Calls that were open when the session left are ended at home as they were in the copy; calls that the run left open
+///   are ended as well.
+/// - Of the session's record and todos comes what the table of rights lets a host change, where it changed there, against how
+///   it stood there before the run. Whether it changed here, too, is for the reader of the file to see. Rules never come.
+/// - What a host changed in older messages beyond its right is in the file, too, and in [`Homecoming::breaches`]: then the file
+///   is not for the session itself.
+/// - Where somebody undid the end of what left and went on, only its beginning is there any more. What comes home does not fit
+///   into the session at home then; see [`Homecoming::remaining`].
+/// - A plain export holds neither sub-agents nor todos, and tells nothing of how things stood before: of what left,
+///   only parts that were added come home.
+///
+/// # Errors
+/// See [`HomeError`]; `output` is then incomplete.
+pub(crate) fn homecoming(
+    left: &Outline,
+    undo: &Undo,
+    mut back: impl Read + Seek,
+    before: impl Read,
+    output: impl Write,
+    here: &Homeward<'_>,
+) -> Result<Homecoming, HomeError> {
+    let rows = |outline: &Outline| outline.len() + outline.part_count();
+    let known = rows(left) + here.children.iter().map(|(_, outline)| rows(outline)).sum::<usize>();
+    let came = read_back(&mut back, &undo.session, known)?;
+    let departure = Departure::new(left, undo)?;
+    let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
+    let Checked { standings, remaining } = departure.check(&came, &children)?;
+    let earliest_ms = if here.grown { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
+    let bounds = Bounds {
+        ahead_ms: undo.clock.map_or(0, |clock| clock.ahead_ms),
+        launched_ms: here.launched_ms,
+        earliest_ms,
+        now_ms: here.now_ms,
+    };
+    let directory = undo.record()?.get("directory").and_then(|raw| serde_json::from_str(raw.get()).ok());
+    let directory = directory.unwrap_or_default();
+    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds, directory);
+    let mut home = Home {
+        undo,
+        here,
+        departure: remaining.as_ref().unwrap_or(&departure),
+        inward: &inward,
+        outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
+        rows: Rows::new(output),
+        came: Homecoming::of(came.kind),
+        asked: None,
+    };
+    home.record(&came, &standings, &mut back)?;
+    let before = Before::new(before, &undo.session);
+    home.root(&came.root, &standings, &mut back, before)?;
+    let former = home.former(&came);
+    for (section, child) in (1..).zip(&came.children) {
+        if !former.contains(child.session.as_str()) {
+            home.child(section, child, &mut back)?;
+        }
+    }
+    home.came.keeps_ids = home.keeps_ids(&came)?;
+    home.rows.end()?;
+    home.came.todos =
+        came.children.iter().map(|child| child.todo_count).fold(came.root.todo_count, usize::max);
+    let came = home.came;
+    Ok(Homecoming { remaining: remaining.map(|remaining| remaining.taken), ..came })
+}
+
+/// What is made of a file that came back.
+pub(crate) struct Home<'h, W: Write> {
+    pub(crate) undo: &'h Undo,
+    pub(crate) here: &'h Homeward<'h>,
+    departure: &'h Departure,
+    pub(crate) inward: &'h Inward<'h>,
+    outward: Outward<'h>,
+    pub(crate) rows: Rows<W>,
+    pub(crate) came: Homecoming,
+    /// The user message that the message of home answers which was read last.
+    asked: Option<String>,
+}
+
+impl<W: Write> Home<'_, W> {
+    /// What changed in the session's own record and todos.
+    fn record(
+        &mut self,
+        came: &Back,
+        standings: &[Standing],
+        back: &mut (impl Read + Seek),
+    ) -> Result<(), HomeError> {
+        if came.kind == BackKind::Export {
+            self.came.not_carried.extend([
+                "todos",
+                "sub-agents",
+                "title and cost",
+                "changes of older messages",
+            ]);
+            return Ok(());
+        }
+        let departed = &self.undo.departed;
+        let home = Some(departed.info.get());
+        let base = came.root.base.as_ref().map(|base| base.info.get()).or(home);
+        let mut spent = Spent::default();
+        let new = |standing: &Standing| *standing == Standing::New;
+        for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
+            let text = message.read(back)?;
+            check_message(&text)?;
+            spent.add(&text)?;
+        }
+        check_record(&self.undo.session, &came.root.record)?;
+        let changed = Changed::of(&Records { now: &came.root.record, base, home }, &spent)?;
+        self.came.has_other_rules |= changed.has_other_rules;
+        self.came.is_overcounted |= changed.is_overcounted;
+        if let Some(patch) = changed.patch(&self.undo.session) {
+            self.rows.patch(patch)?;
+        }
+        if let Some(todos) = changed_todos(&came.root, Some(departed)) {
+            self.rows.todos(&self.undo.session, todos)?;
+        }
+        Ok(())
+    }
+
+    /// The messages of the session itself, in its order: those that left and are other ones now, then the new ones.
+    fn root(
+        &mut self,
+        root: &Section,
+        standings: &[Standing],
+        back: &mut (impl Read + Seek),
+        mut before: Before<'_, impl Read>,
+    ) -> Result<(), HomeError> {
+        let ended: HashSet<&str> = self.undo.settled.iter().map(|part| part.message.as_str()).collect();
+        let ended =
+            self.departure.home.iter().enumerate().filter(|(_, message)| ended.contains(message.id()));
+        let mut known: BTreeMap<usize, Option<usize>> = ended.map(|(position, _)| (position, None)).collect();
+        for (at, standing) in standings.iter().enumerate() {
+            match standing {
+                Standing::Left(position) if self.is_worth(root, at) => {
+                    known.insert(*position, Some(at));
+                }
+                _ => {}
+            }
+        }
+        for (position, at) in known {
+            let id = self.departure.home.get(position).map(|message| message.id()).unwrap_or_default();
+            let (own, created_ms) = self.own(&mut before, id)?;
+            let came = at.and_then(|at| Some((self.inward.timing(0, at), root.messages.get(at)?)));
+            let came = came.map(|(timing, message)| Ok::<_, ExportError>((timing, message.read(back)?)));
+            let came = came.transpose()?;
+            self.known(&own, created_ms, came.as_ref().map(|(timing, text)| (*timing, text.as_str())))?;
+        }
+        let new =
+            || (0..).zip(&root.messages).zip(standings).filter(|(_, standing)| **standing == Standing::New);
+        let last_user = new().filter(|((_, message), _)| message.is_user).last().map(|((at, _), _)| at);
+        for ((at, message), _) in new() {
+            let timing = self.inward.timing(0, at);
+            let text = message.read(back)?;
+            check_message(&text)?;
+            self.new_message(&self.inward.message(&text, timing)?, last_user == Some(at))?;
+            self.came.newest_ms = self.came.newest_ms.max(Some(timing.created(message.created_ms)));
+        }
+        Ok(())
+    }
+
+    /// A message as it stood when it left, and when the host was told that it was made.
+    fn own(&mut self, before: &mut Before<'_, impl Read>, id: &str) -> Result<(String, i64), HomeError> {
+        while let Some((found, home_ms, text)) = before.next()? {
+            let created_ms = self.outward.created(home_ms);
+            if found == id {
+                self.asked = before.asked().map(str::to_owned);
+                return Ok((text, created_ms));
+            }
+        }
+        Err(HomeError::NotKept { id: id.to_owned() })
+    }
+
+    /// A message of home with what was filled in for the copy.
+    fn completed<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let Some(filler) = &self.undo.filled else { return Ok(Cow::Borrowed(text)) };
+        let message: Message<'_> = serde_json::from_str(text)?;
+        Ok(Completing::behind(filler.clone(), self.asked.clone()).message(text, &message)?)
+    }
+
+    /// Whether a message that left need be looked at: a bundle holds only such; of an export, those with new parts.
+    fn is_worth(&self, root: &Section, at: usize) -> bool {
+        self.came.kind == BackKind::Bundle
+            || root
+                .outline
+                .get(at)
+                .is_some_and(|message| message.parts().any(|part| !self.departure.has(part)))
+    }
+
+    /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of the host, with its times.
+    fn known(&mut self, own: &str, created_ms: i64, back: Option<(Timing, &str)>) -> Result<(), HomeError> {
+        let ended = match &self.undo.told {
+            Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?,
+            None => Cow::Borrowed(own),
+        };
+        let open = OpenRows::of(own)?;
+        let merged = match back {
+            Some((timing, back)) => {
+                let completed = self.completed(&ended)?;
+                let message: Message<'_> = serde_json::from_str(&completed)?;
+                let sent = self.outward.message(&completed, &message, created_ms)?;
+                check_changed(&sent, back)?;
+                let base = self.inward.message(&sent, self.inward.known())?;
+                let theirs = self.inward.message(back, timing)?;
+                let versions = Versions { base: &base, ours: &ended, theirs: &theirs };
+                let breaches = &mut self.came.breaches;
+                let merged = merge_message(&versions, &open, OnBreach::Take, breaches)?;
+                let merged = kept(&ended, merged)?;
+                self.came.older_changed += usize::from(!same(&merged, &ended));
+                Cow::Owned(merged)
+            }
+            None => ended,
+        };
+        let text = self.ended(&merged)?.into_owned();
+        let late = self.changes(own, &text)?;
+        for part in late {
+            let is_added = self.undo.added_to(&part.message).any(|added| added == part.part);
+            if !is_added && !open.message {
+                let breach = Breach { row: part.part.clone(), field: String::new() };
+                self.came.breaches.push(breach);
+            }
+            self.came.late_parts.push(part);
+        }
+        Ok(())
+    }
+
+    /// Writes what of a message is other than `own`; gives the parts that are new.
+    pub(crate) fn changes(&mut self, own: &str, text: &str) -> Result<Vec<PartOf>, HomeError> {
+        let own_ids = part_ids(own)?;
+        let own_ids: HashMap<&str, usize> = own_ids.iter().map(String::as_str).zip(0..).collect();
+        let (own, now) = (Pieces::of(own)?, Pieces::of(text)?);
+        let message: Message<'_> = serde_json::from_str(text)?;
+        let mut parts = Vec::new();
+        let mut late = Vec::new();
+        for (raw, part) in now.parts.iter().zip(&message.parts) {
+            match own_ids.get(part.id.as_str()).and_then(|at| own.parts.get(*at)) {
+                Some(before) if same(before.get(), raw.get()) => {}
+                Some(_) => {
+                    self.came.changed += 1;
+                    parts.push(raw);
+                }
+                None if self.was_cut(&message.info.id, &part.id) => {}
+                None => {
+                    late.push(PartOf { message: message.info.id.clone(), part: part.id.clone() });
+                    parts.push(raw);
+                }
+            }
+        }
+        let changed = !same(own.info.get(), now.info.get());
+        self.came.changed += usize::from(changed);
+        if changed || !late.is_empty() {
+            self.rows.message(now.info.get())?;
+        }
+        parts.into_iter().try_for_each(|part| self.rows.part(part.get()))?;
+        Ok(late)
+    }
+
+    /// Whether preparing added this part, and it was undone there.
+    fn was_cut(&self, message: &str, part: &str) -> bool {
+        self.undo.added_to(message).any(|added| added == part)
+            && self.departure.pairs().all(|(home, _)| home != part)
+    }
+
+    /// A message of the session itself that is new.
+    fn new_message(&mut self, text: &str, is_last_user: bool) -> Result<(), HomeError> {
+        let text = self.ended(text)?;
+        let text = if is_last_user {
+            let mut edit = Edit::new(&text)?;
+            put_back(&mut edit.info, self.undo)?;
+            Cow::Owned(edit.json()?)
+        } else {
+            text
+        };
+        let message: Message<'_> = serde_json::from_str(&text)?;
+        self.came.new_messages.add(&message)?;
+        self.came.note(&message);
+        self.write(&text)
+    }
+
+    /// A message of the run, without open calls.
+    pub(crate) fn ended<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let ending = Ending {
+            hand_off: None,
+            error: "The run on the other host ended while this tool was running; its result is not known.",
+            now_ms: self.here.now_ms,
+        };
+        Ok(settled(text, &ending)?)
+    }
+
+    /// A new message, as it is to be.
+    pub(crate) fn write(&mut self, text: &str) -> Result<(), HomeError> {
+        let split = Pieces::of(text)?;
+        self.rows.message(split.info.get())?;
+        split.parts.iter().try_for_each(|part| self.rows.part(part.get()))
+    }
+
+    /// Whether home's ids and the undo's clock tell all that the host has.
+    fn keeps_ids(&self, came: &Back) -> Result<bool, HomeError> {
+        let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
+        let mut home = Outline::default();
+        self.came.add_to(&mut home, &self.departure.home)?;
+        let places = Places::new(&home, Some(&clock.later(self.here.now_ms)));
+        let known = |there: &str| self.inward.id(there).is_some_and(|home| places.there(home) == there);
+        let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
+        Ok(left && came.root.outline.sorted().into_iter().all(known))
+    }
+}

@@ -1,0 +1,158 @@
+//! What is known of a session that comes home.
+
+use crate::session::message::{LONGEST_REPLY, Message};
+use crate::session::{ExportError, Outline, Raw};
+use crate::transfer::baseline::PartOf;
+use crate::transfer::inbound::returned::BackKind;
+use crate::transfer::inbound::rights::Breach;
+use std::collections::HashMap;
+
+/// What home knows when a session comes back. The same again for the same trip gives the same file.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Homeward<'a> {
+    /// When the file arrived, in milliseconds since the epoch. Write it down: a step that is done again, later, must
+    /// not come to other times.
+    pub now_ms: i64,
+    /// When the run was launched, likewise.
+    pub launched_ms: i64,
+    /// Whether the host had more of the session than home when the run was launched: somebody had gone on with it
+    /// there. Else nothing that is new can be older than the launch.
+    pub grown: bool,
+    /// The sub-agents' sessions that home has, with theirs, and what they hold.
+    pub children: &'a [(String, Outline)],
+    /// The `cost` and `tokens` that home has counted of each of these, as in a session's record.
+    pub spent: &'a [(String, Raw)],
+    pub rows: &'a dyn HomeRows,
+}
+
+/// The messages of the sub-agents' sessions that home has.
+pub(crate) trait HomeRows: std::fmt::Debug {
+    /// A message of a session with its parts, as `opencode export` shapes it; `None` where home does not have it.
+    fn message(
+        &self,
+        session: &str,
+        id: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>>;
+}
+
+/// What comes home, beside what is in the arrival file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Homecoming {
+    pub kind: BackKind,
+    /// The messages of the session itself that are new, with their parts, in the ids of home.
+    pub new_messages: Outline,
+    /// Parts that were added to messages that had left.
+    pub late_parts: Vec<PartOf>,
+    /// Messages and parts that left and are other ones now: changed there, or given an end.
+    pub changed: usize,
+    /// Messages that home had and that the host changed, sub-agents' included.
+    pub older_changed: usize,
+    /// Sessions of sub-agents that are new or went on.
+    pub children: usize,
+    /// Items of the longest list of todos, of all these sessions.
+    pub todos: usize,
+    /// Of the sub-agents, the ones that home does not have, with what came of them, in the ids of home.
+    pub sub_agents: Vec<(String, Outline)>,
+    /// The text of the last new assistant message: its text parts, joined with newlines. `None` without any.
+    pub reply: Option<String>,
+    /// The last new assistant message.
+    pub last_assistant: Option<LastAssistant>,
+    /// The newest `time.created` of what is new, in milliseconds since the epoch by home's clock.
+    pub newest_ms: Option<i64>,
+    /// Whether the ids of all rows can be told from home's by the undo's clock, so that a later trip may build upon what
+    /// the host has: with that clock, made [`crate::session::Clock::later`]. Else the host must get the session anew.
+    pub keeps_ids: bool,
+    /// Where somebody undid the end of what left there, and went on: what is still there of it, in the ids of home. Home has all
+    /// of it, so that what comes is a session of its own.
+    pub remaining: Option<Outline>,
+    /// What the host changed and may not change. Where there is any, nothing of what came is for the session itself.
+    pub breaches: Vec<Breach>,
+    /// The session's rules, or those of a new sub-agent, are others on the host. They stay there.
+    pub has_other_rules: bool,
+    /// The host counted more cost or tokens than its new messages say. The messages count.
+    pub is_overcounted: bool,
+    /// Rows of sub-agents' sessions that are otherwise on the host in what it may not change. Those of home stay.
+    pub kept_rows: usize,
+    /// What the file that came does not hold and so does not come home, in words.
+    pub not_carried: Vec<&'static str>,
+}
+
+/// How the agent's work ended. Texts are as they stand in the file.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct LastAssistant {
+    pub agent: Option<String>,
+    /// What went wrong, if something did.
+    pub error: Option<String>,
+    /// Whether it came to an end at all; not so when the run was killed.
+    pub completed: bool,
+}
+
+impl Homecoming {
+    pub(crate) fn of(kind: BackKind) -> Self {
+        Self {
+            kind,
+            new_messages: Outline::default(),
+            late_parts: Vec::new(),
+            changed: 0,
+            older_changed: 0,
+            children: 0,
+            todos: 0,
+            sub_agents: Vec::new(),
+            reply: None,
+            last_assistant: None,
+            newest_ms: None,
+            keeps_ids: true,
+            remaining: None,
+            breaches: Vec::new(),
+            has_other_rules: false,
+            is_overcounted: false,
+            kept_rows: 0,
+            not_carried: Vec::new(),
+        }
+    }
+
+    /// The parts that were added to messages that had left, by these.
+    pub(crate) fn late_by_message(&self) -> HashMap<&str, Vec<&str>> {
+        let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
+        for part in &self.late_parts {
+            late.entry(&part.message).or_default().push(&part.part);
+        }
+        late
+    }
+
+    /// Adds to an outline what `left`, with all that was added to it.
+    pub(crate) fn add_to(&self, all: &mut Outline, left: &Outline) -> Result<(), ExportError> {
+        let late = self.late_by_message();
+        for message in left.iter() {
+            let more = late.get(message.id()).into_iter().flatten().copied();
+            all.push_sorted(message.id(), message.parts().chain(more))?;
+        }
+        self.new_messages.iter().try_for_each(|message| all.push(message.id(), message.parts()))
+    }
+
+    /// Keeps what a new message tells of how the work ended.
+    pub(crate) fn note(&mut self, message: &Message<'_>) {
+        let info = &message.info;
+        if !info.is_assistant() {
+            return;
+        }
+        self.reply = None;
+        for said in message.parts.iter().filter_map(|part| part.said()) {
+            let reply = match self.reply.take() {
+                Some(before) => before + "\n" + &said,
+                None => said,
+            };
+            // The session keeps all of it.
+            let is_enough = reply.len() >= LONGEST_REPLY;
+            self.reply = Some(reply);
+            if is_enough {
+                break;
+            }
+        }
+        self.last_assistant = Some(LastAssistant {
+            agent: info.agent().map(str::to_owned),
+            error: info.error(),
+            completed: info.time.is_completed(),
+        });
+    }
+}

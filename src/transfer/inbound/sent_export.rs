@@ -1,0 +1,47 @@
+//! The session as it left, read only as far as it is needed.
+
+use crate::session::reader::{Event, ExportReader};
+use crate::transfer::error::HomeError;
+use std::io::Read;
+
+/// An export of home, of which messages are asked for in their order.
+pub(crate) struct Before<'s, R> {
+    reader: ExportReader<R>,
+    session: &'s str,
+    asked: Option<String>,
+    /// That of before the message that was read last.
+    asked_before: Option<String>,
+}
+
+impl<'s, R: Read> Before<'s, R> {
+    pub(crate) fn new(input: R, session: &'s str) -> Self {
+        Self { reader: ExportReader::new(input), session, asked: None, asked_before: None }
+    }
+
+    /// The next message: its id, its `time.created`, and its text. `None` at the end.
+    pub(crate) fn next(&mut self) -> Result<Option<(String, i64, String)>, HomeError> {
+        while let Some(event) = self.reader.next().map_err(HomeError::Kept)? {
+            match event {
+                Event::Info(_, info) if info.id != self.session => {
+                    let expected = self.session.to_owned();
+                    return Err(HomeError::OtherSession { expected, found: info.id });
+                }
+                Event::Message(_, text, message) => {
+                    self.asked_before.clone_from(&self.asked);
+                    if message.info.is_user() {
+                        self.asked = Some(message.info.id.clone());
+                    }
+                    let ids = (message.info.id.clone(), message.info.time.created_ms());
+                    return Ok(Some((ids.0, ids.1, text.to_owned())));
+                }
+                Event::Info(..) | Event::Other(..) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The user message that the message answers which was read last, if it answers any.
+    pub(crate) fn asked(&self) -> Option<&str> {
+        self.asked_before.as_deref()
+    }
+}

@@ -1,0 +1,229 @@
+//! What left, as the host has it, and whether it is all still there.
+
+use crate::session::bundle::Known;
+use crate::session::{ExportError, Outline};
+use crate::transfer::baseline::Undo;
+use crate::transfer::error::HomeError;
+use crate::transfer::inbound::returned::{Back, BackKind, Section};
+use crate::transfer::outbound::id_map::Places;
+use std::collections::HashSet;
+
+/// The rows that left.
+pub(crate) struct Departure {
+    /// In the ids of home, with the parts that preparing added.
+    pub(crate) home: Outline,
+    /// In the ids of home, without them.
+    pub(crate) taken: Outline,
+    /// The same, in those of the host.
+    pub(crate) there: Outline,
+    rows: Vec<Row>,
+}
+
+/// A row that left.
+#[derive(Clone)]
+struct Row {
+    there: String,
+    home: String,
+    /// The position of its message.
+    message: usize,
+}
+
+/// What a message of the session itself is, that came back.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It left, and stood at this position.
+    Left(usize),
+    New,
+}
+
+/// What came back is what left, or its beginning, and more.
+pub(crate) struct Checked {
+    /// What each message of the session itself is.
+    pub(crate) standings: Vec<Standing>,
+    /// Where not all that left is there any more: what is.
+    pub(crate) remaining: Option<Departure>,
+}
+
+impl Departure {
+    pub(crate) fn new(left: &Outline, undo: &Undo) -> Result<Self, HomeError> {
+        let (mut home, mut taken) = (Outline::default(), Outline::default());
+        for message in left.iter() {
+            let is_added = |id: &&str| undo.added.iter().any(|added| added.part == *id);
+            taken.push(message.id(), message.parts().filter(|id| !is_added(id)))?;
+            home.push_sorted(message.id(), message.parts().chain(undo.added_to(message.id())))?;
+        }
+        let mut places = Places::new(&taken, undo.clock.as_ref());
+        for message in taken.iter() {
+            undo.added_to(message.id()).for_each(|part| places.add(message.parts().last(), part));
+        }
+        let there = places.outline(&home)?;
+        let mut rows = Vec::with_capacity(home.len() + home.part_count());
+        for (position, (here, there)) in home.iter().zip(there.iter()).enumerate() {
+            let ids = std::iter::once(here.id()).chain(here.parts());
+            for (home, there) in ids.zip(std::iter::once(there.id()).chain(there.parts())) {
+                rows.push(Row { there: there.to_owned(), home: home.to_owned(), message: position });
+            }
+        }
+        rows.sort_unstable_by(|a, b| a.there.cmp(&b.there));
+        Ok(Self { home, taken, there, rows })
+    }
+
+    fn find(&self, there: &str) -> Option<&Row> {
+        let at = self.rows.binary_search_by(|row| row.there.as_str().cmp(there)).ok()?;
+        self.rows.get(at)
+    }
+
+    /// Whether a row with this id of the host's left.
+    pub(crate) fn has(&self, there: &str) -> bool {
+        self.find(there).is_some()
+    }
+
+    /// The ids at home and on the host.
+    pub(crate) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.rows.iter().map(|row| (row.home.as_str(), row.there.as_str()))
+    }
+
+    /// The id at home of a row that left.
+    pub(crate) fn home_id(&self, there: &str) -> Option<&str> {
+        self.find(there).map(|row| row.home.as_str())
+    }
+
+    /// Checks that all that left is there, or all up to where somebody undid the rest, once, in its order and in its place.
+    /// `children` are sub-agents' sessions that home has.
+    pub(crate) fn check(&self, back: &Back, children: &[&str]) -> Result<Checked, HomeError> {
+        self.check_ids(back)?;
+        self.check_parents(back, children)?;
+        let standings = self.check_order(&back.root)?;
+        // Only who goes on takes away what was undone.
+        let goes_on = standings.contains(&Standing::New);
+        let remaining = match (back.kind, &back.root.known) {
+            (BackKind::Bundle, Some(known)) => self.check_known(known, goes_on)?,
+            _ => self.check_whole(&back.root.outline, goes_on)?,
+        };
+        Ok(Checked { standings, remaining })
+    }
+
+    /// Its first so many messages with, of the last of these, as many parts as make so many of all; `None` where that is not
+    /// how many there can be. opencode deletes what was undone with the next prompt, from a message or from a part on.
+    fn first(&self, messages: usize, parts: usize) -> Result<Option<Self>, ExportError> {
+        let none = Outline::default;
+        let mut first = Self { home: none(), taken: none(), there: none(), rows: Vec::new() };
+        let mut more = parts;
+        for (at, there) in self.there.iter().enumerate().take(messages) {
+            let (Some(home), Some(taken)) = (self.home.get(at), self.taken.get(at)) else { return Ok(None) };
+            let kept = there.parts().len().min(more);
+            if kept < there.parts().len() && at + 1 < messages {
+                return Ok(None);
+            }
+            more -= kept;
+            let here: Vec<&str> = home.parts().take(kept).collect();
+            first.taken.push(taken.id(), taken.parts().filter(|part| here.contains(part)))?;
+            first.home.push(home.id(), here.into_iter())?;
+            first.there.push(there.id(), there.parts().take(kept))?;
+        }
+        if first.there.len() < messages || more > 0 {
+            return Ok(None);
+        }
+        let ids = first.there.sorted();
+        let is_kept = |row: &&Row| ids.binary_search(&row.there.as_str()).is_ok();
+        first.rows = self.rows.iter().filter(is_kept).cloned().collect();
+        Ok(Some(first))
+    }
+
+    /// Every id is there once, and no sub-agent has one that left.
+    fn check_ids(&self, back: &Back) -> Result<(), HomeError> {
+        let mut sessions: Vec<&str> = std::iter::once(&back.root)
+            .chain(&back.children)
+            .map(|section| section.session.as_str())
+            .collect();
+        sessions.sort_unstable();
+        let mut ids = back.root.outline.sorted();
+        for child in &back.children {
+            let of_child = child.outline.sorted();
+            if let Some(id) = of_child.iter().find(|id| self.has(id)) {
+                let (item, owner) = ((*id).to_owned(), child.session.clone());
+                return Err(ExportError::Stray { item, owner }.into());
+            }
+            ids.extend(of_child);
+        }
+        ids.sort_unstable();
+        let twice =
+            |all: &[&str]| all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned());
+        match twice(&sessions).or_else(|| twice(&ids)) {
+            Some(id) => Err(ExportError::Duplicate { id }.into()),
+            None => Ok(()),
+        }
+    }
+
+    /// Every sub-agent's session has its parent before it, or at home.
+    fn check_parents(&self, back: &Back, children: &[&str]) -> Result<(), HomeError> {
+        let mut known: HashSet<&str> = children.iter().copied().collect();
+        known.insert(&back.root.session);
+        for child in &back.children {
+            if !child.parent.as_deref().is_some_and(|parent| known.contains(parent)) {
+                return Err(HomeError::Orphan { session: child.session.clone() });
+            }
+            known.insert(&child.session);
+        }
+        Ok(())
+    }
+
+    /// What left comes in the order in which it left, and before all that is new.
+    fn check_order(&self, root: &Section) -> Result<Vec<Standing>, HomeError> {
+        let mut standings = Vec::with_capacity(root.messages.len());
+        let (mut next, mut new) = (0, false);
+        for message in root.outline.iter() {
+            let astray = |id: &str| HomeError::OutOfOrder { id: id.to_owned() };
+            let row = self.find(message.id());
+            let position = row.map(|row| row.message);
+            match position {
+                Some(position) if new || position < next => return Err(astray(message.id())),
+                Some(position) => next = position + 1,
+                None => new = true,
+            }
+            let ids = position.and_then(|position| self.there.get(position));
+            let mut expected = ids.iter().flat_map(|ids| ids.parts());
+            for part in message.parts().filter(|part| self.has(part)) {
+                if !expected.any(|id| id == part) {
+                    return Err(astray(part));
+                }
+            }
+            standings.push(position.map_or(Standing::New, Standing::Left));
+        }
+        Ok(standings)
+    }
+
+    /// What a bundle says of what is still there.
+    fn check_known(&self, known: &Known, goes_on: bool) -> Result<Option<Self>, HomeError> {
+        let expected = Known::of(&self.there);
+        if *known == expected {
+            return Ok(None);
+        }
+        let count = |count: u64| usize::try_from(count).unwrap_or(usize::MAX);
+        let first = self.first(count(known.messages), count(known.parts))?;
+        if let Some(first) = first.filter(|first| goes_on && Known::of(&first.there) == *known) {
+            return Ok(Some(first));
+        }
+        let lost = |expected: u64, known: u64| expected.saturating_sub(known);
+        match (lost(expected.messages, known.messages), lost(expected.parts, known.parts)) {
+            (0, 0) => Err(HomeError::Altered),
+            (messages, parts) => Err(HomeError::Lost { messages, parts }),
+        }
+    }
+
+    /// A whole session has all of it, or its beginning.
+    fn check_whole(&self, back: &Outline, goes_on: bool) -> Result<Option<Self>, HomeError> {
+        let here = back.sorted();
+        let is_here = |id: &&str| here.binary_search(id).is_ok();
+        let all = self.there.iter().flat_map(|message| std::iter::once(message.id()).chain(message.parts()));
+        let mut missing = all.filter(|id| !is_here(id));
+        let Some(lost) = missing.next() else { return Ok(None) };
+        let messages = self.there.iter().filter(|message| is_here(&message.id())).count();
+        let parts = self.there.iter().flat_map(|message| message.parts()).filter(is_here).count();
+        // As many as are here: where all of them are, no others can be.
+        match self.first(messages, parts)? {
+            Some(first) if goes_on && first.there.sorted().iter().all(is_here) => Ok(Some(first)),
+            _ => Err(HomeError::Missing { first: lost.to_owned(), count: 1 + missing.count() }),
+        }
+    }
+}

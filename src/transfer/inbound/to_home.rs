@@ -1,0 +1,181 @@
+//! The words of the host in those of home: ids, times and paths of what came back.
+
+use crate::session::message::Message;
+use crate::session::snapshots::arriving;
+use crate::session::stamp::Kind;
+use crate::session::{ExportError, Outline};
+use crate::transfer::baseline::Undo;
+use crate::transfer::error::HomeError;
+use crate::transfer::inbound::confine::within;
+use crate::transfer::inbound::new_ids::{Arrivals, Bounds, Had, HomeIds, Placing, Timing};
+use crate::transfer::inbound::returned::{Back, Section};
+use crate::transfer::inbound::sent_rows::{Departure, Standing};
+use crate::transfer::paths::Paths;
+use crate::transfer::terms::{Fields, Said, in_other_terms};
+use std::borrow::Cow;
+use std::collections::{HashMap, HashSet};
+
+/// Translates what came.
+pub(crate) struct Inward<'a> {
+    paths: Option<&'a Paths>,
+    departure: &'a Departure,
+    bounds: Bounds,
+    /// The session's directory at home.
+    directory: String,
+    ids: HomeIds,
+    /// The times of the messages of each session, in the order of the file.
+    timings: Vec<Vec<Timing>>,
+}
+
+impl<'a> Inward<'a> {
+    /// Settles which ids and times everything gets. `children` are the sub-agents' sessions that home has.
+    pub(crate) fn new(
+        undo: &'a Undo,
+        departure: &'a Departure,
+        back: &Back,
+        standings: &[Standing],
+        children: &[(String, Outline)],
+        bounds: Bounds,
+        directory: String,
+    ) -> Self {
+        let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
+        let none = Outline::default();
+        // Of a session that was there before the launch a host tells all where it got this one anew, or where home let it
+        // go: its messages may be older than the launch.
+        let any_time = Bounds { earliest_ms: 0, ..bounds };
+        for child in &back.children {
+            let had = children.iter().find(|(id, _)| *id == child.session).map(|(_, outline)| outline);
+            let is_whole = child.known.as_ref().is_none_or(|known| known.messages == 0);
+            let bounds = if !child.is_new && (is_whole || had.is_none()) { &any_time } else { &bounds };
+            all.push(sub_agent(child, had.unwrap_or(&none), bounds));
+        }
+        let (ids, timings) = HomeIds::new(all, &departure.home);
+        Self { paths: undo.paths.as_ref(), departure, bounds, directory, ids, timings }
+    }
+
+    /// The times of a message: of the session that came as the `section`th, the `at`th.
+    pub(crate) fn timing(&self, section: usize, at: usize) -> Timing {
+        self.timings.get(section).and_then(|all| all.get(at)).copied().unwrap_or_else(|| self.known())
+    }
+
+    pub(crate) fn known(&self) -> Timing {
+        self.bounds.timing(0, self.bounds.ahead_ms)
+    }
+
+    /// Whether every new row has the id that the host knows it by.
+    pub(crate) fn keeps_ids(&self) -> bool {
+        self.ids.is_identity()
+    }
+
+    pub(crate) fn id<'i>(&'i self, there: &'i str) -> Option<&'i str> {
+        self.ids.get(there).or_else(|| self.departure.home_id(there))
+    }
+
+    /// A message. The snapshots of the host stay there, as does what would be read or done here because a host said so.
+    pub(crate) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
+        let message: Message<'_> = serde_json::from_str(text)?;
+        self.bounded(Cow::Owned(self.translated(text, &message, timing)?), &message)
+    }
+
+    /// A message of home as it would be if a host had sent it: what comes is held against that.
+    pub(crate) fn as_if_sent<'t>(&self, own: &'t str) -> Result<Cow<'t, str>, HomeError> {
+        let message: Message<'_> = serde_json::from_str(own)?;
+        self.bounded(Cow::Borrowed(own), &message)
+    }
+
+    fn bounded<'t>(&self, text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, HomeError> {
+        let text = arriving(text, message)?;
+        Ok(within(text, message, &self.directory)?)
+    }
+
+    fn translated(&self, text: &str, message: &Message<'_>, timing: Timing) -> Result<String, ExportError> {
+        let is_added = |n: usize| message.parts.get(n).is_some_and(|part| !self.departure.has(&part.id));
+        let added = timing.of_added(self.bounds.earliest_ms);
+        let fields = Fields {
+            id: &|id| self.id(id).map(str::to_owned),
+            time: &|said, ms| {
+                Some(match said {
+                    Said::Created => timing.created(ms),
+                    Said::Part(n) if timing.is_known() && is_added(n) => added.home(ms),
+                    Said::Part(_) | Said::Other => timing.home(ms),
+                })
+            },
+            path: &|style, text| self.paths.and_then(|paths| paths.homeward(style, text)),
+        };
+        in_other_terms(text, Some(message), &fields)
+    }
+
+    pub(crate) fn record(&self, text: &str) -> Result<String, ExportError> {
+        let timing = self.bounds.of_a_record();
+        let fields = Fields {
+            id: &|id| self.id(id).map(str::to_owned),
+            time: &|_, ms| Some(timing.home(ms)),
+            path: &|_, _| None,
+        };
+        in_other_terms(text, None, &fields)
+    }
+}
+
+fn root(
+    undo: &Undo,
+    departure: &Departure,
+    root: &Section,
+    standings: &[Standing],
+    bounds: &Bounds,
+) -> Arrivals {
+    let home = &departure.home;
+    let last = home.len().checked_sub(1).and_then(|last| home.get(last));
+    let mut placing = Placing::behind(bounds, undo.departed.newest_ms, last.map(|message| message.id()));
+    for ((message, came), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
+        match standing {
+            Standing::Left(position) => {
+                let last_part = home.get(*position).and_then(|message| message.parts().last());
+                let last_there = departure.there.get(*position).and_then(|message| message.parts().last());
+                let late = message.parts().filter(|part| !departure.has(part));
+                placing.left(came.created_ms, &Had { id: "", last_part, last_there }, late);
+            }
+            Standing::New => placing.new_message(came.created_ms, message.id(), message.parts()),
+        }
+    }
+    placing.end()
+}
+
+/// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids, which stay
+/// whatever becomes of the times in them.
+fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> Arrivals {
+    let mut by_end: HashMap<&str, Option<&str>> = HashMap::new();
+    let mut messages = HashMap::new();
+    for message in home.iter() {
+        messages.insert(message.id(), message);
+        for id in std::iter::once(message.id()).chain(message.parts()) {
+            by_end.entry(end_of(id)).and_modify(|twice| *twice = None).or_insert(Some(id));
+        }
+    }
+    let mut ends = HashSet::new();
+    let mut twice = HashSet::new();
+    for id in section.outline.sorted() {
+        if !ends.insert(end_of(id)) {
+            twice.insert(end_of(id));
+        }
+    }
+    let same = |id: &str| {
+        let end = end_of(id);
+        by_end.get(end).copied().flatten().filter(|home| !twice.contains(end) && home.get(..3) == id.get(..3))
+    };
+    let mut placing = Placing::behind(bounds, None, None);
+    for (message, came) in section.outline.iter().zip(&section.messages) {
+        match same(message.id()).and_then(|id| messages.get(id)) {
+            Some(own) => {
+                let had = Had { id: own.id(), last_part: own.parts().last(), last_there: None };
+                placing.had(came.created_ms, message.id(), &had, message.parts(), &same);
+            }
+            None => placing.new_message(came.created_ms, message.id(), message.parts()),
+        }
+    }
+    placing.end()
+}
+
+fn end_of(id: &str) -> &str {
+    let kind = if id.starts_with("msg") { Kind::Message } else { Kind::Part };
+    kind.read(id).map_or(id, |(_, tail)| tail)
+}

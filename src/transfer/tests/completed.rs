@@ -1,0 +1,93 @@
+//! Sessions that older releases left: the copy is completed, and home's rows stay as they are.
+
+use super::home::HERE;
+use super::world::{Trip, apply};
+use super::{NOW_MS, spec, value};
+use crate::session::Clock;
+use crate::session::arbitrary::shapes;
+use crate::transfer::{Paths, Spec};
+use serde_json::{Value, json};
+
+/// On a host with another clock and another directory, and on one with the same.
+fn specs() -> [Spec; 2] {
+    let paths = Paths::new("/home/me/proj", "/srv/w");
+    [
+        spec(None),
+        Spec { clock: Clock::new(-7_200_000, NOW_MS), paths, directory: "/srv/w".into(), ..spec(None) },
+    ]
+}
+
+fn faulty() -> Value {
+    let mut session = shapes::faulty_session("/home/me/proj");
+    for message in session["messages"].as_array_mut().unwrap() {
+        // Calls that are open are ended on the way, at home as well; that is another story.
+        message["parts"].as_array_mut().unwrap().retain(|part| !super::is_open(part));
+    }
+    session
+}
+
+#[test]
+fn what_was_filled_in_for_the_copy_does_not_come_home() {
+    let export = faulty();
+    for spec in specs() {
+        let trip = Trip::start(&export.to_string(), &spec);
+        assert!(trip.undo().filled.is_some());
+        let mut there = trip.imported.clone();
+        // The host touches every row, and changes nothing else in it.
+        for message in &mut there.get_mut(trip.id()).unwrap().messages {
+            message["info"]["touched"] = json!(true);
+            for part in message["parts"].as_array_mut().unwrap() {
+                part["touched"] = json!(true);
+            }
+        }
+        let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        assert!(came.changed > 200, "{}", came.changed);
+        let mut home = trip.home();
+        apply(&mut home, trip.id(), &arrival);
+        let mut expected = export.clone();
+        for message in expected["messages"].as_array_mut().unwrap() {
+            message["info"]["touched"] = json!(true);
+            for part in message["parts"].as_array_mut().unwrap() {
+                // What names a snapshot stays as it is, whatever comes back; and of a subtask only its prompt does.
+                if !["patch", "step-start", "step-finish", "snapshot", "subtask"]
+                    .iter()
+                    .any(|kind| part["type"] == *kind)
+                {
+                    part["touched"] = json!(true);
+                }
+            }
+        }
+        let found = home[trip.id()].export();
+        for (a, b) in
+            found["messages"].as_array().unwrap().iter().zip(expected["messages"].as_array().unwrap())
+        {
+            assert_eq!(a, b);
+        }
+        assert_eq!(found, expected);
+    }
+}
+
+#[test]
+fn nothing_comes_home_of_rows_that_the_host_left_alone() {
+    let export = faulty();
+    for spec in specs() {
+        let trip = Trip::start(&export.to_string(), &spec);
+        let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+        assert_eq!((came.changed, arrival.as_str()), (0, ""));
+    }
+}
+
+#[test]
+fn a_sound_session_is_not_filled() {
+    let good = shapes::good();
+    let mut session = good.clone();
+    session["messages"][1]["parts"].as_array_mut().unwrap().retain(|part| !super::is_open(part));
+    let (_, out, undo) = super::prepared(&session.to_string(), &spec(None));
+    assert_eq!(undo.filled, None);
+    for part in session["messages"][1]["parts"].as_array_mut().unwrap() {
+        if part["type"] == "patch" {
+            part["files"] = json!([]);
+        }
+    }
+    assert_eq!(value(&out)["messages"][1], session["messages"][1]);
+}

@@ -1,0 +1,85 @@
+//! Sessions whose end was undone on the host, as opencode's next prompt there takes it away for good.
+
+use super::bundles::{CHILD, LATER, child, go_on, in_ids_of, with_a_copy};
+use super::home::HERE;
+use super::world::{Session, Trip, apply, outline, text};
+use super::{spec, value};
+use crate::session::arbitrary::{FIXTURES, call_id, session};
+use crate::transfer::{Away, HomeError};
+use proptest::prelude::*;
+use serde_json::Value;
+
+/// Leaves its first messages, and of the one behind them so many parts; without any, not that one either.
+fn cut(session: &mut Session, messages: usize, parts: usize) {
+    session.sort();
+    session.messages.truncate(messages + usize::from(parts > 0));
+    if let Some(last) = session.messages.get_mut(messages) {
+        last["parts"].as_array_mut().unwrap().truncate(parts);
+    }
+}
+
+fn parts_of(session: &Session, message: usize) -> usize {
+    session.messages[message]["parts"].as_array().unwrap().len()
+}
+
+#[test]
+fn only_a_beginning_that_is_proven_is_taken_for_one() {
+    for (from, to) in [(0, 1), (1, 2), (2, 3)] {
+        let trip = Trip::start(FIXTURES[0].1, &spec(None));
+        let mut there = trip.imported.clone();
+        let root = there.get_mut(trip.id()).unwrap();
+        assert_eq!(root.messages.len(), 4);
+        root.messages.drain(from..to);
+        go_on(root, "rootZm7ZOVRlqZ", "go on", LATER);
+        let lost = trip.back(&trip.bundle(&there), &HERE).unwrap_err();
+        assert!(matches!(lost, HomeError::Lost { messages: 1, .. }), "{lost}");
+        let export = there[trip.id()].export().to_string();
+        let missing = trip.back(&export, &HERE).unwrap_err();
+        assert!(matches!(missing, HomeError::Missing { .. }), "{missing}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_left_of_it_comes_home_with_the_work(
+        draft in session(), from: prop::sample::Index, within: prop::sample::Index, exported: bool, call in prop::option::of(0_usize..4),
+    ) {
+        let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
+        let mut there = trip.imported.clone();
+        let root = there.get_mut(trip.id()).unwrap();
+        prop_assume!(!root.messages.is_empty());
+        let from = from.index(root.messages.len());
+        let parts = within.index(parts_of(root, from).max(1));
+        cut(root, from, parts);
+        go_on(root, "rootZm7ZOVRlqZ", "go on", LATER);
+        there.insert(CHILD.to_owned(), child(trip.id(), LATER));
+        let back =
+            if exported { there[trip.id()].export().to_string() } else { trip.bundle(&there) };
+        let (came, arrival) = trip.back(&back, &HERE).unwrap();
+        prop_assert!(came.remaining.is_some());
+
+        let mut expected = trip.home();
+        apply(&mut expected, trip.id(), &arrival);
+        let root = expected.get_mut(trip.id()).unwrap();
+        root.sort();
+        let (before, after) = (outline(&trip.imported[trip.id()]), outline(&there[trip.id()]));
+        let (before, after) = (before.sorted(), after.sorted());
+        let is_undone = |id: &Value| {
+            before.binary_search(&text(id)).is_ok() && after.binary_search(&text(id)).is_err()
+        };
+        root.messages.retain(|message| !is_undone(&message["info"]["id"]));
+        for message in &mut root.messages {
+            message["parts"].as_array_mut().unwrap().retain(|part| !is_undone(&part["id"]));
+        }
+        let left = came.remaining.clone().unwrap();
+        let away = Away { left: &left, undo: trip.undo(), came: &came, children: &[] };
+        let home = with_a_copy(&trip, &away, &arrival);
+        let expected = &expected[trip.id()];
+        let copied = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy");
+        prop_assert_eq!(copied.is_some(), !exported);
+        let child = copied.map_or("none", |(child, _)| child.as_str());
+        let known = [("ses_copy", trip.id()), (child, CHILD)];
+        prop_assert_eq!(in_ids_of(&home["ses_copy"], expected, known), expected.messages.clone());
+        prop_assert_eq!(home[trip.id()].export(), value(&trip.export));
+    }
+}

@@ -1,0 +1,272 @@
+//! A host that works on a session, and a home that takes in what came of it; both keep rows as opencode does.
+
+use super::value;
+use crate::session::bundle::Known;
+use crate::session::{ArrivalReader, Op, Outline, scan};
+use crate::transfer::inbound::sent_rows::Departure;
+use crate::transfer::{HomeError, HomeRows, Homecoming, Homeward, Prepared, Spec, Undo, homecoming, prepare};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::io::Cursor;
+
+/// One session of a database: record, messages in the order of (`time.created`, id), todos.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Session {
+    pub(super) info: Value,
+    pub(super) messages: Vec<Value>,
+    pub(super) todos: Value,
+}
+
+/// Sessions by their ids.
+pub(super) type Database = BTreeMap<String, Session>;
+
+impl Session {
+    pub(super) fn of(export: &Value) -> Self {
+        let messages = export["messages"].as_array().unwrap().clone();
+        Self { info: export["info"].clone(), messages, todos: json!([]) }
+    }
+
+    pub(super) fn export(&self) -> Value {
+        json!({"info": self.info, "messages": self.messages})
+    }
+
+    pub(super) fn sort(&mut self) {
+        self.messages.sort_by_key(|message| {
+            (message["info"]["time"]["created"].as_i64().unwrap(), text(&message["info"]["id"]).to_owned())
+        });
+        for message in &mut self.messages {
+            message["parts"].as_array_mut().unwrap().sort_by_key(|part| text(&part["id"]).to_owned());
+        }
+    }
+}
+
+pub(super) fn text(value: &Value) -> &str {
+    value.as_str().unwrap()
+}
+
+pub(super) fn outline(session: &Session) -> Outline {
+    let mut outline = Outline::default();
+    for message in &session.messages {
+        let parts = message["parts"].as_array().unwrap().iter().map(|part| text(&part["id"]));
+        outline.push(text(&message["info"]["id"]), parts).unwrap();
+    }
+    outline
+}
+
+/// The rows of a home that has no sub-agents' sessions.
+#[derive(Debug)]
+pub(super) struct NoRows;
+
+impl HomeRows for NoRows {
+    fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(None)
+    }
+}
+
+/// The rows of a home.
+#[derive(Debug)]
+pub(super) struct Rows<'d>(pub(super) &'d Database);
+
+impl HomeRows for Rows<'_> {
+    fn message(
+        &self,
+        session: &str,
+        id: &str,
+    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
+        let messages = self.0.get(session).map(|session| session.messages.as_slice()).unwrap_or_default();
+        Ok(messages.iter().find(|message| message["info"]["id"] == id).map(ToString::to_string))
+    }
+}
+
+/// A session that has left, and all that home and host know of it.
+pub(super) struct Trip {
+    pub(super) export: String,
+    pub(super) left: Outline,
+    pub(super) prepared: Prepared,
+    /// The host's database after the import.
+    pub(super) imported: Database,
+    /// The host does not know which sub-agents home has: it got the session anew.
+    pub(super) anew: bool,
+}
+
+impl Trip {
+    pub(super) fn start(export: &str, spec: &Spec) -> Self {
+        let scan = scan(export.as_bytes()).unwrap();
+        let mut out = Vec::new();
+        let prepared = prepare(export.as_bytes(), &mut out, &scan, spec).unwrap();
+        let mut session = Session::of(&serde_json::from_slice(&out).unwrap());
+        session.sort();
+        let imported = BTreeMap::from([(scan.id.clone(), session)]);
+        Self { export: export.to_owned(), left: scan.outline, prepared, imported, anew: false }
+    }
+
+    pub(super) fn id(&self) -> &str {
+        &self.prepared.undo.session
+    }
+
+    pub(super) fn undo(&self) -> &Undo {
+        &self.prepared.undo
+    }
+
+    /// What left, as home knows it on return.
+    pub(super) fn sent(&self) -> Departure {
+        Departure::new(&self.left, self.undo()).unwrap()
+    }
+
+    /// The session at home when it left.
+    pub(super) fn home(&self) -> Database {
+        BTreeMap::from([(self.id().to_owned(), Session::of(&value(&self.export)))])
+    }
+
+    /// What the host writes at the end of a run that made `now` of its database.
+    pub(super) fn bundle(&self, now: &Database) -> String {
+        let mut all = vec![now[self.id()].clone()];
+        let mut at = 0;
+        while let Some(parent) = all.get(at).map(|session| session.info["id"].clone()) {
+            all.extend(now.values().filter(|session| session.info["parentID"] == parent).cloned());
+            at += 1;
+        }
+        let empty = Session { info: Value::Null, messages: Vec::new(), todos: json!([]) };
+        let mut bundle = String::new();
+        for mut session in all {
+            session.sort();
+            let id = text(&session.info["id"]).to_owned();
+            let there = self.imported.get(&id).unwrap_or(&empty);
+            let before = if self.anew && id != self.id() { &empty } else { there };
+            let mut known = Outline::default();
+            for old in &before.messages {
+                let still =
+                    session.messages.iter().find(|message| message["info"]["id"] == old["info"]["id"]);
+                let Some(still) = still else { continue };
+                let parts: Vec<&str> = old["parts"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|part| text(&part["id"]))
+                    .filter(|id| still["parts"].as_array().unwrap().iter().any(|part| part["id"] == *id))
+                    .collect();
+                known.push(text(&old["info"]["id"]), parts.into_iter()).unwrap();
+            }
+            let changed: Vec<Value> =
+                session.messages.iter().filter_map(|message| changed(before, message)).collect();
+            if id != self.id() && changed.is_empty() {
+                continue;
+            }
+            let mut document = json!({"info": session.info, "messages": changed, "todos": session.todos});
+            if !there.info.is_null() {
+                document["base"] = json!({"info": there.info, "todos": there.todos});
+            }
+            if id != self.id() {
+                document["former"] = former(there, &document["messages"]);
+            }
+            let Known { messages, parts, digest } = Known::of(&known);
+            let text = document.to_string();
+            let header = json!({"bundle": 1, "session": id, "parent": session.info["parentID"], "bytes": text.len(),
+                "new": there.info.is_null(), "same": before.info.is_null() && session == *there, "known": {"messages": messages, "parts": parts, "digest": digest}});
+            bundle += &format!("{header}\n{text}\n");
+        }
+        bundle
+    }
+
+    /// Brings a file home; gives the arrival file with it.
+    pub(super) fn back(&self, back: &str, here: &Homeward<'_>) -> Result<(Homecoming, String), HomeError> {
+        let mut out = Vec::new();
+        let came =
+            homecoming(&self.left, self.undo(), Cursor::new(back), self.export.as_bytes(), &mut out, here)?;
+        Ok((came, String::from_utf8(out).unwrap()))
+    }
+}
+
+/// What of these messages is as it was `there` before.
+fn former(there: &Session, messages: &Value) -> Value {
+    let mut former = Vec::new();
+    for message in messages.as_array().unwrap() {
+        let id = &message["info"]["id"];
+        let Some(old) = there.messages.iter().find(|old| old["info"]["id"] == *id) else { continue };
+        former.extend((old["info"] == message["info"]).then_some(id));
+        let same = |part: &&Value| old["parts"].as_array().unwrap().contains(part);
+        former.extend(message["parts"].as_array().unwrap().iter().filter(same).map(|part| &part["id"]));
+    }
+    json!(former)
+}
+
+/// The new and changed parts of a message, with its record; `None` where nothing is.
+fn changed(before: &Session, message: &Value) -> Option<Value> {
+    let Some(old) = before.messages.iter().find(|old| old["info"]["id"] == message["info"]["id"]) else {
+        return Some(message.clone());
+    };
+    let same = |part: &Value| old["parts"].as_array().unwrap().contains(part);
+    let parts: Vec<Value> =
+        message["parts"].as_array().unwrap().iter().filter(|part| !same(part)).cloned().collect();
+    (old["info"] != message["info"] || !parts.is_empty())
+        .then(|| json!({"info": message["info"], "parts": parts}))
+}
+
+/// Does what an arrival file says, as strictly as the database.
+pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
+    let mut reader = ArrivalReader::new(arrival.as_bytes());
+    let mut newest: BTreeMap<String, (i64, String)> = BTreeMap::new();
+    let value = |raw: &serde_json::value::RawValue| value(raw.get());
+    while let Some((_, op)) = reader.read().unwrap() {
+        match op {
+            Op::Session(new) => {
+                let parent = new.parent.as_deref();
+                assert!(parent.is_none_or(|parent| home.contains_key(parent)), "a session before its parent");
+                let session = Session { info: value(new.info), messages: Vec::new(), todos: json!([]) };
+                let own = (text(&session.info["id"]), session.info["parentID"].as_str());
+                assert_eq!(own, (new.id.as_ref(), parent));
+                home.entry(new.id.into_owned()).or_insert(session);
+            }
+            Op::Patch(patch) => {
+                assert!(patch.session == root || patch.title.is_none());
+                let info = &mut home.get_mut(patch.session.as_ref()).unwrap().info;
+                for (key, raw) in [
+                    ("title", patch.title),
+                    ("cost", patch.cost),
+                    ("tokens", patch.tokens),
+                    ("summary", patch.summary),
+                ] {
+                    match raw.map(value) {
+                        Some(Value::Null) => drop(info.as_object_mut().unwrap().shift_remove(key)),
+                        Some(value) => info[key] = value,
+                        None => {}
+                    }
+                }
+            }
+            Op::Message(message) => {
+                let info = value(message.info);
+                let id = text(&info["id"]).to_owned();
+                let key = (info["time"]["created"].as_i64().unwrap(), id.clone());
+                let session = text(&info["sessionID"]).to_owned();
+                assert!(
+                    newest.insert(session.clone(), key.clone()).is_none_or(|last| last < key),
+                    "out of order"
+                );
+                let elsewhere =
+                    |other: &Session| other.messages.iter().any(|message| message["info"]["id"] == id);
+                assert!(
+                    home.iter().all(|(name, other)| *name == session || !elsewhere(other)),
+                    "{id} is another's"
+                );
+                let messages = &mut home.get_mut(&session).expect("a message before its session").messages;
+                match messages.iter_mut().find(|message| message["info"]["id"] == id) {
+                    Some(message) => message["info"] = info,
+                    None => messages.push(json!({"info": info, "parts": []})),
+                }
+            }
+            Op::Part(part) => {
+                let part = value(part);
+                let session = home.get_mut(text(&part["sessionID"])).expect("a part before its session");
+                let message =
+                    session.messages.iter_mut().find(|message| message["info"]["id"] == part["messageID"]);
+                let parts = message.expect("a part before its message")["parts"].as_array_mut().unwrap();
+                match parts.iter_mut().find(|other| other["id"] == part["id"]) {
+                    Some(other) => *other = part,
+                    None => parts.push(part),
+                }
+            }
+            Op::Todos(todos) => home.get_mut(todos.session.as_ref()).unwrap().todos = value(todos.todos),
+        }
+    }
+    home.values_mut().for_each(Session::sort);
+}

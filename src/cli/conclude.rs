@@ -28,7 +28,7 @@ pub(super) fn over(record: &Record) -> Result<(), CliError> {
 pub(super) fn to_be_taken_up(error: TripError, context: &Context, id: &str) -> CliError {
     let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
     // What these hint at comes before it is tried again.
-    let keeps = matches!(error, TripError::Home { .. } | TripError::Arrival { .. } | TripError::Program(_));
+    let keeps = matches!(error, TripError::Home { .. } | TripError::Apply { .. } | TripError::Program(_));
     let Some(record) = record(context, id) else { return CliError::from(error) };
     let mut error = missing(error, &record);
     if ends {

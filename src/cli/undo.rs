@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
 use crate::dispatch;
-use crate::opencode::{DatabaseError, ImageError, Rows, UndoError, image_session, undo};
+use crate::opencode::{DatabaseError, Rows, UndoError, UndoLogError, image_session, undo};
 use crate::text::{plain, quoted};
 use crate::trip::{HeldRows, TripError};
 use clap::Args;
@@ -112,7 +112,7 @@ impl From<UndoError> for CliError {
             UndoError::Changed { .. }
             | UndoError::Mismatch { .. }
             | UndoError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
-            UndoError::Image(ImageError::Missing { .. }) => {
+            UndoError::Image(UndoLogError::Missing { .. }) => {
                 (Exit::Refused, Some("see where it stands: kugetsu status".to_owned()))
             }
             _ => (Exit::Failed, None),

@@ -6,7 +6,7 @@ use super::step::Step;
 use crate::events::Outcome;
 use crate::host::{Launch, Run, RunResult};
 use crate::session::Setting;
-use crate::transfer::Undo;
+use crate::transfer::Baseline;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeSet;
 
@@ -65,7 +65,7 @@ pub struct Sent {
     /// The launch's parameters.
     pub launch: Launch,
     /// What the copy changed, to be put back at home.
-    pub undo: Undo,
+    pub undo: Baseline,
     /// The host had more of the session than home: somebody had gone on with it there.
     #[serde(default)]
     pub grown: bool,

@@ -3,7 +3,7 @@
 use super::database::DatabaseError;
 use super::fingerprint;
 use super::schema::Schema;
-use super::undo_log::{self, End, ImageError, Line, Table, Writer};
+use super::undo_log::{self, End, Line, Table, UndoLogError, Writer};
 use super::writer::{self, Stop};
 use crate::disk::DiskError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
@@ -49,7 +49,7 @@ pub enum UndoError {
     },
     /// The image.
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Image(#[from] UndoLogError),
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
@@ -79,7 +79,7 @@ pub(super) fn undo_on(
     before: &Path,
     after: &Path,
 ) -> std::result::Result<Undone, UndoError> {
-    let (session, end) = undo_log::read(before, |_| Ok::<_, ImageError>(()))?;
+    let (session, end) = undo_log::read(before, |_| Ok::<_, UndoLogError>(()))?;
     let done = || -> Result<Undone> {
         // Cannot be changed within a transaction.
         connection.pragma_update(None, "foreign_keys", !end.loose)?;

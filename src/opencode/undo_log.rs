@@ -70,7 +70,7 @@ pub(super) struct End {
 
 /// Why an image cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub enum ImageError {
+pub enum UndoLogError {
     #[error("there is no {}, so nothing tells how the session was before", path.display())]
     Missing { path: PathBuf },
     #[error("{} does not tell how the session was before: {reason}", path.display())]
@@ -108,13 +108,13 @@ impl Writer {
 }
 
 /// Reads an image: each line between head and end is shown to `see`. Returns the session and the end.
-pub(super) fn read<E: From<ImageError>>(
+pub(super) fn read<E: From<UndoLogError>>(
     path: &Path,
     mut see: impl FnMut(Line) -> Result<(), E>,
 ) -> Result<(String, End), E> {
-    let damaged = |reason: &str| ImageError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
+    let damaged = |reason: &str| UndoLogError::Damaged { path: path.to_owned(), reason: reason.to_owned() };
     let failed = |error: std::io::Error| match error.kind() {
-        ErrorKind::NotFound => ImageError::Missing { path: path.to_owned() },
+        ErrorKind::NotFound => UndoLogError::Missing { path: path.to_owned() },
         ErrorKind::InvalidData => damaged("it is no text"),
         _ => DiskError::at(path, error).into(),
     };
@@ -131,7 +131,7 @@ pub(super) fn read<E: From<ImageError>>(
         let head = session.is_none();
         match serde_json::from_str(&text) {
             Ok(Line::Head { version, .. }) if head && version > VERSION => {
-                return Err(ImageError::Newer { path: path.to_owned(), version }.into());
+                return Err(UndoLogError::Newer { path: path.to_owned(), version }.into());
             }
             Ok(Line::Head { session: id, .. }) if head => session = Some(id),
             _ if head => return Err(damaged("it has no head").into()),
@@ -147,8 +147,8 @@ pub(super) fn read<E: From<ImageError>>(
 }
 
 /// The session that a whole image is all about.
-pub(crate) fn session(path: &Path) -> Result<String, ImageError> {
-    Ok(read::<ImageError>(path, |_| Ok(()))?.0)
+pub(crate) fn session(path: &Path) -> Result<String, UndoLogError> {
+    Ok(read::<UndoLogError>(path, |_| Ok(()))?.0)
 }
 
 /// A row of `table` with all its columns, those that are not known included.

@@ -1,7 +1,7 @@
 //! opencode's database, open for changes.
 
 use super::database::{DatabaseError, at};
-use super::undo_log::ImageError;
+use super::undo_log::UndoLogError;
 use crate::disk::DiskError;
 use rusqlite::{Connection, OpenFlags};
 use std::path::Path;
@@ -56,7 +56,7 @@ macro_rules! reasons {
         })*
     };
 }
-reasons!(DatabaseError, DiskError, ImageError);
+reasons!(DatabaseError, DiskError, UndoLogError);
 
 impl<E: From<DatabaseError>> Stop<E> {
     /// The reason, of which SQLite's answer is one.

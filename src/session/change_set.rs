@@ -14,7 +14,7 @@ use std::io::{self, Read, Write};
 /// One change. What it carries is raw JSON: it reaches the database as it was written.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub(crate) enum Op<'a> {
+pub(crate) enum Change<'a> {
     /// A session that is not there yet: a sub-agent's, or a copy.
     #[serde(borrow)]
     Session(NewSession<'a>),
@@ -83,7 +83,7 @@ fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de Raw
     <&RawValue>::deserialize(deserializer).map(Some)
 }
 
-impl Op<'_> {
+impl Change<'_> {
     /// Writes it behind the others.
     pub(crate) fn write(&self, mut output: impl Write) -> io::Result<()> {
         serde_json::to_writer(&mut output, self)?;
@@ -92,17 +92,17 @@ impl Op<'_> {
 }
 
 /// Reads the changes one by one, with one of them in memory at a time.
-pub(crate) struct ArrivalReader<R> {
+pub(crate) struct ChangeReader<R> {
     splitter: Splitter<R>,
 }
 
-impl<R: Read> ArrivalReader<R> {
+impl<R: Read> ChangeReader<R> {
     pub(crate) fn new(input: R) -> Self {
         Self { splitter: Splitter::new(input, LARGEST) }
     }
 
     /// The next change and the byte of the file that it begins at; `None` at the end of the file.
-    pub(crate) fn read(&mut self) -> Result<Option<(u64, Op<'_>)>, ExportError> {
+    pub(crate) fn read(&mut self) -> Result<Option<(u64, Change<'_>)>, ExportError> {
         if self.splitter.peek()?.is_none() {
             return Ok(None);
         }
@@ -117,7 +117,7 @@ mod tests {
     use super::*;
 
     fn read_all(text: &str) -> Result<String, ExportError> {
-        let mut reader = ArrivalReader::new(text.as_bytes());
+        let mut reader = ChangeReader::new(text.as_bytes());
         let mut again = Vec::new();
         while let Some((_, op)) = reader.read()? {
             op.write(&mut again).unwrap();
@@ -141,10 +141,10 @@ mod tests {
     #[test]
     fn what_is_carried_keeps_its_bytes() {
         assert_eq!(read_all(ALL).unwrap(), ALL);
-        let mut reader = ArrivalReader::new(ALL.as_bytes());
+        let mut reader = ChangeReader::new(ALL.as_bytes());
         reader.read().unwrap();
         let (offset, op) = reader.read().unwrap().unwrap();
-        let Op::Patch(patch) = op else { panic!("{op:?}") };
+        let Change::Patch(patch) = op else { panic!("{op:?}") };
         assert_eq!(offset as usize, ALL.find("{\"patch").unwrap());
         assert_eq!(patch.summary.map(RawValue::get), Some("null"), "taken away");
         assert!(patch.tokens.is_none(), "left alone");

@@ -2,7 +2,7 @@
 
 use super::complete::Completing;
 use super::error::ExportError;
-use super::fresh::{IdMap, sibling};
+use super::fresh::{FreshIds, sibling};
 use super::out::Out;
 use super::place::move_to;
 use super::raw::Object;
@@ -59,8 +59,8 @@ pub fn copy(
     scan: &Scan,
     spec: &CopySpec,
     random: &mut dyn FnMut() -> u64,
-) -> Result<IdMap, CopyError> {
-    let ids = IdMap::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
+) -> Result<FreshIds, CopyError> {
+    let ids = FreshIds::of(&scan.outline, spec.now_ms, random).ok_or(CopyError::Repeats)?;
     let others = HashMap::new();
     let renaming = Renaming { from: &scan.id, to: &spec.session, ids: &ids, others: &others };
     let is_elsewhere = spec.directory.as_ref().is_some_and(|directory| *directory != scan.directory);
@@ -113,7 +113,7 @@ pub fn copy(
 pub(crate) struct Renaming<'a> {
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,
-    pub(crate) ids: &'a IdMap,
+    pub(crate) ids: &'a FreshIds,
     /// The sessions that are copied with it, and their copies' ids.
     pub(crate) others: &'a HashMap<String, String>,
 }

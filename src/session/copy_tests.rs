@@ -12,7 +12,7 @@ fn spec() -> CopySpec {
     CopySpec { session: COPY.into(), title: "a/b#1".into(), directory: None, now_ms: NOW }
 }
 
-fn copied(json: &str, spec: &CopySpec, seed: u64) -> (String, IdMap) {
+fn copied(json: &str, spec: &CopySpec, seed: u64) -> (String, FreshIds) {
     let scan = scan(json.as_bytes()).unwrap();
     let mut out = Vec::new();
     let ids = copy(json.as_bytes(), &mut out, &scan, spec, &mut random(seed)).unwrap();
@@ -20,7 +20,7 @@ fn copied(json: &str, spec: &CopySpec, seed: u64) -> (String, IdMap) {
 }
 
 /// Puts the old ids back, as text.
-fn mapped_back(copy: &str, ids: &IdMap, session: &str) -> String {
+fn mapped_back(copy: &str, ids: &FreshIds, session: &str) -> String {
     let back = ids.iter().fold(copy.to_owned(), |text, (old, fresh)| text.replace(fresh, old));
     back.replace(COPY, session)
 }

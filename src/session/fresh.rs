@@ -72,12 +72,12 @@ pub(super) fn sibling(id: &str, prefix: &str, random: &mut dyn FnMut() -> u64) -
 
 /// Which fresh id stands for which old one.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct IdMap {
+pub struct FreshIds {
     /// Sorted by the old id, and by the fresh one.
     pairs: Vec<(String, String)>,
 }
 
-impl IdMap {
+impl FreshIds {
     /// The id in the copy of this message or part of the original.
     pub fn get(&self, old: &str) -> Option<&str> {
         let at = self.pairs.binary_search_by(|(id, _)| id.as_str().cmp(old)).ok()?;
@@ -157,7 +157,7 @@ mod tests {
     fn what_repeats_itself_is_no_random_source() {
         let mut outline = Outline::default();
         outline.push("msg_1f87c92a1001sqlZm7ZOVRlqZb", ["prt_a", "prt_b"].into_iter()).unwrap();
-        assert_eq!(IdMap::of(&outline, 0, &mut || 7), None);
+        assert_eq!(FreshIds::of(&outline, 0, &mut || 7), None);
     }
 
     fn id(kind: &'static str) -> impl Strategy<Value = String> {
@@ -189,7 +189,7 @@ mod tests {
                 outline.push(message, of).unwrap();
             }
             prop_assume!(outline.duplicate().is_none());
-            let map = IdMap::of(&outline, 1_795_170_275_785, &mut crate::session::arbitrary::random(seed)).unwrap();
+            let map = FreshIds::of(&outline, 1_795_170_275_785, &mut crate::session::arbitrary::random(seed)).unwrap();
             prop_assert_eq!(map.iter().count(), messages.len() + 1 + parts.len());
             prop_assert!(map.pairs.is_sorted_by(|a, b| a.0 < b.0 && a.1 < b.1));
             for (old, fresh) in map.iter() {

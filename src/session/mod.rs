@@ -36,7 +36,7 @@ pub(crate) mod stamp;
 mod tests;
 pub(crate) mod walk;
 
-pub(crate) use change_set::{ArrivalReader, NewMessage, NewSession, Op, Patch, Todos};
+pub(crate) use change_set::{Change, ChangeReader, NewMessage, NewSession, Patch, Todos};
 pub(crate) use clock::{Clock, SAME_CLOCK_MS};
 pub(crate) use complete::{Completing, complete};
 pub(crate) use copy::{CopyError, Renaming, record as record_of_copy};
@@ -45,7 +45,7 @@ pub(crate) use empty::empty;
 pub(crate) use error::ExportError;
 pub(crate) use filler::Filler;
 pub(crate) use fresh::copied_session_id;
-pub use fresh::{IdMap, new_session_id};
+pub use fresh::{FreshIds, new_session_id};
 pub(crate) use id::{following_part_id, is_message_id, is_part_id, is_session_id};
 pub(crate) use outline::{MessageIds, Outline};
 pub(crate) use printed::{find_export, find_within};

@@ -10,7 +10,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 ///
 /// In each group a field of `None` was not there at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Undo {
+pub struct Baseline {
     pub(crate) session: String,
     /// What stood on its last user message.
     pub(crate) last_user: Option<FormerUser>,
@@ -21,7 +21,7 @@ pub struct Undo {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) told: Option<Told>,
     /// The session's own record and todos, as they were at home.
-    pub(crate) departed: Departed,
+    pub(crate) departed: SentRecord,
     /// The host's clock, where ids and times of the copy are the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock: Option<Clock>,
@@ -33,7 +33,7 @@ pub struct Undo {
     pub(crate) filled: Option<Filler>,
 }
 
-impl Undo {
+impl Baseline {
     /// The parts that were added to this message.
     pub(crate) fn added_to<'a>(&'a self, message: &'a str) -> impl Iterator<Item = &'a str> + Clone {
         self.added.iter().filter(move |added| added.message == message).map(|added| added.part.as_str())
@@ -58,7 +58,7 @@ pub(crate) struct Told {
 
 /// What home had when the session left.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Departed {
+pub(crate) struct SentRecord {
     pub(crate) info: Raw,
     /// Its todos, where they are known: `[{"content", "status", "priority"}]`.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -1,7 +1,7 @@
 //! Making a session fit for another host, and undoing that when it comes home.
 //!
 //! A pure room, on streams; see [`crate::session`] for what a session file is. The way of a trip through here:
-//! [`crate::session::scan`] the export, [`prepare`] it and keep the [`Undo`], send it; later [`homecoming`] checks
+//! [`crate::session::scan`] the export, [`prepare`] it and keep the [`Baseline`], send it; later [`reconcile`] checks
 //! the file that came back against what left and writes an import file with only what is new.
 
 mod baseline;
@@ -17,12 +17,12 @@ mod terms;
 mod tests;
 mod url;
 
-pub(crate) use baseline::Undo;
+pub(crate) use baseline::Baseline;
 pub(crate) use error::{HomeError, PrepareError};
-pub(crate) use inbound::fork::{Away, beside};
+pub(crate) use inbound::fork::{ForkInput, fork};
 pub(crate) use inbound::import_file::import_file;
-pub(crate) use inbound::reconcile::homecoming;
-pub(crate) use inbound::result::{HomeRows, Homecoming, Homeward};
+pub(crate) use inbound::reconcile::reconcile;
+pub(crate) use inbound::result::{LocalRows, MergeContext, MergeResult};
 pub(crate) use outbound::copy::Prepared;
 pub use outbound::copy::{Spec, prepare};
 pub(crate) use outbound::id_map::messages_there;

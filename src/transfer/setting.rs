@@ -3,7 +3,7 @@
 use crate::session::message;
 use crate::session::raw::Object;
 use crate::session::{ExportError, Model, Raw, Setting};
-use crate::transfer::baseline::{FormerUser, Undo};
+use crate::transfer::baseline::{Baseline, FormerUser};
 use serde_json::json;
 
 fn former(object: &Object<'_>, key: &str) -> Option<Raw> {
@@ -69,7 +69,7 @@ fn user_model(model: &Model) -> serde_json::Value {
 
 /// Gives the last user message agent and model of the one before the trip, or else of the session's record.
 /// A field that neither has stays as it came: a user message without agent or model cannot be imported.
-pub(crate) fn put_back(info: &mut Object<'_>, undo: &Undo) -> Result<(), ExportError> {
+pub(crate) fn put_back(info: &mut Object<'_>, undo: &Baseline) -> Result<(), ExportError> {
     let record = undo.record()?;
     let agent = record.get("agent").and_then(|raw| serde_json::from_str(raw.get()).ok());
     let model = record.get("model").and_then(|raw| message::model(raw.get()));

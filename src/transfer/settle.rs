@@ -3,7 +3,7 @@
 use crate::session::ending::{CallEnd, ended, set_time};
 use crate::session::message::{Message, Part};
 use crate::session::{ExportError, Outline, following_part_id};
-use crate::transfer::baseline::{PartOf, Told, Undo};
+use crate::transfer::baseline::{Baseline, PartOf, Told};
 use crate::transfer::edit::Edit;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -42,7 +42,7 @@ pub(crate) struct Settled {
 }
 
 impl Settled {
-    pub(crate) fn note_in(self, undo: &mut Undo) {
+    pub(crate) fn note_in(self, undo: &mut Baseline) {
         undo.settled.extend(self.parts);
         undo.added.extend(self.added);
     }

@@ -35,7 +35,7 @@ impl TripError {
                 Some(format!("it is run once at most, however often this is typed: kugetsu wait {dispatch}"))
             }
             Self::Unfit { cure, .. } => Some(cure.clone()),
-            Self::Arrival { source, .. } if source.falls_back() => {
+            Self::Apply { source, .. } if source.falls_back() => {
                 Some("a newer kugetsu may know this opencode's database, and will bring it home".to_owned())
             }
             Self::Home { host, source: HomeError::Export(ExportError::TooDeep { .. }), .. } => Some(format!(

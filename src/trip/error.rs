@@ -3,7 +3,7 @@
 use crate::disk::{Busy, DiskError};
 use crate::dispatch::{Record, Step, StoreError};
 use crate::host::{AnswerError, FramesError};
-use crate::opencode::apply::ArrivalError;
+use crate::opencode::apply::ApplyError;
 use crate::opencode::{DatabaseError, ProgramError, Unreadable};
 use crate::session::ExportError;
 use crate::text::plain;
@@ -152,9 +152,9 @@ pub(crate) enum TripError {
         why: DivergedReason,
     },
     #[error("what came back from {host} could not be brought into opencode's database: {source}")]
-    Arrival {
+    Apply {
         host: String,
-        source: Box<ArrivalError>,
+        source: Box<ApplyError>,
         /// What came back, which is kept.
         kept: PathBuf,
     },
@@ -276,7 +276,7 @@ impl TripError {
             Self::OutOfReach { .. } => Step::Connect,
             Self::Disk(_) | Self::Store(_) | Self::Broken(_) => Step::Record,
             Self::Program(ProgramError::NotImported { .. } | ProgramError::NotADirectory { .. })
-            | Self::Arrival { .. }
+            | Self::Apply { .. }
             | Self::RowsMissing { .. } => Step::Import,
             Self::Program(_) | Self::Export { .. } | Self::Unreadable(_) => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
@@ -350,7 +350,7 @@ impl TripError {
             Self::Home { host, kept, .. } if !kept.exists() => {
                 Some(format!("{here}; what came back is removed again, and stays on {host}"))
             }
-            Self::Home { kept, .. } | Self::Arrival { kept, .. } | Self::RowsMissing { kept, .. } => {
+            Self::Home { kept, .. } | Self::Apply { kept, .. } | Self::RowsMissing { kept, .. } => {
                 Some(format!("{here}; what came back is kept in {}", kept.display()))
             }
             _ => None,

@@ -3,12 +3,12 @@
 use crate::support::machine::Machine;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
-use kugetsu::session::{CopySpec, IdMap, copy, new_session_id, scan};
+use kugetsu::session::{CopySpec, FreshIds, copy, new_session_id, scan};
 use serde_json::{Value, json};
 use std::hash::{BuildHasher as _, RandomState};
 use std::path::Path;
 
-fn copied(original: &Value, title: &str, directory: &Path) -> (String, IdMap, Value) {
+fn copied(original: &Value, title: &str, directory: &Path) -> (String, FreshIds, Value) {
     let mut random = || RandomState::new().hash_one(0);
     let now_ms = original["info"]["time"]["updated"].as_i64().unwrap() + 1;
     let session = new_session_id(now_ms, &mut random);

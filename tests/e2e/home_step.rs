@@ -7,7 +7,7 @@ use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, until};
 use crate::support::serve::Serve;
 use crate::tui::Terminal;
-use kugetsu::opencode::apply::{Applied, Arrival, apply};
+use kugetsu::opencode::apply::{Applied, ApplyInput, apply};
 use kugetsu::opencode::{Database, Fingerprint, UndoError, undo};
 use kugetsu::session::new_session_id;
 use serde_json::{Value, json};
@@ -36,7 +36,7 @@ fn written(machine: &Machine, ops: impl IntoIterator<Item = Value>) -> PathBuf {
 fn bring_home(machine: &Machine, session: &str, departed: &Fingerprint, file: &Path) -> Applied {
     let before = machine.outside().join("before");
     let now_ms = kugetsu::clock::now_ms();
-    let arrival = Arrival { file, session, departed: Some(departed), before: &before, now_ms };
+    let arrival = ApplyInput { file, session, departed: Some(departed), before: &before, now_ms };
     apply(&machine.database_path(), &arrival).unwrap()
 }
 

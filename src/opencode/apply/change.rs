@@ -4,18 +4,18 @@ use super::super::fingerprint::{self, Field, Fingerprint};
 use super::super::schema::Schema;
 use super::super::undo_log::{self, Line, Table, Writer};
 use super::super::writer::Stop;
-use super::error::ArrivalError;
+use super::error::ApplyError;
 use super::record::{self, Home};
 use super::rows::{self, MessageRow, PartRow};
-use crate::session::{NewSession, Op};
+use crate::session::{Change, NewSession};
 use rusqlite::{Connection, OptionalExtension as _, Params};
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
 /// What comes home, and where to.
 #[derive(Debug, Clone, Copy)]
-pub struct Arrival<'a> {
-    /// The changes: a file of [`Op`](crate::session::Op)s. It is read twice.
+pub struct ApplyInput<'a> {
+    /// The changes: a file of [`Change`](crate::session::Change)s. It is read twice.
     pub file: &'a Path,
     /// The session that was away. Others may be made as its sub-agents or beside it, in its directory and its project.
     pub session: &'a str,
@@ -59,10 +59,10 @@ pub(super) struct Message {
 }
 
 /// The changes of one transaction.
-pub(super) struct Change<'c> {
+pub(super) struct Application<'c> {
     pub(super) connection: &'c Connection,
     pub(super) schema: &'c Schema,
-    pub(super) arrival: &'c Arrival<'c>,
+    pub(super) arrival: &'c ApplyInput<'c>,
     home: Home,
     /// What the session looked like before the first change.
     pub(super) now: Fingerprint,
@@ -73,15 +73,15 @@ pub(super) struct Change<'c> {
     pub(super) applied: Applied,
 }
 
-pub(super) type Done = Result<(), Stop<ArrivalError>>;
+pub(super) type Done = Result<(), Stop<ApplyError>>;
 
-impl<'c> Change<'c> {
+impl<'c> Application<'c> {
     pub(super) fn begin(
         connection: &'c Connection,
         schema: &'c Schema,
-        arrival: &'c Arrival<'c>,
+        arrival: &'c ApplyInput<'c>,
         now: Fingerprint,
-    ) -> Result<Self, Stop<ArrivalError>> {
+    ) -> Result<Self, Stop<ApplyError>> {
         let home = Home::of(connection, schema, arrival.session)?;
         let image = Writer::create(arrival.before, arrival.session)?;
         let mut touched = BTreeMap::new();
@@ -93,20 +93,20 @@ impl<'c> Change<'c> {
         Ok(Self { connection, schema, arrival, home, now, image, touched, seen, applied })
     }
 
-    pub(super) fn make(&mut self, op: Op<'_>) -> Done {
+    pub(super) fn make(&mut self, op: Change<'_>) -> Done {
         match op {
-            Op::Session(new) => self.session(&new),
-            Op::Patch(patch) => self.patch(&patch),
-            Op::Message(message) => self.message(rows::message(message.info)?),
-            Op::Part(part) => self.part(rows::part(part)?),
-            Op::Todos(todos) => self.todos(&todos),
+            Change::Session(new) => self.session(&new),
+            Change::Patch(patch) => self.patch(&patch),
+            Change::Message(message) => self.message(rows::message(message.info)?),
+            Change::Part(part) => self.part(rows::part(part)?),
+            Change::Todos(todos) => self.todos(&todos),
         }
     }
 
     /// Looks whether a change is there.
-    pub(super) fn check(&self, op: Op<'_>) -> Done {
+    pub(super) fn check(&self, op: Change<'_>) -> Done {
         let (id, is_there) = match op {
-            Op::Session(new) => {
+            Change::Session(new) => {
                 let is_new =
                     self.touched.get(new.id.as_ref()).is_some_and(|touched| touched.former.is_none());
                 let is_there = match is_new {
@@ -117,19 +117,19 @@ impl<'c> Change<'c> {
                 };
                 (new.id.into_owned(), is_there)
             }
-            Op::Patch(patch) => {
+            Change::Patch(patch) => {
                 let wanted = self.wanted(&patch)?;
                 (
                     patch.session.to_string(),
                     record::missing(self.connection, &patch.session, &wanted)?.is_empty(),
                 )
             }
-            Op::Message(message) => {
+            Change::Message(message) => {
                 let row = rows::message(message.info)?;
                 let is_there = self.exists("SELECT 1 FROM message WHERE id = ?1 AND session_id = ?2 AND time_created = ?3 AND data = ?4", (&row.id, &row.session, row.created, &row.data))?;
                 (row.id, is_there)
             }
-            Op::Part(part) => {
+            Change::Part(part) => {
                 let row = rows::part(part)?;
                 let is_there = self.exists(
                     "SELECT 1 FROM part WHERE id = ?1 AND session_id = ?2 AND message_id = ?3 AND data = ?4",
@@ -137,17 +137,17 @@ impl<'c> Change<'c> {
                 )?;
                 (row.id, is_there)
             }
-            Op::Todos(todos) => {
+            Change::Todos(todos) => {
                 let kept = self.is_kept(&todos.session, Field::Todos);
                 let same = kept || self.todos_of(&todos.session)? == rows::todos(todos.todos)?;
                 (todos.session.to_string(), same)
             }
         };
-        if is_there { Ok(()) } else { Err(ArrivalError::Mismatch { id }.into()) }
+        if is_there { Ok(()) } else { Err(ApplyError::Mismatch { id }.into()) }
     }
 
     /// The sessions that were touched, the image without its end, and what was done.
-    pub(super) fn end(mut self) -> Result<(BTreeMap<String, Touched>, Writer, Applied), Stop<ArrivalError>> {
+    pub(super) fn end(mut self) -> Result<(BTreeMap<String, Touched>, Writer, Applied), Stop<ApplyError>> {
         for (session, touched) in &self.touched {
             if !touched.changed || touched.former.is_none() {
                 continue;
@@ -178,10 +178,10 @@ impl<'c> Change<'c> {
     }
 
     /// Makes sure that a session may be changed: the one that was away, one that was made, or a sub-agent's.
-    pub(super) fn touch(&mut self, session: &str) -> Result<&mut Touched, Stop<ArrivalError>> {
+    pub(super) fn touch(&mut self, session: &str) -> Result<&mut Touched, Stop<ApplyError>> {
         rows::session_id(session)?;
         if !self.touched.contains_key(session) {
-            let stray = || ArrivalError::Stray { id: session.to_owned() };
+            let stray = || ApplyError::Stray { id: session.to_owned() };
             let is_below = self.arrival.departed.is_some()
                 && self.exists(
                     "WITH RECURSIVE above(id) AS (SELECT parent_id FROM session WHERE id = ?1
@@ -196,7 +196,7 @@ impl<'c> Change<'c> {
                 fingerprint::take(self.connection, session, |column| self.schema.session.has(column))?;
             self.touched.insert(session.to_owned(), Touched { former, ..Touched::default() });
         }
-        let stray = || ArrivalError::Stray { id: session.to_owned() }.into();
+        let stray = || ApplyError::Stray { id: session.to_owned() }.into();
         self.touched.get_mut(session).ok_or_else(stray)
     }
 
@@ -205,7 +205,7 @@ impl<'c> Change<'c> {
         let parent = new.parent.as_deref();
         match self.parent_of(&id)? {
             Some(there) if there.as_deref() == parent => return Ok(()),
-            Some(_) => return Err(ArrivalError::Conflict { id }.into()),
+            Some(_) => return Err(ApplyError::Conflict { id }.into()),
             None => {}
         }
         if let Some(parent) = parent {
@@ -238,7 +238,7 @@ impl<'c> Change<'c> {
                 true
             }
             Some((session, _)) if session != row.session => {
-                return Err(ArrivalError::Conflict { id: row.id }.into());
+                return Err(ApplyError::Conflict { id: row.id }.into());
             }
             Some((_, true)) => {
                 self.touch(&row.session)?.messages.push(Message { id: row.id, new: false });
@@ -266,7 +266,7 @@ impl<'c> Change<'c> {
         if !self
             .exists("SELECT 1 FROM message WHERE id = ?1 AND session_id = ?2", (&row.message, &row.session))?
         {
-            return Err(ArrivalError::Stray { id: row.id }.into());
+            return Err(ApplyError::Stray { id: row.id }.into());
         }
         let mut found = self.connection.prepare_cached(
             "SELECT session_id = ?2 AND message_id = ?3, data = ?4 FROM part WHERE id = ?1",
@@ -286,7 +286,7 @@ impl<'c> Change<'c> {
                     .execute((&row.id, &row.message, &row.session, self.arrival.now_ms, &row.data))?;
                 self.keep(&Line::Made { table: Table::Part, id: row.id })?;
             }
-            Some((false, _)) => return Err(ArrivalError::Conflict { id: row.id }.into()),
+            Some((false, _)) => return Err(ApplyError::Conflict { id: row.id }.into()),
             Some((true, true)) => return Ok(()),
             Some((true, false)) => {
                 self.keep_row(Table::Part, &row.id)?;
@@ -303,14 +303,14 @@ impl<'c> Change<'c> {
         if self.seen.insert(id.to_owned()) {
             Ok(())
         } else {
-            Err(ArrivalError::Twice { id: id.to_owned() }.into())
+            Err(ApplyError::Twice { id: id.to_owned() }.into())
         }
     }
 
     fn keep_row(&mut self, table: Table, id: &str) -> Done {
         match undo_log::row(self.connection, table, id)? {
             Some(columns) => self.keep(&Line::Row { table, columns }),
-            None => Err(ArrivalError::Mismatch { id: id.to_owned() }.into()),
+            None => Err(ApplyError::Mismatch { id: id.to_owned() }.into()),
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::disk::DiskError;
 use crate::opencode::database::DatabaseError;
-use crate::opencode::undo_log::ImageError;
+use crate::opencode::undo_log::UndoLogError;
 use crate::opencode::writer::Stop;
 use crate::session::ExportError;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use std::path::PathBuf;
 /// Why nothing came home. Nothing was changed then. (Where the disk fails in the last moment of all, it may be that
 /// everything was; [`apply`] tells when it is called again.)
 #[derive(Debug, thiserror::Error)]
-pub enum ArrivalError {
+pub enum ApplyError {
     /// The session has other messages or parts than when it left, or prompts of it were undone since.
     #[error("{session} has changed here since it left")]
     Diverged { session: String },
@@ -33,14 +33,14 @@ pub enum ArrivalError {
     #[error("what came home cannot be read, {}: {source}", path.display())]
     File { path: PathBuf, source: ExportError },
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Image(#[from] UndoLogError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
 
-impl ArrivalError {
+impl ApplyError {
     /// Whether it is for the schema alone: `opencode import`, which knows its own, may still bring the new messages
     /// home.
     pub fn falls_back(&self) -> bool {
@@ -48,8 +48,8 @@ impl ArrivalError {
     }
 }
 
-impl From<ArrivalError> for Stop<ArrivalError> {
-    fn from(error: ArrivalError) -> Self {
+impl From<ApplyError> for Stop<ApplyError> {
+    fn from(error: ApplyError) -> Self {
         Self::Why(error)
     }
 }

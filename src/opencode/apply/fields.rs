@@ -2,13 +2,13 @@
 
 use super::super::fingerprint::Field;
 use super::super::undo_log::{self, Line};
-use super::change::{Change, Done};
-use super::error::ArrivalError;
+use super::change::{Application, Done};
+use super::error::ApplyError;
 use super::record;
 use super::rows::{self, Todo};
 use crate::session::{Patch, Todos};
 
-impl Change<'_> {
+impl Application<'_> {
     /// Whether a field of the session that was away was changed here meanwhile.
     pub(super) fn is_kept(&self, session: &str, field: Field) -> bool {
         session == self.arrival.session
@@ -16,7 +16,7 @@ impl Change<'_> {
     }
 
     /// The columns that a patch sets, those of fields that stay as they are here left out.
-    pub(super) fn wanted(&self, patch: &Patch<'_>) -> Result<Vec<record::Cell>, ArrivalError> {
+    pub(super) fn wanted(&self, patch: &Patch<'_>) -> Result<Vec<record::Cell>, ApplyError> {
         let mut cells = record::of_patch(patch)?;
         cells
             .retain(|cell| self.schema.session.has(cell.column) && !self.is_kept(&patch.session, cell.field));

@@ -11,30 +11,30 @@ mod order;
 mod record;
 mod rows;
 
-pub use change::{Applied, Arrival};
-pub(crate) use error::ArrivalError;
+pub use change::{Applied, ApplyInput};
+pub(crate) use error::ApplyError;
 
 use super::database::{is_undone, unknown};
 use super::fingerprint::{self, Fingerprint};
 use super::schema::Schema;
-use super::undo_log::{self, End, ImageError};
+use super::undo_log::{self, End, UndoLogError};
 use super::writer::{self, Stop};
-use change::Change;
+use change::Application;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes what came home, all of it or nothing. A second time changes nothing.
-pub fn apply(database: &Path, arrival: &Arrival<'_>) -> Result<Applied, ArrivalError> {
+pub fn apply(database: &Path, arrival: &ApplyInput<'_>) -> Result<Applied, ApplyError> {
     apply_telling(database, arrival, &|| ())
 }
 
 /// As [`apply`]; `commits` is called when that is about to become true. Whoever breaks off before has changed nothing.
 pub fn apply_telling(
     database: &Path,
-    arrival: &Arrival<'_>,
+    arrival: &ApplyInput<'_>,
     commits: &dyn Fn(),
-) -> Result<Applied, ArrivalError> {
+) -> Result<Applied, ApplyError> {
     let mut connection = writer::open(database)?;
     apply_with(&mut connection, database, arrival, commits)
 }
@@ -43,28 +43,28 @@ pub fn apply_telling(
 pub(super) fn apply_on(
     connection: &mut Connection,
     database: &Path,
-    arrival: &Arrival<'_>,
-) -> Result<Applied, ArrivalError> {
+    arrival: &ApplyInput<'_>,
+) -> Result<Applied, ApplyError> {
     apply_with(connection, database, arrival, &|| ())
 }
 
 fn apply_with(
     connection: &mut Connection,
     database: &Path,
-    arrival: &Arrival<'_>,
+    arrival: &ApplyInput<'_>,
     commits: &dyn Fn(),
-) -> Result<Applied, ArrivalError> {
-    let known = match undo_log::read(arrival.before, |_| Ok::<_, ImageError>(())) {
+) -> Result<Applied, ApplyError> {
+    let known = match undo_log::read(arrival.before, |_| Ok::<_, UndoLogError>(())) {
         Ok((_, end)) => Some(end),
-        Err(ImageError::Missing { .. }) => None,
+        Err(UndoLogError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
     };
-    let done = || -> Result<Applied, Stop<ArrivalError>> {
+    let done = || -> Result<Applied, Stop<ApplyError>> {
         // Immediate: what is compared now cannot be changed by another before it is written.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let schema = Schema::read(&transaction, database)??;
         let now = fingerprint::take(&transaction, arrival.session, |column| schema.session.has(column))?
-            .ok_or_else(|| ArrivalError::Gone { session: arrival.session.to_owned() })?;
+            .ok_or_else(|| ApplyError::Gone { session: arrival.session.to_owned() })?;
         if let Some(end) = known.filter(|end| !end.after.is_empty())
             && is_done(&transaction, &schema, arrival, &now, &end)?
         {
@@ -73,7 +73,7 @@ fn apply_with(
         // What comes behind prompts that were undone here would go with them at the next prompt.
         let is_undone = arrival.departed.is_some() && is_undone(&transaction, arrival.session)?;
         if is_undone || arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
-            return Err(ArrivalError::Diverged { session: arrival.session.to_owned() }.into());
+            return Err(ApplyError::Diverged { session: arrival.session.to_owned() }.into());
         }
         write(transaction, &schema, arrival, now, commits)
     };
@@ -91,10 +91,10 @@ fn apply_with(
 fn is_done(
     transaction: &Transaction<'_>,
     schema: &Schema,
-    arrival: &Arrival<'_>,
+    arrival: &ApplyInput<'_>,
     now: &Fingerprint,
     end: &End,
-) -> Result<bool, Stop<ArrivalError>> {
+) -> Result<bool, Stop<ApplyError>> {
     let formerly = |session: &str| end.former.get(session).and_then(Option::as_ref);
     // An image of another trip tells nothing of this one.
     let is_of = |departed| formerly(arrival.session).is_some_and(|former| former.same_rows(departed));
@@ -118,15 +118,15 @@ fn is_done(
 
 /// Whether all rows that an image says were made are there. An image is written before its rows are: nothing tells where
 /// none was made.
-fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<ArrivalError>> {
+fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<ApplyError>> {
     let mut made = Vec::new();
-    undo_log::read(image, |line| -> Result<(), ImageError> {
+    undo_log::read(image, |line| -> Result<(), UndoLogError> {
         if let undo_log::Line::Made { table, id } = line {
             made.push((table, id));
         }
         Ok(())
     })
-    .map_err(ArrivalError::from)?;
+    .map_err(ApplyError::from)?;
     let mut is_made = !made.is_empty();
     for (table, id) in made {
         let query = format!("SELECT 1 FROM {} WHERE id = ?1", table.name());
@@ -138,11 +138,11 @@ fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<Arr
 fn write(
     transaction: Transaction<'_>,
     schema: &Schema,
-    arrival: &Arrival<'_>,
+    arrival: &ApplyInput<'_>,
     now: Fingerprint,
     commits: &dyn Fn(),
-) -> Result<Applied, Stop<ArrivalError>> {
-    let mut change = Change::begin(&transaction, schema, arrival, now)?;
+) -> Result<Applied, Stop<ApplyError>> {
+    let mut change = Application::begin(&transaction, schema, arrival, now)?;
     rows::each(arrival.file, |op| change.make(op))?;
     rows::each(arrival.file, |op| change.check(op))?;
     let (touched, image, applied) = change.end()?;

@@ -2,7 +2,7 @@
 
 use super::super::writer::Stop;
 use super::change::Touched;
-use super::error::ArrivalError;
+use super::error::ApplyError;
 use rusqlite::Connection;
 
 /// Looks at all messages of a session as opencode reads them: by time and id.
@@ -12,7 +12,7 @@ pub(super) fn check(
     connection: &Connection,
     session: &str,
     touched: &Touched,
-) -> Result<(), Stop<ArrivalError>> {
+) -> Result<(), Stop<ApplyError>> {
     let mut query = connection
         .prepare_cached("SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id")?;
     let mut rows = query.query([session])?;
@@ -38,6 +38,6 @@ pub(super) fn check(
     }
 }
 
-fn out_of_order(id: &str) -> ArrivalError {
-    ArrivalError::OutOfOrder { id: id.to_owned() }
+fn out_of_order(id: &str) -> ApplyError {
+    ApplyError::OutOfOrder { id: id.to_owned() }
 }

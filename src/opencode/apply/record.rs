@@ -4,7 +4,7 @@ use super::super::database::unknown;
 use super::super::fingerprint::Field;
 use super::super::schema::Schema;
 use super::super::writer::Stop;
-use super::error::ArrivalError;
+use super::error::ApplyError;
 use super::rows::{object, read, unsound};
 use crate::session::raw::{Lossy, Object};
 use crate::session::same::on_one_line;
@@ -35,7 +35,7 @@ impl Home {
         connection: &Connection,
         schema: &Schema,
         session: &str,
-    ) -> Result<Self, Stop<ArrivalError>> {
+    ) -> Result<Self, Stop<ApplyError>> {
         let path = if schema.session.has("path") { "path" } else { "NULL" };
         let query = format!("SELECT directory, project_id, {path} FROM session WHERE id = ?1");
         let home = connection
@@ -43,12 +43,12 @@ impl Home {
                 Ok(Self { directory: row.get(0)?, project: row.get(1)?, path: row.get(2)? })
             })
             .optional()?;
-        home.ok_or_else(|| ArrivalError::Gone { session: session.to_owned() }.into())
+        home.ok_or_else(|| ApplyError::Gone { session: session.to_owned() }.into())
     }
 }
 
 /// What a patch sets.
-pub(super) fn of_patch(patch: &Patch<'_>) -> Result<Vec<Cell>, ArrivalError> {
+pub(super) fn of_patch(patch: &Patch<'_>) -> Result<Vec<Cell>, ApplyError> {
     let fields = [
         (Field::Title, patch.title),
         (Field::Cost, patch.cost),
@@ -93,7 +93,7 @@ pub(super) fn set(connection: &Connection, session: &str, cells: &[&Cell]) -> ru
 type NewRow = (Vec<(&'static str, Value)>, Vec<&'static str>);
 
 /// `rules` are those that it gets, whatever its record says.
-fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>, rules: Value) -> Result<NewRow, ArrivalError> {
+fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>, rules: Value) -> Result<NewRow, ApplyError> {
     let info = object(new.info, "a session's record")?;
     let table = &schema.session;
     let mut columns: Vec<(&'static str, Value)> = vec![
@@ -160,7 +160,7 @@ pub(super) fn is_made(
     schema: &Schema,
     home: &Home,
     new: &NewSession<'_>,
-) -> Result<bool, Stop<ArrivalError>> {
+) -> Result<bool, Stop<ApplyError>> {
     let rules = rules_of_parent(connection, schema, new)?;
     for (column, value) in row_of(schema, home, new, rules)?.0 {
         let query = format!("SELECT 1 FROM session WHERE id = ?1 AND {column} IS ?2");
@@ -177,7 +177,7 @@ pub(super) fn insert(
     schema: &Schema,
     home: &Home,
     new: &NewSession<'_>,
-) -> Result<Vec<&'static str>, Stop<ArrivalError>> {
+) -> Result<Vec<&'static str>, Stop<ApplyError>> {
     let rules = rules_of_parent(connection, schema, new)?;
     let (columns, lacking) = row_of(schema, home, new, rules)?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
@@ -190,7 +190,7 @@ pub(super) fn insert(
     Ok(lacking)
 }
 
-fn cells_of(field: Field, raw: &RawValue) -> Result<Vec<Cell>, ArrivalError> {
+fn cells_of(field: Field, raw: &RawValue) -> Result<Vec<Cell>, ApplyError> {
     let what = format!("a session's {}", field.name());
     let values = match field {
         Field::Title => match read::<Option<Lossy>>(raw, &what)? {
@@ -227,7 +227,7 @@ struct Cache {
 }
 
 impl Tokens {
-    fn values(self) -> Result<Vec<Value>, ArrivalError> {
+    fn values(self) -> Result<Vec<Value>, ApplyError> {
         let Self { input, output, reasoning, cache } = self;
         [input, output, reasoning, cache.read, cache.write].into_iter().map(integer).collect()
     }
@@ -243,14 +243,14 @@ struct Summary<'a> {
 }
 
 impl Summary<'_> {
-    fn values(self) -> Result<Vec<Value>, ArrivalError> {
+    fn values(self) -> Result<Vec<Value>, ApplyError> {
         let number = |number: Option<f64>| number.map_or(Ok(Value::Null), integer);
         let diffs = self.diffs.map_or(Value::Null, json);
         Ok(vec![number(self.additions)?, number(self.deletions)?, number(self.files)?, diffs])
     }
 }
 
-fn times(info: &Object<'_>) -> Result<Vec<(&'static str, Value)>, ArrivalError> {
+fn times(info: &Object<'_>) -> Result<Vec<(&'static str, Value)>, ApplyError> {
     #[derive(Deserialize)]
     struct Time {
         created: f64,
@@ -265,7 +265,7 @@ fn text(text: &str) -> Value {
     Value::Text(text.to_owned())
 }
 
-fn lossy(info: &Object<'_>, key: &str) -> Result<Option<Value>, ArrivalError> {
+fn lossy(info: &Object<'_>, key: &str) -> Result<Option<Value>, ApplyError> {
     let raw = info.get(key);
     let value = raw.map(|raw| read::<Lossy>(raw, key)).transpose()?;
     Ok(value.map(|text| Value::Text(text.0)))
@@ -275,7 +275,7 @@ fn lossy(info: &Object<'_>, key: &str) -> Result<Option<Value>, ArrivalError> {
 const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// JavaScript's numbers that are whole ones.
-fn integer(number: f64) -> Result<Value, ArrivalError> {
+fn integer(number: f64) -> Result<Value, ApplyError> {
     if number.abs() > LARGEST {
         return Err(unsound("a number in a session's record is larger than any that opencode writes"));
     }

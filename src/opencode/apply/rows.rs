@@ -1,10 +1,10 @@
 //! What came home, as rows of the database.
 
 use super::super::writer::Stop;
-use super::error::ArrivalError;
+use super::error::ApplyError;
 use crate::session::raw::{Lossy, Object};
 use crate::session::same::on_one_line;
-use crate::session::{ArrivalReader, ExportError, Op, is_message_id, is_part_id, is_session_id};
+use crate::session::{Change, ChangeReader, ExportError, is_message_id, is_part_id, is_session_id};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -39,14 +39,14 @@ pub(super) struct Todo {
 /// Shows each change of a file to `see`, one at a time.
 pub(super) fn each(
     path: &Path,
-    mut see: impl FnMut(Op<'_>) -> Result<(), Stop<ArrivalError>>,
-) -> Result<(), Stop<ArrivalError>> {
-    let at = |source: ExportError| ArrivalError::File { path: path.to_owned(), source };
+    mut see: impl FnMut(Change<'_>) -> Result<(), Stop<ApplyError>>,
+) -> Result<(), Stop<ApplyError>> {
+    let at = |source: ExportError| ApplyError::File { path: path.to_owned(), source };
     let file = File::open(path).map_err(|error| at(error.into()))?;
-    let mut reader = ArrivalReader::new(file);
+    let mut reader = ChangeReader::new(file);
     while let Some((offset, op)) = reader.read().map_err(at)? {
         see(op).map_err(|stop| match stop {
-            Stop::Why(ArrivalError::File { source: ExportError::NotAnExport { what }, .. }) => {
+            Stop::Why(ApplyError::File { source: ExportError::NotAnExport { what }, .. }) => {
                 at(ExportError::not_an_export(format!("{what} (in the change at byte {offset})"))).into()
             }
             other => other,
@@ -56,21 +56,21 @@ pub(super) fn each(
 }
 
 /// What is wrong with a change; [`each`] knows in which file.
-pub(super) fn unsound(what: impl Into<String>) -> ArrivalError {
-    ArrivalError::File { path: Default::default(), source: ExportError::not_an_export(what) }
+pub(super) fn unsound(what: impl Into<String>) -> ApplyError {
+    ApplyError::File { path: Default::default(), source: ExportError::not_an_export(what) }
 }
 
 /// Reads a raw value into what it should be.
-pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, what: &str) -> Result<T, ArrivalError> {
+pub(super) fn read<'a, T: Deserialize<'a>>(raw: &'a RawValue, what: &str) -> Result<T, ApplyError> {
     serde_json::from_str(raw.get()).map_err(|_| unsound(format!("{what} is not what opencode writes")))
 }
 
 /// A session's id that is safe to use.
-pub(super) fn session_id(id: &str) -> Result<&str, ArrivalError> {
+pub(super) fn session_id(id: &str) -> Result<&str, ApplyError> {
     if is_session_id(id) { Ok(id) } else { Err(unsound("a session's id is not of opencode's shape")) }
 }
 
-pub(super) fn message(info: &RawValue) -> Result<MessageRow, ArrivalError> {
+pub(super) fn message(info: &RawValue) -> Result<MessageRow, ApplyError> {
     #[derive(Deserialize)]
     struct Time {
         created: f64,
@@ -95,7 +95,7 @@ pub(super) fn message(info: &RawValue) -> Result<MessageRow, ArrivalError> {
     Ok(MessageRow { id, session, created, data: data(&fields)? })
 }
 
-pub(super) fn part(part: &RawValue) -> Result<PartRow, ArrivalError> {
+pub(super) fn part(part: &RawValue) -> Result<PartRow, ApplyError> {
     let mut fields = object(part, "a part")?;
     let (id, session, message) =
         (text(&fields, "id")?, text(&fields, "sessionID")?, text(&fields, "messageID")?);
@@ -109,7 +109,7 @@ pub(super) fn part(part: &RawValue) -> Result<PartRow, ArrivalError> {
     Ok(PartRow { id, session, message, data: data(&fields)? })
 }
 
-pub(super) fn todos(raw: &RawValue) -> Result<Vec<Todo>, ArrivalError> {
+pub(super) fn todos(raw: &RawValue) -> Result<Vec<Todo>, ApplyError> {
     #[derive(Deserialize)]
     struct Shape {
         content: Lossy,
@@ -122,16 +122,16 @@ pub(super) fn todos(raw: &RawValue) -> Result<Vec<Todo>, ArrivalError> {
     Ok(all.into_iter().map(todo).collect())
 }
 
-pub(super) fn object<'a>(raw: &'a RawValue, what: &str) -> Result<Object<'a>, ArrivalError> {
+pub(super) fn object<'a>(raw: &'a RawValue, what: &str) -> Result<Object<'a>, ApplyError> {
     Object::parse(raw.get()).map_err(|_| unsound(format!("{what} is not what opencode writes")))
 }
 
-fn text(fields: &Object<'_>, key: &str) -> Result<String, ArrivalError> {
+fn text(fields: &Object<'_>, key: &str) -> Result<String, ApplyError> {
     let raw = fields.get(key).ok_or_else(|| unsound(format!("there is no {key}")))?;
     read(raw, key)
 }
 
-fn data(fields: &Object<'_>) -> Result<String, ArrivalError> {
+fn data(fields: &Object<'_>) -> Result<String, ApplyError> {
     let text = serde_json::to_string(fields).map_err(|error| unsound(error.to_string()))?;
     // `opencode export` prints lines; its database has none.
     Ok(match on_one_line(&text) {
@@ -172,7 +172,7 @@ mod tests {
             r#"{"id":"msg_1","sessionID":"x","time":{"created":1}}"#,
             r#"{"id":"msg_1","id":"msg_2","sessionID":"ses_1","time":{"created":1}}"#,
         ] {
-            assert!(matches!(message(&raw(bad)), Err(ArrivalError::File { .. })), "{bad}");
+            assert!(matches!(message(&raw(bad)), Err(ApplyError::File { .. })), "{bad}");
         }
         assert!(part(&raw(r#"{"id":"prt_1","sessionID":"ses_1"}"#)).is_err());
         assert!(todos(&raw(r#"[{"content":"x"}]"#)).is_err());

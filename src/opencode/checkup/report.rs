@@ -2,7 +2,7 @@
 
 use crate::disk::DiskError;
 use crate::opencode::database::DatabaseError;
-use crate::opencode::undo_log::ImageError;
+use crate::opencode::undo_log::UndoLogError;
 use crate::opencode::writer::Stop;
 
 /// What is wrong.
@@ -69,7 +69,7 @@ pub(crate) enum CheckupError {
     #[error("there is no session {session} here")]
     UnknownSession { session: String },
     #[error(transparent)]
-    Image(#[from] ImageError),
+    Image(#[from] UndoLogError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]

@@ -59,7 +59,7 @@ fn interrupted_at_any_step_it_is_before_or_after() {
     let (world, departed, file) = world();
     let (image, redo) = (world.path("before"), world.path("undone"));
     let arrival =
-        Arrival { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
+        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
     let apply = |at: u64| {
         let mut connection = world.connection();
         let steps = interrupt(&connection, at);
@@ -89,7 +89,7 @@ fn interrupted_at_any_step_it_is_before_or_after() {
         let now = world.dump();
         assert!(now == before && done.is_err() || now == after, "step {at}");
         if let Err(error) = done {
-            assert!(matches!(error, ArrivalError::Database(_)), "{error:?}");
+            assert!(matches!(error, ApplyError::Database(_)), "{error:?}");
         }
         (befores, afters) = if now == before { (befores + 1, afters) } else { (befores, afters + 1) };
         assert_eq!(apply(u64::MAX).0.unwrap().already, now == after, "step {at}");
@@ -116,7 +116,7 @@ fn without_room_nothing_comes_home() {
     let before = world.dump();
     let image = world.path("before");
     let arrival =
-        Arrival { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
+        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
     let pages = world.values("PRAGMA page_count")[0][0].as_u64().unwrap();
     let mut refused = 0;
     loop {
@@ -142,12 +142,12 @@ fn without_an_image_nothing_becomes_true() {
     let before = world.dump();
     let image = world.path("nowhere/before");
     let arrival =
-        Arrival { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
+        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
     let error = apply(&world.database, &arrival).unwrap_err();
-    assert!(matches!(error, ArrivalError::Disk(_)), "{error:?}");
+    assert!(matches!(error, ApplyError::Disk(_)), "{error:?}");
     // Its place is taken: it fails only at the very end.
     fs::create_dir(world.path("before")).unwrap();
     let error = world.apply_to(Some(&departed), &file).unwrap_err();
-    assert!(matches!(error, ArrivalError::Image(_) | ArrivalError::Disk(_)), "{error:?}");
+    assert!(matches!(error, ApplyError::Image(_) | ApplyError::Disk(_)), "{error:?}");
     assert!(world.dump() == before);
 }

@@ -19,7 +19,7 @@ fn a_home_step_for_the_test_below() {
         serde_json::from_slice(&fs::read(directory.join("departed")).unwrap()).unwrap();
     let (file, before) = (directory.join("arrival"), directory.join("before"));
     let arrival =
-        Arrival { file: &file, session: AWAY, departed: Some(&departed), before: &before, now_ms: NOW };
+        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &before, now_ms: NOW };
     println!("!");
     apply(&directory.join("opencode.db"), &arrival).unwrap();
 }

@@ -6,7 +6,7 @@ mod kill;
 mod laws;
 mod step;
 
-use super::apply::{Applied, Arrival, ArrivalError, apply};
+use super::apply::{Applied, ApplyError, ApplyInput, apply};
 use super::undo_log::{self, Columns};
 use super::{Database, Fingerprint};
 use rusqlite::{Connection, params};
@@ -120,7 +120,7 @@ impl World {
     }
 
     /// Applies changes to the session that was away, as it looks now.
-    pub(super) fn apply(&self, ops: &[Value]) -> Result<Applied, ArrivalError> {
+    pub(super) fn apply(&self, ops: &[Value]) -> Result<Applied, ApplyError> {
         let departed = self.fingerprint(AWAY).unwrap();
         self.apply_to(Some(&departed), &self.file(ops))
     }
@@ -129,9 +129,9 @@ impl World {
         &self,
         departed: Option<&Fingerprint>,
         file: &Path,
-    ) -> Result<Applied, ArrivalError> {
+    ) -> Result<Applied, ApplyError> {
         let before = self.path("before");
-        apply(&self.database, &Arrival { file, session: AWAY, departed, before: &before, now_ms: NOW })
+        apply(&self.database, &ApplyInput { file, session: AWAY, departed, before: &before, now_ms: NOW })
     }
 
     pub(super) fn assert_sound(&self) {

@@ -1,7 +1,7 @@
 //! One home step at a time.
 
 use super::super::UndoError;
-use super::super::apply::{Applied, ArrivalError};
+use super::super::apply::{Applied, ApplyError};
 use super::super::undo::{Rows, undo};
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
@@ -170,7 +170,7 @@ fn a_session_that_changed_since_is_not_touched() {
     world.part(AWAY, "msg_1", "prt_x", &json!({"type": "text", "text": "more"}));
     let before = world.dump();
     let diverged = world.apply_to(Some(&departed), &file);
-    assert!(matches!(diverged, Err(ArrivalError::Diverged { session }) if session == AWAY));
+    assert!(matches!(diverged, Err(ApplyError::Diverged { session }) if session == AWAY));
     assert_eq!(world.dump(), before);
     assert_eq!(world.files(), ["arrival"]);
 
@@ -186,7 +186,7 @@ fn a_session_that_changed_since_is_not_touched() {
 
     world.connection().execute("DELETE FROM session WHERE id = ?1", [AWAY]).unwrap();
     let gone = world.apply_to(Some(&departed), &file);
-    assert!(matches!(gone, Err(ArrivalError::Gone { .. })));
+    assert!(matches!(gone, Err(ApplyError::Gone { .. })));
 }
 
 #[test]
@@ -206,7 +206,7 @@ fn what_is_home_is_not_brought_twice_where_somebody_went_on_since() {
         assert_eq!(world.dump(), after);
         // Without one of its rows it is not what came home.
         world.connection().execute("DELETE FROM part WHERE id = 'prt_4'", []).unwrap();
-        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ArrivalError::Diverged { .. })));
+        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ApplyError::Diverged { .. })));
 
         // Killed behind the image, but before the rows were there, it was not done.
         for name in ["opencode.db-wal", "opencode.db-shm"] {
@@ -215,7 +215,7 @@ fn what_is_home_is_not_brought_twice_where_somebody_went_on_since() {
         fs::copy(&copy, &world.database).unwrap();
         assert!(world.path("before").exists());
         go_on();
-        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ArrivalError::Diverged { .. })));
+        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ApplyError::Diverged { .. })));
     }
 }
 
@@ -231,7 +231,7 @@ fn nothing_comes_home_behind_what_was_undone_here() {
         revert(r#"'{"messageID":"msg_2"}'"#).unwrap();
         let before = world.dump();
         let diverged = world.apply_to(Some(&departed), &file);
-        assert!(matches!(diverged, Err(ArrivalError::Diverged { session }) if session == AWAY));
+        assert!(matches!(diverged, Err(ApplyError::Diverged { session }) if session == AWAY));
         assert_eq!(world.dump(), before);
         revert("NULL").unwrap();
         world.apply_to(Some(&departed), &file).unwrap();
@@ -318,7 +318,7 @@ fn a_file_that_is_cut_changes_nothing() {
     for length in (1..text.len()).step_by(11).filter(|n| !text[..*n].ends_with(['\n', '}'])) {
         crate::disk::write_atomic(&file, &text.as_bytes()[..length]).unwrap();
         let error = world.apply_to(Some(&departed), &file).unwrap_err();
-        assert!(matches!(error, ArrivalError::File { .. }), "{length}: {error}");
+        assert!(matches!(error, ApplyError::File { .. }), "{length}: {error}");
         assert_eq!(world.dump(), before);
     }
 }
@@ -352,7 +352,7 @@ fn a_copy_stands_beside_a_session_that_went_on() {
 
         let own = world.file(&[message(AWAY, "msg_3", NOW, "x")]);
         let refused = world.apply_to(None, &own);
-        assert!(matches!(refused, Err(ArrivalError::Stray { id }) if id == AWAY));
+        assert!(matches!(refused, Err(ApplyError::Stray { id }) if id == AWAY));
     }
 }
 
@@ -463,7 +463,7 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
         let mut connection = world.connection();
         connection.execute_batch(&format!("CREATE TEMP TRIGGER t {trigger}")).unwrap();
         let image = world.path("before");
-        let arrival = super::super::apply::Arrival {
+        let arrival = super::super::apply::ApplyInput {
             file: &file,
             session: AWAY,
             departed: Some(&departed),
@@ -471,7 +471,7 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
             now_ms: NOW,
         };
         let error = super::super::apply::apply_on(&mut connection, &world.database, &arrival).unwrap_err();
-        assert!(matches!(&error, ArrivalError::Mismatch { id: at } if at == id), "{trigger}: {error:?}");
+        assert!(matches!(&error, ApplyError::Mismatch { id: at } if at == id), "{trigger}: {error:?}");
         drop(connection);
         assert_eq!(world.dump(), before);
         assert_eq!(world.files(), ["arrival"]);
@@ -497,7 +497,7 @@ fn what_cannot_be_read_is_never_overwritten() {
         assert!(error.to_string().contains(what), "{error}");
     }
     let error = undo(&world.database, &world.path("nowhere"), &world.path("undone")).unwrap_err();
-    assert!(matches!(error, UndoError::Image(undo_log::ImageError::Missing { .. })), "{error}");
+    assert!(matches!(error, UndoError::Image(undo_log::UndoLogError::Missing { .. })), "{error}");
 }
 
 #[test]

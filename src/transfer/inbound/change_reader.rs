@@ -1,6 +1,6 @@
 //! An arrival file, read again.
 
-use crate::session::{ArrivalReader, ExportError, Op, Patch};
+use crate::session::{Change, ChangeReader, ExportError, Patch};
 use crate::transfer::error::HomeError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -10,7 +10,7 @@ use std::io::Read;
 pub(crate) type PartById = (String, Box<RawValue>);
 
 /// A change of an arrival file, with what it is about.
-pub(crate) enum Change {
+pub(crate) enum MergedChange {
     Session(String, Option<String>, Box<RawValue>),
     Patch(String, Vec<(&'static str, Box<RawValue>)>),
     Message { session: String, id: String, info: Box<RawValue> },
@@ -18,8 +18,8 @@ pub(crate) enum Change {
     Todos(String, Box<RawValue>),
 }
 
-impl Change {
-    fn of(op: &Op<'_>) -> Result<Self, ExportError> {
+impl MergedChange {
+    fn of(op: &Change<'_>) -> Result<Self, ExportError> {
         #[derive(Deserialize)]
         struct Ids {
             id: String,
@@ -30,20 +30,20 @@ impl Change {
         }
         let ids = |raw: &RawValue| serde_json::from_str::<Ids>(raw.get()).map_err(ExportError::from);
         Ok(match op {
-            Op::Session(new) => {
+            Change::Session(new) => {
                 let parent = new.parent.as_ref().map(ToString::to_string);
                 Self::Session(new.id.to_string(), parent, new.info.to_owned())
             }
-            Op::Patch(patch) => Self::Patch(patch.session.to_string(), fields(patch)),
-            Op::Message(message) => {
+            Change::Patch(patch) => Self::Patch(patch.session.to_string(), fields(patch)),
+            Change::Message(message) => {
                 let Ids { id, session, .. } = ids(message.info)?;
                 Self::Message { session, id, info: message.info.to_owned() }
             }
-            Op::Part(raw) => {
+            Change::Part(raw) => {
                 let Ids { id, session, message } = ids(raw)?;
                 Self::Part { session, message, id, raw: (*raw).to_owned() }
             }
-            Op::Todos(todos) => Self::Todos(todos.session.to_string(), todos.todos.to_owned()),
+            Change::Todos(todos) => Self::Todos(todos.session.to_string(), todos.todos.to_owned()),
         })
     }
 
@@ -62,24 +62,24 @@ fn fields(patch: &Patch<'_>) -> Vec<(&'static str, Box<RawValue>)> {
 }
 
 /// The changes of an arrival file, one of them in memory.
-pub(crate) struct Changes<R> {
-    reader: ArrivalReader<R>,
-    pub(crate) next: Option<Change>,
+pub(crate) struct MergedChanges<R> {
+    reader: ChangeReader<R>,
+    pub(crate) next: Option<MergedChange>,
 }
 
-impl<R: Read> Changes<R> {
+impl<R: Read> MergedChanges<R> {
     pub(crate) fn new(arrival: R) -> Result<Self, HomeError> {
-        let mut changes = Self { reader: ArrivalReader::new(arrival), next: None };
+        let mut changes = Self { reader: ChangeReader::new(arrival), next: None };
         changes.read()?;
         Ok(changes)
     }
 
     pub(crate) fn read(&mut self) -> Result<(), HomeError> {
-        self.next = self.reader.read()?.map(|(_, op)| Change::of(&op)).transpose()?;
+        self.next = self.reader.read()?.map(|(_, op)| MergedChange::of(&op)).transpose()?;
         Ok(())
     }
 
-    pub(crate) fn take(&mut self) -> Result<Option<Change>, HomeError> {
+    pub(crate) fn take(&mut self) -> Result<Option<MergedChange>, HomeError> {
         let change = self.next.take();
         self.read()?;
         Ok(change)
@@ -93,8 +93,10 @@ impl<R: Read> Changes<R> {
         let (mut record, mut parts) = (None, Vec::new());
         loop {
             match self.next.take() {
-                Some(Change::Message { id, info, .. }) if id == message => record = Some(info),
-                Some(Change::Part { message: of, id, raw, .. }) if of == message => parts.push((id, raw)),
+                Some(MergedChange::Message { id, info, .. }) if id == message => record = Some(info),
+                Some(MergedChange::Part { message: of, id, raw, .. }) if of == message => {
+                    parts.push((id, raw))
+                }
                 other => {
                     self.next = other;
                     return Ok((record, parts));

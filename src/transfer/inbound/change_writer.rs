@@ -1,7 +1,7 @@
 //! Writes the arrival file.
 
 use crate::session::same::on_one_line;
-use crate::session::{NewMessage, NewSession, Op, Patch, Todos};
+use crate::session::{Change, NewMessage, NewSession, Patch, Todos};
 use crate::transfer::error::HomeError;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -17,29 +17,29 @@ impl<W: Write> Rows<W> {
         Self { output: BufWriter::with_capacity(128 * 1024, output) }
     }
 
-    fn write(&mut self, op: &Op<'_>) -> Result<(), HomeError> {
+    fn write(&mut self, op: &Change<'_>) -> Result<(), HomeError> {
         op.write(&mut self.output).map_err(HomeError::Write)
     }
 
     pub(crate) fn session(&mut self, id: &str, parent: Option<&str>, info: &str) -> Result<(), HomeError> {
         let parent = parent.map(Cow::Borrowed);
-        self.write(&Op::Session(NewSession { id: id.into(), parent, info: raw(info)?.as_ref() }))
+        self.write(&Change::Session(NewSession { id: id.into(), parent, info: raw(info)?.as_ref() }))
     }
 
     pub(crate) fn patch(&mut self, patch: Patch<'_>) -> Result<(), HomeError> {
-        self.write(&Op::Patch(patch))
+        self.write(&Change::Patch(patch))
     }
 
     pub(crate) fn todos(&mut self, session: &str, todos: &str) -> Result<(), HomeError> {
-        self.write(&Op::Todos(Todos { session: session.into(), todos: raw(todos)?.as_ref() }))
+        self.write(&Change::Todos(Todos { session: session.into(), todos: raw(todos)?.as_ref() }))
     }
 
     pub(crate) fn message(&mut self, info: &str) -> Result<(), HomeError> {
-        self.write(&Op::Message(NewMessage { info: raw(info)?.as_ref() }))
+        self.write(&Change::Message(NewMessage { info: raw(info)?.as_ref() }))
     }
 
     pub(crate) fn part(&mut self, part: &str) -> Result<(), HomeError> {
-        self.write(&Op::Part(raw(part)?.as_ref()))
+        self.write(&Change::Part(raw(part)?.as_ref()))
     }
 
     pub(crate) fn end(mut self) -> Result<(), HomeError> {

@@ -2,13 +2,13 @@
 //! that was sent.
 
 use crate::session::raw::Object;
-use crate::session::{CopySpec, ExportError, IdMap, Outline, Renaming, copied_session_id, record_of_copy};
-use crate::transfer::baseline::Undo;
+use crate::session::{CopySpec, ExportError, FreshIds, Outline, Renaming, copied_session_id, record_of_copy};
+use crate::transfer::baseline::Baseline;
 use crate::transfer::edit::{Pieces, part_ids};
 use crate::transfer::error::HomeError;
-use crate::transfer::inbound::change_reader::{Change, Changes};
+use crate::transfer::inbound::change_reader::{MergedChange, MergedChanges};
 use crate::transfer::inbound::change_writer::Rows;
-use crate::transfer::inbound::result::Homecoming;
+use crate::transfer::inbound::result::MergeResult;
 use crate::transfer::inbound::sent_export::Before;
 use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
@@ -16,15 +16,15 @@ use std::io::{Read, Write};
 
 /// A session that was away.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Away<'a> {
+pub(crate) struct ForkInput<'a> {
     pub left: &'a Outline,
-    pub undo: &'a Undo,
-    pub came: &'a Homecoming,
+    pub undo: &'a Baseline,
+    pub came: &'a MergeResult,
     /// The sub-agents' sessions that home has.
     pub children: &'a [(String, Outline)],
 }
 
-impl Away<'_> {
+impl ForkInput<'_> {
     /// Whether home has this sub-agent's session.
     fn has(&self, session: &str) -> bool {
         self.children.iter().any(|(id, _)| *id == session)
@@ -36,14 +36,14 @@ impl Away<'_> {
 /// be in two places, so what is new in them is left out.
 ///
 /// `before` is an export of the session at home: the one that left, or a later one, of which only what left counts.
-/// `arrival` is what [`crate::transfer::inbound::reconcile::homecoming`] wrote. A copy is nobody's sub-agent and grants nothing, as with
+/// `change_set` is what [`crate::transfer::reconcile`] wrote. A copy is nobody's sub-agent and grants nothing, as with
 /// [`crate::session::copy`]. The sub-agents of the run are copied with it: by their own ids the session itself brings them
 /// home one day.
 ///
 /// # Errors
 /// Files that cannot be read or do not belong together; a `random` that is none; a failing `output`.
-pub(crate) fn beside(
-    away: &Away<'_>,
+pub(crate) fn fork(
+    away: &ForkInput<'_>,
     before: impl Read,
     arrival: impl Read,
     output: impl Write,
@@ -58,7 +58,7 @@ pub(crate) fn beside(
         of.iter().try_for_each(|message| outline.push(message.id(), message.parts()))?;
         others.insert(id.clone(), copied_session_id(id, spec.now_ms, random));
     }
-    let ids = IdMap::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?;
+    let ids = FreshIds::of(&outline, spec.now_ms, random).ok_or(HomeError::Repeats)?;
     let session = away.undo.session.as_str();
     let mut writer = Writer {
         away,
@@ -68,7 +68,7 @@ pub(crate) fn beside(
         buffer: String::new(),
         rows: Rows::new(output),
     };
-    let mut changes = Changes::new(arrival)?;
+    let mut changes = MergedChanges::new(arrival)?;
     writer.record(&mut changes)?;
     writer.left(Before::new(before, session), &mut changes)?;
     let left_out = writer.rest(&mut changes)?;
@@ -77,7 +77,7 @@ pub(crate) fn beside(
 }
 
 struct Writer<'a, W: Write> {
-    away: &'a Away<'a>,
+    away: &'a ForkInput<'a>,
     spec: &'a CopySpec,
     renaming: Renaming<'a>,
     random: &'a mut dyn FnMut() -> u64,
@@ -98,14 +98,14 @@ impl<W: Write> Writer<'_, W> {
     }
 
     /// The session itself, with what changed in its record, and its todos.
-    fn record(&mut self, changes: &mut Changes<impl Read>) -> Result<(), HomeError> {
+    fn record(&mut self, changes: &mut MergedChanges<impl Read>) -> Result<(), HomeError> {
         let session = self.away.undo.session.as_str();
         let mut record = self.away.undo.departed.info.get().to_owned();
         let mut todos = self.away.undo.departed.todos.as_ref().map(|todos| todos.get().to_owned());
         loop {
             match changes.next.take() {
-                Some(Change::Patch(of, fields)) if of == session => record = patched(&record, fields)?,
-                Some(Change::Todos(of, raw)) if of == session => todos = Some(raw.get().to_owned()),
+                Some(MergedChange::Patch(of, fields)) if of == session => record = patched(&record, fields)?,
+                Some(MergedChange::Todos(of, raw)) if of == session => todos = Some(raw.get().to_owned()),
                 other => {
                     changes.next = other;
                     break;
@@ -130,7 +130,7 @@ impl<W: Write> Writer<'_, W> {
     fn left(
         &mut self,
         mut before: Before<'_, impl Read>,
-        changes: &mut Changes<impl Read>,
+        changes: &mut MergedChanges<impl Read>,
     ) -> Result<(), HomeError> {
         let mut left = self.away.left.iter().peekable();
         let late = self.away.came.late_by_message();
@@ -168,7 +168,7 @@ impl<W: Write> Writer<'_, W> {
     }
 
     /// The new messages, and the sub-agents of the run.
-    fn rest(&mut self, changes: &mut Changes<impl Read>) -> Result<Vec<String>, HomeError> {
+    fn rest(&mut self, changes: &mut MergedChanges<impl Read>) -> Result<Vec<String>, HomeError> {
         let root = self.away.undo.session.clone();
         let mut left_out = Vec::new();
         while let Some(change) = changes.take()? {
@@ -180,7 +180,7 @@ impl<W: Write> Writer<'_, W> {
                 continue;
             }
             match change {
-                Change::Session(id, parent, info) => {
+                MergedChange::Session(id, parent, info) => {
                     // Where the one that called it stays with the original, it belongs to the copy itself.
                     let parent = parent.filter(|parent| !self.away.has(parent)).unwrap_or(root.clone());
                     let (id, parent) = (self.session(&id), self.session(&parent));
@@ -190,10 +190,10 @@ impl<W: Write> Writer<'_, W> {
                     let info = serde_json::to_string(&info)?;
                     self.rows.session(&id, Some(&parent), &info)?;
                 }
-                Change::Message { info, .. } => self.message(info.get())?,
-                Change::Part { raw, .. } => self.part(raw.get())?,
-                Change::Todos(_, todos) => self.rows.todos(&self.session(&session), todos.get())?,
-                Change::Patch(..) => {}
+                MergedChange::Message { info, .. } => self.message(info.get())?,
+                MergedChange::Part { raw, .. } => self.part(raw.get())?,
+                MergedChange::Todos(_, todos) => self.rows.todos(&self.session(&session), todos.get())?,
+                MergedChange::Patch(..) => {}
             }
         }
         Ok(left_out)

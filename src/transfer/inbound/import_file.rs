@@ -4,14 +4,14 @@ use crate::session::Raw;
 use crate::session::message::Pieces;
 use crate::session::out::Out;
 use crate::transfer::error::HomeError;
-use crate::transfer::inbound::change_reader::{Change, Changes};
-use crate::transfer::inbound::result::Homecoming;
+use crate::transfer::inbound::change_reader::{MergedChange, MergedChanges};
+use crate::transfer::inbound::result::MergeResult;
 use std::io::{Read, Write};
 
 /// Writes to `output` what import can bring home of an arrival file: the session's own new messages and parts. What
 /// changed, todos and sub-agents cannot come that way, since import changes no row and takes one session.
 ///
-/// `record` is the session's own, at home, and `came` is what [`crate::transfer::inbound::reconcile::homecoming`] returned. Returns what is left out, in
+/// `record` is the session's own, at home, and `came` is what [`crate::transfer::reconcile`] returned. Returns what is left out, in
 /// words.
 ///
 /// # Errors
@@ -19,7 +19,7 @@ use std::io::{Read, Write};
 pub(crate) fn import_file(
     arrival: impl Read,
     record: &Raw,
-    came: &Homecoming,
+    came: &MergeResult,
     output: impl Write,
 ) -> Result<Vec<&'static str>, HomeError> {
     #[derive(serde::Deserialize)]
@@ -30,21 +30,21 @@ pub(crate) fn import_file(
     let mut left_out = Vec::new();
     let mut out = Out::new(output);
     out.info(record.get()).map_err(HomeError::Write)?;
-    let mut changes = Changes::new(arrival)?;
+    let mut changes = MergedChanges::new(arrival)?;
     while let Some(change) = changes.take()? {
         if change.session() != session {
             continue;
         }
         match change {
-            Change::Patch(_, fields) => left_out.extend(fields.into_iter().map(|(name, _)| name)),
-            Change::Todos(..) => left_out.push("todos"),
-            Change::Message { id, info, .. } => {
+            MergedChange::Patch(_, fields) => left_out.extend(fields.into_iter().map(|(name, _)| name)),
+            MergedChange::Todos(..) => left_out.push("todos"),
+            MergedChange::Message { id, info, .. } => {
                 let (_, parts) = changes.of_message(&id)?;
                 let parts = parts.iter().map(|(_, part)| part.as_ref()).collect();
                 out.edited(&Pieces { info: &info, parts }).map_err(HomeError::Write)?;
             }
             // A part of a message that left, which is there already.
-            Change::Part { .. } | Change::Session(..) => {}
+            MergedChange::Part { .. } | MergedChange::Session(..) => {}
         }
     }
     out.end().map_err(HomeError::Write)?;

@@ -27,7 +27,7 @@ pub(crate) struct Bounds {
 
 /// The times of a message that came.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Timing {
+pub(crate) struct TimeMap {
     /// `time.created` at home; 0 where home has the message and knows it.
     pub(crate) created_ms: i64,
     /// What is to be taken from the host's times.
@@ -39,7 +39,7 @@ pub(crate) struct Timing {
     earliest_ms: i64,
 }
 
-impl Timing {
+impl TimeMap {
     /// When the message was made, at home; `there_ms` is that of the host.
     pub(crate) fn created(&self, there_ms: i64) -> i64 {
         if self.created_ms > 0 { self.created_ms } else { self.home(there_ms) }
@@ -92,15 +92,15 @@ impl Bounds {
     }
 
     /// The times of a sub-agent's record, which may be older than the launch.
-    pub(crate) fn of_a_record(&self) -> Timing {
+    pub(crate) fn of_a_record(&self) -> TimeMap {
         self.timing(0, self.ahead_ms)
     }
 
-    pub(crate) fn timing(&self, created_ms: i64, offset_ms: i64) -> Timing {
+    pub(crate) fn timing(&self, created_ms: i64, offset_ms: i64) -> TimeMap {
         let other_ms = if offset_ms == self.ahead_ms { 0 } else { self.ahead_ms };
         // What left may be as old as it likes.
         let earliest_ms = created_ms.min(self.earliest_ms).max(1);
-        Timing { created_ms, offset_ms, bounds: [self.now_ms, self.end_ms()], other_ms, earliest_ms }
+        TimeMap { created_ms, offset_ms, bounds: [self.now_ms, self.end_ms()], other_ms, earliest_ms }
     }
 }
 
@@ -116,26 +116,26 @@ pub(crate) struct Had<'h> {
 
 /// The rows of one session that came.
 #[derive(Default)]
-pub(crate) struct Arrivals {
+pub(crate) struct NewIds {
     /// The ids on the host and at home of those that are new.
     pub(crate) new: Vec<(String, String)>,
     /// Of those that home has.
     pub(crate) had: Vec<(String, String)>,
     /// The times of the messages, in their order.
-    pub(crate) timings: Vec<Timing>,
+    pub(crate) timings: Vec<TimeMap>,
 }
 
 /// Gives rows their ids and times, one message of a session after the other.
-pub(crate) struct Placing<'b> {
+pub(crate) struct Placement<'b> {
     bounds: &'b Bounds,
     /// Of the message before: its `time.created`, the time in its id, and its id.
     last_ms: i64,
     last: Option<i64>,
     last_id: String,
-    arrivals: Arrivals,
+    arrivals: NewIds,
 }
 
-impl<'b> Placing<'b> {
+impl<'b> Placement<'b> {
     /// Behind a message of this time and id, if home has one.
     pub(crate) fn behind(bounds: &'b Bounds, newest_ms: Option<i64>, last_id: Option<&str>) -> Self {
         let mut placing = Self {
@@ -143,7 +143,7 @@ impl<'b> Placing<'b> {
             last_ms: newest_ms.map_or(bounds.earliest_ms, |newest| newest.max(bounds.earliest_ms)),
             last: None,
             last_id: String::new(),
-            arrivals: Arrivals::default(),
+            arrivals: NewIds::default(),
         };
         if let Some(id) = last_id {
             placing.last = placing.home_stamp(Kind::Message, id);
@@ -154,7 +154,7 @@ impl<'b> Placing<'b> {
         placing
     }
 
-    pub(crate) fn end(self) -> Arrivals {
+    pub(crate) fn end(self) -> NewIds {
         self.arrivals
     }
 
@@ -312,12 +312,12 @@ pub(crate) struct HomeIds {
 
 impl HomeIds {
     /// No new id is there twice, and none is that of a row that `left`.
-    pub(crate) fn new(all: Vec<Arrivals>, left: &Outline) -> (Self, Vec<Vec<Timing>>) {
+    pub(crate) fn new(all: Vec<NewIds>, left: &Outline) -> (Self, Vec<Vec<TimeMap>>) {
         let mut taken: HashSet<String> = left.sorted().into_iter().map(str::to_owned).collect();
         taken.extend(all.iter().flat_map(|of| &of.had).map(|(_, home)| home.clone()));
         let mut ids = HashMap::new();
         let mut timings = Vec::with_capacity(all.len());
-        for Arrivals { new, had, timings: of } in all {
+        for NewIds { new, had, timings: of } in all {
             for (there, mut home) in new {
                 if !taken.insert(home.clone()) {
                     let kind = if there.starts_with("msg") { Kind::Message } else { Kind::Part };

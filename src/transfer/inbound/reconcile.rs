@@ -4,23 +4,23 @@ use crate::session::message::Message;
 use crate::session::same::same;
 use crate::session::snapshots::kept;
 use crate::session::{Completing, ExportError, Outline, SAME_CLOCK_MS};
-use crate::transfer::baseline::{PartOf, Undo};
+use crate::transfer::baseline::{Baseline, PartOf};
 use crate::transfer::edit::{Edit, Pieces, part_ids};
 use crate::transfer::error::HomeError;
 use crate::transfer::inbound::change_writer::Rows;
 use crate::transfer::inbound::limits::{check_changed, check_message, check_record};
 use crate::transfer::inbound::merge::{OnBreach, Versions, merge_message};
-use crate::transfer::inbound::new_ids::{Bounds, Timing};
-use crate::transfer::inbound::result::{Homecoming, Homeward};
-use crate::transfer::inbound::returned::{Back, BackKind, Section, read_back};
+use crate::transfer::inbound::new_ids::{Bounds, TimeMap};
+use crate::transfer::inbound::result::{MergeContext, MergeResult};
+use crate::transfer::inbound::returned::{Returned, ReturnedKind, Section, read_back};
 use crate::transfer::inbound::rights::{Breach, OpenRows};
 use crate::transfer::inbound::sent_export::Before;
-use crate::transfer::inbound::sent_rows::{Checked, Departure, Standing};
+use crate::transfer::inbound::sent_rows::{Checked, Origin, SentRows};
 use crate::transfer::inbound::session_record::{Changed, Records, changed_todos};
-use crate::transfer::inbound::to_home::Inward;
-use crate::transfer::inbound::usage::Spent;
-use crate::transfer::outbound::id_map::Places;
-use crate::transfer::outbound::to_host::Outward;
+use crate::transfer::inbound::to_home::ToHome;
+use crate::transfer::inbound::usage::Usage;
+use crate::transfer::outbound::id_map::IdMap;
+use crate::transfer::outbound::to_host::ToHost;
 use crate::transfer::setting::put_back;
 use crate::transfer::settle::{Ending, settled};
 use std::borrow::Cow;
@@ -41,27 +41,27 @@ use std::io::{Read, Seek, Write};
 ///   are ended as well.
 /// - Of the session's record and todos comes what the table of rights lets a host change, where it changed there, against how
 ///   it stood there before the run. Whether it changed here, too, is for the reader of the file to see. Rules never come.
-/// - What a host changed in older messages beyond its right is in the file, too, and in [`Homecoming::breaches`]: then the file
+/// - What a host changed in older messages beyond its right is in the file, too, and in [`MergeResult::breaches`]: then the file
 ///   is not for the session itself.
 /// - Where somebody undid the end of what left and went on, only its beginning is there any more. What comes home does not fit
-///   into the session at home then; see [`Homecoming::remaining`].
+///   into the session at home then; see [`MergeResult::remaining`].
 /// - A plain export holds neither sub-agents nor todos, and tells nothing of how things stood before: of what left,
 ///   only parts that were added come home.
 ///
 /// # Errors
 /// See [`HomeError`]; `output` is then incomplete.
-pub(crate) fn homecoming(
+pub(crate) fn reconcile(
     left: &Outline,
-    undo: &Undo,
+    undo: &Baseline,
     mut back: impl Read + Seek,
     before: impl Read,
     output: impl Write,
-    here: &Homeward<'_>,
-) -> Result<Homecoming, HomeError> {
+    here: &MergeContext<'_>,
+) -> Result<MergeResult, HomeError> {
     let rows = |outline: &Outline| outline.len() + outline.part_count();
     let known = rows(left) + here.children.iter().map(|(_, outline)| rows(outline)).sum::<usize>();
     let came = read_back(&mut back, &undo.session, known)?;
-    let departure = Departure::new(left, undo)?;
+    let departure = SentRows::new(left, undo)?;
     let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
     let Checked { standings, remaining } = departure.check(&came, &children)?;
     let earliest_ms = if here.grown { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
@@ -73,15 +73,15 @@ pub(crate) fn homecoming(
     };
     let directory = undo.record()?.get("directory").and_then(|raw| serde_json::from_str(raw.get()).ok());
     let directory = directory.unwrap_or_default();
-    let inward = Inward::new(undo, &departure, &came, &standings, here.children, bounds, directory);
+    let inward = ToHome::new(undo, &departure, &came, &standings, here.children, bounds, directory);
     let mut home = Home {
         undo,
         here,
         departure: remaining.as_ref().unwrap_or(&departure),
         inward: &inward,
-        outward: Outward::new(&departure.taken, undo.clock, undo.paths.as_ref()),
+        outward: ToHost::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
-        came: Homecoming::of(came.kind),
+        came: MergeResult::of(came.kind),
         asked: None,
     };
     home.record(&came, &standings, &mut back)?;
@@ -98,18 +98,18 @@ pub(crate) fn homecoming(
     home.came.todos =
         came.children.iter().map(|child| child.todo_count).fold(came.root.todo_count, usize::max);
     let came = home.came;
-    Ok(Homecoming { remaining: remaining.map(|remaining| remaining.taken), ..came })
+    Ok(MergeResult { remaining: remaining.map(|remaining| remaining.taken), ..came })
 }
 
 /// What is made of a file that came back.
 pub(crate) struct Home<'h, W: Write> {
-    pub(crate) undo: &'h Undo,
-    pub(crate) here: &'h Homeward<'h>,
-    departure: &'h Departure,
-    pub(crate) inward: &'h Inward<'h>,
-    outward: Outward<'h>,
+    pub(crate) undo: &'h Baseline,
+    pub(crate) here: &'h MergeContext<'h>,
+    departure: &'h SentRows,
+    pub(crate) inward: &'h ToHome<'h>,
+    outward: ToHost<'h>,
     pub(crate) rows: Rows<W>,
-    pub(crate) came: Homecoming,
+    pub(crate) came: MergeResult,
     /// The user message that the message of home answers which was read last.
     asked: Option<String>,
 }
@@ -118,11 +118,11 @@ impl<W: Write> Home<'_, W> {
     /// What changed in the session's own record and todos.
     fn record(
         &mut self,
-        came: &Back,
-        standings: &[Standing],
+        came: &Returned,
+        standings: &[Origin],
         back: &mut (impl Read + Seek),
     ) -> Result<(), HomeError> {
-        if came.kind == BackKind::Export {
+        if came.kind == ReturnedKind::Export {
             self.came.not_carried.extend([
                 "todos",
                 "sub-agents",
@@ -134,8 +134,8 @@ impl<W: Write> Home<'_, W> {
         let departed = &self.undo.departed;
         let home = Some(departed.info.get());
         let base = came.root.base.as_ref().map(|base| base.info.get()).or(home);
-        let mut spent = Spent::default();
-        let new = |standing: &Standing| *standing == Standing::New;
+        let mut spent = Usage::default();
+        let new = |standing: &Origin| *standing == Origin::New;
         for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
             let text = message.read(back)?;
             check_message(&text)?;
@@ -158,7 +158,7 @@ impl<W: Write> Home<'_, W> {
     fn root(
         &mut self,
         root: &Section,
-        standings: &[Standing],
+        standings: &[Origin],
         back: &mut (impl Read + Seek),
         mut before: Before<'_, impl Read>,
     ) -> Result<(), HomeError> {
@@ -168,7 +168,7 @@ impl<W: Write> Home<'_, W> {
         let mut known: BTreeMap<usize, Option<usize>> = ended.map(|(position, _)| (position, None)).collect();
         for (at, standing) in standings.iter().enumerate() {
             match standing {
-                Standing::Left(position) if self.is_worth(root, at) => {
+                Origin::Sent(position) if self.is_worth(root, at) => {
                     known.insert(*position, Some(at));
                 }
                 _ => {}
@@ -183,7 +183,7 @@ impl<W: Write> Home<'_, W> {
             self.known(&own, created_ms, came.as_ref().map(|(timing, text)| (*timing, text.as_str())))?;
         }
         let new =
-            || (0..).zip(&root.messages).zip(standings).filter(|(_, standing)| **standing == Standing::New);
+            || (0..).zip(&root.messages).zip(standings).filter(|(_, standing)| **standing == Origin::New);
         let last_user = new().filter(|((_, message), _)| message.is_user).last().map(|((at, _), _)| at);
         for ((at, message), _) in new() {
             let timing = self.inward.timing(0, at);
@@ -216,7 +216,7 @@ impl<W: Write> Home<'_, W> {
 
     /// Whether a message that left need be looked at: a bundle holds only such; of an export, those with new parts.
     fn is_worth(&self, root: &Section, at: usize) -> bool {
-        self.came.kind == BackKind::Bundle
+        self.came.kind == ReturnedKind::Bundle
             || root
                 .outline
                 .get(at)
@@ -224,7 +224,7 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of the host, with its times.
-    fn known(&mut self, own: &str, created_ms: i64, back: Option<(Timing, &str)>) -> Result<(), HomeError> {
+    fn known(&mut self, own: &str, created_ms: i64, back: Option<(TimeMap, &str)>) -> Result<(), HomeError> {
         let ended = match &self.undo.told {
             Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?,
             None => Cow::Borrowed(own),
@@ -331,11 +331,11 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// Whether home's ids and the undo's clock tell all that the host has.
-    fn keeps_ids(&self, came: &Back) -> Result<bool, HomeError> {
+    fn keeps_ids(&self, came: &Returned) -> Result<bool, HomeError> {
         let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
         let mut home = Outline::default();
         self.came.add_to(&mut home, &self.departure.home)?;
-        let places = Places::new(&home, Some(&clock.later(self.here.now_ms)));
+        let places = IdMap::new(&home, Some(&clock.later(self.here.now_ms)));
         let known = |there: &str| self.inward.id(there).is_some_and(|home| places.there(home) == there);
         let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
         Ok(left && came.root.outline.sorted().into_iter().all(known))

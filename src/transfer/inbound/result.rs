@@ -3,13 +3,13 @@
 use crate::session::message::{LONGEST_REPLY, Message};
 use crate::session::{ExportError, Outline, Raw};
 use crate::transfer::baseline::PartOf;
-use crate::transfer::inbound::returned::BackKind;
+use crate::transfer::inbound::returned::ReturnedKind;
 use crate::transfer::inbound::rights::Breach;
 use std::collections::HashMap;
 
 /// What home knows when a session comes back. The same again for the same trip gives the same file.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Homeward<'a> {
+pub(crate) struct MergeContext<'a> {
     /// When the file arrived, in milliseconds since the epoch. Write it down: a step that is done again, later, must
     /// not come to other times.
     pub now_ms: i64,
@@ -22,11 +22,11 @@ pub(crate) struct Homeward<'a> {
     pub children: &'a [(String, Outline)],
     /// The `cost` and `tokens` that home has counted of each of these, as in a session's record.
     pub spent: &'a [(String, Raw)],
-    pub rows: &'a dyn HomeRows,
+    pub rows: &'a dyn LocalRows,
 }
 
 /// The messages of the sub-agents' sessions that home has.
-pub(crate) trait HomeRows: std::fmt::Debug {
+pub(crate) trait LocalRows: std::fmt::Debug {
     /// A message of a session with its parts, as `opencode export` shapes it; `None` where home does not have it.
     fn message(
         &self,
@@ -37,8 +37,8 @@ pub(crate) trait HomeRows: std::fmt::Debug {
 
 /// What comes home, beside what is in the arrival file.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Homecoming {
-    pub kind: BackKind,
+pub(crate) struct MergeResult {
+    pub kind: ReturnedKind,
     /// The messages of the session itself that are new, with their parts, in the ids of home.
     pub new_messages: Outline,
     /// Parts that were added to messages that had left.
@@ -87,8 +87,8 @@ pub(crate) struct LastAssistant {
     pub completed: bool,
 }
 
-impl Homecoming {
-    pub(crate) fn of(kind: BackKind) -> Self {
+impl MergeResult {
+    pub(crate) fn of(kind: ReturnedKind) -> Self {
         Self {
             kind,
             new_messages: Outline::default(),

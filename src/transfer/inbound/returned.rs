@@ -29,7 +29,7 @@ const LONGEST_COUNTER: usize = 4096;
 
 /// The kind of file that a host writes at the end of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum BackKind {
+pub(crate) enum ReturnedKind {
     /// A bundle: what is new and changed, of the session and its sub-agents.
     Bundle,
     /// A plain export of the whole session, from a host where opencode's database cannot be read.
@@ -37,8 +37,8 @@ pub(crate) enum BackKind {
 }
 
 /// A file that came back.
-pub(crate) struct Back {
-    pub(crate) kind: BackKind,
+pub(crate) struct Returned {
+    pub(crate) kind: ReturnedKind,
     pub(crate) root: Section,
     /// Its sub-agents', parents first.
     pub(crate) children: Vec<Section>,
@@ -65,11 +65,11 @@ pub(crate) struct Section {
     /// The messages and parts in the file, in the host's ids.
     pub(crate) outline: Outline,
     /// The same messages.
-    pub(crate) messages: Vec<Came>,
+    pub(crate) messages: Vec<ReturnedRows>,
 }
 
 /// A message in the file.
-pub(crate) struct Came {
+pub(crate) struct ReturnedRows {
     offset: u64,
     length: usize,
     /// `time.created`, in milliseconds since the epoch by the host's clock.
@@ -85,7 +85,7 @@ pub(crate) struct Base {
     pub(crate) todos: Option<Raw>,
 }
 
-impl Came {
+impl ReturnedRows {
     pub(crate) fn read(&self, input: &mut (impl Read + Seek)) -> Result<String, ExportError> {
         let mut bytes = vec![0; self.length];
         input.seek(SeekFrom::Start(self.offset))?;
@@ -125,13 +125,13 @@ pub(crate) fn read_back(
     input: &mut (impl Read + Seek),
     session: &str,
     known: usize,
-) -> Result<Back, HomeError> {
+) -> Result<Returned, HomeError> {
     let mut room = Room { rows: known.saturating_add(MOST_NEW), bytes: HELD };
     if !is_bundle(input)? {
         input.seek(SeekFrom::Start(0)).map_err(ExportError::Io)?;
         let root = export(input, session, &mut room)?;
         check_session(session, &root.session)?;
-        return Ok(Back { kind: BackKind::Export, root, children: Vec::new() });
+        return Ok(Returned { kind: ReturnedKind::Export, root, children: Vec::new() });
     }
     let (mut root, mut children) = (None, Vec::new());
     let mut at = 0;
@@ -150,7 +150,7 @@ pub(crate) fn read_back(
         at = document.next(input)?;
     }
     let root = root.ok_or(ExportError::Cut { offset: 0 })?;
-    Ok(Back { kind: BackKind::Bundle, root, children })
+    Ok(Returned { kind: ReturnedKind::Bundle, root, children })
 }
 
 /// A plain export. Plugins of the host's opencode may have printed something around it.
@@ -229,7 +229,7 @@ fn section<R: Read>(
                     return Err(no_counters());
                 }
                 section.outline.add(&message)?;
-                section.messages.push(Came {
+                section.messages.push(ReturnedRows {
                     offset,
                     length: text.len(),
                     created_ms: message.info.time.created_ms(),

@@ -2,14 +2,14 @@
 
 use crate::session::bundle::Known;
 use crate::session::{ExportError, Outline};
-use crate::transfer::baseline::Undo;
+use crate::transfer::baseline::Baseline;
 use crate::transfer::error::HomeError;
-use crate::transfer::inbound::returned::{Back, BackKind, Section};
-use crate::transfer::outbound::id_map::Places;
+use crate::transfer::inbound::returned::{Returned, ReturnedKind, Section};
+use crate::transfer::outbound::id_map::IdMap;
 use std::collections::HashSet;
 
 /// The rows that left.
-pub(crate) struct Departure {
+pub(crate) struct SentRows {
     /// In the ids of home, with the parts that preparing added.
     pub(crate) home: Outline,
     /// In the ids of home, without them.
@@ -30,29 +30,29 @@ struct Row {
 
 /// What a message of the session itself is, that came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Standing {
+pub(crate) enum Origin {
     /// It left, and stood at this position.
-    Left(usize),
+    Sent(usize),
     New,
 }
 
 /// What came back is what left, or its beginning, and more.
 pub(crate) struct Checked {
     /// What each message of the session itself is.
-    pub(crate) standings: Vec<Standing>,
+    pub(crate) standings: Vec<Origin>,
     /// Where not all that left is there any more: what is.
-    pub(crate) remaining: Option<Departure>,
+    pub(crate) remaining: Option<SentRows>,
 }
 
-impl Departure {
-    pub(crate) fn new(left: &Outline, undo: &Undo) -> Result<Self, HomeError> {
+impl SentRows {
+    pub(crate) fn new(left: &Outline, undo: &Baseline) -> Result<Self, HomeError> {
         let (mut home, mut taken) = (Outline::default(), Outline::default());
         for message in left.iter() {
             let is_added = |id: &&str| undo.added.iter().any(|added| added.part == *id);
             taken.push(message.id(), message.parts().filter(|id| !is_added(id)))?;
             home.push_sorted(message.id(), message.parts().chain(undo.added_to(message.id())))?;
         }
-        let mut places = Places::new(&taken, undo.clock.as_ref());
+        let mut places = IdMap::new(&taken, undo.clock.as_ref());
         for message in taken.iter() {
             undo.added_to(message.id()).for_each(|part| places.add(message.parts().last(), part));
         }
@@ -90,14 +90,14 @@ impl Departure {
 
     /// Checks that all that left is there, or all up to where somebody undid the rest, once, in its order and in its place.
     /// `children` are sub-agents' sessions that home has.
-    pub(crate) fn check(&self, back: &Back, children: &[&str]) -> Result<Checked, HomeError> {
+    pub(crate) fn check(&self, back: &Returned, children: &[&str]) -> Result<Checked, HomeError> {
         self.check_ids(back)?;
         self.check_parents(back, children)?;
         let standings = self.check_order(&back.root)?;
         // Only who goes on takes away what was undone.
-        let goes_on = standings.contains(&Standing::New);
+        let goes_on = standings.contains(&Origin::New);
         let remaining = match (back.kind, &back.root.known) {
-            (BackKind::Bundle, Some(known)) => self.check_known(known, goes_on)?,
+            (ReturnedKind::Bundle, Some(known)) => self.check_known(known, goes_on)?,
             _ => self.check_whole(&back.root.outline, goes_on)?,
         };
         Ok(Checked { standings, remaining })
@@ -131,7 +131,7 @@ impl Departure {
     }
 
     /// Every id is there once, and no sub-agent has one that left.
-    fn check_ids(&self, back: &Back) -> Result<(), HomeError> {
+    fn check_ids(&self, back: &Returned) -> Result<(), HomeError> {
         let mut sessions: Vec<&str> = std::iter::once(&back.root)
             .chain(&back.children)
             .map(|section| section.session.as_str())
@@ -156,7 +156,7 @@ impl Departure {
     }
 
     /// Every sub-agent's session has its parent before it, or at home.
-    fn check_parents(&self, back: &Back, children: &[&str]) -> Result<(), HomeError> {
+    fn check_parents(&self, back: &Returned, children: &[&str]) -> Result<(), HomeError> {
         let mut known: HashSet<&str> = children.iter().copied().collect();
         known.insert(&back.root.session);
         for child in &back.children {
@@ -169,7 +169,7 @@ impl Departure {
     }
 
     /// What left comes in the order in which it left, and before all that is new.
-    fn check_order(&self, root: &Section) -> Result<Vec<Standing>, HomeError> {
+    fn check_order(&self, root: &Section) -> Result<Vec<Origin>, HomeError> {
         let mut standings = Vec::with_capacity(root.messages.len());
         let (mut next, mut new) = (0, false);
         for message in root.outline.iter() {
@@ -188,7 +188,7 @@ impl Departure {
                     return Err(astray(part));
                 }
             }
-            standings.push(position.map_or(Standing::New, Standing::Left));
+            standings.push(position.map_or(Origin::New, Origin::Sent));
         }
         Ok(standings)
     }

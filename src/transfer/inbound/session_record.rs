@@ -3,10 +3,10 @@
 use crate::session::raw::Object;
 use crate::session::same::same;
 use crate::session::{ExportError, Patch};
-use crate::transfer::baseline::Departed;
+use crate::transfer::baseline::SentRecord;
 use crate::transfer::inbound::returned::{Base, Section};
 use crate::transfer::inbound::rights::{Right, Row, of};
-use crate::transfer::inbound::usage::{Spent, advanced};
+use crate::transfer::inbound::usage::{Usage, advanced};
 use serde_json::value::RawValue;
 
 /// Those that a session can do without.
@@ -34,7 +34,7 @@ pub(crate) struct Records<'r> {
 
 impl Changed {
     /// What of a session's record comes home, by the table of rights. `spent` is what the new messages say they cost.
-    pub(crate) fn of(records: &Records<'_>, spent: &Spent) -> Result<Self, ExportError> {
+    pub(crate) fn of(records: &Records<'_>, spent: &Usage) -> Result<Self, ExportError> {
         let now = Object::parse(records.now)?;
         let base = Object::parse(records.base.unwrap_or("{}"))?;
         let home = Object::parse(records.home.unwrap_or("{}"))?;
@@ -83,7 +83,7 @@ impl Changed {
 }
 
 /// The todos, if they changed.
-pub(crate) fn changed_todos<'a>(root: &'a Section, departed: Option<&Departed>) -> Option<&'a str> {
+pub(crate) fn changed_todos<'a>(root: &'a Section, departed: Option<&SentRecord>) -> Option<&'a str> {
     let now = root.todos.as_deref()?;
     let before = match &root.base {
         Some(Base { todos, .. }) => todos.as_ref(),
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
     use serde_json::json;
 
-    fn changed(now: &str, base: Option<&str>, home: Option<&str>, spent: &Spent) -> Changed {
+    fn changed(now: &str, base: Option<&str>, home: Option<&str>, spent: &Usage) -> Changed {
         Changed::of(&Records { now, base, home }, spent).unwrap()
     }
 
@@ -111,7 +111,7 @@ mod tests {
 
     #[test]
     fn only_what_changed_there_comes_home() {
-        let none = Spent::default();
+        let none = Usage::default();
         let base = r#"{"title":"a","cost":1,"permission":[ ],"directory":"/x"}"#;
         let now = r#"{"permission":[],"cost":1.0,"title":"\u0061","directory":"/y"}"#;
         let same = changed(now, Some(base), None, &none);
@@ -129,17 +129,17 @@ mod tests {
     fn rules_stay_on_their_host_and_are_told() {
         let allow = r#"{"permission":[{"permission":"*","pattern":"*","action":"allow"}]}"#;
         for (now, base) in [(allow, "{}"), ("{}", allow), (r#"{"permission":[1,null]}"#, allow)] {
-            let changed = changed(now, Some(base), Some(base), &Spent::default());
+            let changed = changed(now, Some(base), Some(base), &Usage::default());
             assert!(changed.has_other_rules && changed.patch("ses_1").is_none(), "{now}");
         }
-        assert!(!changed(allow, Some(allow), None, &Spent::default()).has_other_rules);
+        assert!(!changed(allow, Some(allow), None, &Usage::default()).has_other_rules);
     }
 
     #[test]
     fn what_a_host_does_not_count_is_counted_by_the_messages() {
         let home = r#"{"title":"a","cost":0.5,"tokens":{"input":10,"output":1,"reasoning":0,"cache":{"read":1,"write":0}}}"#;
         let host = r#"{"title":"a"}"#;
-        let mut spent = Spent::default();
+        let mut spent = Usage::default();
         for message in [
             json!({"info": {"role": "user"}, "parts": []}),
             json!({"info": {"cost": 0.25, "tokens": {"total": 9, "input": 3, "output": 4, "cache": {"read": 2}}}, "parts": []}),
@@ -154,6 +154,6 @@ mod tests {
             changed(host, Some(host), Some(host), &spent).patch("ses_1").is_none(),
             "home counts nothing"
         );
-        assert!(changed(host, Some(host), Some(home), &Spent::default()).patch("ses_1").is_none());
+        assert!(changed(host, Some(host), Some(home), &Usage::default()).patch("ses_1").is_none());
     }
 }

@@ -8,10 +8,10 @@ use crate::transfer::error::HomeError;
 use crate::transfer::inbound::limits::{check_message, check_record};
 use crate::transfer::inbound::merge::{OnBreach, Versions, merge_message};
 use crate::transfer::inbound::reconcile::Home;
-use crate::transfer::inbound::returned::{Back, Section};
+use crate::transfer::inbound::returned::{Returned, Section};
 use crate::transfer::inbound::rights::OpenRows;
 use crate::transfer::inbound::session_record::{Changed, Records, changed_todos};
-use crate::transfer::inbound::usage::Spent;
+use crate::transfer::inbound::usage::Usage;
 use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::io::{Read, Seek, Write};
@@ -40,7 +40,7 @@ impl<W: Write> Home<'_, W> {
     /// Sub-agents' sessions that home does not have, and in which nothing was done since the launch. They are of earlier
     /// trips: home had them and let them go, or has them as those of a copy. A host that got the session anew tells of
     /// them all the same, since it does not know what home has.
-    pub(crate) fn former<'b>(&self, came: &'b Back) -> HashSet<&'b str> {
+    pub(crate) fn former<'b>(&self, came: &'b Returned) -> HashSet<&'b str> {
         let mut former = HashSet::new();
         let mut parents = HashSet::new();
         for child in came.children.iter().rev() {
@@ -175,7 +175,7 @@ impl<W: Write> Home<'_, W> {
         own: Option<&Vec<&str>>,
         back: &mut (impl Read + Seek),
     ) -> Result<(), HomeError> {
-        let mut spent = Spent::default();
+        let mut spent = Usage::default();
         for (message, ids) in child.messages.iter().zip(child.outline.iter()) {
             let id = self.inward.id(ids.id()).unwrap_or(ids.id());
             if own.is_none_or(|own| own.binary_search(&id).is_err()) {

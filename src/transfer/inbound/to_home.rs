@@ -4,36 +4,36 @@ use crate::session::message::Message;
 use crate::session::snapshots::arriving;
 use crate::session::stamp::Kind;
 use crate::session::{ExportError, Outline};
-use crate::transfer::baseline::Undo;
+use crate::transfer::baseline::Baseline;
 use crate::transfer::error::HomeError;
 use crate::transfer::inbound::confine::within;
-use crate::transfer::inbound::new_ids::{Arrivals, Bounds, Had, HomeIds, Placing, Timing};
-use crate::transfer::inbound::returned::{Back, Section};
-use crate::transfer::inbound::sent_rows::{Departure, Standing};
+use crate::transfer::inbound::new_ids::{Bounds, Had, HomeIds, NewIds, Placement, TimeMap};
+use crate::transfer::inbound::returned::{Returned, Section};
+use crate::transfer::inbound::sent_rows::{Origin, SentRows};
 use crate::transfer::paths::Paths;
 use crate::transfer::terms::{Fields, Said, in_other_terms};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Translates what came.
-pub(crate) struct Inward<'a> {
+pub(crate) struct ToHome<'a> {
     paths: Option<&'a Paths>,
-    departure: &'a Departure,
+    departure: &'a SentRows,
     bounds: Bounds,
     /// The session's directory at home.
     directory: String,
     ids: HomeIds,
     /// The times of the messages of each session, in the order of the file.
-    timings: Vec<Vec<Timing>>,
+    timings: Vec<Vec<TimeMap>>,
 }
 
-impl<'a> Inward<'a> {
+impl<'a> ToHome<'a> {
     /// Settles which ids and times everything gets. `children` are the sub-agents' sessions that home has.
     pub(crate) fn new(
-        undo: &'a Undo,
-        departure: &'a Departure,
-        back: &Back,
-        standings: &[Standing],
+        undo: &'a Baseline,
+        departure: &'a SentRows,
+        back: &Returned,
+        standings: &[Origin],
         children: &[(String, Outline)],
         bounds: Bounds,
         directory: String,
@@ -54,11 +54,11 @@ impl<'a> Inward<'a> {
     }
 
     /// The times of a message: of the session that came as the `section`th, the `at`th.
-    pub(crate) fn timing(&self, section: usize, at: usize) -> Timing {
+    pub(crate) fn timing(&self, section: usize, at: usize) -> TimeMap {
         self.timings.get(section).and_then(|all| all.get(at)).copied().unwrap_or_else(|| self.known())
     }
 
-    pub(crate) fn known(&self) -> Timing {
+    pub(crate) fn known(&self) -> TimeMap {
         self.bounds.timing(0, self.bounds.ahead_ms)
     }
 
@@ -72,7 +72,7 @@ impl<'a> Inward<'a> {
     }
 
     /// A message. The snapshots of the host stay there, as does what would be read or done here because a host said so.
-    pub(crate) fn message<'t>(&self, text: &'t str, timing: Timing) -> Result<Cow<'t, str>, HomeError> {
+    pub(crate) fn message<'t>(&self, text: &'t str, timing: TimeMap) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(text)?;
         self.bounded(Cow::Owned(self.translated(text, &message, timing)?), &message)
     }
@@ -88,7 +88,7 @@ impl<'a> Inward<'a> {
         Ok(within(text, message, &self.directory)?)
     }
 
-    fn translated(&self, text: &str, message: &Message<'_>, timing: Timing) -> Result<String, ExportError> {
+    fn translated(&self, text: &str, message: &Message<'_>, timing: TimeMap) -> Result<String, ExportError> {
         let is_added = |n: usize| message.parts.get(n).is_some_and(|part| !self.departure.has(&part.id));
         let added = timing.of_added(self.bounds.earliest_ms);
         let fields = Fields {
@@ -117,24 +117,24 @@ impl<'a> Inward<'a> {
 }
 
 fn root(
-    undo: &Undo,
-    departure: &Departure,
+    undo: &Baseline,
+    departure: &SentRows,
     root: &Section,
-    standings: &[Standing],
+    standings: &[Origin],
     bounds: &Bounds,
-) -> Arrivals {
+) -> NewIds {
     let home = &departure.home;
     let last = home.len().checked_sub(1).and_then(|last| home.get(last));
-    let mut placing = Placing::behind(bounds, undo.departed.newest_ms, last.map(|message| message.id()));
+    let mut placing = Placement::behind(bounds, undo.departed.newest_ms, last.map(|message| message.id()));
     for ((message, came), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
         match standing {
-            Standing::Left(position) => {
+            Origin::Sent(position) => {
                 let last_part = home.get(*position).and_then(|message| message.parts().last());
                 let last_there = departure.there.get(*position).and_then(|message| message.parts().last());
                 let late = message.parts().filter(|part| !departure.has(part));
                 placing.left(came.created_ms, &Had { id: "", last_part, last_there }, late);
             }
-            Standing::New => placing.new_message(came.created_ms, message.id(), message.parts()),
+            Origin::New => placing.new_message(came.created_ms, message.id(), message.parts()),
         }
     }
     placing.end()
@@ -142,7 +142,7 @@ fn root(
 
 /// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids, which stay
 /// whatever becomes of the times in them.
-fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> Arrivals {
+fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> NewIds {
     let mut by_end: HashMap<&str, Option<&str>> = HashMap::new();
     let mut messages = HashMap::new();
     for message in home.iter() {
@@ -162,7 +162,7 @@ fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> Arrivals {
         let end = end_of(id);
         by_end.get(end).copied().flatten().filter(|home| !twice.contains(end) && home.get(..3) == id.get(..3))
     };
-    let mut placing = Placing::behind(bounds, None, None);
+    let mut placing = Placement::behind(bounds, None, None);
     for (message, came) in section.outline.iter().zip(&section.messages) {
         match same(message.id()).and_then(|id| messages.get(id)) {
             Some(own) => {

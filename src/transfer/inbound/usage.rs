@@ -7,12 +7,12 @@ use serde_json::{Map, Number, Value, json};
 
 /// The sums of what new messages say: cost and tokens.
 #[derive(Debug, Default)]
-pub(crate) struct Spent {
+pub(crate) struct Usage {
     cost: Value,
     tokens: Value,
 }
 
-impl Spent {
+impl Usage {
     /// Adds a message. An answer of several steps has the tokens of its last one, and its steps have their own.
     pub(crate) fn add(&mut self, message: &str) -> Result<(), ExportError> {
         #[derive(Default, Deserialize)]
@@ -167,8 +167,8 @@ fn grown(before: &Value, claim: Option<(&Value, &Value)>, spent: &Value, is_over
 mod tests {
     use super::*;
 
-    fn spent(messages: &[Value]) -> Spent {
-        let mut spent = Spent::default();
+    fn spent(messages: &[Value]) -> Usage {
+        let mut spent = Usage::default();
         messages.iter().for_each(|message| spent.add(&message.to_string()).unwrap());
         spent
     }

@@ -6,10 +6,10 @@ use crate::session::place::move_to;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
 use crate::session::{Clock, Completing, Raw, Scan, Setting};
-use crate::transfer::baseline::{Departed, Told, Undo};
+use crate::transfer::baseline::{Baseline, SentRecord, Told};
 use crate::transfer::edit::Edit;
 use crate::transfer::error::PrepareError;
-use crate::transfer::outbound::to_host::Outward;
+use crate::transfer::outbound::to_host::ToHost;
 use crate::transfer::paths::Paths;
 use crate::transfer::setting::{former_user, set_on_info, set_on_user};
 use crate::transfer::settle::{Ending, settle};
@@ -35,7 +35,7 @@ pub struct Spec {
     pub clock: Option<Clock>,
     /// The directories, where paths are to be translated.
     pub paths: Option<Paths>,
-    /// The session's todos at home, as raw JSON, if they are known. They do not travel; see [`Departed`].
+    /// The session's todos at home, as raw JSON, if they are known. They do not travel; see [`SentRecord`].
     pub todos: Option<Raw>,
     /// The ids at home of the messages that the file is to hold; `None` for all. The undo is of the whole session all
     /// the same.
@@ -46,7 +46,7 @@ pub struct Spec {
 #[derive(Debug, Clone)]
 pub struct Prepared {
     /// What was changed, and what it takes to understand what comes back.
-    pub(crate) undo: Undo,
+    pub(crate) undo: Baseline,
     pub messages: usize,
     pub parts: usize,
     /// The newest `time.created` of the whole session, in milliseconds since the epoch by the host's clock.
@@ -71,13 +71,13 @@ pub fn prepare(
     let ending = Ending::of_departure(&told, &scan.outline);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
-    let mut undo = Undo {
+    let mut undo = Baseline {
         session: scan.id.clone(),
         last_user: None,
         settled: Vec::new(),
         added: Vec::new(),
         told: None,
-        departed: Departed {
+        departed: SentRecord {
             info: Raw::from(RawValue::NULL),
             todos: spec.todos.clone(),
             newest_ms: scan.newest_ms,
@@ -87,7 +87,7 @@ pub fn prepare(
         filled: None,
     };
     let mut completing = Completing::new(scan.filler(&spec.setting));
-    let mut outward = Outward::new(&scan.outline, spec.clock, spec.paths.as_ref());
+    let mut outward = ToHost::new(&scan.outline, spec.clock, spec.paths.as_ref());
     let (mut seen, mut messages, mut parts, mut newest_ms) = (0, 0, 0, None);
     let last_user = scan.last_user.as_ref().map(|user| user.id.as_str());
     while let Some(event) = reader.next()? {

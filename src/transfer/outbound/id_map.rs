@@ -11,14 +11,14 @@ use crate::session::{Clock, ExportError, MessageIds, Outline, following_part_id}
 use std::collections::HashSet;
 
 /// The ids of home's rows, on the host.
-pub(crate) struct Places {
+pub(crate) struct IdMap {
     /// Ids at home and there, sorted by the first; empty where they are the same.
     pairs: Vec<(String, String)>,
     /// Those of parts that were added later.
     added: Vec<(String, String)>,
 }
 
-impl Places {
+impl IdMap {
     /// For the rows of a session, in its order.
     pub(crate) fn new(home: &Outline, clock: Option<&Clock>) -> Self {
         let mut pairs = clock.map(|clock| Plan::of(home, clock).pairs(home)).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Places {
 
 /// Which ids the messages of a session at home have on a host with this clock.
 pub(crate) fn messages_there(home: &Outline, clock: Option<&Clock>) -> HashSet<String> {
-    let places = Places::new(home, clock);
+    let places = IdMap::new(home, clock);
     home.iter().map(|message| places.there(message.id()).to_owned()).collect()
 }
 

@@ -3,24 +3,24 @@
 use crate::session::message::Message;
 use crate::session::snapshots::leaving;
 use crate::session::{Clock, ExportError, Outline};
-use crate::transfer::outbound::id_map::Places;
+use crate::transfer::outbound::id_map::IdMap;
 use crate::transfer::paths::Paths;
 use crate::transfer::terms::{Fields, Said, in_other_terms};
 use std::borrow::Cow;
 
 /// Translates a session, message by message, in its order.
-pub(crate) struct Outward<'a> {
+pub(crate) struct ToHost<'a> {
     clock: Option<Clock>,
     paths: Option<&'a Paths>,
-    pub(crate) places: Places,
+    pub(crate) places: IdMap,
     /// When the message before was made, by the host's clock.
     last_ms: i64,
 }
 
-impl<'a> Outward<'a> {
+impl<'a> ToHost<'a> {
     pub(crate) fn new(home: &Outline, clock: Option<Clock>, paths: Option<&'a Paths>) -> Self {
         let last_ms = clock.map_or(0, |clock| clock.from_ms);
-        Self { clock, paths, places: Places::new(home, clock.as_ref()), last_ms }
+        Self { clock, paths, places: IdMap::new(home, clock.as_ref()), last_ms }
     }
 
     /// When a message was made, by the host's clock: as late as the one before at least, and before the host's now.

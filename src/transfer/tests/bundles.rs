@@ -7,8 +7,8 @@ use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, random, session,
 };
 use crate::session::{Clock, CopySpec, ExportError, Raw};
-use crate::transfer::inbound::returned::BackKind;
-use crate::transfer::{Away, HomeError, Homeward, Spec, beside};
+use crate::transfer::inbound::returned::ReturnedKind;
+use crate::transfer::{ForkInput, HomeError, MergeContext, Spec, fork};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -73,7 +73,7 @@ fn what_is_sound_comes_home() {
     let bundle = trip.bundle(&there);
     assert_eq!(written(&sections(&bundle)), bundle);
     let (came, arrival) = trip.back(&bundle, &HERE).unwrap();
-    assert_eq!((came.kind, came.children, came.new_messages.len()), (BackKind::Bundle, 1, 2));
+    assert_eq!((came.kind, came.children, came.new_messages.len()), (ReturnedKind::Bundle, 1, 2));
     assert_eq!((came.reply.as_deref(), came.keeps_ids), (Some("go on!"), true));
     assert!(came.not_carried.is_empty() && !arrival.contains('\u{1b}'));
     let last = came.last_assistant.unwrap();
@@ -187,7 +187,7 @@ fn second(clock: Option<Clock>) {
     go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
-    let here = Homeward { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, ..FRESH };
+    let here = MergeContext { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, ..FRESH };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     apply(&mut home, trip.id(), &arrival);
     assert!(came.keeps_ids);
@@ -219,7 +219,7 @@ fn second(clock: Option<Clock>) {
     let before = home.clone();
     let cost = serde_json::value::RawValue::from_string(json!({"cost": 1}).to_string()).unwrap();
     let spent = [(CHILD.to_owned(), Raw::from(cost.as_ref()))];
-    let here = Homeward {
+    let here = MergeContext {
         now_ms: later + 20_000,
         launched_ms: later,
         grown: false,
@@ -253,7 +253,7 @@ fn second(clock: Option<Clock>) {
     }
 
     // And it is as old as it is.
-    let late = Homeward { launched_ms: later + 3_600_000, now_ms: later + 3_700_000, ..here };
+    let late = MergeContext { launched_ms: later + 3_600_000, now_ms: later + 3_700_000, ..here };
     let (_, arrival) = again.back(&written(&sections), &late).unwrap();
     let mut other = before.clone();
     apply(&mut other, again.id(), &arrival);
@@ -269,7 +269,7 @@ fn a_second_trip_sends_only_what_is_new() {
 }
 
 /// What comes home of a sub-agent that home has let go, and that the host still has from an earlier trip.
-fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> {
+fn of_a_former_sub_agent(goes_on: bool, here: &MergeContext<'_>) -> Option<Session> {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
     go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", here.launched_ms + 5000);
@@ -299,10 +299,10 @@ fn of_a_former_sub_agent(goes_on: bool, here: &Homeward<'_>) -> Option<Session> 
 #[test]
 fn a_sub_agent_that_home_let_go_does_not_come_back() {
     let launched_ms = LATER + 1_000_000;
-    let here = Homeward { now_ms: launched_ms + 20_000, launched_ms, ..FRESH };
+    let here = MergeContext { now_ms: launched_ms + 20_000, launched_ms, ..FRESH };
     assert_eq!(of_a_former_sub_agent(false, &here), None);
     // Somebody worked there before the launch: it may be theirs.
-    let child = of_a_former_sub_agent(false, &Homeward { grown: true, ..here }).unwrap();
+    let child = of_a_former_sub_agent(false, &MergeContext { grown: true, ..here }).unwrap();
     assert_eq!(child.messages[0]["info"]["time"]["created"], LATER);
     // One that the run called upon again comes home, as old as it is.
     let child = of_a_former_sub_agent(true, &here).unwrap();
@@ -314,7 +314,7 @@ fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
     let launched = LATER + 1_000_000;
     go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
-    let here = Homeward { now_ms: launched + 20_000, launched_ms: launched, ..HERE };
+    let here = MergeContext { now_ms: launched + 20_000, launched_ms: launched, ..HERE };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
@@ -377,7 +377,7 @@ proptest! {
         let spent = serde_json::value::RawValue::from_string(cost).unwrap();
         let spent = [(CHILD.to_owned(), Raw::from(spent.as_ref()))];
         let rows = home.clone();
-        let homeward = Homeward {
+        let homeward = MergeContext {
             now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent, rows: &Rows(&rows),
         };
         let (came, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
@@ -410,12 +410,12 @@ proptest! {
             go_on(home.get_mut(trip.id()).unwrap(), "homeZm7ZOVRlqZ", "meanwhile", LATER + 500);
         }
         let export = home[trip.id()].export().to_string();
-        let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+        let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
         let copy = CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
         let mut random = random(seed);
         let mut out = Vec::new();
         let (export, file) = (export.as_bytes(), arrival.as_bytes());
-        let left_out = beside(&away, export, file, &mut out, &copy, &mut random).unwrap();
+        let left_out = fork(&away, export, file, &mut out, &copy, &mut random).unwrap();
         prop_assert!(left_out.is_empty());
         let before = home.clone();
         apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
@@ -456,11 +456,11 @@ fn outline_ids(session: &Session) -> Vec<&str> {
 }
 
 /// Home, with what came back beside what left.
-pub(super) fn with_a_copy(trip: &Trip, away: &Away<'_>, arrival: &str) -> Database {
+pub(super) fn with_a_copy(trip: &Trip, away: &ForkInput<'_>, arrival: &str) -> Database {
     let copy =
         CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
     let (mut out, mut random) = (Vec::new(), random(1));
-    beside(away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, &copy, &mut random).unwrap();
+    fork(away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, &copy, &mut random).unwrap();
     let mut home = trip.home();
     apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
     home
@@ -472,7 +472,7 @@ fn what_was_undone_when_it_left_is_not_so_in_the_copy() {
     export["info"]["revert"] = json!({"messageID": export["messages"][2]["info"]["id"]});
     let trip = Trip::start(&export.to_string(), &spec(None));
     let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
-    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
     let home = with_a_copy(&trip, &away, &arrival);
     assert_eq!(home["ses_copy"].info.get("revert"), None);
     assert_eq!(home[trip.id()].info, export["info"]);
@@ -485,7 +485,7 @@ fn a_call_in_a_copy_names_the_copy_of_its_sub_agent() {
         json!({"status": "completed", "input": {"sessionID": CHILD}, "metadata": {"sessionId": CHILD}});
     there.get_mut(trip.id()).unwrap().messages.last_mut().unwrap()["parts"][0]["state"] = task;
     let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
     let home = with_a_copy(&trip, &away, &arrival);
     let (child, _) = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap();
     let state = &home["ses_copy"].messages.last().unwrap()["parts"][0]["state"];
@@ -504,9 +504,9 @@ fn a_sub_agent_of_one_that_home_has_belongs_to_the_copy() {
     session.info["id"] = json!(grandchild);
     there.insert(grandchild.to_owned(), session);
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
-    let here = Homeward { children: &children, ..HERE };
+    let here = MergeContext { children: &children, ..HERE };
     let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
-    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
     let home = with_a_copy(&trip, &away, &arrival);
     let copied = home.values().filter(|session| session.info["parentID"] == "ses_copy");
     assert_eq!(copied.map(|session| session.messages.len()).collect::<Vec<_>>(), [2]);
@@ -517,10 +517,10 @@ fn sub_agents_that_home_has_stay_where_they_are() {
     let (trip, there) = worked();
     let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
-    let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
     let copy = CopySpec { session: "ses_copy".into(), title: "t".into(), directory: None, now_ms: NOW_MS };
     let (mut out, export) = (Vec::new(), trip.export.as_bytes());
-    let left_out = beside(&away, export, arrival.as_bytes(), &mut out, &copy, &mut random(1)).unwrap();
+    let left_out = fork(&away, export, arrival.as_bytes(), &mut out, &copy, &mut random(1)).unwrap();
     assert_eq!(left_out, [CHILD]);
     let out = String::from_utf8(out).unwrap();
     assert!(!out.contains(CHILD) && !out.contains("ses_e0"), "{out}");

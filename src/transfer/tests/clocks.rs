@@ -6,8 +6,8 @@ use super::world::{Database, Session, Trip, apply, outline, text};
 use super::{NOW_MS, spec};
 use crate::session::arbitrary::{BEGIN_MS, Release, SESSION, call_id, messages_of, session};
 use crate::session::{Clock, Outline, is_message_id, is_part_id};
-use crate::transfer::inbound::sent_rows::Departure;
-use crate::transfer::{Homeward, Spec};
+use crate::transfer::inbound::sent_rows::SentRows;
+use crate::transfer::{MergeContext, Spec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -99,7 +99,7 @@ proptest! {
     fn the_copy_is_of_the_hosts_past(export in old_session(), ahead in ahead(), call in prop::option::of(0..5_usize)) {
         let spec = clocked(ahead, call);
         let trip = Trip::start(&export.to_string(), &spec);
-        let Departure { home, there, .. } = &trip.sent();
+        let SentRows { home, there, .. } = &trip.sent();
         let pairs = pairs(home, there);
         let ids: BTreeSet<&str> = pairs.iter().map(|(_, there)| *there).collect();
         prop_assert_eq!(ids.len(), pairs.len(), "an id twice");
@@ -145,8 +145,8 @@ proptest! {
     }
 }
 
-fn here() -> Homeward<'static> {
-    Homeward { now_ms: NOW_MS + 100_000, launched_ms: NOW_MS, ..FRESH }
+fn here() -> MergeContext<'static> {
+    MergeContext { now_ms: NOW_MS + 100_000, launched_ms: NOW_MS, ..FRESH }
 }
 
 fn round_trip(export: &Value, work: &Work, ahead: i64, call: Option<usize>) -> Result<(), TestCaseError> {

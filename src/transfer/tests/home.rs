@@ -7,14 +7,14 @@ use crate::session::arbitrary::{
 };
 use crate::session::{ExportError, scan};
 use crate::transfer::baseline::PartOf;
-use crate::transfer::inbound::returned::BackKind;
+use crate::transfer::inbound::returned::ReturnedKind;
 use crate::transfer::inbound::rights::Breach;
-use crate::transfer::{HomeError, Homecoming, Homeward, homecoming, import_file};
+use crate::transfer::{HomeError, MergeContext, MergeResult, import_file, reconcile};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use std::io::Cursor;
 
-pub(super) const HERE: Homeward<'_> = Homeward {
+pub(super) const HERE: MergeContext<'_> = MergeContext {
     now_ms: NOW_MS + 10_000_000,
     launched_ms: BEGIN_MS,
     grown: true,
@@ -24,10 +24,10 @@ pub(super) const HERE: Homeward<'_> = Homeward {
 };
 
 /// The same of a host that nobody worked on before the launch.
-pub(super) const FRESH: Homeward<'_> = Homeward { grown: false, ..HERE };
+pub(super) const FRESH: MergeContext<'_> = MergeContext { grown: false, ..HERE };
 
 /// Brings a plain export home, into a file for import.
-fn home(trip: &Trip, back: &Value) -> Result<(Homecoming, Value), HomeError> {
+fn home(trip: &Trip, back: &Value) -> Result<(MergeResult, Value), HomeError> {
     let (home, arrival) = trip.back(&serde_json::to_string_pretty(back).unwrap(), &HERE)?;
     let mut out = Vec::new();
     import_file(arrival.as_bytes(), &trip.undo().departed.info, &home, &mut out).unwrap();
@@ -75,7 +75,7 @@ fn work_comes_home_with_agent_and_model_of_before() {
     assert_eq!((last.agent.as_deref(), last.completed, last.error), (Some("build"), true, None));
     assert_eq!(home.new_messages.iter().map(|m| m.id()).collect::<Vec<_>>(), ["msg_new0", "msg_new1"]);
     assert!(home.late_parts.is_empty());
-    assert_eq!((home.kind, home.changed, home.children), (BackKind::Export, 2, 0));
+    assert_eq!((home.kind, home.changed, home.children), (ReturnedKind::Export, 2, 0));
     assert_eq!(home.not_carried, ["todos", "sub-agents", "title and cost", "changes of older messages"]);
 }
 
@@ -167,7 +167,7 @@ fn a_cut_back_file_is_refused() {
     for end in (0..back.len()).step_by(97) {
         let cut = Cursor::new(&back.as_bytes()[..end]);
         let before = trip.export.as_bytes();
-        let error = homecoming(&trip.left, trip.undo(), cut, before, std::io::sink(), &HERE).unwrap_err();
+        let error = reconcile(&trip.left, trip.undo(), cut, before, std::io::sink(), &HERE).unwrap_err();
         assert!(matches!(error, HomeError::Export(ExportError::Cut { .. })), "{end}: {error}");
     }
 }

@@ -5,7 +5,7 @@ use super::world::{Database, Trip, apply, text};
 use super::{spec, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, session};
 use crate::session::{Clock, SAME_CLOCK_MS};
-use crate::transfer::{Homeward, Spec};
+use crate::transfer::{MergeContext, Spec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -13,8 +13,8 @@ const NOW_MS: i64 = super::NOW_MS;
 const LAUNCHED: i64 = NOW_MS;
 const ARRIVED: i64 = NOW_MS + 3_600_000;
 
-fn here() -> Homeward<'static> {
-    Homeward { now_ms: ARRIVED, launched_ms: LAUNCHED, ..FRESH }
+fn here() -> MergeContext<'static> {
+    MergeContext { now_ms: ARRIVED, launched_ms: LAUNCHED, ..FRESH }
 }
 
 fn said(n: usize) -> Vec<Draft> {
@@ -44,7 +44,7 @@ fn on(trip: &Trip, begins: &[i64]) -> Database {
 fn new(trip: &Trip, there: &Database) -> Vec<Value> {
     let bundle = trip.bundle(there);
     let (came, arrival) = trip.back(&bundle, &here()).unwrap();
-    let again = Homeward { now_ms: ARRIVED, ..here() };
+    let again = MergeContext { now_ms: ARRIVED, ..here() };
     assert_eq!(trip.back(&bundle, &again).unwrap().1, arrival);
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);

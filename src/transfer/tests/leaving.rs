@@ -3,7 +3,7 @@
 use super::{NOW_MS, has_open, is_open, prepared, spec, value};
 use crate::session::arbitrary::{FIXTURES, call_id, session};
 use crate::session::{ExportError, Raw, Setting, scan};
-use crate::transfer::{PrepareError, Undo, prepare};
+use crate::transfer::{Baseline, PrepareError, prepare};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -16,7 +16,7 @@ fn put(object: &mut Value, key: &str, former: Option<&Raw>) {
 }
 
 /// Applies all that an undo holds; what was open when it left is as it stood `before`.
-fn restored(mut session: Value, undo: &Undo, before: &Value) -> Value {
+fn restored(mut session: Value, undo: &Baseline, before: &Value) -> Value {
     let record: Value = value(undo.departed.info.get());
     for key in ["directory", "path", "agent", "model"] {
         super::work::put(&mut session["info"], key, record.get(key));
@@ -155,7 +155,7 @@ fn what_javascript_may_write_survives() {
         .replace("first question", "\\ud83d");
     let (_, out, undo) = prepared(&json, &spec(None));
     assert!(out.contains("\"sleep \\ud83d\"") && out.contains("1e999") && out.contains("\"\\ud83d, please"));
-    let again: Undo = serde_json::from_str(&serde_json::to_string(&undo).unwrap()).unwrap();
+    let again: Baseline = serde_json::from_str(&serde_json::to_string(&undo).unwrap()).unwrap();
     assert_eq!(again, undo);
 }
 
@@ -187,7 +187,7 @@ proptest! {
     fn preparing_can_be_undone(draft in session(), call in prop::option::of(0..5_usize)) {
         let json = draft.json();
         let (_, out, undo) = prepared(&json, &spec(call.map(call_id).as_deref()));
-        let stored: Undo = serde_json::from_str(&serde_json::to_string(&undo).unwrap()).unwrap();
+        let stored: Baseline = serde_json::from_str(&serde_json::to_string(&undo).unwrap()).unwrap();
         prop_assert_eq!(&stored, &undo);
         let before = draft.value();
         prop_assert_eq!(restored(value(&out), &stored, &before), before);

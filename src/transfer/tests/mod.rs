@@ -17,7 +17,7 @@ mod undone;
 mod work;
 mod world;
 
-use super::{Spec, Undo, prepare};
+use super::{Baseline, Spec, prepare};
 use crate::session::arbitrary::BEGIN_MS;
 use crate::session::{Model, Scan, Setting, scan};
 use serde_json::{Value, json};
@@ -41,7 +41,7 @@ fn spec(call: Option<&str>) -> Spec {
     }
 }
 
-fn prepared(json: &str, spec: &Spec) -> (Scan, String, Undo) {
+fn prepared(json: &str, spec: &Spec) -> (Scan, String, Baseline) {
     let scan = scan(json.as_bytes()).unwrap();
     let mut out = Vec::new();
     let prepared = prepare(json.as_bytes(), &mut out, &scan, spec).unwrap();

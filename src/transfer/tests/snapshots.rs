@@ -6,7 +6,7 @@ use super::world::{Database, Trip, apply, text};
 use super::{NOW_MS, spec, value};
 use crate::session::Clock;
 use crate::session::arbitrary::{Draft, FIXTURES, PartDraft, Release, messages_of};
-use crate::transfer::{Away, Paths, Spec, import_file};
+use crate::transfer::{ForkInput, Paths, Spec, import_file};
 use serde_json::{Value, json};
 
 /// A turn that changed files in `directory`, as opencode writes it.
@@ -114,7 +114,7 @@ fn what_was_done_there_comes_home_without_its_snapshots() {
         assert!(!arrival.contains("/etc/hosts") && !arrival.contains("5c93"), "{arrival}");
 
         // As a session of its own, what was done here can still be undone.
-        let away = Away { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+        let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
         let beside = with_a_copy(&trip, &away, &arrival);
         let copied = beside.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap().0;
         let known = [("ses_copy", trip.id()), (copied.as_str(), CHILD)];

@@ -5,7 +5,7 @@ use super::world::{Trip, apply};
 use super::{spec, value, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES, SESSION, session};
 use crate::session::{Clock, Raw};
-use crate::transfer::{Paths, Spec, Undo};
+use crate::transfer::{Baseline, Paths, Spec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -145,8 +145,8 @@ const STORED: &str = include_str!("../../../tests/fixtures/undo-2.json");
 
 #[test]
 fn an_undo_of_0_1_0_is_read() {
-    let undo: Undo = serde_json::from_str(STORED).unwrap();
-    let again: Undo = serde_json::from_str(&serde_json::to_string_pretty(&undo).unwrap()).unwrap();
+    let undo: Baseline = serde_json::from_str(STORED).unwrap();
+    let again: Baseline = serde_json::from_str(&serde_json::to_string_pretty(&undo).unwrap()).unwrap();
     assert_eq!(again, undo);
     assert_eq!((undo.settled.len(), undo.clock.unwrap().ahead_ms), (1, -86_400_000));
 }

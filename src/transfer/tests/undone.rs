@@ -5,7 +5,7 @@ use super::home::HERE;
 use super::world::{Session, Trip, apply, outline, text};
 use super::{spec, value};
 use crate::session::arbitrary::{FIXTURES, call_id, session};
-use crate::transfer::{Away, HomeError};
+use crate::transfer::{ForkInput, HomeError};
 use proptest::prelude::*;
 use serde_json::Value;
 
@@ -72,7 +72,7 @@ proptest! {
             message["parts"].as_array_mut().unwrap().retain(|part| !is_undone(&part["id"]));
         }
         let left = came.remaining.clone().unwrap();
-        let away = Away { left: &left, undo: trip.undo(), came: &came, children: &[] };
+        let away = ForkInput { left: &left, undo: trip.undo(), came: &came, children: &[] };
         let home = with_a_copy(&trip, &away, &arrival);
         let expected = &expected[trip.id()];
         let copied = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy");

@@ -2,9 +2,11 @@
 
 use super::value;
 use crate::session::bundle::Known;
-use crate::session::{ArrivalReader, Op, Outline, scan};
-use crate::transfer::inbound::sent_rows::Departure;
-use crate::transfer::{HomeError, HomeRows, Homecoming, Homeward, Prepared, Spec, Undo, homecoming, prepare};
+use crate::session::{Change, ChangeReader, Outline, scan};
+use crate::transfer::inbound::sent_rows::SentRows;
+use crate::transfer::{
+    Baseline, HomeError, LocalRows, MergeContext, MergeResult, Prepared, Spec, prepare, reconcile,
+};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -57,7 +59,7 @@ pub(super) fn outline(session: &Session) -> Outline {
 #[derive(Debug)]
 pub(super) struct NoRows;
 
-impl HomeRows for NoRows {
+impl LocalRows for NoRows {
     fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(None)
     }
@@ -67,7 +69,7 @@ impl HomeRows for NoRows {
 #[derive(Debug)]
 pub(super) struct Rows<'d>(pub(super) &'d Database);
 
-impl HomeRows for Rows<'_> {
+impl LocalRows for Rows<'_> {
     fn message(
         &self,
         session: &str,
@@ -104,13 +106,13 @@ impl Trip {
         &self.prepared.undo.session
     }
 
-    pub(super) fn undo(&self) -> &Undo {
+    pub(super) fn undo(&self) -> &Baseline {
         &self.prepared.undo
     }
 
     /// What left, as home knows it on return.
-    pub(super) fn sent(&self) -> Departure {
-        Departure::new(&self.left, self.undo()).unwrap()
+    pub(super) fn sent(&self) -> SentRows {
+        SentRows::new(&self.left, self.undo()).unwrap()
     }
 
     /// The session at home when it left.
@@ -169,10 +171,14 @@ impl Trip {
     }
 
     /// Brings a file home; gives the arrival file with it.
-    pub(super) fn back(&self, back: &str, here: &Homeward<'_>) -> Result<(Homecoming, String), HomeError> {
+    pub(super) fn back(
+        &self,
+        back: &str,
+        here: &MergeContext<'_>,
+    ) -> Result<(MergeResult, String), HomeError> {
         let mut out = Vec::new();
         let came =
-            homecoming(&self.left, self.undo(), Cursor::new(back), self.export.as_bytes(), &mut out, here)?;
+            reconcile(&self.left, self.undo(), Cursor::new(back), self.export.as_bytes(), &mut out, here)?;
         Ok((came, String::from_utf8(out).unwrap()))
     }
 }
@@ -204,12 +210,12 @@ fn changed(before: &Session, message: &Value) -> Option<Value> {
 
 /// Does what an arrival file says, as strictly as the database.
 pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
-    let mut reader = ArrivalReader::new(arrival.as_bytes());
+    let mut reader = ChangeReader::new(arrival.as_bytes());
     let mut newest: BTreeMap<String, (i64, String)> = BTreeMap::new();
     let value = |raw: &serde_json::value::RawValue| value(raw.get());
     while let Some((_, op)) = reader.read().unwrap() {
         match op {
-            Op::Session(new) => {
+            Change::Session(new) => {
                 let parent = new.parent.as_deref();
                 assert!(parent.is_none_or(|parent| home.contains_key(parent)), "a session before its parent");
                 let session = Session { info: value(new.info), messages: Vec::new(), todos: json!([]) };
@@ -217,7 +223,7 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                 assert_eq!(own, (new.id.as_ref(), parent));
                 home.entry(new.id.into_owned()).or_insert(session);
             }
-            Op::Patch(patch) => {
+            Change::Patch(patch) => {
                 assert!(patch.session == root || patch.title.is_none());
                 let info = &mut home.get_mut(patch.session.as_ref()).unwrap().info;
                 for (key, raw) in [
@@ -233,7 +239,7 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                     }
                 }
             }
-            Op::Message(message) => {
+            Change::Message(message) => {
                 let info = value(message.info);
                 let id = text(&info["id"]).to_owned();
                 let key = (info["time"]["created"].as_i64().unwrap(), id.clone());
@@ -254,7 +260,7 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                     None => messages.push(json!({"info": info, "parts": []})),
                 }
             }
-            Op::Part(part) => {
+            Change::Part(part) => {
                 let part = value(part);
                 let session = home.get_mut(text(&part["sessionID"])).expect("a part before its session");
                 let message =
@@ -265,7 +271,7 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                     None => parts.push(part),
                 }
             }
-            Op::Todos(todos) => home.get_mut(todos.session.as_ref()).unwrap().todos = value(todos.todos),
+            Change::Todos(todos) => home.get_mut(todos.session.as_ref()).unwrap().todos = value(todos.todos),
         }
     }
     home.values_mut().for_each(Session::sort);

@@ -3,10 +3,10 @@
 
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
-use crate::opencode::apply::{self, Applied, Arrival, ArrivalError};
+use crate::opencode::apply::{self, Applied, ApplyError, ApplyInput};
 use crate::opencode::{Database, DatabaseError};
 use crate::session::{CopySpec, Outline};
-use crate::transfer::{Away, HomeRows, Homecoming, Homeward, Undo, beside, homecoming};
+use crate::transfer::{Baseline, ForkInput, LocalRows, MergeContext, MergeResult, fork, reconcile};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::sent_state as departed;
@@ -17,7 +17,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// The files of a homecoming, in the dispatch's directory.
+/// The files of one way home, in the dispatch's directory.
 #[derive(Debug, Clone)]
 pub(crate) struct Files {
     /// What came back, readable.
@@ -34,14 +34,14 @@ pub(crate) struct Files {
     pub(crate) sent_state: PathBuf,
 }
 
-/// One homecoming.
+/// What came back from a host, on its way into the session here.
 pub(crate) struct ReturnedWork {
     pub(crate) files: Files,
     pub(crate) host: String,
     pub(crate) session: String,
     title: String,
     pub(crate) directory: PathBuf,
-    pub(crate) undo: Undo,
+    pub(crate) undo: Baseline,
     pub(crate) sent_state: SentState,
     /// Since when anything of the trip can have been done, in milliseconds since the epoch.
     launched_ms: i64,
@@ -51,7 +51,7 @@ pub(crate) struct ReturnedWork {
     pub(crate) arrived_ms: i64,
 }
 
-impl HomeRows for Database {
+impl LocalRows for Database {
     fn message(
         &self,
         session: &str,
@@ -75,7 +75,7 @@ impl ReturnedWork {
     pub(crate) fn new(
         dispatch: &Dispatch,
         room: &Path,
-        undo: Undo,
+        undo: Baseline,
         arrived_ms: i64,
     ) -> Result<Self, TripError> {
         let record = &dispatch.record;
@@ -109,7 +109,7 @@ impl ReturnedWork {
     ///
     /// # Errors
     /// [`TripError::Home`]: what came back is not what left and more. It is kept.
-    pub(crate) async fn read(&self, tools: &Tools) -> Result<Homecoming, TripError> {
+    pub(crate) async fn read(&self, tools: &Tools) -> Result<MergeResult, TripError> {
         let database = self.database(tools)?;
         let children = database.descendants(&self.session)?;
         let spent = database.spent(&children)?;
@@ -122,8 +122,8 @@ impl ReturnedWork {
             remove(&files.change_set)?;
             let output = disk::create_new_private(&files.change_set)?;
             let rows = &database;
-            let here = Homeward { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
-            homecoming(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
+            let here = MergeContext { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
+            reconcile(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
                 host,
                 source,
                 kept: files.back,
@@ -136,23 +136,23 @@ impl ReturnedWork {
     ///
     /// # Errors
     /// Whatever the error, the session here is as it was.
-    pub(crate) async fn apply(&self, tools: &Tools, merged: &Homecoming) -> Result<ApplyOutcome, TripError> {
+    pub(crate) async fn apply(&self, tools: &Tools, merged: &MergeResult) -> Result<ApplyOutcome, TripError> {
         match self.apply_change_set(tools).await? {
             Ok(applied) => Ok(ApplyOutcome::Home(applied)),
-            Err(ArrivalError::Diverged { .. }) => Ok(ApplyOutcome::HomeChanged),
-            Err(ArrivalError::Gone { session }) => Err(TripError::UnknownSession { session }),
+            Err(ApplyError::Diverged { .. }) => Ok(ApplyOutcome::HomeChanged),
+            Err(ApplyError::Gone { session }) => Err(TripError::UnknownSession { session }),
             Err(error) if error.falls_back() => self.fall_back(tools, merged, error).await,
             Err(source) => Err(self.refused(source)),
         }
     }
 
-    async fn apply_change_set(&self, tools: &Tools) -> Result<Result<Applied, ArrivalError>, TripError> {
+    async fn apply_change_set(&self, tools: &Tools) -> Result<Result<Applied, ApplyError>, TripError> {
         let departed = self.sent_state.fingerprint.clone();
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let observer = Arc::clone(&tools.observer);
         let applied = tokio::task::spawn_blocking(move || {
-            let arrival = Arrival {
+            let arrival = ApplyInput {
                 file: &files.change_set,
                 session: &session,
                 departed: Some(&departed),
@@ -172,7 +172,12 @@ impl ReturnedWork {
     ///
     /// # Errors
     /// As for [`ReturnedWork::apply`].
-    pub(crate) async fn fork(&self, tools: &Tools, merged: &Homecoming, copy: &str) -> Result<(), TripError> {
+    pub(crate) async fn fork(
+        &self,
+        tools: &Tools,
+        merged: &MergeResult,
+        copy: &str,
+    ) -> Result<(), TripError> {
         let database = self.database(tools)?;
         if database.contains(copy)? {
             return Ok(());
@@ -191,13 +196,13 @@ impl ReturnedWork {
         let observer = Arc::clone(&tools.observer);
         let made = blocking(move || {
             let mut random = || RandomState::new().hash_one(0);
-            let away = Away { left: &left, undo: &undo, came: &merged, children: &children };
+            let away = ForkInput { left: &left, undo: &undo, came: &merged, children: &children };
             remove(&files.fork)?;
             let output = disk::create_new_private(&files.fork)?;
             let refused = |source| TripError::Home { host, source, kept: files.back };
             let (export, arrival) = (open(&files.export)?, open(&files.change_set)?);
-            let left_out = beside(&away, export, arrival, output, &spec, &mut random).map_err(refused)?;
-            let arrival = Arrival {
+            let left_out = fork(&away, export, arrival, output, &spec, &mut random).map_err(refused)?;
+            let arrival = ApplyInput {
                 file: &files.fork,
                 session: &session,
                 departed: None,
@@ -231,9 +236,9 @@ impl ReturnedWork {
         })
     }
 
-    pub(crate) fn refused(&self, source: ArrivalError) -> TripError {
+    pub(crate) fn refused(&self, source: ApplyError) -> TripError {
         let kept = self.files.back.clone();
-        TripError::Arrival { host: self.host.clone(), source: Box::new(source), kept }
+        TripError::Apply { host: self.host.clone(), source: Box::new(source), kept }
     }
 }
 

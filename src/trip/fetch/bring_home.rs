@@ -6,7 +6,7 @@ use crate::dispatch::{Record, State, Step};
 use crate::host::{self, HostEnv, Kind, RunResult, Sending};
 use crate::opencode::Database;
 use crate::session::{Setting, new_session_id};
-use crate::transfer::Homecoming;
+use crate::transfer::MergeResult;
 use crate::trip::connection::WhenUnreachable;
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork};
@@ -112,7 +112,7 @@ impl Trip {
         &mut self,
         tools: &Tools,
         returned: &mut ReturnedWork,
-        merged: &Homecoming,
+        merged: &MergeResult,
     ) -> Result<Option<ApplyOutcome>, TripError> {
         returned.restore_if_deleted(tools).await?;
         if self.record().fork.is_none() {
@@ -142,7 +142,7 @@ impl Trip {
         &self,
         tools: &Tools,
         result: &RunResult,
-        merged: &Homecoming,
+        merged: &MergeResult,
         (landed, left): (Option<&ApplyOutcome>, usize),
     ) -> Result<(), TripError> {
         let Record { host, session, sent, .. } = self.record();
@@ -217,7 +217,7 @@ impl Trip {
     }
 
     /// Says what of the session is not as it was on the host.
-    fn note(&self, tools: &Tools, landed: Option<ApplyOutcome>, merged: &Homecoming) {
+    fn note(&self, tools: &Tools, landed: Option<ApplyOutcome>, merged: &MergeResult) {
         let mut left_behind: Vec<&str> = merged.not_carried.clone();
         if merged.sub_agents.len() > MANY_SUB_AGENTS {
             let many = merged.sub_agents.len();
@@ -274,7 +274,7 @@ impl Trip {
     }
 
     /// The events said how the run went; the rows that it left must agree.
-    fn judge(&mut self, merged: &Homecoming) {
+    fn judge(&mut self, merged: &MergeResult) {
         let record = &mut self.dispatch.record;
         // The last answer of a session that somebody went on with there is not the run's.
         if record.trouble.is_some() || record.result.as_ref().is_some_and(|result| result.later) {

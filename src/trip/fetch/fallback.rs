@@ -1,9 +1,9 @@
 //! What came back is brought home by `opencode import`, where opencode's database is not understood here.
 
 use crate::disk;
-use crate::opencode::apply::ArrivalError;
+use crate::opencode::apply::ApplyError;
 use crate::session::Outline;
-use crate::transfer::{Homecoming, import_file};
+use crate::transfer::{MergeResult, import_file};
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork, open, remove};
 use crate::trip::observer::News;
@@ -18,8 +18,8 @@ impl ReturnedWork {
     pub(crate) async fn fall_back(
         &self,
         tools: &Tools,
-        merged: &Homecoming,
-        why: ArrivalError,
+        merged: &MergeResult,
+        why: ApplyError,
     ) -> Result<ApplyOutcome, TripError> {
         if self.has_moved_on(tools, merged)? {
             return Ok(ApplyOutcome::HomeChanged);
@@ -29,7 +29,7 @@ impl ReturnedWork {
 
     /// Whether the session here is another than the one that left; what an import that was cut short has brought
     /// already does not count.
-    fn has_moved_on(&self, tools: &Tools, merged: &Homecoming) -> Result<bool, TripError> {
+    fn has_moved_on(&self, tools: &Tools, merged: &MergeResult) -> Result<bool, TripError> {
         let database = self.database(tools)?;
         let unknown = || TripError::UnknownSession { session: self.session.clone() };
         let now = database.fingerprint(&self.session)?.ok_or_else(unknown)?;
@@ -48,7 +48,7 @@ impl ReturnedWork {
     }
 
     /// Imports new messages, and sees that they are there. What could not come that way, in words.
-    async fn import(&self, tools: &Tools, merged: &Homecoming) -> Result<Vec<&'static str>, TripError> {
+    async fn import(&self, tools: &Tools, merged: &MergeResult) -> Result<Vec<&'static str>, TripError> {
         let (files, of, host) = (self.files.clone(), merged.clone(), self.host.clone());
         let record = self.undo.departed.info.clone();
         let left_out =

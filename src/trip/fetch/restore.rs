@@ -2,8 +2,8 @@
 
 use crate::disk::{self, DiskError};
 use crate::opencode::Fingerprint;
-use crate::opencode::apply::{self, Arrival};
-use crate::session::{Op, Outline, Raw, Todos, complete, scan};
+use crate::opencode::apply::{self, ApplyInput};
+use crate::session::{Change, Outline, Raw, Todos, complete, scan};
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::{ReturnedWork, remove};
 use crate::trip::observer::News;
@@ -76,7 +76,7 @@ impl ReturnedWork {
             remove(&before)?;
             write(&file, &session, &todos)?;
             let arrival =
-                Arrival { file: &file, session: &session, departed: Some(&now), before: &before, now_ms };
+                ApplyInput { file: &file, session: &session, departed: Some(&now), before: &before, now_ms };
             let put = apply::apply(&database, &arrival);
             remove(&before)?;
             remove(&file)?;
@@ -96,6 +96,6 @@ fn write(path: &std::path::Path, session: &str, todos: &Raw) -> Result<(), TripE
     remove(path)?;
     let mut file = disk::create_new_private(path)?;
     let todos = serde_json::from_str(todos.get()).map_err(|error| DiskError::at(path, error.into()))?;
-    let op = Op::Todos(Todos { session: session.into(), todos });
+    let op = Change::Todos(Todos { session: session.into(), todos });
     op.write(&mut file).map_err(|source| DiskError::at(path, source).into())
 }

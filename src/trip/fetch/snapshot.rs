@@ -27,7 +27,7 @@ pub(crate) struct Snapshot {
 /// Copies what the host has of the dispatch's session now. Takes no lock: whoever follows the run goes on.
 ///
 /// # Errors
-/// [`TripError::NotOnHost`] where nothing was launched; what a homecoming may meet. Nothing is changed then.
+/// [`TripError::NotOnHost`] where nothing was launched; whatever the way home may meet. Nothing is changed then.
 pub(crate) async fn snapshot(
     tools: &Tools,
     dispatch: &Dispatch,

@@ -8,7 +8,7 @@ use crate::support::opencode::Release;
 use crate::support::process::{Running, until};
 use crate::support::proxy::Stats;
 use crate::world::World;
-use kugetsu::opencode::apply::{Arrival, apply};
+use kugetsu::opencode::apply::{ApplyInput, apply};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::{BufWriter, Write as _};
@@ -113,7 +113,7 @@ fn step(machine: &Machine, export: &Path, anchor: &str) -> Duration {
     }
     output.flush().unwrap();
     let before = machine.outside().join("before");
-    let arrival = Arrival {
+    let arrival = ApplyInput {
         file: &file,
         session: anchor,
         departed: None,

@@ -11,10 +11,10 @@ use crate::session::bundle::Known;
 use crate::session::raw::Object;
 use crate::session::same::{on_one_line, same};
 use crate::session::walk::walk;
-use crate::session::{ArrivalReader, Clock, CopySpec, Model, Op, Outline, Setting, copy, scan};
+use crate::session::{Change, ChangeReader, Clock, CopySpec, Model, Outline, Setting, copy, scan};
 use crate::text::{harmless, harmless_json, plain, plain_bytes, plain_end};
 use crate::transfer::{
-    Away, HomeRows, Homeward, Paths, Spec, Undo, beside, homecoming, import_file, prepare,
+    Baseline, ForkInput, LocalRows, MergeContext, Paths, Spec, fork, import_file, prepare, reconcile,
 };
 use serde_json::{Value, json};
 use std::io::Cursor;
@@ -176,7 +176,7 @@ fn events(input: &[u8]) -> String {
 struct World {
     export: &'static str,
     left: Outline,
-    undo: Undo,
+    undo: Baseline,
     known: Value,
     /// What came back, a document each.
     documents: Vec<Value>,
@@ -236,7 +236,7 @@ impl World {
         let child = self.documents[1]["info"]["id"].as_str().unwrap().to_owned();
         let children =
             if back.len().is_multiple_of(3) { vec![(child, Outline::default())] } else { Vec::new() };
-        let here = Homeward {
+        let here = MergeContext {
             now_ms: NOW_MS + 10_000_000,
             launched_ms: NOW_MS,
             grown: back.len().is_multiple_of(2),
@@ -245,7 +245,7 @@ impl World {
             rows: &NoRows,
         };
         let mut arrival = Vec::new();
-        let came = match homecoming(
+        let came = match reconcile(
             &self.left,
             &self.undo,
             Cursor::new(back),
@@ -256,14 +256,14 @@ impl World {
             Ok(came) => came,
             Err(error) => return error.to_string(),
         };
-        let mut reader = ArrivalReader::new(arrival.as_slice());
+        let mut reader = ChangeReader::new(arrival.as_slice());
         while let Some((_, op)) = reader.read().unwrap() {
             let mut again = Vec::new();
             op.write(&mut again).unwrap();
         }
         import_file(arrival.as_slice(), &self.undo.departed.info, &came, std::io::sink()).unwrap();
         let left = came.remaining.as_ref().unwrap_or(&self.left);
-        let away = Away { left, undo: &self.undo, came: &came, children: &children };
+        let away = ForkInput { left, undo: &self.undo, came: &came, children: &children };
         let spec = CopySpec {
             session: "ses_e07836e36ffethU5G8J1S16Fh3".into(),
             title: "t".into(),
@@ -272,7 +272,7 @@ impl World {
         };
         let mut random = random(7);
         let made =
-            beside(&away, self.export.as_bytes(), arrival.as_slice(), std::io::sink(), &spec, &mut random);
+            fork(&away, self.export.as_bytes(), arrival.as_slice(), std::io::sink(), &spec, &mut random);
         format!("ok {} {}", said(made), came.not_carried.join(" "))
     }
 }
@@ -378,9 +378,9 @@ fn values() -> Vec<Vec<u8>> {
 /// Sound JSON, as all that is read further down.
 fn json_text(input: &[u8]) -> String {
     let change = [b"{\"part\":", input, b"}"].concat();
-    let mut reader = ArrivalReader::new(change.as_slice());
+    let mut reader = ChangeReader::new(change.as_slice());
     let text = match reader.read() {
-        Ok(Some((_, Op::Part(raw)))) => raw.get().to_owned(),
+        Ok(Some((_, Change::Part(raw)))) => raw.get().to_owned(),
         Ok(_) => return "another change".to_owned(),
         Err(error) => return error.to_string(),
     };
@@ -412,7 +412,7 @@ fn text(input: &[u8]) -> String {
 #[derive(Debug)]
 struct NoRows;
 
-impl HomeRows for NoRows {
+impl LocalRows for NoRows {
     fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
         Ok(None)
     }

@@ -45,7 +45,7 @@ pub struct Local {
 impl Local {
     /// A host with its home at `home`; `tools` is an empty directory for its programs.
     pub fn new(sh: Sh, home: &Path, tools: &Path) -> Self {
-        super::times::count();
+        super::times::count_home(home);
         let shell = match sh {
             Sh::Dash => vec![which("dash")],
             Sh::Bash => vec![which("bash"), "--posix".into()],

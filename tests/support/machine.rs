@@ -37,10 +37,14 @@ impl Machine {
 
     /// As [`Machine::start`], with a HOME of this name.
     pub fn start_in(directory: &str, name: &str, release: Release, model: &Model) -> Self {
-        super::times::count();
+        super::times::making(|| Self::make(directory, name, release, model))
+    }
+
+    fn make(directory: &str, name: &str, release: Release, model: &Model) -> Self {
         let root = tempfile::Builder::new().prefix(&format!("kugetsu-{name}-")).tempdir().unwrap();
         // opencode resolves symbolic links in directories; a test compares what it says with ours.
         let home = root.path().canonicalize().unwrap().join(directory);
+        super::times::count_home(&home);
         let bin = home.join("bin");
         fs::create_dir_all(&bin).unwrap();
         // A link and no wrapper: a shell in between would put a wrong PWD right.

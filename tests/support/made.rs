@@ -4,6 +4,7 @@
 use super::machine::Machine;
 use super::model::Model;
 use super::opencode::Release;
+use super::times;
 use rusqlite::Connection;
 use std::collections::HashMap;
 use std::fs;
@@ -36,7 +37,7 @@ impl Machine {
             let mut all = MADE.lock().unwrap_or_else(PoisonError::into_inner);
             Arc::clone(all.entry((self.release(), below.clone(), prompt.to_owned())).or_default())
         };
-        made.get_or_init(|| Made::by_opencode(self.release(), &below, prompt)).put_on(self)
+        times::making(|| made.get_or_init(|| Made::by_opencode(self.release(), &below, prompt)).put_on(self))
     }
 }
 

@@ -99,7 +99,11 @@ impl Running {
         let mut child = command.spawn().unwrap_or_else(|error| panic!("{name} does not start: {error}"));
         let pid = child.id();
         let (tell, ended) = channel();
+        let counts = super::times::count();
         std::thread::spawn(move || {
+            if let Some(counts) = counts {
+                super::times::count_to_its_end(&child, &counts);
+            }
             let _ = tell.send(child.wait());
         });
         Self { pid, name, ended, over: false, started, stdout, stderr }

@@ -69,13 +69,17 @@ impl Sshd {
     /// # Panics
     /// Where sshd is missing or does not start; its log is part of the message.
     pub fn start(options: SshdOptions) -> Self {
-        super::times::count();
+        super::times::making(|| Self::make(options))
+    }
+
+    fn make(options: SshdOptions) -> Self {
         let program = ["/usr/sbin/sshd", "/usr/local/sbin/sshd", "/usr/bin/sshd", "/sbin/sshd"]
             .iter()
             .map(PathBuf::from)
             .find(|p| p.exists())
             .expect("sshd is missing: apt-get install openssh-server");
         let dir = tempfile::Builder::new().prefix("kugetsu-sshd-").tempdir().unwrap();
+        super::times::count_home(dir.path());
         if fs::metadata("/proc/self").unwrap().uid() == 0 && !Path::new("/run/sshd").exists() {
             // Started by root, sshd insists on its privilege separation directory. Another test may be faster.
             let _ = fs::create_dir("/run/sshd");

@@ -5,6 +5,7 @@
 use super::machine::Machine;
 use super::model::Model;
 use super::opencode::Release;
+use super::times;
 use std::fs;
 use std::sync::OnceLock;
 
@@ -26,8 +27,10 @@ impl Machine {
     /// # Panics
     /// Where there is a database already.
     pub fn has_been_used(&self) {
-        self.put_database(&Used::of(self.release()).database);
-        self.answers_at_once();
+        times::making(|| {
+            self.put_database(&Used::of(self.release()).database);
+            self.answers_at_once();
+        });
     }
 
     /// What kugetsu asks of opencode before a trip is answered by a script, in opencode's own words. Everything else is done
@@ -71,7 +74,7 @@ impl Machine {
 impl Used {
     fn of(release: Release) -> &'static Self {
         let at = Release::ALL.iter().position(|known| *known == release).unwrap();
-        USED[at].get_or_init(|| Self::by(release))
+        times::making(|| USED[at].get_or_init(|| Self::by(release)))
     }
 
     fn by(release: Release) -> Self {

@@ -15,6 +15,7 @@ use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, PATIENCE, Running, until};
 use crate::support::proxy::{Proxy, ProxyOptions};
+use crate::support::times;
 use kugetsu::dispatch::{Record, State, Store};
 use rusqlite::Connection;
 use rusqlite::types::Value as Cell;
@@ -299,7 +300,7 @@ pub(crate) fn sample() -> usize {
 #[track_caller]
 fn each<J: Send + std::fmt::Debug>(jobs: Vec<J>, work: impl Fn(&World, &str, &J) + Sync) {
     // The worlds are made on other threads.
-    crate::support::times::count();
+    let counts = times::count();
     let count = jobs.len();
     let workers = std::thread::available_parallelism().map_or(2, usize::from).clamp(2, 8).min(count);
     let jobs = Mutex::new(jobs.into_iter());
@@ -308,6 +309,7 @@ fn each<J: Send + std::fmt::Debug>(jobs: Vec<J>, work: impl Fn(&World, &str, &J)
     std::thread::scope(|scope| {
         for _ in 0..workers {
             scope.spawn(|| {
+                times::count_for(counts.as_ref());
                 let mut world = World::new();
                 loop {
                     let Some(job) = jobs.lock().unwrap().next() else { return };

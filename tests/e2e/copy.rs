@@ -3,6 +3,7 @@
 use crate::support::machine::Machine;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
+use crate::support::sample;
 use kugetsu::session::{CopySpec, FreshIds, copy, new_session_id, scan};
 use serde_json::{Value, json};
 use std::hash::{BuildHasher as _, RandomState};
@@ -72,16 +73,6 @@ fn a_copy_goes_on_beside_the_original(release: Release) {
 }
 
 #[test]
-fn a_copy_goes_on_with_the_newest_release() {
-    a_copy_goes_on_beside_the_original(Release::New);
-}
-
-#[test]
-fn a_copy_goes_on_with_the_middle_release() {
-    a_copy_goes_on_beside_the_original(Release::Mid);
-}
-
-#[test]
-fn a_copy_goes_on_with_the_oldest_release() {
-    a_copy_goes_on_beside_the_original(Release::Old);
+fn a_copy_goes_on_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(a_copy_goes_on_beside_the_original);
 }

@@ -5,6 +5,7 @@ use crate::support::machine::Machine;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, until};
+use crate::support::sample;
 use crate::support::serve::Serve;
 use crate::tui::Terminal;
 use kugetsu::opencode::apply::{Applied, ApplyInput, apply};
@@ -188,18 +189,8 @@ fn what_came_home_goes_on(release: Release) {
 }
 
 #[test]
-fn what_came_home_goes_on_with_the_newest_release() {
-    what_came_home_goes_on(Release::New);
-}
-
-#[test]
-fn what_came_home_goes_on_with_the_middle_release() {
-    what_came_home_goes_on(Release::Mid);
-}
-
-#[test]
-fn what_came_home_goes_on_with_the_oldest_release() {
-    what_came_home_goes_on(Release::Old);
+fn what_came_home_goes_on_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(what_came_home_goes_on);
 }
 
 /// Megabytes of rows that have nothing to do with it.
@@ -297,15 +288,11 @@ fn fifty_trips_beside_a_busy_opencode(release: Release) -> Duration {
 }
 
 #[test]
-fn fifty_trips_come_home_beside_a_busy_opencode_of_the_newest_release() {
-    let longest = fifty_trips_beside_a_busy_opencode(Release::New);
-    println!("50 trips into {} MB, the longest step {longest:?}", megabytes());
-}
-
-#[test]
-fn fifty_trips_come_home_beside_a_busy_opencode_of_the_oldest_release() {
-    let longest = fifty_trips_beside_a_busy_opencode(Release::Old);
-    println!("50 trips into {} MB, the longest step {longest:?}", megabytes());
+fn fifty_trips_come_home_beside_a_busy_opencode_of_any_release() {
+    for release in sample::of(&Release::ALL) {
+        let longest = fifty_trips_beside_a_busy_opencode(release);
+        println!("50 trips into {} MB, the longest step {longest:?}", megabytes());
+    }
 }
 
 fn milliseconds(since: Instant) -> f64 {

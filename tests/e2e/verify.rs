@@ -5,6 +5,7 @@ use crate::support::host::Host;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, Running};
+use crate::support::sample;
 use kugetsu::disk::take_session;
 use serde_json::{Value, json};
 use std::path::Path;
@@ -84,18 +85,8 @@ fn a_session_of_tomorrow_answers_again(release: Release) {
 }
 
 #[test]
-fn a_session_of_tomorrow_answers_again_with_the_newest_release() {
-    a_session_of_tomorrow_answers_again(Release::New);
-}
-
-#[test]
-fn a_session_of_tomorrow_answers_again_with_the_middle_release() {
-    a_session_of_tomorrow_answers_again(Release::Mid);
-}
-
-#[test]
-fn a_session_of_tomorrow_answers_again_with_the_oldest_release() {
-    a_session_of_tomorrow_answers_again(Release::Old);
+fn a_session_of_tomorrow_answers_again_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(a_session_of_tomorrow_answers_again);
 }
 
 #[test]

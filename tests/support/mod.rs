@@ -29,6 +29,7 @@ pub mod opencode;
 pub mod process;
 pub mod proxy;
 pub mod recorder;
+pub mod sample;
 pub mod serve;
 pub mod shapes;
 pub mod sshd;

@@ -2,7 +2,7 @@
 
 use super::scene::{Scene, files, harmless};
 use crate::support::process::{Finished, PATIENCE};
-use crate::unbroken::sample;
+use crate::support::sample;
 use std::time::Duration;
 
 /// Moments of a trip at which it is interrupted; where between two of them, the sample says.
@@ -55,7 +55,7 @@ fn interrupt_all_along(flags: &[&str]) {
         let before = scene.rows().len();
         let go = scene.remote(&[&[prompt.as_str()], flags].concat());
         let running = scene.home.spawn(&go);
-        let between = u32::try_from(sample()).unwrap_or(0) % SAMPLES;
+        let between = u32::try_from(sample::number()).unwrap_or(0) % SAMPLES;
         std::thread::sleep(
             whole * (moment * SAMPLES + between) / (MOMENTS * SAMPLES) + Duration::from_millis(5),
         );

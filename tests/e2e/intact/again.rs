@@ -5,6 +5,7 @@ use crate::support::host::Host;
 use crate::support::opencode::Release;
 use crate::support::process::PATIENCE;
 use crate::support::proxy::{Proxy, ProxyOptions};
+use crate::support::sample;
 use rusqlite::types::Value as Cell;
 use serde_json::json;
 
@@ -147,7 +148,7 @@ fn from_host_to_host_with_home_in_between() {
 
 #[test]
 fn rules_that_were_set_at_home_hold_on_the_host() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(release, release);
         let session = world.session("[[say hello from home]]");
         world.round_trip(&session, "[[say first]]", &[]);

@@ -2,6 +2,7 @@
 
 use super::{World, other_session, text_of};
 use crate::support::opencode::Release;
+use crate::support::sample;
 use serde_json::json;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ fn sub_agents(world: &World, session: &str) -> Vec<String> {
 
 #[test]
 fn a_copy_of_a_run_with_a_sub_agent_does_not_keep_it_from_coming_home() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(Release::New, release);
         let session = world.session("[[say hello from home]]");
         let message = format!("{}\n[[hold middle]]\n[[say all of it]]", task("the sub-agent was here"));
@@ -177,7 +178,7 @@ fn a_sub_agent_that_was_taken_back_stays_so() {
 
 #[test]
 fn a_session_that_was_deleted_at_home_comes_home() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(release, Release::New);
         let session = world.session("[[say hello from home]]");
         let list = r#"[[tool todowrite {"todos":[{"id":"1","content":"mine","status":"pending","priority":"low"}]}]]"#;

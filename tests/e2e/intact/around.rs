@@ -7,6 +7,7 @@ use crate::support::host::Host;
 use crate::support::machine::Machine;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
+use crate::support::sample;
 use kugetsu::opencode::scan_export;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
@@ -42,13 +43,8 @@ fn a_trip_into_an_odd_home(there: Release) {
 }
 
 #[test]
-fn all_comes_home_from_a_home_with_an_odd_name() {
-    a_trip_into_an_odd_home(Release::New);
-}
-
-#[test]
-fn all_comes_home_from_a_home_with_an_odd_name_and_the_oldest_release() {
-    a_trip_into_an_odd_home(Release::Old);
+fn all_comes_home_from_a_home_with_an_odd_name_and_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(a_trip_into_an_odd_home);
 }
 
 fn print_at(machine: &Machine) {
@@ -74,13 +70,8 @@ fn an_export_is_found(release: Release) {
 }
 
 #[test]
-fn an_export_is_found_among_what_a_plugin_prints() {
-    an_export_is_found(Release::New);
-}
-
-#[test]
-fn an_export_is_found_among_what_a_plugin_of_the_oldest_release_prints() {
-    an_export_is_found(Release::Old);
+fn an_export_is_found_among_what_a_plugin_of_any_release_prints() {
+    sample::of(&Release::ALL).into_iter().for_each(an_export_is_found);
 }
 
 /// Whatever opencode is asked but its version, which loads no plugin, something is printed before and behind the answer.

@@ -1,7 +1,8 @@
 //! Everything that a run can do to a session comes home.
 
-use super::{World, column, new_rows, older_releases, todos};
+use super::{World, column, new_rows, todos};
 use crate::support::opencode::Release;
+use crate::support::sample;
 use crate::tui::Terminal;
 use rusqlite::types::Value as Cell;
 use serde_json::{Value, json};
@@ -107,23 +108,15 @@ fn everything(here: Release, there: Release) {
 }
 
 #[test]
-fn with_the_newest_release() {
-    everything(Release::New, Release::New);
+fn between_two_of_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(|release| everything(release, release));
 }
 
 #[test]
-fn with_an_older_release() {
-    older_releases().into_iter().for_each(|release| everything(release, release));
-}
-
-#[test]
-fn from_the_newest_to_the_oldest() {
-    everything(Release::New, Release::Old);
-}
-
-#[test]
-fn from_the_oldest_to_the_newest() {
-    everything(Release::Old, Release::New);
+fn from_the_newest_to_an_older_release_or_back() {
+    let [new, mid, old] = Release::ALL;
+    let pairs = [(new, old), (old, new), (new, mid), (mid, new)];
+    sample::of(&pairs).into_iter().for_each(|(here, there)| everything(here, there));
 }
 
 /// What of a session says with which variant it goes on: its own row, where it has that, and its last user message.
@@ -144,7 +137,7 @@ fn variants(world: &World, session: &str) -> (Option<Value>, Value) {
 
 #[test]
 fn a_session_with_a_variant_has_its_own_again() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(release, release);
         for machine in [&world.home.machine, &world.host.machine] {
             machine.change_config(|config| {

@@ -1,9 +1,10 @@
 //! opencode's own undo and redo touch only files of the machine on which the work was done.
 
-use super::{Rows, World, older_releases, rows};
+use super::{Rows, World, rows};
 use crate::support::machine::Machine;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, until};
+use crate::support::sample;
 use crate::support::serve::Serve;
 use crate::tui::Terminal;
 use serde_json::{Value, json};
@@ -186,11 +187,6 @@ fn undo_touches_only_what_was_done_on_the_same_machine(release: Release) {
 }
 
 #[test]
-fn undo_touches_only_what_was_done_on_the_same_machine_with_the_newest_release() {
-    undo_touches_only_what_was_done_on_the_same_machine(Release::New);
-}
-
-#[test]
-fn undo_touches_only_what_was_done_on_the_same_machine_with_an_older_release() {
-    older_releases().into_iter().for_each(undo_touches_only_what_was_done_on_the_same_machine);
+fn undo_touches_only_what_was_done_on_the_same_machine_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(undo_touches_only_what_was_done_on_the_same_machine);
 }

@@ -1,9 +1,10 @@
 //! Nothing that home does not hold is removed from a host, however long the session is, and whatever home remembers.
 #![allow(clippy::disallowed_methods, reason = "the files of a test are private by their directory")]
 
-use super::{World, older_releases};
+use super::World;
 use crate::support::machine::Machine;
 use crate::support::opencode::Release;
+use crate::support::sample;
 use rusqlite::{Connection, params};
 use serde_json::json;
 
@@ -100,11 +101,6 @@ fn both_went_on(release: Release) {
 }
 
 #[test]
-fn a_host_keeps_what_a_long_session_got_there_with_the_new_release() {
-    both_went_on(Release::New);
-}
-
-#[test]
-fn a_host_keeps_what_a_long_session_got_there_with_an_older_release() {
-    older_releases().into_iter().for_each(both_went_on);
+fn a_host_keeps_what_a_long_session_got_there_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(both_went_on);
 }

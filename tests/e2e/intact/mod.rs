@@ -20,7 +20,6 @@ use crate::support::host::Host;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, PATIENCE, until};
-use crate::unbroken;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -31,13 +30,6 @@ struct World {
     home: Home,
     host: Host,
     project: PathBuf,
-}
-
-/// The older releases that a test with all of them takes beside the newest: another one with each commit, and both where all
-/// is to be shown.
-fn older_releases() -> Vec<Release> {
-    let all = [Release::Mid, Release::Old];
-    if unbroken::all_of_it() { all.to_vec() } else { vec![all[unbroken::sample() % all.len()]] }
 }
 
 /// Rows by their ids, as text.

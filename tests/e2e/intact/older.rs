@@ -4,6 +4,7 @@ use super::{World, new_rows};
 use crate::support::machine::Machine;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
+use crate::support::sample;
 use crate::support::shapes;
 use kugetsu::session::{CopySpec, Setting, copy, new_session_id, scan};
 use kugetsu::transfer::{Spec, prepare};
@@ -84,18 +85,8 @@ fn every_shape_is_imported(release: Release) {
 }
 
 #[test]
-fn every_shape_is_imported_by_the_newest_release() {
-    every_shape_is_imported(Release::New);
-}
-
-#[test]
-fn every_shape_is_imported_by_the_middle_release() {
-    every_shape_is_imported(Release::Mid);
-}
-
-#[test]
-fn every_shape_is_imported_by_the_oldest_release() {
-    every_shape_is_imported(Release::Old);
+fn every_shape_is_imported_by_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(every_shape_is_imported);
 }
 
 #[test]

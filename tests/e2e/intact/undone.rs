@@ -4,6 +4,7 @@
 use super::{World, column, new_rows, other_session, text_of};
 use crate::support::machine::Machine;
 use crate::support::opencode::Release;
+use crate::support::sample;
 use rusqlite::types::Value as Cell;
 use serde_json::json;
 
@@ -61,7 +62,7 @@ fn a_session_is_not_sent_while_prompts_are_undone() {
 
 #[test]
 fn what_is_undone_at_home_meanwhile_does_not_take_the_work_with_it() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(release, Release::New);
         let session = world.session("[[say hello from home]]");
         world.home.kugetsu(&["remote", "pi", &session, "[[say done there]]"]).expect_success();
@@ -79,7 +80,7 @@ fn what_is_undone_at_home_meanwhile_does_not_take_the_work_with_it() {
 
 #[test]
 fn what_is_undone_on_the_host_is_home_all_the_same() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(Release::New, release);
         let session = world.session("[[say hello from home]]");
         world.round_trip(&session, "[[say first]]", &[]);
@@ -94,7 +95,7 @@ fn what_is_undone_on_the_host_is_home_all_the_same() {
 
 #[test]
 fn what_went_on_there_from_an_earlier_prompt_comes_home_by_itself() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(Release::New, release);
         let session = world.session("[[say hello from home]]");
         world
@@ -171,7 +172,7 @@ fn is_refused(world: &World, session: &str) {
 
 #[test]
 fn what_home_took_back_by_itself_stays_on_the_host() {
-    for release in [Release::New, Release::Old] {
+    for release in sample::of(&Release::ALL) {
         let world = World::new(Release::New, release);
         let session = world.session("[[say hello from home]]");
         world.round_trip(&session, "[[say done there]]", &[]);

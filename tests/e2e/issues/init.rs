@@ -4,6 +4,7 @@ use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, until};
+use crate::support::sample;
 use crate::tui::Terminal;
 use serde_json::{Value, json};
 use std::fs;
@@ -106,8 +107,8 @@ fn an_import_that_did_nothing_is_no_base() {
 }
 
 #[test]
-fn all_three_releases_take_an_empty_session() {
-    for release in Release::ALL {
+fn any_release_takes_an_empty_session() {
+    for release in sample::of(&Release::ALL) {
         let (_model, home, app) = home(release);
         let done =
             home.spawn_in(&app, None, &["init", "--json"]).wait(Duration::from_secs(60)).expect_success();

@@ -3,6 +3,7 @@
 use super::runs::{ISSUE, World};
 use crate::support::opencode::Release;
 use crate::support::process::until;
+use crate::support::sample;
 use crate::tui::Terminal;
 use std::time::Duration;
 
@@ -37,18 +38,8 @@ fn killed_and_taken_up(release: Release) {
 }
 
 #[test]
-fn a_killed_run_is_left_and_taken_up_with_the_newest_release() {
-    killed_and_taken_up(Release::New);
-}
-
-#[test]
-fn a_killed_run_is_left_and_taken_up_with_the_middle_release() {
-    killed_and_taken_up(Release::Mid);
-}
-
-#[test]
-fn a_killed_run_is_left_and_taken_up_with_the_oldest_release() {
-    killed_and_taken_up(Release::Old);
+fn a_killed_run_is_left_and_taken_up_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(killed_and_taken_up);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, PATIENCE, until};
+use crate::support::sample;
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -124,18 +125,8 @@ fn a_rule_holds_in_the_next_run(release: Release) {
 }
 
 #[test]
-fn a_rule_holds_with_the_newest_release() {
-    a_rule_holds_in_the_next_run(Release::New);
-}
-
-#[test]
-fn a_rule_holds_with_the_middle_release() {
-    a_rule_holds_in_the_next_run(Release::Mid);
-}
-
-#[test]
-fn a_rule_holds_with_the_oldest_release() {
-    a_rule_holds_in_the_next_run(Release::Old);
+fn a_rule_holds_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(a_rule_holds_in_the_next_run);
 }
 
 #[test]

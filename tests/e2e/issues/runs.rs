@@ -4,6 +4,7 @@ use crate::support::home::Home;
 use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, until};
+use crate::support::sample;
 use crate::tui::Terminal;
 use serde_json::{Value, json};
 use std::path::PathBuf;
@@ -97,18 +98,8 @@ fn the_whole_way(release: Release) {
 }
 
 #[test]
-fn from_start_to_destroy_with_the_newest_release() {
-    the_whole_way(Release::New);
-}
-
-#[test]
-fn from_start_to_destroy_with_the_middle_release() {
-    the_whole_way(Release::Mid);
-}
-
-#[test]
-fn from_start_to_destroy_with_the_oldest_release() {
-    the_whole_way(Release::Old);
+fn from_start_to_destroy_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(the_whole_way);
 }
 
 #[test]
@@ -157,7 +148,7 @@ fn a_home_of_the_earlier_script_goes_on_and_stays_the_scripts() {
 
 #[test]
 fn a_session_that_is_continued_elsewhere_moves_there() {
-    for release in Release::ALL {
+    for release in sample::of(&Release::ALL) {
         let world = World::real(release);
         world.kugetsu(&["start", ISSUE, "[[say begun]]"]).expect_success();
         let other = world.home.machine.project("other");
@@ -425,16 +416,6 @@ fn a_question_hangs_no_run(release: Release) {
 }
 
 #[test]
-fn a_question_hangs_no_run_with_the_newest_release() {
-    a_question_hangs_no_run(Release::New);
-}
-
-#[test]
-fn a_question_hangs_no_run_with_the_middle_release() {
-    a_question_hangs_no_run(Release::Mid);
-}
-
-#[test]
-fn a_question_hangs_no_run_with_the_oldest_release() {
-    a_question_hangs_no_run(Release::Old);
+fn a_question_hangs_no_run_with_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(a_question_hangs_no_run);
 }

@@ -4,6 +4,7 @@
 use super::kept::{BASE, GONE_ISSUE, IDLE, IDLE_ISSUE, Kept, USED, USED_ISSUE};
 use crate::support::opencode::Release;
 use crate::support::process::PATIENCE;
+use crate::support::sample;
 use crate::tui::Terminal;
 use kugetsu::dispatch::{State, Step};
 use serde_json::{Value, json};
@@ -260,8 +261,8 @@ fn what_is_running_or_away_is_not_destroyed() {
 }
 
 #[test]
-fn opencode_itself_removes_sessions_on_all_releases() {
-    for release in Release::ALL {
+fn opencode_itself_removes_sessions_on_any_release() {
+    for release in sample::of(&Release::ALL) {
         let kept = Kept::with(release);
         let session = kept.home.machine.insert_big_session(&kept.project, 4, 8_000);
         let child = kept.home.machine.insert_big_session(&kept.project, 2, 4_000);

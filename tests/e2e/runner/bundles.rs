@@ -4,6 +4,7 @@ use super::real::{HALF, Real, conversation, expect_bundle};
 use crate::support::machine::which;
 use crate::support::opencode::Release;
 use crate::support::process::{PATIENCE, Running};
+use crate::support::sample;
 use kugetsu::host::{EndedBy, Sending};
 use serde_json::Value;
 use std::fs;
@@ -103,23 +104,13 @@ fn what_is_new_comes_back(release: Release) {
 }
 
 #[test]
-fn what_is_new_comes_back_from_the_new_release() {
-    what_is_new_comes_back(Release::New);
-}
-
-#[test]
-fn what_is_new_comes_back_from_the_mid_release() {
-    what_is_new_comes_back(Release::Mid);
-}
-
-#[test]
-fn what_is_new_comes_back_from_the_old_release() {
-    what_is_new_comes_back(Release::Old);
+fn what_is_new_comes_back_from_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(what_is_new_comes_back);
 }
 
 #[test]
 fn a_question_that_nobody_answers_holds_no_run() {
-    for release in Release::ALL {
+    for release in sample::of(&Release::ALL) {
         let real = Real::start(release);
         let run = real.run(1, SESSION);
         let mut session = conversation(SESSION, &run.directory, 0, 1);

@@ -4,6 +4,7 @@ use super::real::{Real, conversation, expect_bundle};
 use crate::support::opencode::Release;
 use crate::support::process::{clear_out, until};
 use crate::support::recorder::PATIENCE;
+use crate::support::sample;
 use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Made, Run, Sending, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
@@ -76,18 +77,8 @@ fn a_cancelled_call_is_settled(release: Release) {
 }
 
 #[test]
-fn a_cancelled_call_is_settled_in_the_new_release() {
-    a_cancelled_call_is_settled(Release::New);
-}
-
-#[test]
-fn a_cancelled_call_is_settled_in_the_mid_release() {
-    a_cancelled_call_is_settled(Release::Mid);
-}
-
-#[test]
-fn a_cancelled_call_is_settled_in_the_old_release() {
-    a_cancelled_call_is_settled(Release::Old);
+fn a_cancelled_call_is_settled_in_any_release() {
+    sample::of(&Release::ALL).into_iter().for_each(a_cancelled_call_is_settled);
 }
 
 #[test]

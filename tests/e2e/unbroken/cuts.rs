@@ -1,8 +1,9 @@
 //! The line breaks, dies without a word, or the host's sshd is gone for a while.
 
-use super::{Errand, World, all_of_it, each, hinted, sample};
+use super::{Errand, World, each, hinted};
 use crate::support::process::PATIENCE;
 use crate::support::proxy::{After, Stats};
+use crate::support::sample;
 use std::time::Duration;
 
 /// How many places of a trip a sample has, and all of it.
@@ -102,14 +103,14 @@ fn break_at(places: Vec<Place>, fault: impl Fn(&World, After) + Sync) {
 
 #[test]
 fn a_line_that_breaks_anywhere_does_no_harm() {
-    let count = if all_of_it() { CUTS.1 } else { CUTS.0 };
-    break_at(Place::random(sample(), count), |world, place| world.proxy.cut_after(place));
+    let count = if sample::all_of_it() { CUTS.1 } else { CUTS.0 };
+    break_at(Place::random(sample::number(), count), |world, place| world.proxy.cut_after(place));
 }
 
 #[test]
 fn a_line_that_dies_without_a_word_does_no_harm() {
-    let count = if all_of_it() { STALLS.1 } else { STALLS.0 };
-    break_at(Place::random(sample() + 1000, count), |world, place| world.proxy.strand_after(place));
+    let count = if sample::all_of_it() { STALLS.1 } else { STALLS.0 };
+    break_at(Place::random(sample::number() + 1000, count), |world, place| world.proxy.strand_after(place));
 }
 
 #[test]

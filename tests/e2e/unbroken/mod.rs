@@ -285,16 +285,6 @@ fn hinted(words: &str) -> Option<Vec<String>> {
     of("wait").or_else(|| of("fetch"))
 }
 
-/// All of it is to be shown, not a sample.
-pub(crate) fn all_of_it() -> bool {
-    std::env::var_os("KUGETSU_ALL").is_some_and(|value| !value.is_empty())
-}
-
-/// Which sample is shown: scripts/test counts it up from commit to commit.
-pub(crate) fn sample() -> usize {
-    std::env::var("KUGETSU_SAMPLE").ok().and_then(|number| number.parse().ok()).unwrap_or(0)
-}
-
 /// Does `work` with each of `jobs`, as many at a time as the machine bears, each time in a world that nothing else
 /// happens in. Told is what all of them found wrong.
 #[track_caller]

@@ -1,7 +1,8 @@
 //! kugetsu is killed before and after each step of a trip, and between a step and its record; the trip is taken up again.
 
-use super::{Errand, World, all_of_it, each, hinted, sample};
+use super::{Errand, World, each, hinted};
 use crate::support::process::{Finished, PATIENCE};
+use crate::support::sample;
 use kugetsu::dispatch::{Mode, Moment, Step};
 
 /// How many points a sample has.
@@ -126,8 +127,8 @@ impl World {
 
 #[test]
 fn a_kill_at_any_point_of_a_trip_does_no_harm() {
-    let points = if all_of_it() { Point::all() } else { Point::some(sample()) };
-    eprintln!("{} of {} points, sample {}", points.len(), Point::all().len(), sample());
+    let points = if sample::all_of_it() { Point::all() } else { Point::some(sample::number()) };
+    eprintln!("{} of {} points, sample {}", points.len(), Point::all().len(), sample::number());
     each(points, |world, expected, point| world.runs_once_though_killed(expected, *point));
 }
 

@@ -9,6 +9,7 @@ use crate::support::opencode::Release;
 use crate::support::process::until;
 use crate::support::proxy::{After, Proxy, ProxyOptions};
 use crate::support::sample;
+use crate::support::shapes;
 use serde_json::{Value, json};
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
@@ -54,6 +55,51 @@ fn agent_model_and_variant_reach_the_request() {
         assert_eq!((prompts[0].model(), prompts[0].effort()), ("m2", Some("high")), "{release:?}");
         assert_eq!((prompts[1].model(), prompts[1].effort()), ("m1", None), "{release:?}");
         assert!(prompts[0].is_plan() && !prompts[1].is_plan(), "{release:?}");
+    }
+}
+
+/// A session of which every column is set, and every kind of message and part is there.
+#[test]
+fn an_export_by_a_script_is_the_one_by_opencode() {
+    for release in sample::of(&Release::ALL) {
+        let model = Model::start();
+        let machine = Machine::start("solo", release, &model);
+        let dir = machine.project("app");
+        let mut session = shapes::good();
+        session["info"]["directory"] = json!(dir);
+        machine.import(&dir, &session);
+        let id = session["info"]["id"].as_str().unwrap();
+        let further = [
+            ("time_compacting", json!(5)),
+            ("time_archived", json!(6)),
+            ("summary_additions", json!(1)),
+            ("summary_diffs", json!("[]")),
+            ("revert", json!("{\"messageID\":\"msg_1\"}")),
+            ("permission", json!("[{\"permission\":\"bash\",\"pattern\":\"*\",\"action\":\"deny\"}]")),
+            ("share_url", json!("https://share")),
+            ("cost", json!(0.25)),
+            ("tokens_cache_read", json!(7)),
+            ("agent", json!("plan")),
+        ];
+        let database = machine.database();
+        let columns = machine.stored(id)["info"].clone();
+        for (column, value) in further.iter().filter(|(column, _)| columns.get(column).is_some()) {
+            let set = format!("UPDATE session SET {column} = ?2 ->> '$' WHERE id = ?1");
+            assert_eq!(database.execute(&set, [id, &value.to_string()]).unwrap(), 1);
+        }
+        for printed in ["whole", "not there"] {
+            let id = if printed == "whole" { id } else { "ses_nowhere" };
+            let real = machine.opencode(&dir, &["export", id]);
+            machine.exports_at_once();
+            let ours = machine.opencode(&dir, &["export", id]);
+            machine.replace_opencode(Some(&release.program()));
+            if printed == "whole" {
+                assert_eq!(ours.json(), real.json(), "{release:?}");
+            } else {
+                let unknown = "Session not found: ses_nowhere";
+                assert!(real.stderr.contains(unknown) && ours.stderr.contains(unknown), "{real:?} {ours:?}");
+            }
+        }
     }
 }
 

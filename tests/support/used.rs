@@ -7,6 +7,7 @@ use super::model::Model;
 use super::opencode::Release;
 use super::times;
 use std::fs;
+use std::path::Path;
 use std::sync::OnceLock;
 
 /// What kugetsu asks of an opencode before it sends a session there, and keeps for as long as nothing changes.
@@ -36,9 +37,21 @@ impl Machine {
     /// What kugetsu asks of opencode before a trip is answered by a script, in opencode's own words. Everything else is done
     /// by opencode itself.
     pub fn answers_at_once(&self) {
+        self.answer("");
+    }
+
+    /// As [`Machine::answers_at_once`], and it exports sessions by a script that prints what opencode does.
+    pub fn exports_at_once(&self) {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/support/export.js");
+        let (program, script) = (self.release().program(), script.display().to_string());
+        let export = format!("BUN_BE_BUN=1 exec '{}' '{script}' \"$2\"", program.display());
+        self.answer(&format!("'export '*) {export} ;;\n"));
+    }
+
+    fn answer(&self, further: &str) {
         let answers = self.home().join("bin/answers");
         fs::create_dir_all(&answers).unwrap();
-        let mut cases = String::new();
+        let mut cases = further.to_owned();
         for (question, answer) in QUESTIONS.iter().zip(&Used::of(self.release()).answers) {
             let (question, file) = (question.join(" "), answers.join(question[0]));
             fs::write(&file, answer).unwrap();

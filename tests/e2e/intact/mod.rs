@@ -47,7 +47,7 @@ impl World {
         let host = Host::start_with("pi", there, &model, |options| {
             options.env.extend(offset.into_iter().flat_map(clocks::faked));
         });
-        home.machine.answers_at_once();
+        home.machine.exports_at_once();
         host.machine.has_been_used();
         home.add_host("pi", &host, json!({}));
         let project = home.machine.project("app");

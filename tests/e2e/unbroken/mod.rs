@@ -70,7 +70,7 @@ impl World {
         let model = Model::start();
         let mut home = Home::start(KUGETSU, Release::New, &model);
         let host = host("pi", Release::New, &model);
-        home.machine.answers_at_once();
+        home.machine.exports_at_once();
         host.machine.has_been_used();
         let proxy = Proxy::start(host.sshd.port(), ProxyOptions::default());
         home.add_host_behind("pi", &host, &proxy, json!({}));

@@ -9,7 +9,7 @@ use crate::process::{RUN_MARK, marked};
 use crate::text::{plain, quoted};
 use crate::work::{self, HERE, Row, State, Survey};
 use clap::Args;
-use console::{Alignment, measure_text_width as width, pad_str, truncate_str};
+use console::{measure_text_width, truncate_str};
 use serde::Serialize;
 use std::borrow::Cow;
 
@@ -171,14 +171,19 @@ fn parts(issue: &str) -> Option<(&str, &str)> {
     Some((instance, rest.rsplit_once('#')?.0))
 }
 
+/// Columns of a text that holds nothing for a terminal to act upon. That of ASCII is its length, which is quickly known.
+fn width(text: &str) -> usize {
+    if text.is_ascii() { text.len() } else { measure_text_width(text) }
+}
+
 /// `text`, and spaces up to so many columns.
-fn padded(text: &str, columns: usize) -> Cow<'_, str> {
-    pad_str(text, columns, Alignment::Left, None)
+fn padded(text: &str, columns: usize) -> String {
+    format!("{text}{:1$}", "", columns.saturating_sub(width(text)))
 }
 
 /// The beginning of `text` in so many columns.
 fn cut(text: &str, columns: usize) -> Cow<'_, str> {
-    truncate_str(text, columns, "…")
+    if width(text) <= columns { Cow::Borrowed(text) } else { truncate_str(text, columns, "…") }
 }
 
 /// The end of `text`, where the issue's number is, in so many columns.
@@ -303,7 +308,7 @@ base                        idle            40 d
                 .collect();
             let text = table(&rows, None, columns, NOW);
             for line in text.lines() {
-                prop_assert!(width(line) <= columns, "{columns}: {line:?}");
+                prop_assert!(measure_text_width(line) <= columns, "{columns}: {line:?}");
             }
         }
     }

@@ -8,7 +8,7 @@ use super::setting::Setting;
 use std::io::Read;
 
 /// What an export holds. Texts are as they stand in the file: strip control characters before showing them.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Scan {
     pub id: String,
     pub(crate) directory: String,
@@ -48,15 +48,7 @@ impl Scan {
 /// Whatever keeps it from being a whole, sound export; see [`ExportError`].
 pub fn scan(input: impl Read) -> Result<Scan, ExportError> {
     let mut reader = ExportReader::new(input);
-    let mut scan = Scan {
-        id: String::new(),
-        directory: String::new(),
-        newest_ms: None,
-        outline: Outline::default(),
-        setting: Setting::default(),
-        last_user: None,
-        last_assistant: Setting::default(),
-    };
+    let mut scan = Scan::default();
     while let Some(event) = reader.next()? {
         match event {
             Event::Info(_, info) => {

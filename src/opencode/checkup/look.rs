@@ -8,7 +8,7 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 
 /// What is there of a session.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) id: String,
     /// By time and id, as opencode reads them.
@@ -55,14 +55,7 @@ pub(super) fn at(connection: &Connection, id: String) -> rusqlite::Result<Seen> 
         .query_map([&id], message)?
         .collect::<rusqlite::Result<Vec<_>>>()?;
     messages.sort_by(|a, b| (a.created, &a.id).cmp(&(b.created, &b.id)));
-    let mut seen = Seen {
-        id,
-        messages,
-        parts: 0,
-        broken_parts: Vec::new(),
-        lone_parts: Vec::new(),
-        open_calls: Vec::new(),
-    };
+    let mut seen = Seen { id, messages, ..Seen::default() };
     let mut parts = connection.prepare_cached(
         "SELECT part.id, part.data, message.id IS NULL, part.message_id
          FROM part LEFT JOIN message ON message.id = part.message_id

@@ -36,7 +36,7 @@ pub(crate) trait LocalRows: std::fmt::Debug {
 }
 
 /// What comes home, beside what is in the arrival file.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MergeResult {
     pub kind: ReturnedKind,
     /// The messages of the session itself that are new, with their parts, in the ids of home.
@@ -89,26 +89,7 @@ pub(crate) struct LastAssistant {
 
 impl MergeResult {
     pub(crate) fn of(kind: ReturnedKind) -> Self {
-        Self {
-            kind,
-            new_messages: Outline::default(),
-            late_parts: Vec::new(),
-            changed: 0,
-            older_changed: 0,
-            children: 0,
-            todos: 0,
-            sub_agents: Vec::new(),
-            reply: None,
-            last_assistant: None,
-            newest_ms: None,
-            keeps_ids: true,
-            remaining: None,
-            breaches: Vec::new(),
-            has_other_rules: false,
-            is_overcounted: false,
-            kept_rows: 0,
-            not_carried: Vec::new(),
-        }
+        Self { kind, keeps_ids: true, ..Self::default() }
     }
 
     /// The parts that were added to messages that had left, by these.

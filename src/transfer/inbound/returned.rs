@@ -28,9 +28,10 @@ const LONGEST_TODOS: usize = 4 << 20;
 const LONGEST_COUNTER: usize = 4096;
 
 /// The kind of file that a host writes at the end of a run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ReturnedKind {
     /// A bundle: what is new and changed, of the session and its sub-agents.
+    #[default]
     Bundle,
     /// A plain export of the whole session, from a host where opencode's database cannot be read.
     Export,
@@ -45,6 +46,7 @@ pub(crate) struct Returned {
 }
 
 /// What came back of one session.
+#[derive(Default)]
 pub(crate) struct Section {
     pub(crate) session: String,
     pub(crate) parent: Option<String>,
@@ -195,20 +197,7 @@ fn section<R: Read>(
     known: Option<Known>,
     room: &mut Room,
 ) -> Result<Section, ExportError> {
-    let mut section = Section {
-        session: String::new(),
-        parent: None,
-        is_new: false,
-        is_same: false,
-        former: HashSet::new(),
-        known,
-        record: String::new(),
-        todos: None,
-        todo_count: 0,
-        base: None,
-        outline: Outline::default(),
-        messages: Vec::new(),
-    };
+    let mut section = Section { known, ..Section::default() };
     while let Some((offset, event)) = reader.next_at()? {
         match event {
             Event::Info(text, info) => {

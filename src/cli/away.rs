@@ -2,7 +2,8 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::session::{Resolved, short};
+use super::heading::short;
+use super::session::Resolved;
 use crate::clock;
 use crate::disk;
 use crate::dispatch::{Record, State};

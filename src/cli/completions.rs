@@ -2,7 +2,8 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
-use super::{Cli, Global, output};
+use super::global::Global;
+use super::{Cli, output};
 use crate::dispatch::Record;
 use crate::issue::{IssueRef, Repository};
 use crate::text::plain;

@@ -1,8 +1,8 @@
 //! The environment of this process, and the adapters made from it. The only place that makes them.
 
-use super::Global;
 use super::asker::TerminalAsker;
 use super::error::CliError;
+use super::global::Global;
 use super::output::Ui;
 use super::progress::Progress;
 use crate::disk;

@@ -1,7 +1,7 @@
 //! What a trip would do, shown.
 
 use super::context::Context;
-use super::session;
+use super::heading;
 use crate::text::plain;
 use crate::trip::{DryRun, Request};
 use indicatif::HumanBytes;
@@ -48,7 +48,7 @@ pub(super) fn show(context: &Context, request: &Request, dry: &DryRun) {
         return context.ui.document(&document);
     }
     let unset = "opencode's default";
-    let issue = document.issue.map(|issue| format!("{} ", session::short(issue))).unwrap_or_default();
+    let issue = document.issue.map(|issue| format!("{} ", heading::short(issue))).unwrap_or_default();
     let text = format!(
         "{}{} → {} ({}), nothing done yet\n\
          session    {}, {} messages, {}\n\

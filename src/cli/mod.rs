@@ -13,6 +13,8 @@ mod dry;
 mod entry;
 mod error;
 mod fetch;
+mod global;
+mod heading;
 mod host;
 mod hosts;
 mod init;
@@ -39,9 +41,10 @@ mod verify;
 mod wait;
 mod work;
 
-use clap::{Args, ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
+use clap::{ColorChoice, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
 use context::Context;
 use error::{CliError, Exit};
+use global::Global;
 use output::Ui;
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -54,30 +57,6 @@ struct Cli {
     global: Global,
     #[command(subcommand)]
     verb: Verb,
-}
-
-#[derive(Args, Clone, Default)]
-struct Global {
-    /// One JSON document on standard output, and nothing else
-    #[arg(long, global = true)]
-    json: bool,
-    /// Only errors, and the answer
-    #[arg(short, long, global = true, conflicts_with = "verbose")]
-    quiet: bool,
-    /// More about each step
-    #[arg(short, long, global = true)]
-    verbose: bool,
-    /// When to use colour
-    #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    color: Color,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
 }
 
 #[derive(Subcommand)]

@@ -1,7 +1,7 @@
 //! Standard output for the answer, standard error for everything else.
 
 use super::error::{CliError, Exit};
-use super::{Color, Global};
+use super::global::{Color, Global};
 use crate::text::{harmless, harmless_json};
 use console::{Style, Term};
 use serde::Serialize;

@@ -1,7 +1,7 @@
 //! A trip, shown on standard error while it goes on.
 
+use super::heading::heading;
 use super::output::{Ui, wrap};
-use super::session::heading;
 use crate::clock;
 use crate::dispatch::{Moment, Step};
 use crate::events::{Event, ToolCall};
@@ -291,7 +291,7 @@ impl Observer for Progress {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Global;
+    use crate::cli::global::Global;
 
     #[test]
     fn a_tool_line_fits_and_is_harmless() {

@@ -239,23 +239,6 @@ pub(super) fn hold(context: &Context, session: &str, command: &str) -> Result<Lo
     Ok(lock)
 }
 
-/// What the user knows a session by: its issue's number and its title.
-pub(super) fn heading(issue: Option<&str>, title: &str, session: &str) -> String {
-    let title = plain(title);
-    match issue {
-        // An issue's session is titled after it until it has a title of its own.
-        Some(issue) if title.is_empty() || title == issue => issue.to_owned(),
-        Some(issue) => format!("{} {title}", short(issue)),
-        None if title.is_empty() => session.to_owned(),
-        None => title,
-    }
-}
-
-/// How an issue is called in a line that has no room for its whole address.
-pub(super) fn short(issue: &str) -> &str {
-    issue.rfind('#').and_then(|at| issue.get(at..)).unwrap_or(issue)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -291,11 +274,5 @@ mod tests {
         let none = known("me/other", 1).unwrap_err();
         assert!(none.hint.unwrap().contains("github.com/me/other#1"));
         assert!(known("sub/tool", 3).is_err());
-    }
-
-    #[test]
-    fn an_issue_has_a_short_name() {
-        assert_eq!(short("github.com/me/tool#14"), "#14");
-        assert_eq!(short("odd"), "odd");
     }
 }

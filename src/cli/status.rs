@@ -3,8 +3,8 @@
 use super::context::Context;
 use super::dispatches::find;
 use super::error::{CliError, Exit};
+use super::heading::heading;
 use super::host;
-use super::session::heading;
 use crate::dispatch::{Dispatch, Record};
 use crate::text::{plain, span};
 use crate::trip::{Report, TripStatus, statuses};

@@ -182,7 +182,7 @@ impl From<CheckupError> for CliError {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cli::Global;
+    use crate::cli::global::Global;
 
     #[test]
     fn what_is_wrong_fits_a_phone() {

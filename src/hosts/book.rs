@@ -1,14 +1,10 @@
 //! All hosts that are known, from all files.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::{HostsError, Warning};
-use super::{Allowed, HostEntry, Pending, SearchPath, Source, file, nearest, root, value};
-
-/// No file with hosts comes near this, in bytes.
-const LARGEST: u64 = 1024 * 1024;
+use super::{Allowed, HostEntry, Pending, SearchPath, Source, nearest, root, text_file, value};
 
 /// The hosts that the files name.
 ///
@@ -60,7 +56,7 @@ impl Hosts {
         let mut own = Vec::new();
         for source in &path.files {
             if !source.is_project {
-                match read(&source.path)? {
+                match text_file::read(&source.path)? {
                     Some(text) => hosts.add_own(&text, source, home)?,
                     None if path.required => return Err(HostsError::Missing { path: source.path.clone() }),
                     None => {}
@@ -133,33 +129,6 @@ impl Hosts {
             None => self.entries.push(entry),
         }
     }
-}
-
-/// The text of a file; `None` where there is none.
-pub(super) fn read(path: &Path) -> Result<Option<String>, HostsError> {
-    let unreadable = |source| HostsError::Unreadable { path: path.to_owned(), source };
-    let found = match fs::metadata(path) {
-        Ok(found) => found,
-        // The second: `.opencode` is a file in this project.
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            return Ok(None);
-        }
-        Err(error) => return Err(unreadable(error)),
-    };
-    // Before opening: that would wait for the writer of a pipe.
-    if !found.is_file() {
-        return Err(HostsError::NotAFile { path: path.to_owned() });
-    }
-    let mut bytes = Vec::new();
-    File::open(path).and_then(|file| file.take(LARGEST + 1).read_to_end(&mut bytes)).map_err(unreadable)?;
-    if bytes.len() as u64 > LARGEST {
-        return Err(HostsError::TooLarge { path: path.to_owned(), limit: LARGEST });
-    }
-    String::from_utf8(bytes).map(Some).map_err(|error| {
-        let whole = error.utf8_error().valid_up_to();
-        let before = String::from_utf8_lossy(&error.as_bytes()[..whole]).into_owned();
-        HostsError::NotUtf8 { place: file::place(&before, path, whole) }
-    })
 }
 
 #[cfg(test)]

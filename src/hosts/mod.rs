@@ -12,6 +12,7 @@ mod nearest;
 mod pending;
 mod root;
 mod search;
+mod text_file;
 mod value;
 
 pub(crate) use allowed::Allowed;

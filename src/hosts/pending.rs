@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use super::error::{HostsError, Unknown, Warning};
 use super::file::Parsed;
-use super::{HostEntry, Source, root};
+use super::{HostEntry, Source, root, text_file};
 
 /// A project's file that was read, and waits for the user to allow it.
 #[derive(Debug)]
@@ -20,7 +20,7 @@ pub(crate) struct Pending {
 impl Pending {
     /// Reads a project's file; `None` where it is not there, or names no host.
     pub(crate) fn read(source: &Source, home: Option<&std::path::Path>) -> Result<Option<Self>, HostsError> {
-        let Some(text) = super::book::read(&source.path)? else { return Ok(None) };
+        let Some(text) = text_file::read(&source.path)? else { return Ok(None) };
         let Parsed { entries, warnings, content } = root::parse(&text, source, home)?;
         let digest = digest(&content, &warnings);
         Ok((!entries.is_empty()).then(|| Self { path: source.path.clone(), entries, warnings, digest }))

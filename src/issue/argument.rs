@@ -2,26 +2,11 @@
 
 use super::error::{IssueError, RefError, RemoteError};
 use super::reference::{IssueRef, check_path, number};
-use super::repository::Repository;
+use super::repository::{Meant, Repository};
 use super::url;
 use crate::session::is_session_id;
 use crate::text::plain;
 use std::str::FromStr;
-
-/// An issue, and what is known of the address of its repository.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Meant {
-    /// The issue, by the address that was written or completed.
-    pub(crate) issue: IssueRef,
-    /// Its repository, and how its address was told.
-    pub(crate) repository: Repository,
-}
-
-impl From<IssueRef> for Meant {
-    fn from(issue: IssueRef) -> Self {
-        Self { repository: Repository::from(&issue), issue }
-    }
-}
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Argument {

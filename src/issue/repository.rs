@@ -144,6 +144,21 @@ pub(super) fn web_port(port: Option<&str>) -> Option<u16> {
     telling(port, &NO_PORT)
 }
 
+/// An issue, and what is known of the address of its repository.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Meant {
+    /// The issue, by the address that was written or completed.
+    pub(crate) issue: IssueRef,
+    /// Its repository, and how its address was told.
+    pub(crate) repository: Repository,
+}
+
+impl From<IssueRef> for Meant {
+    fn from(issue: IssueRef) -> Self {
+        Self { repository: Repository::from(&issue), issue }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

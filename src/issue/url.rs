@@ -1,10 +1,9 @@
 //! URLs of issues.
 
-use super::argument::Meant;
 use super::azure;
 use super::error::RefError;
 use super::reference::{IssueRef, number};
-use super::repository::{By, Repository};
+use super::repository::{By, Meant, Repository};
 use crate::text::plain;
 
 /// What a forge calls its issues in a URL; GitLab has begun to call them work items.

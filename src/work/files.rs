@@ -1,6 +1,7 @@
 //! The files of a session's runs on this machine: `runs/<session>/`, 0700.
 
-use super::{Job, WorkError};
+use super::WorkError;
+use super::job::Job;
 use crate::disk;
 use crate::opencode::cause;
 use crate::process::Found;

@@ -1,6 +1,7 @@
 //! A message is worked on in a session, on this machine.
 
 use super::files::survivor;
+use super::job::Job;
 use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
 use crate::disk::{self, DiskError, Lock, Task};
@@ -8,9 +9,7 @@ use crate::events::{Event, Lines, Outcome, Reply};
 use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
 use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
-use crate::session::Setting;
 use crate::text::{plain, quoted};
-use serde::{Deserialize, Serialize};
 use std::fs::File;
 use std::future::Future;
 use std::path::PathBuf;
@@ -23,19 +22,6 @@ pub(crate) const GUARD: &str = "__guard";
 const TICK: Duration = Duration::from_millis(60);
 /// Characters of a message that the list of sessions keeps.
 const KEPT: usize = 200;
-
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct Job {
-    pub(crate) name: String,
-    pub(crate) session: String,
-    /// Its file in the index, if it is an issue's.
-    pub(crate) file: Option<String>,
-    pub(crate) directory: PathBuf,
-    /// Agent and model; what is `None` is left to opencode.
-    pub(crate) setting: Setting,
-    pub(crate) message: String,
-    pub(crate) debug: bool,
-}
 
 #[derive(Debug, Clone)]
 pub(crate) struct Done {

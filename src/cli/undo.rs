@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
 use crate::dispatch;
-use crate::opencode::{DatabaseError, Rows, UndoError, UndoLogError, image_session, undo};
+use crate::opencode::{DatabaseError, Rows, UndoError, UndoLogError, undo, undo_log_session};
 use crate::text::{plain, quoted};
 use crate::trip::{HeldRows, TripError};
 use clap::Args;
@@ -35,7 +35,7 @@ struct Document<'a> {
 
 pub(super) async fn run(arguments: UndoArgs, context: &Context) -> Result<Exit, CliError> {
     let (before, dispatch) = find(context, &arguments.what)?;
-    let session = image_session(&before).map_err(UndoError::from)?;
+    let session = undo_log_session(&before).map_err(UndoError::from)?;
     let (_, database) = context.opencode().await?;
     // Held until all is written: no run or trip begins meanwhile.
     let _lock = session::hold(context, &session, "undo")?;

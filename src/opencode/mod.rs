@@ -30,6 +30,6 @@ pub(crate) use permission::{Action, PermissionError, Permissions, Rule};
 pub(crate) use program::{Program, ProgramError, Surroundings};
 pub(crate) use undo::Rows;
 pub use undo::{UndoError, undo};
-pub(crate) use undo_log::{UndoLogError, session as image_session};
+pub(crate) use undo_log::{UndoLogError, session as undo_log_session};
 pub(crate) use unreadable::{Unreadable, unreadable};
 pub(crate) use version::Version;

@@ -1,4 +1,4 @@
-//! Puts sessions back as an image tells that they were, in one transaction.
+//! Puts sessions back as an undo log tells that they were, in one transaction.
 
 use super::database::DatabaseError;
 use super::fingerprint;
@@ -47,7 +47,7 @@ pub enum UndoError {
         /// Which session.
         session: String,
     },
-    /// The image.
+    /// The undo log.
     #[error(transparent)]
     Image(#[from] UndoLogError),
     /// The database.
@@ -66,7 +66,7 @@ impl From<UndoError> for Stop<UndoError> {
     }
 }
 
-/// Puts back what the image `before` tells, all of it or nothing, and writes to `after` an image of what was there: what
+/// Puts back what the undo log `before` tells, all of it or nothing, and writes to `after` an undo log of what was there: what
 /// is undone can be undone.
 pub fn undo(database: &Path, before: &Path, after: &Path) -> std::result::Result<Undone, UndoError> {
     let mut connection = writer::open(database)?;
@@ -137,7 +137,7 @@ fn put_back(
     Ok(undone)
 }
 
-/// Keeps what a line of the image is going to change.
+/// Keeps what a line of the undo log is going to change.
 fn save(connection: &Connection, line: Line, keep: &mut Writer) -> Result<()> {
     match line {
         Line::Made { table, id } => {

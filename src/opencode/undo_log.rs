@@ -1,6 +1,6 @@
-//! The undo image: what stood in the database where a change of ours was made, so that it can be put back.
+//! The undo log: what stood in the database where a change of ours was made, so that it can be put back.
 //!
-//! A file of JSON lines: the head, what was done to one row each, and the end, without which it is no image.
+//! A file of JSON lines: the head, what was done to one row each, and the end, without which it is no undo log.
 
 use super::Fingerprint;
 use crate::disk::{AtomicFile, DiskError};
@@ -68,7 +68,7 @@ pub(super) struct End {
     pub(super) loose: bool,
 }
 
-/// Why an image cannot be used.
+/// Why an undo log cannot be used.
 #[derive(Debug, thiserror::Error)]
 pub enum UndoLogError {
     #[error("there is no {}, so nothing tells how the session was before", path.display())]
@@ -81,7 +81,7 @@ pub enum UndoLogError {
     Disk(#[from] DiskError),
 }
 
-/// Writes an image line by line. It is there only after [`Writer::finish`].
+/// Writes an undo log line by line. It is there only after [`Writer::finish`].
 #[derive(Debug)]
 pub(super) struct Writer {
     path: PathBuf,
@@ -107,7 +107,7 @@ impl Writer {
     }
 }
 
-/// Reads an image: each line between head and end is shown to `see`. Returns the session and the end.
+/// Reads an undo log: each line between head and end is shown to `see`. Returns the session and the end.
 pub(super) fn read<E: From<UndoLogError>>(
     path: &Path,
     mut see: impl FnMut(Line) -> Result<(), E>,
@@ -146,7 +146,7 @@ pub(super) fn read<E: From<UndoLogError>>(
     }
 }
 
-/// The session that a whole image is all about.
+/// The session that a whole undo log is all about.
 pub(crate) fn session(path: &Path) -> Result<String, UndoLogError> {
     Ok(read::<UndoLogError>(path, |_| Ok(()))?.0)
 }

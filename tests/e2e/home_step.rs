@@ -37,7 +37,7 @@ fn written(machine: &Machine, ops: impl IntoIterator<Item = Value>) -> PathBuf {
 fn bring_home(machine: &Machine, session: &str, departed: &Fingerprint, file: &Path) -> Applied {
     let before = machine.outside().join("before");
     let now_ms = kugetsu::clock::now_ms();
-    let arrival = ApplyInput { file, session, departed: Some(departed), before: &before, now_ms };
+    let arrival = ApplyInput { file, session, sent: Some(departed), undo_log: &before, now_ms };
     apply(&machine.database_path(), &arrival).unwrap()
 }
 

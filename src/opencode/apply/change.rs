@@ -21,9 +21,9 @@ pub struct ApplyInput<'a> {
     pub session: &'a str,
     /// What it looked like when it left. `None` where nothing of the session itself may change: all that came home
     /// goes into sessions of its own.
-    pub departed: Option<&'a Fingerprint>,
+    pub sent: Option<&'a Fingerprint>,
     /// Where to write how all was before, for [`undo`](crate::opencode::undo); it is written before anything becomes true.
-    pub before: &'a Path,
+    pub undo_log: &'a Path,
     /// Now, in milliseconds since the Unix epoch.
     pub now_ms: i64,
 }
@@ -62,11 +62,11 @@ pub(super) struct Message {
 pub(super) struct Application<'c> {
     pub(super) connection: &'c Connection,
     pub(super) schema: &'c Schema,
-    pub(super) arrival: &'c ApplyInput<'c>,
+    pub(super) input: &'c ApplyInput<'c>,
     home: Home,
     /// What the session looked like before the first change.
     pub(super) now: Fingerprint,
-    image: Writer,
+    log: Writer,
     touched: BTreeMap<String, Touched>,
     /// What came home; each comes once.
     seen: HashSet<String>,
@@ -79,18 +79,18 @@ impl<'c> Application<'c> {
     pub(super) fn begin(
         connection: &'c Connection,
         schema: &'c Schema,
-        arrival: &'c ApplyInput<'c>,
+        input: &'c ApplyInput<'c>,
         now: Fingerprint,
     ) -> Result<Self, Stop<ApplyError>> {
-        let home = Home::of(connection, schema, arrival.session)?;
-        let image = Writer::create(arrival.before, arrival.session)?;
+        let home = Home::of(connection, schema, input.session)?;
+        let log = Writer::create(input.undo_log, input.session)?;
         let mut touched = BTreeMap::new();
-        if arrival.departed.is_some() {
+        if input.sent.is_some() {
             let session = Touched { former: Some(now.clone()), ..Touched::default() };
-            touched.insert(arrival.session.to_owned(), session);
+            touched.insert(input.session.to_owned(), session);
         }
         let (seen, applied) = (HashSet::new(), Applied::default());
-        Ok(Self { connection, schema, arrival, home, now, image, touched, seen, applied })
+        Ok(Self { connection, schema, input, home, now, log, touched, seen, applied })
     }
 
     pub(super) fn make(&mut self, op: Change<'_>) -> Done {
@@ -146,7 +146,7 @@ impl<'c> Application<'c> {
         if is_there { Ok(()) } else { Err(ApplyError::Mismatch { id }.into()) }
     }
 
-    /// The sessions that were touched, the image without its end, and what was done.
+    /// The sessions that were touched, the undo log without its end, and what was done.
     pub(super) fn end(mut self) -> Result<(BTreeMap<String, Touched>, Writer, Applied), Stop<ApplyError>> {
         for (session, touched) in &self.touched {
             if !touched.changed || touched.former.is_none() {
@@ -154,17 +154,17 @@ impl<'c> Application<'c> {
             }
             // As import does: lists of sessions go by it.
             if let Some(columns) = undo_log::record(self.connection, session, &["time_updated"])? {
-                self.image.line(&Line::Record { session: session.clone(), columns })?;
+                self.log.line(&Line::Record { session: session.clone(), columns })?;
             }
             self.connection
                 .prepare_cached("UPDATE session SET time_updated = ?2 WHERE id = ?1")?
-                .execute((session, self.arrival.now_ms))?;
+                .execute((session, self.input.now_ms))?;
         }
-        Ok((self.touched, self.image, self.applied))
+        Ok((self.touched, self.log, self.applied))
     }
 
     pub(super) fn keep(&mut self, line: &Line) -> Done {
-        Ok(self.image.line(line)?)
+        Ok(self.log.line(line)?)
     }
 
     fn exists(&self, query: &str, parameters: impl Params) -> rusqlite::Result<bool> {
@@ -182,12 +182,12 @@ impl<'c> Application<'c> {
         rows::session_id(session)?;
         if !self.touched.contains_key(session) {
             let stray = || ApplyError::Stray { id: session.to_owned() };
-            let is_below = self.arrival.departed.is_some()
+            let is_below = self.input.sent.is_some()
                 && self.exists(
                     "WITH RECURSIVE above(id) AS (SELECT parent_id FROM session WHERE id = ?1
                    UNION SELECT parent_id FROM session JOIN above USING (id))
                  SELECT 1 FROM above WHERE id = ?2",
-                    (session, self.arrival.session),
+                    (session, self.input.session),
                 )?;
             if !is_below {
                 return Err(stray().into());
@@ -233,7 +233,7 @@ impl<'c> Application<'c> {
                         "INSERT INTO message(id, session_id, time_created, time_updated, data)
                          VALUES (?1, ?2, ?3, ?4, ?5)",
                     )?
-                    .execute((&row.id, &row.session, row.created, self.arrival.now_ms, &row.data))?;
+                    .execute((&row.id, &row.session, row.created, self.input.now_ms, &row.data))?;
                 self.keep(&Line::Made { table: Table::Message, id: row.id.clone() })?;
                 true
             }
@@ -250,7 +250,7 @@ impl<'c> Application<'c> {
                     .prepare_cached(
                         "UPDATE message SET time_created = ?2, time_updated = ?3, data = ?4 WHERE id = ?1",
                     )?
-                    .execute((&row.id, row.created, self.arrival.now_ms, &row.data))?;
+                    .execute((&row.id, row.created, self.input.now_ms, &row.data))?;
                 false
             }
         };
@@ -283,7 +283,7 @@ impl<'c> Application<'c> {
                         "INSERT INTO part(id, message_id, session_id, time_created, time_updated, data)
                          VALUES (?1, ?2, ?3, ?4, ?4, ?5)",
                     )?
-                    .execute((&row.id, &row.message, &row.session, self.arrival.now_ms, &row.data))?;
+                    .execute((&row.id, &row.message, &row.session, self.input.now_ms, &row.data))?;
                 self.keep(&Line::Made { table: Table::Part, id: row.id })?;
             }
             Some((false, _)) => return Err(ApplyError::Conflict { id: row.id }.into()),
@@ -292,7 +292,7 @@ impl<'c> Application<'c> {
                 self.keep_row(Table::Part, &row.id)?;
                 self.connection
                     .prepare_cached("UPDATE part SET time_updated = ?2, data = ?3 WHERE id = ?1")?
-                    .execute((&row.id, self.arrival.now_ms, &row.data))?;
+                    .execute((&row.id, self.input.now_ms, &row.data))?;
             }
         }
         self.touch(&row.session)?.changed = true;

@@ -11,8 +11,8 @@ use crate::session::{Patch, Todos};
 impl Application<'_> {
     /// Whether a field of the session that was away was changed here meanwhile.
     pub(super) fn is_kept(&self, session: &str, field: Field) -> bool {
-        session == self.arrival.session
-            && self.arrival.departed.is_some_and(|departed| departed.differs_in(field, &self.now))
+        session == self.input.session
+            && self.input.sent.is_some_and(|departed| departed.differs_in(field, &self.now))
     }
 
     /// The columns that a patch sets, those of fields that stay as they are here left out.
@@ -80,7 +80,7 @@ impl Application<'_> {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?6)",
         )?;
         for (position, todo) in new.iter().enumerate() {
-            let now = self.arrival.now_ms;
+            let now = self.input.now_ms;
             insert.execute((&session, position, &todo.content, &todo.status, &todo.priority, now))?;
         }
         drop(insert);

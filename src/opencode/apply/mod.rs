@@ -25,36 +25,36 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Writes what came home, all of it or nothing. A second time changes nothing.
-pub fn apply(database: &Path, arrival: &ApplyInput<'_>) -> Result<Applied, ApplyError> {
-    apply_telling(database, arrival, &|| ())
+pub fn apply(database: &Path, input: &ApplyInput<'_>) -> Result<Applied, ApplyError> {
+    apply_telling(database, input, &|| ())
 }
 
 /// As [`apply`]; `commits` is called when that is about to become true. Whoever breaks off before has changed nothing.
 pub fn apply_telling(
     database: &Path,
-    arrival: &ApplyInput<'_>,
+    input: &ApplyInput<'_>,
     commits: &dyn Fn(),
 ) -> Result<Applied, ApplyError> {
     let mut connection = writer::open(database)?;
-    apply_with(&mut connection, database, arrival, commits)
+    apply_with(&mut connection, database, input, commits)
 }
 
 #[cfg(test)]
 pub(super) fn apply_on(
     connection: &mut Connection,
     database: &Path,
-    arrival: &ApplyInput<'_>,
+    input: &ApplyInput<'_>,
 ) -> Result<Applied, ApplyError> {
-    apply_with(connection, database, arrival, &|| ())
+    apply_with(connection, database, input, &|| ())
 }
 
 fn apply_with(
     connection: &mut Connection,
     database: &Path,
-    arrival: &ApplyInput<'_>,
+    input: &ApplyInput<'_>,
     commits: &dyn Fn(),
 ) -> Result<Applied, ApplyError> {
-    let known = match undo_log::read(arrival.before, |_| Ok::<_, UndoLogError>(())) {
+    let known = match undo_log::read(input.undo_log, |_| Ok::<_, UndoLogError>(())) {
         Ok((_, end)) => Some(end),
         Err(UndoLogError::Missing { .. }) => None,
         Err(error) => return Err(error.into()),
@@ -63,19 +63,19 @@ fn apply_with(
         // Immediate: what is compared now cannot be changed by another before it is written.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let schema = Schema::read(&transaction, database)??;
-        let now = fingerprint::take(&transaction, arrival.session, |column| schema.session.has(column))?
-            .ok_or_else(|| ApplyError::Gone { session: arrival.session.to_owned() })?;
+        let now = fingerprint::take(&transaction, input.session, |column| schema.session.has(column))?
+            .ok_or_else(|| ApplyError::Gone { session: input.session.to_owned() })?;
         if let Some(end) = known.filter(|end| !end.after.is_empty())
-            && is_done(&transaction, &schema, arrival, &now, &end)?
+            && is_done(&transaction, &schema, input, &now, &end)?
         {
             return Ok(Applied { already: true, ..Applied::default() });
         }
         // What comes behind prompts that were undone here would go with them at the next prompt.
-        let is_undone = arrival.departed.is_some() && is_undone(&transaction, arrival.session)?;
-        if is_undone || arrival.departed.is_some_and(|departed| !now.same_rows(departed)) {
-            return Err(ApplyError::Diverged { session: arrival.session.to_owned() }.into());
+        let is_undone = input.sent.is_some() && is_undone(&transaction, input.session)?;
+        if is_undone || input.sent.is_some_and(|departed| !now.same_rows(departed)) {
+            return Err(ApplyError::Diverged { session: input.session.to_owned() }.into());
         }
-        write(transaction, &schema, arrival, now, commits)
+        write(transaction, &schema, input, now, commits)
     };
     done().map_err(|stop| match stop {
         // A rule of the schema that is not known forbids what all known ones allow.
@@ -91,19 +91,19 @@ fn apply_with(
 fn is_done(
     transaction: &Transaction<'_>,
     schema: &Schema,
-    arrival: &ApplyInput<'_>,
+    input: &ApplyInput<'_>,
     now: &Fingerprint,
     end: &End,
 ) -> Result<bool, Stop<ApplyError>> {
     let formerly = |session: &str| end.former.get(session).and_then(Option::as_ref);
-    // An image of another trip tells nothing of this one.
-    let is_of = |departed| formerly(arrival.session).is_some_and(|former| former.same_rows(departed));
-    if !arrival.departed.is_none_or(is_of) {
+    // An undo log of another trip tells nothing of this one.
+    let is_of = |departed| formerly(input.session).is_some_and(|former| former.same_rows(departed));
+    if !input.sent.is_none_or(is_of) {
         return Ok(false);
     }
-    if let Some(Some(after)) = end.after.get(arrival.session)
+    if let Some(Some(after)) = end.after.get(input.session)
         && after == now
-        && formerly(arrival.session) != Some(now)
+        && formerly(input.session) != Some(now)
     {
         return Ok(true);
     }
@@ -113,14 +113,14 @@ fn is_done(
         // That a session was made is proof enough; somebody may have gone on with it.
         as_left &= if formerly(session).is_some() { there == *after } else { there.is_some() };
     }
-    Ok(as_left || is_made(transaction, arrival.before)?)
+    Ok(as_left || is_made(transaction, input.undo_log)?)
 }
 
 /// Whether all rows that an image says were made are there. An image is written before its rows are: nothing tells where
 /// none was made.
-fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<ApplyError>> {
+fn is_made(transaction: &Transaction<'_>, undo_log: &Path) -> Result<bool, Stop<ApplyError>> {
     let mut made = Vec::new();
-    undo_log::read(image, |line| -> Result<(), UndoLogError> {
+    undo_log::read(undo_log, |line| -> Result<(), UndoLogError> {
         if let undo_log::Line::Made { table, id } = line {
             made.push((table, id));
         }
@@ -138,14 +138,14 @@ fn is_made(transaction: &Transaction<'_>, image: &Path) -> Result<bool, Stop<App
 fn write(
     transaction: Transaction<'_>,
     schema: &Schema,
-    arrival: &ApplyInput<'_>,
+    input: &ApplyInput<'_>,
     now: Fingerprint,
     commits: &dyn Fn(),
 ) -> Result<Applied, Stop<ApplyError>> {
-    let mut change = Application::begin(&transaction, schema, arrival, now)?;
-    rows::each(arrival.file, |op| change.make(op))?;
-    rows::each(arrival.file, |op| change.check(op))?;
-    let (touched, image, applied) = change.end()?;
+    let mut change = Application::begin(&transaction, schema, input, now)?;
+    rows::each(input.file, |op| change.make(op))?;
+    rows::each(input.file, |op| change.check(op))?;
+    let (touched, log, applied) = change.end()?;
     let mut after = BTreeMap::new();
     let mut former = BTreeMap::new();
     for (session, touched) in touched {
@@ -156,7 +156,7 @@ fn write(
     }
     let end = End { former, after, loose: false };
     commits();
-    image.finish(end)?;
+    log.finish(end)?;
     transaction.commit()?;
     Ok(applied)
 }

@@ -12,15 +12,15 @@ use std::path::Path;
 
 /// What was there before.
 pub(super) struct Kept {
-    pub(super) image: Writer,
+    pub(super) log: Writer,
     rows: HashSet<String>,
     former: BTreeMap<String, Option<Fingerprint>>,
 }
 
 impl Kept {
-    /// Begins the image of a session.
-    pub(super) fn begin(image: &Path, session: &str) -> Result<Self> {
-        Ok(Self { image: Writer::create(image, session)?, rows: HashSet::new(), former: BTreeMap::new() })
+    /// Begins the undo log of a session.
+    pub(super) fn begin(undo_log: &Path, session: &str) -> Result<Self> {
+        Ok(Self { log: Writer::create(undo_log, session)?, rows: HashSet::new(), former: BTreeMap::new() })
     }
 
     /// Keeps how a session looks, before anything of it is changed.
@@ -34,19 +34,19 @@ impl Kept {
         if self.rows.insert(id.to_owned())
             && let Some(columns) = undo_log::row(connection, table, id)?
         {
-            self.image.line(&Line::Row { table, columns })?;
+            self.log.line(&Line::Row { table, columns })?;
         }
         Ok(())
     }
 
-    /// Writes the image, whole.
+    /// Writes the undo_log, whole.
     pub(super) fn finish(self, connection: &Connection) -> Result<()> {
         let mut after = BTreeMap::new();
         for session in self.former.keys() {
             after.insert(session.clone(), fingerprint_of(connection, session)?);
         }
         let end = End { former: self.former, after, loose: true };
-        Ok(self.image.finish(end)?)
+        Ok(self.log.finish(end)?)
     }
 }
 

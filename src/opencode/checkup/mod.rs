@@ -39,13 +39,13 @@ pub(crate) fn check(
     look().map_err(|stop| stop.told(database))
 }
 
-/// As [`check`], and settles what can be settled, all of it or nothing. How it was before is written to `image` first,
-/// for [`undo`](super::undo); where nothing is wrong no image is made.
+/// As [`check`], and settles what can be settled, all of it or nothing. How it was before is written to `undo_log` first,
+/// for [`undo`](super::undo); where nothing is wrong no undo log is made.
 pub(crate) fn repair(
     database: &Path,
     session: &str,
     moment: Moment,
-    image: &Path,
+    undo_log: &Path,
 ) -> std::result::Result<Report, CheckupError> {
     let mut connection = writer::open(database)?;
     let mut done = || -> Result<Report> {
@@ -55,7 +55,7 @@ pub(crate) fn repair(
         if report.problems.is_empty() {
             return Ok(report);
         }
-        let keep = repair::settle(&transaction, session, &seen, moment, image)?;
+        let keep = repair::settle(&transaction, session, &seen, moment, undo_log)?;
         let left = self::report(&look_at(&transaction, database, session)?, moment).problems;
         for problem in &mut report.problems {
             problem.repaired = !left.iter().any(|l| (l.kind, &l.id) == (problem.kind, &problem.id));

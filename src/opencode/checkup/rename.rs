@@ -25,7 +25,7 @@ pub(super) fn put_right(
     for message in moved {
         kept.row(connection, Table::Message, &message.old)?;
         let made = Line::Made { table: Table::Message, id: message.new.clone() };
-        kept.image.line(&made)?;
+        kept.log.line(&made)?;
         for part in parts_of(connection, &message.old)? {
             kept.row(connection, Table::Part, &part)?;
         }
@@ -118,7 +118,7 @@ fn rename_revert(
     let text = columns.get("revert").and_then(|revert| revert.as_str());
     let Some(revert) = text.and_then(|text| renamed(text, ids)) else { return Ok(()) };
     let line = Line::Record { session: session.id.clone(), columns };
-    kept.image.line(&line)?;
+    kept.log.line(&line)?;
     connection
         .prepare_cached("UPDATE session SET revert = ?2 WHERE id = ?1")?
         .execute((&session.id, revert))?;

@@ -19,9 +19,9 @@ pub(super) fn settle(
     session: &str,
     seen: &[Seen],
     moment: Moment,
-    image: &Path,
+    undo_log: &Path,
 ) -> Result<Kept> {
-    let mut kept = Kept::begin(image, session)?;
+    let mut kept = Kept::begin(undo_log, session)?;
     // Messages change their ids before their parts know.
     connection.pragma_update(None, "defer_foreign_keys", true)?;
     for session in seen {

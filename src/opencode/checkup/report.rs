@@ -59,7 +59,7 @@ pub(crate) struct Report {
     pub parts: usize,
     /// What is wrong, by kind.
     pub problems: Vec<Problem>,
-    /// Something was changed; the image of before is written.
+    /// Something was changed; the undo log is written.
     pub changed: bool,
 }
 

@@ -58,12 +58,12 @@ fn sampled(end: u64) -> impl Iterator<Item = u64> {
 fn interrupted_at_any_step_it_is_before_or_after() {
     let (world, departed, file) = world();
     let (image, redo) = (world.path("before"), world.path("undone"));
-    let arrival =
-        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
+    let input =
+        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &image, now_ms: NOW };
     let apply = |at: u64| {
         let mut connection = world.connection();
         let steps = interrupt(&connection, at);
-        let done = apply_on(&mut connection, &world.database, &arrival);
+        let done = apply_on(&mut connection, &world.database, &input);
         (done, steps.load(Ordering::Relaxed))
     };
     let undo = |at: u64| {
@@ -115,14 +115,14 @@ fn without_room_nothing_comes_home() {
     let (world, departed, file) = world();
     let before = world.dump();
     let image = world.path("before");
-    let arrival =
-        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
+    let input =
+        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &image, now_ms: NOW };
     let pages = world.values("PRAGMA page_count")[0][0].as_u64().unwrap();
     let mut refused = 0;
     loop {
         let mut connection = world.connection();
         connection.pragma_update(None, "max_page_count", pages + refused).unwrap();
-        match apply_on(&mut connection, &world.database, &arrival) {
+        match apply_on(&mut connection, &world.database, &input) {
             Ok(applied) => break assert!(!applied.already),
             Err(error) => {
                 assert!(error.to_string().contains("no space is left"), "{error}");
@@ -141,9 +141,9 @@ fn without_an_image_nothing_becomes_true() {
     let (world, departed, file) = world();
     let before = world.dump();
     let image = world.path("nowhere/before");
-    let arrival =
-        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &image, now_ms: NOW };
-    let error = apply(&world.database, &arrival).unwrap_err();
+    let input =
+        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &image, now_ms: NOW };
+    let error = apply(&world.database, &input).unwrap_err();
     assert!(matches!(error, ApplyError::Disk(_)), "{error:?}");
     // Its place is taken: it fails only at the very end.
     fs::create_dir(world.path("before")).unwrap();

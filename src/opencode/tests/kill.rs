@@ -18,10 +18,10 @@ fn a_home_step_for_the_test_below() {
     let departed: Fingerprint =
         serde_json::from_slice(&fs::read(directory.join("departed")).unwrap()).unwrap();
     let (file, before) = (directory.join("arrival"), directory.join("before"));
-    let arrival =
-        ApplyInput { file: &file, session: AWAY, departed: Some(&departed), before: &before, now_ms: NOW };
+    let input =
+        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &before, now_ms: NOW };
     println!("!");
-    apply(&directory.join("opencode.db"), &arrival).unwrap();
+    apply(&directory.join("opencode.db"), &input).unwrap();
 }
 
 /// Runs the step in a process of its own and kills it after `delay`; whether it came to its end before, and how long

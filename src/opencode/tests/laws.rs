@@ -191,7 +191,7 @@ fn furnish(world: &World, session: &str, name: &str, drafts: &[Draft], todos: &[
 }
 
 /// The file that brings the work home.
-fn arrival(world: &World, home: &[Draft], work: &Work) -> Writer {
+fn change_set(world: &World, home: &[Draft], work: &Work) -> Writer {
     let mut writer = Writer { lines: String::new(), expected: Expected::read(world) };
     let mut patch = json!({ "session": AWAY });
     if let Some(title) = &work.title {
@@ -258,7 +258,7 @@ proptest! {
         furnish(&world, OTHER, "other", &other, &todos);
         let departed = world.fingerprint(AWAY).unwrap();
         let before = world.dump();
-        let writer = arrival(&world, &home, &work);
+        let writer = change_set(&world, &home, &work);
         let file = world.path("arrival");
         crate::disk::write_atomic(&file, writer.lines.as_bytes()).unwrap();
 

@@ -131,7 +131,10 @@ impl World {
         file: &Path,
     ) -> Result<Applied, ApplyError> {
         let before = self.path("before");
-        apply(&self.database, &ApplyInput { file, session: AWAY, departed, before: &before, now_ms: NOW })
+        apply(
+            &self.database,
+            &ApplyInput { file, session: AWAY, sent: departed, undo_log: &before, now_ms: NOW },
+        )
     }
 
     pub(super) fn assert_sound(&self) {

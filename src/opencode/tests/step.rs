@@ -463,14 +463,14 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
         let mut connection = world.connection();
         connection.execute_batch(&format!("CREATE TEMP TRIGGER t {trigger}")).unwrap();
         let image = world.path("before");
-        let arrival = super::super::apply::ApplyInput {
+        let input = super::super::apply::ApplyInput {
             file: &file,
             session: AWAY,
-            departed: Some(&departed),
-            before: &image,
+            sent: Some(&departed),
+            undo_log: &image,
             now_ms: NOW,
         };
-        let error = super::super::apply::apply_on(&mut connection, &world.database, &arrival).unwrap_err();
+        let error = super::super::apply::apply_on(&mut connection, &world.database, &input).unwrap_err();
         assert!(matches!(&error, ApplyError::Mismatch { id: at } if at == id), "{trigger}: {error:?}");
         drop(connection);
         assert_eq!(world.dump(), before);
@@ -519,7 +519,7 @@ fn a_writer_is_waited_for_and_readers_are_not_disturbed() {
 }
 
 #[test]
-fn an_arrival_without_changes_is_no_change() {
+fn a_change_set_without_changes_is_no_change() {
     let world = world(NEW);
     let departed = world.fingerprint(AWAY).unwrap();
     let before = world.dump();

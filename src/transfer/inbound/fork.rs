@@ -19,7 +19,7 @@ use std::io::{Read, Write};
 pub(crate) struct ForkInput<'a> {
     pub left: &'a Outline,
     pub undo: &'a Baseline,
-    pub came: &'a MergeResult,
+    pub merged: &'a MergeResult,
     /// The sub-agents' sessions that home has.
     pub children: &'a [(String, Outline)],
 }
@@ -51,8 +51,8 @@ pub(crate) fn fork(
     random: &mut dyn FnMut() -> u64,
 ) -> Result<Vec<String>, HomeError> {
     let mut outline = Outline::default();
-    away.came.add_to(&mut outline, away.left)?;
-    let sub_agents = away.came.sub_agents.iter().filter(|(id, _)| !away.has(id));
+    away.merged.add_to(&mut outline, away.left)?;
+    let sub_agents = away.merged.sub_agents.iter().filter(|(id, _)| !away.has(id));
     let mut others = HashMap::new();
     for (id, of) in sub_agents {
         of.iter().try_for_each(|message| outline.push(message.id(), message.parts()))?;
@@ -133,7 +133,7 @@ impl<W: Write> Writer<'_, W> {
         changes: &mut MergedChanges<impl Read>,
     ) -> Result<(), HomeError> {
         let mut left = self.away.left.iter().peekable();
-        let late = self.away.came.late_by_message();
+        let late = self.away.merged.late_by_message();
         while let Some(expected) = left.peek().copied() {
             let id = expected.id();
             let Some((found, _, text)) = before.next()? else {

@@ -19,7 +19,7 @@ use std::io::{Read, Write};
 pub(crate) fn import_file(
     arrival: impl Read,
     record: &Raw,
-    came: &MergeResult,
+    merged: &MergeResult,
     output: impl Write,
 ) -> Result<Vec<&'static str>, HomeError> {
     #[derive(serde::Deserialize)]
@@ -48,7 +48,7 @@ pub(crate) fn import_file(
         }
     }
     out.end().map_err(HomeError::Write)?;
-    left_out.extend((came.children > 0).then_some("sub-agents"));
-    left_out.extend((came.changed > 0).then_some("changes of older messages"));
+    left_out.extend((merged.children > 0).then_some("sub-agents"));
+    left_out.extend((merged.changed > 0).then_some("changes of older messages"));
     Ok(left_out)
 }

@@ -123,14 +123,14 @@ impl Fields<'_> {
             return Ok(Cow::Borrowed(if is_kept { ours } else { theirs }));
         }
         let (own, base) = (Object::parse(ours)?, Object::parse(base)?);
-        let came = Object::parse(theirs)?;
+        let returned = Object::parse(theirs)?;
         let status = |object: &Object<'_>| object.get("status").map(|raw| unescaped(raw.get()).into_owned());
         // The fields of a call that has come further belong together.
-        if is_free && status(&base) != status(&came) {
+        if is_free && status(&base) != status(&returned) {
             return Ok(Cow::Borrowed(theirs));
         }
         let mut merged = Object::parse(ours)?;
-        for (key, value) in came.iter() {
+        for (key, value) in returned.iter() {
             self.at.push(key.to_owned());
             match (own.get(key), base.get(key)) {
                 (Some(own), Some(base)) => {
@@ -156,13 +156,13 @@ impl Fields<'_> {
         Ok(Cow::Owned(serde_json::to_string(&merged)?))
     }
 
-    /// What becomes of the value here, of which the host made `theirs`; `None` where it may not.
-    fn right(&self, theirs: &str) -> Option<Right> {
+    /// What becomes of the value here, of which the host made `other`; `None` where it may not.
+    fn right(&self, other: &str) -> Option<Right> {
         let entry = find(self.row, &self.at)?;
         match entry.right {
             Right::WhileOpen if !self.is_open => None,
             Right::Home => Some(Right::Home),
-            right => entry.shape.fits(theirs).then_some(right),
+            right => entry.shape.fits(other).then_some(right),
         }
     }
 

@@ -60,10 +60,10 @@ pub(crate) fn reconcile(
 ) -> Result<MergeResult, HomeError> {
     let rows = |outline: &Outline| outline.len() + outline.part_count();
     let known = rows(left) + here.children.iter().map(|(_, outline)| rows(outline)).sum::<usize>();
-    let came = read_back(&mut back, &undo.session, known)?;
+    let merged = read_back(&mut back, &undo.session, known)?;
     let departure = SentRows::new(left, undo)?;
     let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
-    let Checked { standings, remaining } = departure.check(&came, &children)?;
+    let Checked { standings, remaining } = departure.check(&merged, &children)?;
     let earliest_ms = if here.grown { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
     let bounds = Bounds {
         ahead_ms: undo.clock.map_or(0, |clock| clock.ahead_ms),
@@ -73,7 +73,7 @@ pub(crate) fn reconcile(
     };
     let directory = undo.record()?.get("directory").and_then(|raw| serde_json::from_str(raw.get()).ok());
     let directory = directory.unwrap_or_default();
-    let inward = ToHome::new(undo, &departure, &came, &standings, here.children, bounds, directory);
+    let inward = ToHome::new(undo, &departure, &merged, &standings, here.children, bounds, directory);
     let mut home = Home {
         undo,
         here,
@@ -81,24 +81,24 @@ pub(crate) fn reconcile(
         inward: &inward,
         outward: ToHost::new(&departure.taken, undo.clock, undo.paths.as_ref()),
         rows: Rows::new(output),
-        came: MergeResult::of(came.kind),
+        merged: MergeResult::of(merged.kind),
         asked: None,
     };
-    home.record(&came, &standings, &mut back)?;
+    home.record(&merged, &standings, &mut back)?;
     let before = Before::new(before, &undo.session);
-    home.root(&came.root, &standings, &mut back, before)?;
-    let former = home.former(&came);
-    for (section, child) in (1..).zip(&came.children) {
+    home.root(&merged.root, &standings, &mut back, before)?;
+    let former = home.former(&merged);
+    for (section, child) in (1..).zip(&merged.children) {
         if !former.contains(child.session.as_str()) {
             home.child(section, child, &mut back)?;
         }
     }
-    home.came.keeps_ids = home.keeps_ids(&came)?;
+    home.merged.keeps_ids = home.keeps_ids(&merged)?;
     home.rows.end()?;
-    home.came.todos =
-        came.children.iter().map(|child| child.todo_count).fold(came.root.todo_count, usize::max);
-    let came = home.came;
-    Ok(MergeResult { remaining: remaining.map(|remaining| remaining.taken), ..came })
+    home.merged.todos =
+        merged.children.iter().map(|child| child.todo_count).fold(merged.root.todo_count, usize::max);
+    let merged = home.merged;
+    Ok(MergeResult { remaining: remaining.map(|remaining| remaining.taken), ..merged })
 }
 
 /// What is made of a file that came back.
@@ -109,7 +109,7 @@ pub(crate) struct Home<'h, W: Write> {
     pub(crate) inward: &'h ToHome<'h>,
     outward: ToHost<'h>,
     pub(crate) rows: Rows<W>,
-    pub(crate) came: MergeResult,
+    pub(crate) merged: MergeResult,
     /// The user message that the message of home answers which was read last.
     asked: Option<String>,
 }
@@ -118,12 +118,12 @@ impl<W: Write> Home<'_, W> {
     /// What changed in the session's own record and todos.
     fn record(
         &mut self,
-        came: &Returned,
+        merged: &Returned,
         standings: &[Origin],
         back: &mut (impl Read + Seek),
     ) -> Result<(), HomeError> {
-        if came.kind == ReturnedKind::Export {
-            self.came.not_carried.extend([
+        if merged.kind == ReturnedKind::Export {
+            self.merged.not_carried.extend([
                 "todos",
                 "sub-agents",
                 "title and cost",
@@ -133,22 +133,22 @@ impl<W: Write> Home<'_, W> {
         }
         let departed = &self.undo.departed;
         let home = Some(departed.info.get());
-        let base = came.root.base.as_ref().map(|base| base.info.get()).or(home);
+        let base = merged.root.base.as_ref().map(|base| base.info.get()).or(home);
         let mut spent = Usage::default();
         let new = |standing: &Origin| *standing == Origin::New;
-        for (message, _) in came.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
+        for (message, _) in merged.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
             let text = message.read(back)?;
             check_message(&text)?;
             spent.add(&text)?;
         }
-        check_record(&self.undo.session, &came.root.record)?;
-        let changed = Changed::of(&Records { now: &came.root.record, base, home }, &spent)?;
-        self.came.has_other_rules |= changed.has_other_rules;
-        self.came.is_overcounted |= changed.is_overcounted;
+        check_record(&self.undo.session, &merged.root.record)?;
+        let changed = Changed::of(&Records { now: &merged.root.record, base, home }, &spent)?;
+        self.merged.has_other_rules |= changed.has_other_rules;
+        self.merged.is_overcounted |= changed.is_overcounted;
         if let Some(patch) = changed.patch(&self.undo.session) {
             self.rows.patch(patch)?;
         }
-        if let Some(todos) = changed_todos(&came.root, Some(departed)) {
+        if let Some(todos) = changed_todos(&merged.root, Some(departed)) {
             self.rows.todos(&self.undo.session, todos)?;
         }
         Ok(())
@@ -177,10 +177,10 @@ impl<W: Write> Home<'_, W> {
         for (position, at) in known {
             let id = self.departure.home.get(position).map(|message| message.id()).unwrap_or_default();
             let (own, created_ms) = self.own(&mut before, id)?;
-            let came = at.and_then(|at| Some((self.inward.timing(0, at), root.messages.get(at)?)));
-            let came = came.map(|(timing, message)| Ok::<_, ExportError>((timing, message.read(back)?)));
-            let came = came.transpose()?;
-            self.known(&own, created_ms, came.as_ref().map(|(timing, text)| (*timing, text.as_str())))?;
+            let merged = at.and_then(|at| Some((self.inward.timing(0, at), root.messages.get(at)?)));
+            let merged = merged.map(|(timing, message)| Ok::<_, ExportError>((timing, message.read(back)?)));
+            let merged = merged.transpose()?;
+            self.known(&own, created_ms, merged.as_ref().map(|(timing, text)| (*timing, text.as_str())))?;
         }
         let new =
             || (0..).zip(&root.messages).zip(standings).filter(|(_, standing)| **standing == Origin::New);
@@ -190,7 +190,7 @@ impl<W: Write> Home<'_, W> {
             let text = message.read(back)?;
             check_message(&text)?;
             self.new_message(&self.inward.message(&text, timing)?, last_user == Some(at))?;
-            self.came.newest_ms = self.came.newest_ms.max(Some(timing.created(message.created_ms)));
+            self.merged.newest_ms = self.merged.newest_ms.max(Some(timing.created(message.created_ms)));
         }
         Ok(())
     }
@@ -216,7 +216,7 @@ impl<W: Write> Home<'_, W> {
 
     /// Whether a message that left need be looked at: a bundle holds only such; of an export, those with new parts.
     fn is_worth(&self, root: &Section, at: usize) -> bool {
-        self.came.kind == ReturnedKind::Bundle
+        self.merged.kind == ReturnedKind::Bundle
             || root
                 .outline
                 .get(at)
@@ -239,10 +239,10 @@ impl<W: Write> Home<'_, W> {
                 let base = self.inward.message(&sent, self.inward.known())?;
                 let theirs = self.inward.message(back, timing)?;
                 let versions = Versions { base: &base, ours: &ended, theirs: &theirs };
-                let breaches = &mut self.came.breaches;
+                let breaches = &mut self.merged.breaches;
                 let merged = merge_message(&versions, &open, OnBreach::Take, breaches)?;
                 let merged = kept(&ended, merged)?;
-                self.came.older_changed += usize::from(!same(&merged, &ended));
+                self.merged.older_changed += usize::from(!same(&merged, &ended));
                 Cow::Owned(merged)
             }
             None => ended,
@@ -253,9 +253,9 @@ impl<W: Write> Home<'_, W> {
             let is_added = self.undo.added_to(&part.message).any(|added| added == part.part);
             if !is_added && !open.message {
                 let breach = Breach { row: part.part.clone(), field: String::new() };
-                self.came.breaches.push(breach);
+                self.merged.breaches.push(breach);
             }
-            self.came.late_parts.push(part);
+            self.merged.late_parts.push(part);
         }
         Ok(())
     }
@@ -272,7 +272,7 @@ impl<W: Write> Home<'_, W> {
             match own_ids.get(part.id.as_str()).and_then(|at| own.parts.get(*at)) {
                 Some(before) if same(before.get(), raw.get()) => {}
                 Some(_) => {
-                    self.came.changed += 1;
+                    self.merged.changed += 1;
                     parts.push(raw);
                 }
                 None if self.was_cut(&message.info.id, &part.id) => {}
@@ -283,7 +283,7 @@ impl<W: Write> Home<'_, W> {
             }
         }
         let changed = !same(own.info.get(), now.info.get());
-        self.came.changed += usize::from(changed);
+        self.merged.changed += usize::from(changed);
         if changed || !late.is_empty() {
             self.rows.message(now.info.get())?;
         }
@@ -308,8 +308,8 @@ impl<W: Write> Home<'_, W> {
             text
         };
         let message: Message<'_> = serde_json::from_str(&text)?;
-        self.came.new_messages.add(&message)?;
-        self.came.note(&message);
+        self.merged.new_messages.add(&message)?;
+        self.merged.note(&message);
         self.write(&text)
     }
 
@@ -331,13 +331,13 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// Whether home's ids and the undo's clock tell all that the host has.
-    fn keeps_ids(&self, came: &Returned) -> Result<bool, HomeError> {
+    fn keeps_ids(&self, merged: &Returned) -> Result<bool, HomeError> {
         let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
         let mut home = Outline::default();
-        self.came.add_to(&mut home, &self.departure.home)?;
+        self.merged.add_to(&mut home, &self.departure.home)?;
         let places = IdMap::new(&home, Some(&clock.later(self.here.now_ms)));
         let known = |there: &str| self.inward.id(there).is_some_and(|home| places.there(home) == there);
         let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
-        Ok(left && came.root.outline.sorted().into_iter().all(known))
+        Ok(left && merged.root.outline.sorted().into_iter().all(known))
     }
 }

@@ -40,10 +40,10 @@ impl<W: Write> Home<'_, W> {
     /// Sub-agents' sessions that home does not have, and in which nothing was done since the launch. They are of earlier
     /// trips: home had them and let them go, or has them as those of a copy. A host that got the session anew tells of
     /// them all the same, since it does not know what home has.
-    pub(crate) fn former<'b>(&self, came: &'b Returned) -> HashSet<&'b str> {
+    pub(crate) fn former<'b>(&self, merged: &'b Returned) -> HashSet<&'b str> {
         let mut former = HashSet::new();
         let mut parents = HashSet::new();
-        for child in came.children.iter().rev() {
+        for child in merged.children.iter().rev() {
             let is_here = self.here.children.iter().any(|(id, _)| *id == child.session);
             let goes_on = parents.contains(child.session.as_str());
             if !self.here.grown && child.is_same && !is_here && !goes_on {
@@ -56,10 +56,10 @@ impl<W: Write> Home<'_, W> {
     }
 
     /// What came, in the ids of home.
-    fn at_home(&self, came: &Outline) -> Result<Outline, HomeError> {
+    fn at_home(&self, merged: &Outline) -> Result<Outline, HomeError> {
         let id = |there| self.inward.id(there).unwrap_or(there);
         let mut home = Outline::default();
-        for message in came.iter() {
+        for message in merged.iter() {
             let parts: Vec<&str> = message.parts().map(id).collect();
             home.push(id(message.id()), parts.into_iter())?;
         }
@@ -86,7 +86,7 @@ impl<W: Write> Home<'_, W> {
             return Ok(());
         }
         let info = self.new_record(child)?;
-        self.came.children += 1;
+        self.merged.children += 1;
         self.rows.session(&child.session, child.parent.as_deref(), &info)?;
         match own.is_some() {
             true if child.is_same => {}
@@ -130,9 +130,9 @@ impl<W: Write> Home<'_, W> {
         let kept = part_ids(own)?;
         let is_own = |part: &String| open.message || kept.contains(part);
         let parts: Vec<bool> = part_ids(&merged)?.iter().map(is_own).collect();
-        self.came.kept_rows += breaches.len() + parts.iter().filter(|is_own| !**is_own).count();
+        self.merged.kept_rows += breaches.len() + parts.iter().filter(|is_own| !**is_own).count();
         let merged = only(&merged, &parts)?;
-        self.came.older_changed += usize::from(!same(&merged, own));
+        self.merged.older_changed += usize::from(!same(&merged, own));
         self.changes(own, &merged)?;
         Ok(())
     }
@@ -164,7 +164,7 @@ impl<W: Write> Home<'_, W> {
                 info.set(key, value)?;
             }
         }
-        self.came.has_other_rules |= grants(&there);
+        self.merged.has_other_rules |= grants(&there);
         Ok(serde_json::to_string(&info)?)
     }
 
@@ -187,7 +187,7 @@ impl<W: Write> Home<'_, W> {
         let home = self.here.spent.iter().find(|(id, _)| *id == child.session).map(|(_, spent)| spent.get());
         let base = child.base.as_ref().map(|base| base.info.get());
         let changed = Changed::of(&Records { now: &child.record, base, home }, &spent)?.counted();
-        self.came.is_overcounted |= changed.is_overcounted;
+        self.merged.is_overcounted |= changed.is_overcounted;
         if let Some(patch) = changed.patch(&child.session) {
             self.rows.patch(patch)?;
         }
@@ -200,11 +200,11 @@ impl<W: Write> Home<'_, W> {
     /// The todos of a sub-agent's session that home does not have, and what it lacks.
     fn is_new(&mut self, child: &Section) -> Result<(), HomeError> {
         let outline = self.at_home(&child.outline)?;
-        self.came.sub_agents.push((child.session.clone(), outline));
+        self.merged.sub_agents.push((child.session.clone(), outline));
         let lacking = "what sub-agents said earlier, in sessions that are not here any more";
         let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
-        if lacks && !self.came.not_carried.contains(&lacking) {
-            self.came.not_carried.push(lacking);
+        if lacks && !self.merged.not_carried.contains(&lacking) {
+            self.merged.not_carried.push(lacking);
         }
         match child.todos.as_deref().filter(|todos| !same(todos, "[]")) {
             Some(todos) => self.rows.todos(&child.session, todos),

@@ -126,15 +126,15 @@ fn root(
     let home = &departure.home;
     let last = home.len().checked_sub(1).and_then(|last| home.get(last));
     let mut placing = Placement::behind(bounds, undo.departed.newest_ms, last.map(|message| message.id()));
-    for ((message, came), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
+    for ((message, merged), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
         match standing {
             Origin::Sent(position) => {
                 let last_part = home.get(*position).and_then(|message| message.parts().last());
                 let last_there = departure.there.get(*position).and_then(|message| message.parts().last());
                 let late = message.parts().filter(|part| !departure.has(part));
-                placing.left(came.created_ms, &Had { id: "", last_part, last_there }, late);
+                placing.left(merged.created_ms, &Had { id: "", last_part, last_there }, late);
             }
-            Origin::New => placing.new_message(came.created_ms, message.id(), message.parts()),
+            Origin::New => placing.new_message(merged.created_ms, message.id(), message.parts()),
         }
     }
     placing.end()
@@ -163,13 +163,13 @@ fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> NewIds {
         by_end.get(end).copied().flatten().filter(|home| !twice.contains(end) && home.get(..3) == id.get(..3))
     };
     let mut placing = Placement::behind(bounds, None, None);
-    for (message, came) in section.outline.iter().zip(&section.messages) {
+    for (message, merged) in section.outline.iter().zip(&section.messages) {
         match same(message.id()).and_then(|id| messages.get(id)) {
             Some(own) => {
                 let had = Had { id: own.id(), last_part: own.parts().last(), last_there: None };
-                placing.had(came.created_ms, message.id(), &had, message.parts(), &same);
+                placing.had(merged.created_ms, message.id(), &had, message.parts(), &same);
             }
-            None => placing.new_message(came.created_ms, message.id(), message.parts()),
+            None => placing.new_message(merged.created_ms, message.id(), message.parts()),
         }
     }
     placing.end()

@@ -13,7 +13,7 @@ fn home_with(change: impl Fn(&mut Value, &mut Value, &mut Value)) -> Result<usiz
     let session = there.get_mut(trip.id()).unwrap();
     let last = session.messages.last_mut().unwrap();
     change(&mut session.info, &mut session.todos, last);
-    trip.back(&trip.bundle(&there), &FRESH).map(|(came, _)| came.todos)
+    trip.back(&trip.bundle(&there), &FRESH).map(|(merged, _)| merged.todos)
 }
 
 #[test]

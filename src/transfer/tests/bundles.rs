@@ -72,11 +72,11 @@ fn what_is_sound_comes_home() {
     let (trip, there) = worked();
     let bundle = trip.bundle(&there);
     assert_eq!(written(&sections(&bundle)), bundle);
-    let (came, arrival) = trip.back(&bundle, &HERE).unwrap();
-    assert_eq!((came.kind, came.children, came.new_messages.len()), (ReturnedKind::Bundle, 1, 2));
-    assert_eq!((came.reply.as_deref(), came.keeps_ids), (Some("go on!"), true));
-    assert!(came.not_carried.is_empty() && !arrival.contains('\u{1b}'));
-    let last = came.last_assistant.unwrap();
+    let (merged, arrival) = trip.back(&bundle, &HERE).unwrap();
+    assert_eq!((merged.kind, merged.children, merged.new_messages.len()), (ReturnedKind::Bundle, 1, 2));
+    assert_eq!((merged.reply.as_deref(), merged.keeps_ids), (Some("go on!"), true));
+    assert!(merged.not_carried.is_empty() && !arrival.contains('\u{1b}'));
+    let last = merged.last_assistant.unwrap();
     assert_eq!((last.agent.as_deref(), last.completed), (Some("build"), true));
 }
 
@@ -168,8 +168,8 @@ fn every_cut_and_every_wrong_byte_is_survived() {
 #[test]
 fn a_message_that_left_open_comes_home_with_its_end() {
     let (trip, there) = worked();
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    assert_eq!(came.changed, 2, "the call and its message");
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    assert_eq!(merged.changed, 2, "the call and its message");
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     let message = &home[trip.id()].messages[3];
@@ -188,9 +188,9 @@ fn second(clock: Option<Clock>) {
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
     let here = MergeContext { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, ..FRESH };
-    let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     apply(&mut home, trip.id(), &arrival);
-    assert!(came.keeps_ids);
+    assert!(merged.keeps_ids);
 
     // The user goes on at home; only that is sent, and the host has the rest.
     let later = NOW_MS + 3_600_000;
@@ -227,9 +227,9 @@ fn second(clock: Option<Clock>) {
         spent: &spent,
         rows: &Rows(&before),
     };
-    let (came, arrival) = again.back(&again.bundle(&there), &here).unwrap();
+    let (merged, arrival) = again.back(&again.bundle(&there), &here).unwrap();
     apply(&mut home, again.id(), &arrival);
-    assert_eq!((came.keeps_ids, came.not_carried.len()), (true, 0));
+    assert_eq!((merged.keeps_ids, merged.not_carried.len()), (true, 0));
     assert_eq!((home[again.id()].messages.len(), home[CHILD].messages.len()), (10, 4));
     assert_eq!(home[again.id()].messages[..8], before[again.id()].messages[..]);
     let mut second = before[CHILD].messages[1].clone();
@@ -246,10 +246,10 @@ fn second(clock: Option<Clock>) {
     let mut sections = sections(&again.bundle(&there));
     for new in [true, false] {
         sections[1].0["new"] = json!(new);
-        let (came, arrival) = again.back(&written(&sections), &here).unwrap();
+        let (merged, arrival) = again.back(&written(&sections), &here).unwrap();
         let mut other = before.clone();
         apply(&mut other, again.id(), &arrival);
-        assert_eq!((&other, came.children), (&home, 1));
+        assert_eq!((&other, merged.children), (&home, 1));
     }
 
     // And it is as old as it is.
@@ -288,11 +288,11 @@ fn of_a_former_sub_agent(goes_on: bool, here: &MergeContext<'_>) -> Option<Sessi
         header["new"] = json!(false);
         header["same"] = json!(header["session"] == CHILD || !goes_on);
     }
-    let (came, arrival) = trip.back(&written(&sections), here).unwrap();
+    let (merged, arrival) = trip.back(&written(&sections), here).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     assert_eq!(home[trip.id()].messages.len(), 6);
-    assert_eq!((home.len() - 1, home.len() - 1), (came.children, came.sub_agents.len()));
+    assert_eq!((home.len() - 1, home.len() - 1), (merged.children, merged.sub_agents.len()));
     home.remove(CHILD)
 }
 
@@ -315,10 +315,10 @@ fn what_was_done_there_before_the_launch_comes_home() {
     let launched = LATER + 1_000_000;
     go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
     let here = MergeContext { now_ms: launched + 20_000, launched_ms: launched, ..HERE };
-    let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
-    assert!(came.keeps_ids);
+    assert!(merged.keeps_ids);
     assert_eq!(home[trip.id()].messages[4]["info"]["time"]["created"], LATER);
 }
 
@@ -380,8 +380,8 @@ proptest! {
         let homeward = MergeContext {
             now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent, rows: &Rows(&rows),
         };
-        let (came, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
-        prop_assert_eq!(came.children, usize::from(there || marked));
+        let (merged, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
+        prop_assert_eq!(merged.children, usize::from(there || marked));
         apply(&mut home, again.id(), &arrival);
         let length = session.messages.len();
         prop_assert_eq!(&home[CHILD].messages[..length], &session.messages[..]);
@@ -401,7 +401,7 @@ proptest! {
         there.get_mut(trip.id()).unwrap().info["title"] = json!("new");
         there.get_mut(trip.id()).unwrap().todos = json!([{"content": "c", "status": "s", "priority": "p"}]);
         there.insert(CHILD.to_owned(), child(trip.id(), LATER));
-        let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
         let mut expected = trip.home();
         apply(&mut expected, trip.id(), &arrival);
 
@@ -410,7 +410,7 @@ proptest! {
             go_on(home.get_mut(trip.id()).unwrap(), "homeZm7ZOVRlqZ", "meanwhile", LATER + 500);
         }
         let export = home[trip.id()].export().to_string();
-        let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+        let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
         let copy = CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
         let mut random = random(seed);
         let mut out = Vec::new();
@@ -471,8 +471,8 @@ fn what_was_undone_when_it_left_is_not_so_in_the_copy() {
     let mut export = value(FIXTURES[0].1);
     export["info"]["revert"] = json!({"messageID": export["messages"][2]["info"]["id"]});
     let trip = Trip::start(&export.to_string(), &spec(None));
-    let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+    let (merged, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
     let home = with_a_copy(&trip, &away, &arrival);
     assert_eq!(home["ses_copy"].info.get("revert"), None);
     assert_eq!(home[trip.id()].info, export["info"]);
@@ -484,8 +484,8 @@ fn a_call_in_a_copy_names_the_copy_of_its_sub_agent() {
     let task =
         json!({"status": "completed", "input": {"sessionID": CHILD}, "metadata": {"sessionId": CHILD}});
     there.get_mut(trip.id()).unwrap().messages.last_mut().unwrap()["parts"][0]["state"] = task;
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
     let home = with_a_copy(&trip, &away, &arrival);
     let (child, _) = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap();
     let state = &home["ses_copy"].messages.last().unwrap()["parts"][0]["state"];
@@ -505,8 +505,8 @@ fn a_sub_agent_of_one_that_home_has_belongs_to_the_copy() {
     there.insert(grandchild.to_owned(), session);
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
     let here = MergeContext { children: &children, ..HERE };
-    let (came, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &children };
     let home = with_a_copy(&trip, &away, &arrival);
     let copied = home.values().filter(|session| session.info["parentID"] == "ses_copy");
     assert_eq!(copied.map(|session| session.messages.len()).collect::<Vec<_>>(), [2]);
@@ -515,9 +515,9 @@ fn a_sub_agent_of_one_that_home_has_belongs_to_the_copy() {
 #[test]
 fn sub_agents_that_home_has_stay_where_they_are() {
     let (trip, there) = worked();
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &children };
+    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &children };
     let copy = CopySpec { session: "ses_copy".into(), title: "t".into(), directory: None, now_ms: NOW_MS };
     let (mut out, export) = (Vec::new(), trip.export.as_bytes());
     let left_out = fork(&away, export, arrival.as_bytes(), &mut out, &copy, &mut random(1)).unwrap();

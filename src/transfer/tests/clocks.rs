@@ -134,9 +134,9 @@ proptest! {
     fn without_work_nothing_is_another(export in old_session(), ahead in ahead(), call in prop::option::of(0..5_usize)) {
         let trip = Trip::start(&export.to_string(), &clocked(ahead, call));
         let plain = Trip::start(&export.to_string(), &clocked(0, call));
-        let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+        let (merged, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
         prop_assert_eq!(arrival, plain.back(&plain.bundle(&plain.imported), &HERE).unwrap().1);
-        prop_assert!(came.keeps_ids || !trip.undo().added.is_empty() || ahead.abs() > DAY_MS);
+        prop_assert!(merged.keeps_ids || !trip.undo().added.is_empty() || ahead.abs() > DAY_MS);
     }
 
     #[test]
@@ -155,7 +155,7 @@ fn round_trip(export: &Value, work: &Work, ahead: i64, call: Option<usize>) -> R
     let mut there = work.on(&trip.imported, trip.id(), NOW_MS + ahead + 5000);
     there.values_mut().for_each(Session::sort);
     let bundle = trip.bundle(&there);
-    let (came, arrival) = trip.back(&bundle, &here()).unwrap();
+    let (merged, arrival) = trip.back(&bundle, &here()).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     let mut terms = in_home_terms(&trip, &there, &home, ahead);
@@ -186,15 +186,15 @@ fn round_trip(export: &Value, work: &Work, ahead: i64, call: Option<usize>) -> R
     for (id, session) in &expected {
         prop_assert_eq!(&home[id].info, &session.info);
         prop_assert_eq!(home[id].messages.len(), session.messages.len());
-        for (came, expected) in home[id].messages.iter().zip(&session.messages) {
-            prop_assert_eq!(came, expected);
+        for (merged, expected) in home[id].messages.iter().zip(&session.messages) {
+            prop_assert_eq!(merged, expected);
         }
     }
     prop_assert_eq!(home.len(), expected.len());
     prop_assert_eq!(&trip.back(&bundle, &here()).unwrap().1, &arrival);
-    let newest = home[trip.id()].messages.last().filter(|_| came.new_messages.len() > 0);
-    prop_assert_eq!(came.newest_ms, newest.map(|last| last["info"]["time"]["created"].as_i64().unwrap()));
-    again(&trip, &there[trip.id()], &home[trip.id()], ahead, came.keeps_ids)
+    let newest = home[trip.id()].messages.last().filter(|_| merged.new_messages.len() > 0);
+    prop_assert_eq!(merged.newest_ms, newest.map(|last| last["info"]["time"]["created"].as_i64().unwrap()));
+    again(&trip, &there[trip.id()], &home[trip.id()], ahead, merged.keeps_ids)
 }
 
 /// A second trip finds on the host what it expects, or it is said that it will not.

@@ -40,8 +40,8 @@ fn what_was_filled_in_for_the_copy_does_not_come_home() {
                 part["touched"] = json!(true);
             }
         }
-        let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-        assert!(came.changed > 200, "{}", came.changed);
+        let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        assert!(merged.changed > 200, "{}", merged.changed);
         let mut home = trip.home();
         apply(&mut home, trip.id(), &arrival);
         let mut expected = export.clone();
@@ -72,8 +72,8 @@ fn nothing_comes_home_of_rows_that_the_host_left_alone() {
     let export = faulty();
     for spec in specs() {
         let trip = Trip::start(&export.to_string(), &spec);
-        let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
-        assert_eq!((came.changed, arrival.as_str()), (0, ""));
+        let (merged, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+        assert_eq!((merged.changed, arrival.as_str()), (0, ""));
     }
 }
 

@@ -208,23 +208,23 @@ proptest! {
         let before = draft.value()["messages"].as_array().unwrap().iter().rfind(|m| m["info"]["role"] == "user").cloned();
         let imported = import["messages"].as_array().unwrap();
         let imported = &imported[imported.len() - work.len()..];
-        for (n, (came, was)) in imported.iter().zip(&work).enumerate() {
+        for (n, (merged, was)) in imported.iter().zip(&work).enumerate() {
             let mut expected = was.clone();
             without_snapshots(&mut expected);
             if let (true, Some(before)) = (Some(n) == last_user, &before) {
                 for key in ["agent", "model", "variant"] {
-                    prop_assert_eq!(came["info"].get(key), before["info"].get(key));
+                    prop_assert_eq!(merged["info"].get(key), before["info"].get(key));
                     let info = expected["info"].as_object_mut().unwrap();
                     info.remove(key);
-                    if let Some(value) = came["info"].get(key) {
+                    if let Some(value) = merged["info"].get(key) {
                         info.insert(key.to_owned(), value.clone());
                     }
                 }
             } else if Some(n) == last_user {
-                expected["info"] = came["info"].clone();
+                expected["info"] = merged["info"].clone();
             }
-            end_like(&mut expected, came);
-            prop_assert_eq!(came, &expected);
+            end_like(&mut expected, merged);
+            prop_assert_eq!(merged, &expected);
         }
         let rows: Vec<&str> = home.new_messages.iter().map(|m| m.id()).collect();
         prop_assert_eq!(rows, work.iter().map(|m| m["info"]["id"].as_str().unwrap()).collect::<Vec<_>>());

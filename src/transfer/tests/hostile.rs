@@ -34,8 +34,8 @@ fn rules_never_come_home_neither_allowed_nor_taken_away() {
     for rules in [allow_all(), Value::Null, json!([1, null])] {
         let (trip, mut there) = trip();
         there.get_mut(trip.id()).unwrap().info["permission"] = rules;
-        let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-        assert!(came.has_other_rules && came.breaches.is_empty() && !arrival.contains("permission"));
+        let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        assert!(merged.has_other_rules && merged.breaches.is_empty() && !arrival.contains("permission"));
     }
     let (trip, there) = trip();
     assert!(!trip.back(&trip.bundle(&there), &HERE).unwrap().0.has_other_rules);
@@ -54,7 +54,7 @@ fn a_new_sub_agent_says_what_it_is_and_nothing_else() {
     };
     there.insert(CHILD.to_owned(), Session { info, messages: Vec::new(), todos: json!([]) });
     go_on(there.get_mut(CHILD).unwrap(), "childm7ZOVRlqZ", "sub", LATER);
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     let info = home[CHILD].info.as_object().unwrap();
@@ -67,7 +67,7 @@ fn a_new_sub_agent_says_what_it_is_and_nothing_else() {
         info["time"]["updated"].as_i64().unwrap() <= HERE.now_ms + 2000
             && info["time"].as_object().unwrap().len() == 2
     );
-    assert!(came.has_other_rules, "what it allows is told");
+    assert!(merged.has_other_rules, "what it allows is told");
 }
 
 #[test]
@@ -84,9 +84,9 @@ fn what_left_is_not_rewritten_in_silence() {
     {
         let (trip, mut there) = trip();
         damage(&mut there.get_mut(trip.id()).unwrap().messages);
-        let (came, _) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-        let fields: Vec<&str> = came.breaches.iter().map(|breach| breach.field.as_str()).collect();
-        assert_eq!((fields, came.older_changed), (vec![field], 1));
+        let (merged, _) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        let fields: Vec<&str> = merged.breaches.iter().map(|breach| breach.field.as_str()).collect();
+        assert_eq!((fields, merged.older_changed), (vec![field], 1));
     }
 }
 
@@ -98,11 +98,11 @@ fn a_call_that_was_open_may_have_come_to_its_end() {
     assert_eq!(state["status"], "error", "it left open, and was ended in the copy");
     *state = json!({"status": "completed", "input": {}, "output": "done", "title": "t", "metadata": {}, "time": {"start": LATER, "end": LATER}});
     let state = state.clone();
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
-    assert_eq!((came.breaches.len(), &home[trip.id()].messages[3]["parts"][1]["state"]), (0, &state));
-    assert_eq!(came.older_changed, 1);
+    assert_eq!((merged.breaches.len(), &home[trip.id()].messages[3]["parts"][1]["state"]), (0, &state));
+    assert_eq!(merged.older_changed, 1);
 }
 
 #[test]
@@ -135,8 +135,8 @@ fn counters_grow_by_what_the_messages_say() {
     let root = there.get_mut(trip.id()).unwrap();
     root.messages.last_mut().unwrap()["info"]["cost"] = json!(0.5);
     root.info["cost"] = json!(1000.0);
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    assert!(came.is_overcounted || arrival.contains("\"cost\":0.5"), "{arrival}");
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    assert!(merged.is_overcounted || arrival.contains("\"cost\":0.5"), "{arrival}");
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     let before = trip.home()[trip.id()].info["cost"].as_f64().unwrap_or_default();
@@ -333,11 +333,11 @@ proptest! {
             Some(spelling) => rewritten(&bundle, |document| respelled(document, spelling)),
             None => bundle,
         };
-        if let Ok((came, arrival)) = trip.back(&bundle, &HERE) {
+        if let Ok((merged, arrival)) = trip.back(&bundle, &HERE) {
             let (mut home, mut expect) = (trip.home(), trip.home());
             apply(&mut home, trip.id(), &arrival);
             is_harmless(&home, &trip.home())?;
-            if !came.breaches.is_empty() {
+            if !merged.breaches.is_empty() {
                 return Ok(());
             }
             apply(&mut expect, trip.id(), &expected);

@@ -43,16 +43,16 @@ fn on(trip: &Trip, begins: &[i64]) -> Database {
 /// What came home of it: the new messages.
 fn new(trip: &Trip, there: &Database) -> Vec<Value> {
     let bundle = trip.bundle(there);
-    let (came, arrival) = trip.back(&bundle, &here()).unwrap();
+    let (merged, arrival) = trip.back(&bundle, &here()).unwrap();
     let again = MergeContext { now_ms: ARRIVED, ..here() };
     assert_eq!(trip.back(&bundle, &again).unwrap().1, arrival);
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     let all = home[trip.id()].messages.clone();
     let old = trip.left.len();
-    assert_eq!(all.len(), old + came.new_messages.len());
-    for (came, old) in all.iter().zip(trip.left.iter()) {
-        assert_eq!(came["info"]["id"], old.id());
+    assert_eq!(all.len(), old + merged.new_messages.len());
+    for (merged, old) in all.iter().zip(trip.left.iter()) {
+        assert_eq!(merged["info"]["id"], old.id());
     }
     all[old..].to_vec()
 }
@@ -135,9 +135,9 @@ fn a_clock_near_home_is_left_alone() {
     let all = check(&trip, &there);
     let mut of_host = there[trip.id()].clone();
     of_host.sort();
-    for (came, was) in all.iter().zip(&mut of_host.messages[trip.left.len()..]) {
+    for (merged, was) in all.iter().zip(&mut of_host.messages[trip.left.len()..]) {
         without_snapshots(was);
-        assert_eq!((&came["info"]["id"], &came["parts"]), (&was["info"]["id"], &was["parts"]));
+        assert_eq!((&merged["info"]["id"], &merged["parts"]), (&was["info"]["id"], &was["parts"]));
     }
 }
 

@@ -29,8 +29,8 @@ fn refused(change: impl FnOnce(&mut Value)) -> String {
 /// The message at home.
 fn at_home(change: impl FnOnce(&mut Value)) -> Value {
     let (trip, there) = changed(change);
-    let (came, arrival) = trip.back(&trip.bundle(&there), &FRESH).unwrap();
-    assert!(came.breaches.is_empty(), "{:?}", came.breaches);
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &FRESH).unwrap();
+    assert!(merged.breaches.is_empty(), "{:?}", merged.breaches);
     let mut home = trip.home();
     apply(&mut home, trip.id(), &arrival);
     home.remove(trip.id()).unwrap().messages.remove(3)
@@ -78,8 +78,8 @@ fn what_stands_at_home_already_is_not_refused() {
     let trip = Trip::start(&export.to_string(), &spec(None));
     let mut there = trip.imported.clone();
     there.get_mut(trip.id()).unwrap().messages[3]["info"]["summary"] = json!(true);
-    let (came, _) = trip.back(&trip.bundle(&there), &FRESH).unwrap();
-    assert_eq!((came.breaches.len(), came.older_changed), (0, 1));
+    let (merged, _) = trip.back(&trip.bundle(&there), &FRESH).unwrap();
+    assert_eq!((merged.breaches.len(), merged.older_changed), (0, 1));
 }
 
 #[test]

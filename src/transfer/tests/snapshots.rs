@@ -85,14 +85,14 @@ fn a_patch_of_here_names_no_files_there_and_is_the_same_at_home() {
                 let patch = &mut there.get_mut(trip.id()).unwrap().messages[own]["parts"][3];
                 (patch["files"], patch["hash"]) = (json!(["/home/me/.profile"]), json!("00"));
             }
-            let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+            let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
             let mut home = trip.home();
             apply(&mut home, trip.id(), &arrival);
             let before = &trip.home()[trip.id()].messages;
             assert_eq!(patches(&home[trip.id()].messages)[0], patches(before)[0]);
             assert_eq!(home[trip.id()].messages[own]["parts"][0], before[own]["parts"][0]);
             assert!(!arrival.contains(text(&before[own]["parts"][3]["id"])), "it is no change");
-            assert!(home[trip.id()].messages[own].to_string().contains("compacted") && came.changed > 0);
+            assert!(home[trip.id()].messages[own].to_string().contains("compacted") && merged.changed > 0);
         }
     }
 }
@@ -101,7 +101,7 @@ fn a_patch_of_here_names_no_files_there_and_is_the_same_at_home() {
 fn what_was_done_there_comes_home_without_its_snapshots() {
     for spec in specs() {
         let (trip, there) = worked(&spec);
-        let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+        let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
         let mut home = trip.home();
         apply(&mut home, trip.id(), &arrival);
         let of_root = patches(&home[trip.id()].messages);
@@ -114,16 +114,16 @@ fn what_was_done_there_comes_home_without_its_snapshots() {
         assert!(!arrival.contains("/etc/hosts") && !arrival.contains("5c93"), "{arrival}");
 
         // As a session of its own, what was done here can still be undone.
-        let away = ForkInput { left: &trip.left, undo: trip.undo(), came: &came, children: &[] };
+        let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
         let beside = with_a_copy(&trip, &away, &arrival);
         let copied = beside.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap().0;
         let known = [("ses_copy", trip.id()), (copied.as_str(), CHILD)];
         assert_eq!(in_ids_of(&beside["ses_copy"], &home[trip.id()], known), home[trip.id()].messages);
 
         // As opencode exports it, for import.
-        let (came, arrival) = trip.back(&there[trip.id()].export().to_string(), &HERE).unwrap();
+        let (merged, arrival) = trip.back(&there[trip.id()].export().to_string(), &HERE).unwrap();
         let mut file = Vec::new();
-        import_file(arrival.as_bytes(), &trip.undo().departed.info, &came, &mut file).unwrap();
+        import_file(arrival.as_bytes(), &trip.undo().departed.info, &merged, &mut file).unwrap();
         let file: Value = serde_json::from_slice(&file).unwrap();
         assert_eq!(file["messages"].as_array().unwrap().last(), Some(new));
     }
@@ -151,9 +151,9 @@ fn a_host_that_keeps_its_own_patches_tells_of_no_change() {
         // The patch comes with it, as from a host that does not tell which part changed.
         root.messages[last]["parts"][3]["hash"] = json!("changed");
         there.remove(CHILD);
-        let (came, arrival) = again.back(&again.bundle(&there), &HERE).unwrap();
+        let (merged, arrival) = again.back(&again.bundle(&there), &HERE).unwrap();
         apply(&mut home, trip.id(), &arrival);
-        assert_eq!(came.changed, 1, "the call alone: {arrival}");
+        assert_eq!(merged.changed, 1, "the call alone: {arrival}");
         assert_eq!(patches(&home[trip.id()].messages), patches(&before[trip.id()].messages));
     }
 }

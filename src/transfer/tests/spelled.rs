@@ -95,10 +95,10 @@ proptest! {
         let trip = Trip::start(&draft.json(), &spec(None));
         let bundle = trip.bundle(&work.on(&trip.imported, trip.id(), LATER));
         let home = |bundle: &str| {
-            let (came, arrival) = trip.back(bundle, &HERE).unwrap();
+            let (merged, arrival) = trip.back(bundle, &HERE).unwrap();
             let mut home = trip.home();
             apply(&mut home, trip.id(), &arrival);
-            (home, came.breaches, came.new_messages)
+            (home, merged.breaches, merged.new_messages)
         };
         let spelling = Spelling { seed, one_in, numbers: false };
         let spelled = rewritten(&bundle, |document| respelled(document, spelling));

@@ -116,8 +116,8 @@ fn a_row_that_was_changed_there_keeps_what_was_not() {
     let parts = &mut there.get_mut(trip.id()).unwrap().messages[1]["parts"];
     parts[0]["metadata"] = json!("5c");
     parts[1]["state"]["time"]["compacted"] = json!(BEGIN_MS + 5);
-    let (came, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    assert_eq!((came.changed, arrival.lines().count()), (2, 2));
+    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    assert_eq!((merged.changed, arrival.lines().count()), (2, 2));
     let mut back = trip.home();
     apply(&mut back, trip.id(), &arrival);
     let mut expected = home["messages"].as_array().unwrap().clone();

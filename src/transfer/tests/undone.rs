@@ -55,8 +55,8 @@ proptest! {
         there.insert(CHILD.to_owned(), child(trip.id(), LATER));
         let back =
             if exported { there[trip.id()].export().to_string() } else { trip.bundle(&there) };
-        let (came, arrival) = trip.back(&back, &HERE).unwrap();
-        prop_assert!(came.remaining.is_some());
+        let (merged, arrival) = trip.back(&back, &HERE).unwrap();
+        prop_assert!(merged.remaining.is_some());
 
         let mut expected = trip.home();
         apply(&mut expected, trip.id(), &arrival);
@@ -71,8 +71,8 @@ proptest! {
         for message in &mut root.messages {
             message["parts"].as_array_mut().unwrap().retain(|part| !is_undone(&part["id"]));
         }
-        let left = came.remaining.clone().unwrap();
-        let away = ForkInput { left: &left, undo: trip.undo(), came: &came, children: &[] };
+        let left = merged.remaining.clone().unwrap();
+        let away = ForkInput { left: &left, undo: trip.undo(), merged: &merged, children: &[] };
         let home = with_a_copy(&trip, &away, &arrival);
         let expected = &expected[trip.id()];
         let copied = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy");

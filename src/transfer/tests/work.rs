@@ -123,8 +123,9 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
     let mut all = there.clone();
     for (id, session) in &mut all {
         for message in &mut session.messages {
-            let came = home[id].messages.iter().find(|came| came["info"]["id"] == message["info"]["id"]);
-            end_like(message, came.expect("a message that did not come home"));
+            let merged =
+                home[id].messages.iter().find(|merged| merged["info"]["id"] == message["info"]["id"]);
+            end_like(message, merged.expect("a message that did not come home"));
             if !old.messages.iter().any(|old| old["info"]["id"] == message["info"]["id"]) {
                 without_snapshots(message);
             }
@@ -157,15 +158,15 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
                     put(&mut message["info"], key, own.get(key));
                 }
             } else if Some(&message["info"]["id"]) == new.as_ref() {
-                let came = home[id]
+                let merged = home[id]
                     .messages
                     .iter()
-                    .find(|came| came["info"]["id"] == message["info"]["id"])
+                    .find(|merged| merged["info"]["id"] == message["info"]["id"])
                     .unwrap();
                 let model =
                     old.info.get("model").map_or(&message["info"]["model"]["modelID"], |model| &model["id"]);
-                assert_eq!(&came["info"]["model"]["modelID"], model);
-                message["info"] = came["info"].clone();
+                assert_eq!(&merged["info"]["model"]["modelID"], model);
+                message["info"] = merged["info"].clone();
             }
         }
     }
@@ -190,21 +191,21 @@ proptest! {
         let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
         let there = work.on(&trip.imported, trip.id(), LATER);
         let bundle = trip.bundle(&there);
-        let (came, arrival) = trip.back(&bundle, &HERE).unwrap();
+        let (merged, arrival) = trip.back(&bundle, &HERE).unwrap();
         let mut home = trip.home();
         apply(&mut home, trip.id(), &arrival);
         let expected = expected(&trip, &there, &home);
         for (id, session) in &expected {
             prop_assert_eq!(&home[id].info, &session.info);
             prop_assert_eq!(&home[id].todos, &session.todos);
-            for (came, expected) in home[id].messages.iter().zip(&session.messages) {
-                prop_assert_eq!(came, expected);
+            for (merged, expected) in home[id].messages.iter().zip(&session.messages) {
+                prop_assert_eq!(merged, expected);
             }
             prop_assert_eq!(home[id].messages.len(), session.messages.len());
         }
         prop_assert_eq!(home.len(), expected.len());
-        prop_assert_eq!(came.children, expected.len() - 1);
-        prop_assert_eq!(came.new_messages.len(), work.messages.len());
+        prop_assert_eq!(merged.children, expected.len() - 1);
+        prop_assert_eq!(merged.new_messages.len(), work.messages.len());
         // Once more, and onto what is home already: nothing changes.
         prop_assert_eq!(&trip.back(&bundle, &HERE).unwrap().1, &arrival);
         let once = home.clone();
@@ -215,12 +216,12 @@ proptest! {
     #[test]
     fn without_work_only_open_calls_are_ended(draft in session(), call in prop::option::of(0..5_usize)) {
         let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
-        let (came, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
+        let (merged, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
         let mut home = trip.home();
         apply(&mut home, trip.id(), &arrival);
         let open = trip.home()[trip.id()].messages.iter().any(has_open);
         prop_assert_eq!(arrival.is_empty(), !open, "{}", arrival);
         prop_assert!(!home[trip.id()].messages.iter().any(has_open));
-        prop_assert_eq!(came.changed == 0, !open);
+        prop_assert_eq!(merged.changed == 0, !open);
     }
 }

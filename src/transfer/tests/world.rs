@@ -177,9 +177,9 @@ impl Trip {
         here: &MergeContext<'_>,
     ) -> Result<(MergeResult, String), HomeError> {
         let mut out = Vec::new();
-        let came =
+        let merged =
             reconcile(&self.left, self.undo(), Cursor::new(back), self.export.as_bytes(), &mut out, here)?;
-        Ok((came, String::from_utf8(out).unwrap()))
+        Ok((merged, String::from_utf8(out).unwrap()))
     }
 }
 

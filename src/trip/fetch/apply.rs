@@ -152,14 +152,14 @@ impl ReturnedWork {
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let observer = Arc::clone(&tools.observer);
         let applied = tokio::task::spawn_blocking(move || {
-            let arrival = ApplyInput {
+            let input = ApplyInput {
                 file: &files.change_set,
                 session: &session,
-                departed: Some(&departed),
-                before: &files.undo_log,
+                sent: Some(&departed),
+                undo_log: &files.undo_log,
                 now_ms,
             };
-            apply::apply_telling(&database, &arrival, &|| observer.tell(News::Critical(true)))
+            apply::apply_telling(&database, &input, &|| observer.tell(News::Critical(true)))
         });
         let applied = applied.await;
         // Nothing is waited for from here to where the record says so.
@@ -196,21 +196,21 @@ impl ReturnedWork {
         let observer = Arc::clone(&tools.observer);
         let made = blocking(move || {
             let mut random = || RandomState::new().hash_one(0);
-            let away = ForkInput { left: &left, undo: &undo, came: &merged, children: &children };
+            let away = ForkInput { left: &left, undo: &undo, merged: &merged, children: &children };
             remove(&files.fork)?;
             let output = disk::create_new_private(&files.fork)?;
             let refused = |source| TripError::Home { host, source, kept: files.back };
             let (export, arrival) = (open(&files.export)?, open(&files.change_set)?);
             let left_out = fork(&away, export, arrival, output, &spec, &mut random).map_err(refused)?;
-            let arrival = ApplyInput {
+            let input = ApplyInput {
                 file: &files.fork,
                 session: &session,
-                departed: None,
-                before: &files.undo_log,
+                sent: None,
+                undo_log: &files.undo_log,
                 now_ms: spec.now_ms,
             };
             let commits = || observer.tell(News::Critical(true));
-            Ok((apply::apply_telling(&path, &arrival, &commits), left_out))
+            Ok((apply::apply_telling(&path, &input, &commits), left_out))
         });
         let made = made.await;
         tools.tell(News::Critical(false));

@@ -75,9 +75,9 @@ impl ReturnedWork {
         let put = blocking(move || {
             remove(&before)?;
             write(&file, &session, &todos)?;
-            let arrival =
-                ApplyInput { file: &file, session: &session, departed: Some(&now), before: &before, now_ms };
-            let put = apply::apply(&database, &arrival);
+            let input =
+                ApplyInput { file: &file, session: &session, sent: Some(&now), undo_log: &before, now_ms };
+            let put = apply::apply(&database, &input);
             remove(&before)?;
             remove(&file)?;
             Ok(put)

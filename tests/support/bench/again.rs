@@ -116,8 +116,8 @@ fn step(machine: &Machine, export: &Path, anchor: &str) -> Duration {
     let arrival = ApplyInput {
         file: &file,
         session: anchor,
-        departed: None,
-        before: &before,
+        sent: None,
+        undo_log: &before,
         now_ms: kugetsu::clock::now_ms(),
     };
     let began = Instant::now();

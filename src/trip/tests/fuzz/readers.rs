@@ -245,7 +245,7 @@ impl World {
             rows: &NoRows,
         };
         let mut arrival = Vec::new();
-        let came = match reconcile(
+        let merged = match reconcile(
             &self.left,
             &self.undo,
             Cursor::new(back),
@@ -253,7 +253,7 @@ impl World {
             &mut arrival,
             &here,
         ) {
-            Ok(came) => came,
+            Ok(merged) => merged,
             Err(error) => return error.to_string(),
         };
         let mut reader = ChangeReader::new(arrival.as_slice());
@@ -261,9 +261,9 @@ impl World {
             let mut again = Vec::new();
             op.write(&mut again).unwrap();
         }
-        import_file(arrival.as_slice(), &self.undo.departed.info, &came, std::io::sink()).unwrap();
-        let left = came.remaining.as_ref().unwrap_or(&self.left);
-        let away = ForkInput { left, undo: &self.undo, came: &came, children: &children };
+        import_file(arrival.as_slice(), &self.undo.departed.info, &merged, std::io::sink()).unwrap();
+        let left = merged.remaining.as_ref().unwrap_or(&self.left);
+        let away = ForkInput { left, undo: &self.undo, merged: &merged, children: &children };
         let spec = CopySpec {
             session: "ses_e07836e36ffethU5G8J1S16Fh3".into(),
             title: "t".into(),
@@ -273,7 +273,7 @@ impl World {
         let mut random = random(7);
         let made =
             fork(&away, self.export.as_bytes(), arrival.as_slice(), std::io::sink(), &spec, &mut random);
-        format!("ok {} {}", said(made), came.not_carried.join(" "))
+        format!("ok {} {}", said(made), merged.not_carried.join(" "))
     }
 }
 

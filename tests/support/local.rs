@@ -135,6 +135,9 @@ fn follow(
             }
             Ok(_) => {}
             Err(RecvTimeoutError::Disconnected) => {
+                if let Some(counts) = super::times::count() {
+                    super::times::count_to_its_end(&child, &counts);
+                }
                 let status = child.wait().unwrap();
                 return Ok(Some((code(status), words.join().unwrap())));
             }

@@ -119,7 +119,8 @@ impl RunResult {
         match format {
             Some(2) => {}
             Some(newer) if newer > 2 => return Err(AnswerError::Newer(newer)),
-            _ => return Err(AnswerError::Garbled("a result without a format".to_owned())),
+            Some(older) => return Err(AnswerError::Garbled(format!("a result of format {older}"))),
+            None => return Err(AnswerError::Garbled("a result without a format".to_owned())),
         }
         result.size = result.sum.split(' ').nth(1).and_then(|size| size.parse().ok()).unwrap_or_default();
         Ok(result)

@@ -2,7 +2,7 @@
 //!
 //! A pure room, on streams; see [`crate::session`] for what a session file is. The way of a trip through here:
 //! [`crate::session::scan`] the export, [`prepare`] it and keep the [`Baseline`], send it; later [`reconcile`] checks
-//! the file that came back against what left and writes an import file with only what is new.
+//! the file that came back against what was sent, merges both, and writes a change set.
 
 mod baseline;
 mod edit;

@@ -1,4 +1,4 @@
-//! The connection to a host: a connection that is made when it is needed, and made again when it was lost.
+//! The connection to a host: made when it is needed, and made again when it was lost.
 
 use crate::dispatch::Step;
 use crate::host::Answer;
@@ -24,7 +24,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(30);
 const ANSWERED_WITHIN: Duration = Duration::from_secs(15 * 60);
 /// The same where opencode there imports or writes down a whole session, on a small machine.
 const WORKED_WITHIN: Duration = Duration::from_secs(2 * 3600);
-/// How long a transfer may take beside what its bytes do, and the slowest connection that is waited for, in bytes a second.
+/// How long a transfer may take beside what its bytes do, and the slowest line that is waited for, in bytes a second.
 const MOVED_WITHIN: Duration = Duration::from_secs(10 * 60);
 const SLOWEST: u64 = 1024;
 

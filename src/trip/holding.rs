@@ -1,7 +1,7 @@
 //! Whether home holds what it once got from a host: in opencode's database, or in a file that took up what left it.
 
 use crate::opencode::{Database, DatabaseError};
-use crate::trip::last_sync as memory;
+use crate::trip::last_sync;
 use crate::trip::last_sync::{LastSync, RemovedRows};
 use sha2::{Digest as _, Sha256};
 use std::fs::File;
@@ -54,24 +54,24 @@ pub(crate) struct HeldRows {
     database: PathBuf,
     session: String,
     /// By their hosts, what is remembered and still holds.
-    memories: Vec<(String, LastSync)>,
+    last_syncs: Vec<(String, LastSync)>,
 }
 
 impl HeldRows {
     /// Looks, before the rows go. Hold the session's lock until [`HeldRows::record_removal`]. What cannot be looked at is not held.
     pub(crate) fn look(kugetsu_home: &Path, database: &Path, session: &str) -> Self {
-        let memories = current(kugetsu_home, database, session).unwrap_or_default();
+        let last_syncs = current(kugetsu_home, database, session).unwrap_or_default();
         let (kugetsu_home, database) = (kugetsu_home.to_owned(), database.to_owned());
-        Self { kugetsu_home, database, session: session.to_owned(), memories }
+        Self { kugetsu_home, database, session: session.to_owned(), last_syncs }
     }
 
     /// Remembers that the rows that went are in `file`. Where that cannot be, hosts keep theirs.
     pub(crate) fn record_removal(self, file: &Path) {
         let (Ok(file), Some(sum)) = (std::path::absolute(file), sum(file)) else { return };
         let Ok(database) = Database::open(&self.database) else { return };
-        for (host, memory) in self.memories {
-            if let Ok(Some(memory)) = without(memory, &database, &self.session, &file, &sum) {
-                memory::remember(&self.kugetsu_home, &host, &self.session, memory);
+        for (host, last_sync) in self.last_syncs {
+            if let Ok(Some(last_sync)) = without(last_sync, &database, &self.session, &file, &sum) {
+                last_sync::remember(&self.kugetsu_home, &host, &self.session, last_sync);
             }
         }
     }
@@ -84,42 +84,42 @@ fn current(
     session: &str,
 ) -> Result<Vec<(String, LastSync)>, DatabaseError> {
     let database = Database::open(database)?;
-    let mut memories = Vec::new();
-    for host in memory::hosts(kugetsu_home) {
-        let Some(memory) = memory::recall(kugetsu_home, &host, session) else { continue };
-        if memory.beside.is_none() && memory.is_still_held(&database, session)? {
-            memories.push((host, memory));
+    let mut last_syncs = Vec::new();
+    for host in last_sync::hosts(kugetsu_home) {
+        let Some(last_sync) = last_sync::recall(kugetsu_home, &host, session) else { continue };
+        if last_sync.beside.is_none() && last_sync.is_still_held(&database, session)? {
+            last_syncs.push((host, last_sync));
         }
     }
-    Ok(memories)
+    Ok(last_syncs)
 }
 
 /// A memory of rows of which some are in `file` now, or stand here again; `None` where all of its rows are as they were.
 fn without(
-    memory: LastSync,
+    last_sync: LastSync,
     database: &Database,
     session: &str,
     file: &Path,
     sum: &str,
 ) -> Result<Option<LastSync>, DatabaseError> {
-    let restored = memory.clone().after_restore(database, session)?;
-    if restored != memory {
+    let restored = last_sync.clone().after_restore(database, session)?;
+    if restored != last_sync {
         return Ok(Some(restored));
     }
-    if memory.holds(database.stamp(session, memory.messages)?.as_deref()) {
+    if last_sync.holds(database.stamp(session, last_sync.messages)?.as_deref()) {
         return Ok(None);
     }
-    let mut memory = restored;
+    let mut last_sync = restored;
     let Some(row) = database.session(session)? else { return Ok(None) };
-    let left = memory.messages.min(usize::try_from(row.messages).unwrap_or(usize::MAX));
+    let left = last_sync.messages.min(usize::try_from(row.messages).unwrap_or(usize::MAX));
     let Some(stamp) = database.stamp(session, left)? else { return Ok(None) };
     // An earlier one of that name is no more: all that was in it had been put back before this one was written.
-    memory.taken.retain(|taken| taken.file != file);
-    memory.taken.push(RemovedRows {
+    last_sync.taken.retain(|taken| taken.file != file);
+    last_sync.taken.push(RemovedRows {
         file: file.to_owned(),
         sum: sum.to_owned(),
-        messages: memory.messages,
-        stamp: memory.stamp,
+        messages: last_sync.messages,
+        stamp: last_sync.stamp,
     });
-    Ok(Some(LastSync { messages: left, stamp, ..memory }))
+    Ok(Some(LastSync { messages: left, stamp, ..last_sync }))
 }

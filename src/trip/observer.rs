@@ -18,7 +18,7 @@ pub(crate) enum News<'a> {
     /// An earlier trip of the session, cut short before its launch, is given up for this one.
     Superseded {
         record: &'a Record,
-        /// How its message begins, in one connection; empty where it is not known.
+        /// How its message begins, in one line; empty where it is not known.
         words: &'a str,
     },
     /// Bytes of the step in progress that are done, and all there are.

@@ -87,7 +87,7 @@ fn apply_with(
 }
 
 /// Whether an earlier application did it: the database is as that left it, or somebody went on since, and all rows
-/// that it made are there. `end` is that of its image.
+/// that it made are there. `end` is that of its undo log.
 fn is_done(
     transaction: &Transaction<'_>,
     schema: &Schema,
@@ -116,8 +116,8 @@ fn is_done(
     Ok(as_left || is_made(transaction, input.undo_log)?)
 }
 
-/// Whether all rows that an image says were made are there. An image is written before its rows are: nothing tells where
-/// none was made.
+/// Whether all rows that an undo log says were made are there. It is written before the rows are: where none was made,
+/// nothing tells.
 fn is_made(transaction: &Transaction<'_>, undo_log: &Path) -> Result<bool, Stop<ApplyError>> {
     let mut made = Vec::new();
     undo_log::read(undo_log, |line| -> Result<(), UndoLogError> {

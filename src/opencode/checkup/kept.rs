@@ -39,7 +39,7 @@ impl Kept {
         Ok(())
     }
 
-    /// Writes the undo_log, whole.
+    /// Writes the undo log, whole.
     pub(super) fn finish(self, connection: &Connection) -> Result<()> {
         let mut after = BTreeMap::new();
         for session in self.former.keys() {

@@ -1,4 +1,4 @@
-//! An arrival file, read again.
+//! A change set, read again.
 
 use crate::session::{Change, ChangeReader, ExportError, Patch};
 use crate::transfer::error::HomeError;
@@ -9,7 +9,7 @@ use std::io::Read;
 /// A part, behind its id.
 pub(crate) type PartById = (String, Box<RawValue>);
 
-/// A change of an arrival file, with what it is about.
+/// A change of a change set, with what it is about.
 pub(crate) enum MergedChange {
     Session(String, Option<String>, Box<RawValue>),
     Patch(String, Vec<(&'static str, Box<RawValue>)>),

@@ -1,4 +1,4 @@
-//! Writes the arrival file.
+//! Writes the change set.
 
 use crate::session::same::on_one_line;
 use crate::session::{Change, NewMessage, NewSession, Patch, Todos};

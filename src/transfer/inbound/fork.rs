@@ -31,7 +31,7 @@ impl ForkInput<'_> {
     }
 }
 
-/// Writes to `output` an arrival file that makes a copy with fresh ids, for which `random` is asked 64 bits at a time, of
+/// Writes to `output` a change set that makes a copy with fresh ids, for which `random` is asked 64 bits at a time, of
 /// what left and what was done there. Returns the sub-agents' sessions that home has and that went on there: they cannot
 /// be in two places, so what is new in them is left out.
 ///
@@ -45,7 +45,7 @@ impl ForkInput<'_> {
 pub(crate) fn fork(
     away: &ForkInput<'_>,
     before: impl Read,
-    arrival: impl Read,
+    change_set: impl Read,
     output: impl Write,
     spec: &CopySpec,
     random: &mut dyn FnMut() -> u64,
@@ -68,7 +68,7 @@ pub(crate) fn fork(
         buffer: String::new(),
         rows: Rows::new(output),
     };
-    let mut changes = MergedChanges::new(arrival)?;
+    let mut changes = MergedChanges::new(change_set)?;
     writer.record(&mut changes)?;
     writer.left(Before::new(before, session), &mut changes)?;
     let left_out = writer.rest(&mut changes)?;

@@ -8,16 +8,16 @@ use crate::transfer::inbound::change_reader::{MergedChange, MergedChanges};
 use crate::transfer::inbound::result::MergeResult;
 use std::io::{Read, Write};
 
-/// Writes to `output` what import can bring home of an arrival file: the session's own new messages and parts. What
+/// Writes to `output` what import can bring home of a change set: the session's own new messages and parts. What
 /// changed, todos and sub-agents cannot come that way, since import changes no row and takes one session.
 ///
-/// `record` is the session's own, at home, and `came` is what [`crate::transfer::reconcile`] returned. Returns what is left out, in
+/// `record` is the session's own, at home, and `merged` is what [`crate::transfer::reconcile`] returned. Returns what is left out, in
 /// words.
 ///
 /// # Errors
-/// An arrival file that cannot be read; a failing `output`.
+/// A change set that cannot be read; a failing `output`.
 pub(crate) fn import_file(
-    arrival: impl Read,
+    change_set: impl Read,
     record: &Raw,
     merged: &MergeResult,
     output: impl Write,
@@ -30,7 +30,7 @@ pub(crate) fn import_file(
     let mut left_out = Vec::new();
     let mut out = Out::new(output);
     out.info(record.get()).map_err(HomeError::Write)?;
-    let mut changes = MergedChanges::new(arrival)?;
+    let mut changes = MergedChanges::new(change_set)?;
     while let Some(change) = changes.take()? {
         if change.session() != session {
             continue;

@@ -27,7 +27,7 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::io::{Read, Seek, Write};
 
-/// Checks the file `back` (a bundle, or a plain export) against what left, and writes to `output` the arrival file: the
+/// Checks the file `back` (a bundle, or a plain export) against what left, and writes to `output` the change set: the
 /// changes that make of the session at home the one that left, and the work.
 ///
 /// `left` is the outline of the export that the copy was made from. `before` is that export, or one of the session at

@@ -35,7 +35,7 @@ pub(crate) trait LocalRows: std::fmt::Debug {
     ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>>;
 }
 
-/// What comes home, beside what is in the arrival file.
+/// What comes home, beside what is in the change set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct MergeResult {
     pub kind: ReturnedKind,

@@ -9,7 +9,7 @@ use crate::session::{CopySpec, Outline};
 use crate::transfer::{Baseline, ForkInput, LocalRows, MergeContext, MergeResult, fork, reconcile};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
-use crate::trip::sent_state as departed;
+use crate::trip::sent_state;
 use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
 use std::fs::File;
@@ -87,14 +87,14 @@ impl ReturnedWork {
                 undo_log: room.join("before"),
                 import: room.join("home.json"),
                 fork: room.join("beside"),
-                sent_state: dispatch.file(departed::FILE),
+                sent_state: dispatch.file(sent_state::FILE),
             },
             host: record.host.clone(),
             session: record.session.clone(),
             title: record.title.clone(),
             directory: PathBuf::from(&record.plan.home_directory),
             undo,
-            sent_state: SentState::read(&dispatch.file(departed::FILE))?,
+            sent_state: SentState::read(&dispatch.file(sent_state::FILE))?,
             launched_ms: record.created_ms,
             grown: record.sent.as_ref().is_some_and(|sent| sent.grown),
             arrived_ms,

@@ -10,7 +10,7 @@ use crate::transfer::MergeResult;
 use crate::trip::connection::WhenUnreachable;
 use crate::trip::error::TripError;
 use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork};
-use crate::trip::last_sync as memory;
+use crate::trip::last_sync;
 use crate::trip::last_sync::LastSync;
 use crate::trip::observer::News;
 use crate::trip::tools::{PATIENCE, Tools, UNDER_WAY};
@@ -155,7 +155,7 @@ impl Trip {
             let replaced = launch.sending == Sending::Replace;
             (replaced || launch.rows_held, replaced || launch.todos_held)
         });
-        let memory = match landed {
+        let last_sync = match landed {
             _ if result.kind != Kind::Bundle || known.is_empty() => None,
             // `opencode import` leaves out what changed in rows that were here: only the host has that.
             Some(ApplyOutcome::Imported(..) | ApplyOutcome::HomeChanged) => None,
@@ -184,9 +184,9 @@ impl Trip {
             // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
             None => self.last_sync_with_fork(&database()?, known, (rows, todos))?,
         };
-        match memory {
-            Some(memory) => memory::remember(&tools.kugetsu_home, host, session, memory),
-            None => memory::forget(&tools.kugetsu_home, host, session),
+        match last_sync {
+            Some(last_sync) => last_sync::remember(&tools.kugetsu_home, host, session, last_sync),
+            None => last_sync::forget(&tools.kugetsu_home, host, session),
         }
         Ok(())
     }

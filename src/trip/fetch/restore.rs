@@ -68,7 +68,7 @@ impl ReturnedWork {
         let todos = self.undo.departed.todos.clone();
         let Some(todos) = todos.filter(|todos| todos.get() != "[]") else { return Ok(()) };
         let now = self.looks(tools)?;
-        // Apart from the image of the trip, which tells how all was before the work came.
+        // Apart from the undo log of the trip, which tells how all was before the work came.
         let (file, before) =
             (self.files.change_set.with_extension("todos"), self.files.undo_log.with_extension("todos"));
         let (session, database, now_ms) = (self.session.clone(), tools.database.clone(), self.arrived_ms);

@@ -70,6 +70,10 @@ async fn take(
     let (name, gzip) = (dispatch.record.host.clone(), result.gzip);
     blocking(move || unpack(&name, &packed, &plain, gzip, limit)).await?;
 
+    if dispatch.record.state.is_end() {
+        // What was sent is not kept any more, and without it nothing can be told from what was done there.
+        return Err(TripError::Over { dispatch: id, state: dispatch.record.state.name() });
+    }
     let returned = ReturnedWork::new(dispatch, room, undo, clock::now_ms())?;
     let merged = returned.read(tools).await?;
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));

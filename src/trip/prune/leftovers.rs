@@ -6,7 +6,7 @@ use crate::hosts::HostEntry;
 use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::prune::remains::{Remains, Removed, What};
-use crate::trip::prune::remembered as spare;
+use crate::trip::prune::remembered;
 use crate::trip::prune::remembered::{UseOfSessions, remembered};
 use crate::trip::send::supersede::SweepResult;
 use crate::trip::tools::{PATIENCE, Tools};
@@ -91,7 +91,7 @@ pub(crate) async fn left_on_hosts(
             .remains
             .extend(kept.iter().filter_map(|kept| remains(&name, kept, &owner, (&dispatches, all_known))));
         if let Some(remembered) = use_of.as_ref().map(|use_of| use_of.useless(remembered)) {
-            found.remains.extend(spare::rows(&name, &remembered));
+            found.remains.extend(remembered::rows(&name, &remembered));
             found.forgotten.push((name.clone(), remembered));
         }
         let records = dispatches.iter().map(|dispatch| &dispatch.record);
@@ -188,9 +188,9 @@ impl LeftOnHosts {
             let Some(connection) = self.connections.get_mut(&host).filter(|_| !remembered.is_empty()) else {
                 continue;
             };
-            let answer = spare::forget(tools, connection, &self.owner, &remembered).await;
-            let gone = answer.map(|gone| HashSet::<String>::from_iter(spare::places(&gone)));
-            for row in spare::rows(&host, &remembered) {
+            let answer = remembered::forget(tools, connection, &self.owner, &remembered).await;
+            let gone = answer.map(|gone| HashSet::<String>::from_iter(remembered::places(&gone)));
+            for row in remembered::rows(&host, &remembered) {
                 match &gone {
                     Ok(gone) if gone.contains(&row.dispatch) => removed.push(row),
                     Ok(_) => left.push((row, "it is in use there")),

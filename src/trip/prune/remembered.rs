@@ -6,7 +6,7 @@ use crate::host::{self, HostEnv, Remembered};
 use crate::opencode::Database;
 use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
-use crate::trip::last_sync as memory;
+use crate::trip::last_sync;
 use crate::trip::prune::remains::{Remains, What};
 use crate::trip::tools::{PATIENCE, Tools};
 use std::collections::HashSet;
@@ -33,7 +33,7 @@ impl<'t> UseOfSessions<'t> {
             tools,
             under_way: under_way.map(|record| record.session.as_str()).collect(),
             here: Database::open(&tools.database)?.sessions()?.into_keys().collect(),
-            remembered: memory::sessions(&tools.kugetsu_home),
+            remembered: last_sync::sessions(&tools.kugetsu_home),
         })
     }
 

@@ -7,7 +7,7 @@ use crate::session::{Clock, Outline};
 use crate::transfer::{Paths, messages_there};
 use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::{DivergedReason, TripError};
-use crate::trip::last_sync as memory;
+use crate::trip::last_sync;
 use crate::trip::send::decision::{LocalState, SendPlan, decide};
 use crate::trip::tools::{ANSWER, PATIENCE, Tools};
 use std::collections::HashSet;
@@ -51,20 +51,24 @@ pub(crate) async fn delta(
 ) -> Result<Delta, TripError> {
     let host = connection.host.name.clone();
     let database = Database::open(&tools.database)?;
-    let memory = memory::recall(&tools.kugetsu_home, &host, session);
-    let memory = memory.map(|memory| memory.after_restore(&database, session)).transpose()?;
+    let last_sync = last_sync::recall(&tools.kugetsu_home, &host, session);
+    let last_sync = last_sync.map(|last_sync| last_sync.after_restore(&database, session)).transpose()?;
     // The list tells what home once got; that home holds it, only as long as all of it is here.
-    let current = memory.as_ref().map(|memory| memory.is_still_held(&database, session)).transpose()?;
+    let current =
+        last_sync.as_ref().map(|last_sync| last_sync.is_still_held(&database, session)).transpose()?;
     let is_still_held = current == Some(true);
-    let asked =
-        memory.as_ref().filter(|_| is_still_held).map(|memory| memory.known.as_str()).unwrap_or_default();
+    let asked = last_sync
+        .as_ref()
+        .filter(|_| is_still_held)
+        .map(|last_sync| last_sync.known.as_str())
+        .unwrap_or_default();
     // Those of a try that was given up are here as well, by their ids there.
     let there = messages_there(outline, clock.as_ref());
     let (holds, shared) = compare(tools, connection, (env, program), (session, asked), there).await?;
-    let whole = memory.as_ref().filter(|memory| is_still_held && memory.is_whole());
-    let reason_to_resend = whole.and_then(|memory| memory.reason_to_resend(clock, paths));
+    let whole = last_sync.as_ref().filter(|last_sync| is_still_held && last_sync.is_whole());
+    let reason_to_resend = whole.and_then(|last_sync| last_sync.reason_to_resend(clock, paths));
     // Why what is there cannot come home with this trip although home stood still.
-    let stood_still = whole.is_some_and(|memory| memory.messages == outline.len());
+    let stood_still = whole.is_some_and(|last_sync| last_sync.messages == outline.len());
     let differs_now = reason_to_resend.filter(|_| stood_still);
     let grown = shared < holds.unlisted;
     let lacks = current == Some(false);
@@ -78,10 +82,10 @@ pub(crate) async fn delta(
     };
     let nothing_there = holds.held == HostState::None;
     let known = HostList {
-        list: memory.as_ref().map(|memory| memory.known.clone()).unwrap_or_default(),
-        rows: nothing_there || memory.as_ref().is_some_and(|memory| is_still_held && memory.rows),
+        list: last_sync.as_ref().map(|last_sync| last_sync.known.clone()).unwrap_or_default(),
+        rows: nothing_there || last_sync.as_ref().is_some_and(|last_sync| is_still_held && last_sync.rows),
         todos: nothing_there
-            || memory.as_ref().is_some_and(|memory| memory.todos && memory.are_files_intact()),
+            || last_sync.as_ref().is_some_and(|last_sync| last_sync.todos && last_sync.are_files_intact()),
     };
     match decide(&holds, here) {
         SendPlan::Send(Sending::Delta, former) => Ok(Delta {

@@ -6,7 +6,7 @@ use crate::host::{self, Checked, Facts, HostEnv};
 use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
-use crate::trip::send::{fitness, listings as checked};
+use crate::trip::send::{fitness, listings};
 use crate::trip::steps::Steps;
 use crate::trip::tools::{PATIENCE, Tools};
 
@@ -48,7 +48,7 @@ pub(crate) async fn inspect(
     steps.done(Step::Probe)?;
 
     steps.begin(Step::Check)?;
-    let checked = match checked::recall(&tools.kugetsu_home, name, &facts.fingerprint) {
+    let checked = match listings::recall(&tools.kugetsu_home, name, &facts.fingerprint) {
         Some(checked) => checked,
         None => {
             let check = host::check(&env, id, &program, &facts.directory);
@@ -61,7 +61,7 @@ pub(crate) async fn inspect(
     };
     fitness::check_opencode(&host, &checked, &plan.setting)?;
     // Only what led to a trip is remembered: after a refusal the user changes things there.
-    checked::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
+    listings::remember(&tools.kugetsu_home, name, &facts.fingerprint, &checked);
     steps.done(Step::Check)?;
     let ahead_ms = fitness::clock_ahead(&facts, now).unwrap_or_default();
     Ok(InspectedHost { env, facts, program, version: checked.version, ahead_ms })

@@ -18,7 +18,7 @@ use crate::trip::send::{fitness, parcel, prompt};
 use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
 use crate::trip::under_way::Trip;
-use crate::trip::{last_sync as memory, sent_state as departed};
+use crate::trip::{last_sync, sent_state};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -36,7 +36,7 @@ impl Trip {
     ) -> Result<(), TripError> {
         let clock = clock_there(tools, &self.connection.host.name, found.ahead_ms);
         let (sent, newest_ms) = self.pack(tools, found, &scan, message, clock).await?;
-        SentState { fingerprint, outline: scan.outline }.write(&self.dispatch.file(departed::FILE))?;
+        SentState { fingerprint, outline: scan.outline }.write(&self.dispatch.file(sent_state::FILE))?;
         self.dispatch.record.sent = Some(sent);
         self.reach(tools, Step::Prepare, State::Exported)?;
         self.upload(tools).await?;
@@ -163,12 +163,12 @@ fn clock_there(tools: &Tools, host: &str, ahead_ms: i64) -> Option<Clock> {
     let now = clock::now_ms();
     let measured = Clock::new(ahead_ms, now)?;
     let near = |clock: &Clock| clock.ahead_ms.abs_diff(ahead_ms) <= SAME_CLOCK_MS.unsigned_abs();
-    if let Some(clock) = memory::recall_clock(&tools.kugetsu_home, host).filter(near) {
+    if let Some(clock) = last_sync::recall_clock(&tools.kugetsu_home, host).filter(near) {
         let clock = clock.later(now);
-        memory::remember_clock(&tools.kugetsu_home, host, clock);
+        last_sync::remember_clock(&tools.kugetsu_home, host, clock);
         return Some(clock);
     }
-    memory::remember_clock(&tools.kugetsu_home, host, measured);
+    last_sync::remember_clock(&tools.kugetsu_home, host, measured);
     let by = humantime::format_duration(Duration::from_secs(ahead_ms.unsigned_abs() / 1000));
     let side = if ahead_ms > 0 { "ahead of" } else { "behind" };
     tools.tell(News::Warning(format!(

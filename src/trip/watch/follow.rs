@@ -10,7 +10,7 @@ use crate::trip::observer::{News, Observer};
 use crate::trip::tools::{STDERR, Tools};
 use crate::trip::under_way::Trip;
 use crate::trip::watch::journal::Journal;
-use crate::trip::watch::stream as watch;
+use crate::trip::watch::stream;
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -96,7 +96,8 @@ impl Trip {
             listener.take(frame);
             ControlFlow::Continue(())
         };
-        let mut watching = std::pin::pin!(watch::watch(tools, connection, (&id, from), None, take));
+        let mut watching =
+            std::pin::pin!(stream::watch(tools, connection, (&id, from), (None, u64::MAX), take));
         let end = loop {
             tokio::select! {
                 biased;

@@ -16,8 +16,8 @@ use std::time::Duration;
 /// Standard error beyond this is not fetched, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Bytes of events that are heard of a run that is not followed: a host could tell more for ever.
-const MOST: usize = 1 << 30;
+/// Bytes that are heard of a run that is not followed: a host could tell more for ever.
+const MOST: u64 = 1 << 30;
 /// The longest that it is listened to then.
 const LONG_ENOUGH: Duration = Duration::from_secs(2 * 3600);
 
@@ -92,14 +92,11 @@ impl Listener {
         let from = self.lines.lock().unwrap_or_else(PoisonError::into_inner).taken();
         let (lines, hear) = (Arc::clone(&self.lines), Arc::clone(hear));
         // What there is by now is told at once; a run that goes on may be listened to for days.
-        let within = (!follow).then_some(LONG_ENOUGH);
-        let mut heard = 0;
+        let limits = if follow { (None, u64::MAX) } else { (Some(LONG_ENOUGH), MOST) };
         let take = move |frame: Frame| {
             let mut enough = false;
             match frame {
                 Frame::Events(bytes) => {
-                    heard += bytes.len();
-                    enough = !follow && heard > MOST;
                     let events = lines.lock().unwrap_or_else(PoisonError::into_inner).feed(&bytes);
                     events.iter().for_each(hear.as_ref());
                 }
@@ -109,7 +106,7 @@ impl Listener {
             }
             if enough { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
         };
-        watch(tools, &mut self.connection, (&self.dispatch.record.id, from), within, take).await
+        watch(tools, &mut self.connection, (&self.dispatch.record.id, from), limits, take).await
     }
 
     /// Hears what is kept here; of a trip that is home its answer, where the events had no room for that.

@@ -10,7 +10,8 @@ use std::ops::ControlFlow;
 use std::time::Duration;
 
 /// Watches the run of the dispatch `id`, with its events from the byte `from` on. `take` is given each frame as it comes, on a
-/// worker thread, and breaks off where it has enough. Gives the frame that ended the watch; `None` where `take` broke off.
+/// worker thread, and breaks off where it has enough. Gives the frame that ended the watch; `None` where `take` broke off, or
+/// after `most` bytes.
 ///
 /// # Errors
 /// [`TripError::Slow`] after `within`; a connection that was lost; frames that make no sense.
@@ -18,14 +19,17 @@ pub(crate) async fn watch(
     tools: &Tools,
     connection: &mut HostConnection,
     (id, from): (&str, u64),
-    within: Option<Duration>,
+    (within, most): (Option<Duration>, u64),
     mut take: impl FnMut(Frame) -> ControlFlow<()> + Send + 'static,
 ) -> Result<Option<Frame>, TripError> {
     let script = host::watch(&HostEnv::default(), id, from);
     let host = connection.host.name.clone();
     let watching = connection.call(tools, (Step::Wait, within), move |transport: &mut dyn Transport| {
         let (mut frames, mut problem, mut enough) = (Frames::default(), None, false);
+        let mut heard: u64 = 0;
         transport.stream(&script, PATIENCE, &mut |bytes| {
+            heard += bytes.len() as u64;
+            enough |= heard > most;
             match frames.feed(bytes) {
                 Ok(complete) => complete.into_iter().for_each(|frame| enough |= take(frame).is_break()),
                 Err(error) => problem = Some(error),

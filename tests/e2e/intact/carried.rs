@@ -94,6 +94,7 @@ fn everything(here: Release, there: Release) {
     assert_eq!(directory, Cell::Text(world.project.display().to_string()));
 
     // In what opencode exports, and in what it goes on with.
+    world.home.machine.answers_at_once();
     let export = world.home.machine.export(&session);
     assert_eq!(export["info"]["title"], "Renamed on the pi");
     assert_eq!(world.home.machine.export(&child)["info"]["parentID"], session);

@@ -51,7 +51,7 @@ fn read(reader: &Reader, input: &[u8]) -> Result<String, String> {
     }
 }
 
-/// An outcome without what reason_to_resend from input to input.
+/// An outcome without what differs from input to input.
 fn kind(outcome: &str) -> String {
     let words =
         outcome.split(|c: char| !c.is_ascii_alphabetic()).filter(|word| (2..15).contains(&word.len()));

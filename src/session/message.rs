@@ -144,6 +144,8 @@ pub(crate) struct Part<'a> {
     call: Option<&'a RawValue>,
     #[serde(default, borrow)]
     text: Option<&'a RawValue>,
+    #[serde(default, borrow)]
+    url: Option<&'a RawValue>,
     #[serde(default)]
     synthetic: Loose<bool>,
     #[serde(default)]
@@ -271,6 +273,16 @@ pub(crate) fn model(json: &str) -> Option<Model> {
 }
 
 impl Part<'_> {
+    /// Whether it has a state, as calls of tools have; files may be attached there.
+    pub(crate) fn has_state(&self) -> bool {
+        self.state.is_some()
+    }
+
+    /// Whether it names a file or an address, as file parts do.
+    pub(crate) fn has_url(&self) -> bool {
+        self.kind == "file" || self.url.is_some()
+    }
+
     /// Whether this is a tool call without an end.
     pub(crate) fn is_open(&self) -> bool {
         self.kind == "tool" && self.state.is_some_and(is_open)

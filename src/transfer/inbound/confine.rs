@@ -21,18 +21,21 @@ pub(crate) fn within<'t>(
     message: &Message<'_>,
     directory: &str,
 ) -> Result<Cow<'t, str>, ExportError> {
-    if !message.parts.iter().any(|part| matches!(part.kind.as_str(), "file" | "tool" | "subtask")) {
+    // By what a part holds: a host may call its kind as it likes.
+    if !message.parts.iter().any(|part| part.kind == "subtask" || part.has_state() || part.has_url()) {
         return Ok(text);
     }
     let changed = {
         let mut edit = Edit::new(&text)?;
         let mut is_changed = false;
         for (raw, part) in edit.parts.iter_mut().zip(&message.parts) {
-            let changed = match part.kind.as_str() {
-                "file" => file(raw, directory)?,
-                "tool" => call(raw, directory)?,
-                "subtask" => Some(told(raw)?),
-                _ => None,
+            let changed = if part.kind == "subtask" {
+                Some(told(raw)?)
+            } else {
+                let called = if part.has_state() { call(raw, directory)? } else { None };
+                let named =
+                    if part.has_url() { file(called.as_deref().unwrap_or(raw), directory)? } else { None };
+                named.or(called)
             };
             if let Some(changed) = changed {
                 *raw = Cow::Owned(changed);
@@ -223,6 +226,9 @@ mod tests {
             r#""type":"to\u006fl","state":{"attachment\u0073":[{"type":"file","url":"file:///etc/passwd"}]}"#,
             r#""type":"tool","state":{"attachments":[{"type":"file","u\u0072l":"\u0066ile:///etc/passwd"}]}"#,
             r#""type":"tool","state":{"attachments":{"url":"file:///etc/passwd"}}"#,
+            r#""type":"x","state":{"attachments":[{"type":"file","url":"file:///etc/passwd"}]}"#,
+            r#""type":"text","state":{"attachments":[{"type":"file","url":"file:///etc/passwd"}]}"#,
+            r#""type":"x","url":"file:///etc/passwd","state":{"attachments":{"url":"file:///etc/passwd"}}"#,
         ] {
             let part_home = kept(part).unwrap_or_else(|| panic!("{part} stays"));
             assert!(!part_home.to_string().contains("passwd"), "{part_home}");

@@ -112,7 +112,7 @@ impl From<UndoError> for CliError {
             UndoError::Changed { .. }
             | UndoError::Mismatch { .. }
             | UndoError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
-            UndoError::Image(UndoLogError::Missing { .. }) => {
+            UndoError::UndoLog(UndoLogError::Missing { .. }) => {
                 (Exit::Refused, Some("see where it stands: kugetsu status".to_owned()))
             }
             _ => (Exit::Failed, None),

@@ -49,7 +49,7 @@ pub enum UndoError {
     },
     /// The undo log.
     #[error(transparent)]
-    Image(#[from] UndoLogError),
+    UndoLog(#[from] UndoLogError),
     /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),

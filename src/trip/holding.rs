@@ -10,11 +10,11 @@ use std::path::{Path, PathBuf};
 impl LastSync {
     /// As it was before rows were taken back that stand here again.
     pub(crate) fn after_restore(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
-        for (at, taken) in self.taken.iter().enumerate() {
-            if database.stamp(session, taken.messages)?.as_ref() == Some(&taken.stamp) {
-                let (messages, stamp) = (taken.messages, taken.stamp.clone());
-                let earlier = self.taken.iter().take(at).cloned().collect();
-                return Ok(Self { messages, stamp, taken: earlier, ..self });
+        for (at, removed) in self.removed.iter().enumerate() {
+            if database.stamp(session, removed.messages)?.as_ref() == Some(&removed.stamp) {
+                let (messages, stamp) = (removed.messages, removed.stamp.clone());
+                let earlier = self.removed.iter().take(at).cloned().collect();
+                return Ok(Self { messages, stamp, removed: earlier, ..self });
             }
         }
         Ok(self)
@@ -23,14 +23,14 @@ impl LastSync {
     /// Whether home still holds all the rows that it got with this: they stand here as they did then, and what a command took
     /// out of them is in the files that it left.
     pub(crate) fn is_still_held(&self, database: &Database, session: &str) -> Result<bool, DatabaseError> {
-        let session = self.beside.as_deref().unwrap_or(session);
+        let session = self.fork.as_deref().unwrap_or(session);
         let stamp = database.stamp(session, self.messages)?;
         Ok(self.holds(stamp.as_deref()) && self.are_files_intact())
     }
 
     /// Whether the files that hold what was taken back are there, and as they were written.
     pub(crate) fn are_files_intact(&self) -> bool {
-        self.taken.iter().all(|taken| sum(&taken.file).as_deref() == Some(&taken.sum))
+        self.removed.iter().all(|removed| sum(&removed.file).as_deref() == Some(&removed.sum))
     }
 }
 
@@ -87,7 +87,7 @@ fn current(
     let mut last_syncs = Vec::new();
     for host in last_sync::hosts(kugetsu_home) {
         let Some(last_sync) = last_sync::recall(kugetsu_home, &host, session) else { continue };
-        if last_sync.beside.is_none() && last_sync.is_still_held(&database, session)? {
+        if last_sync.fork.is_none() && last_sync.is_still_held(&database, session)? {
             last_syncs.push((host, last_sync));
         }
     }
@@ -114,8 +114,8 @@ fn without(
     let left = last_sync.messages.min(usize::try_from(row.messages).unwrap_or(usize::MAX));
     let Some(stamp) = database.stamp(session, left)? else { return Ok(None) };
     // An earlier one of that name is no more: all that was in it had been put back before this one was written.
-    last_sync.taken.retain(|taken| taken.file != file);
-    last_sync.taken.push(RemovedRows {
+    last_sync.removed.retain(|removed| removed.file != file);
+    last_sync.removed.push(RemovedRows {
         file: file.to_owned(),
         sum: sum.to_owned(),
         messages: last_sync.messages,

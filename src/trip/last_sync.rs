@@ -34,11 +34,11 @@ pub(crate) struct LastSync {
     #[serde(default)]
     pub(crate) todos: bool,
     /// The session here that `messages` and `stamp` are of, where what came back became one of its own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) beside: Option<String>,
+    #[serde(default, rename = "beside", skip_serializing_if = "Option::is_none")]
+    pub(crate) fork: Option<String>,
     /// Files that hold what was taken out of the rows since; `messages` and `stamp` are of what stayed.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
-    pub(crate) taken: Vec<RemovedRows>,
+    #[serde(default, rename = "taken", skip_serializing_if = "Vec::is_empty")]
+    pub(crate) removed: Vec<RemovedRows>,
 }
 
 /// A file of this machine with rows that home got and took back.
@@ -58,13 +58,13 @@ impl LastSync {
         let is_digest = |text: &str| text.len() <= 64 && text.bytes().all(|b| b.is_ascii_hexdigit());
         is_digest(&self.known)
             && self.paths.as_ref().is_none_or(Paths::is_sound)
-            && self.beside.as_deref().is_none_or(is_session_id)
-            && self.taken.iter().all(|taken| taken.file.is_absolute())
+            && self.fork.as_deref().is_none_or(is_session_id)
+            && self.removed.iter().all(|removed| removed.file.is_absolute())
     }
 
     /// Whether a delta can be built upon it: the session itself has all of these rows.
     pub(crate) fn is_whole(&self) -> bool {
-        self.beside.is_none() && self.taken.is_empty()
+        self.fork.is_none() && self.removed.is_empty()
     }
 
     /// Whether home still has all of that unchanged, by this stamp.
@@ -105,7 +105,7 @@ pub(crate) enum ResendReason {
 struct File {
     version: u32,
     #[serde(flatten)]
-    memory: LastSync,
+    last_sync: LastSync,
 }
 
 fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
@@ -121,13 +121,13 @@ fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
 pub(crate) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<LastSync> {
     let bytes = std::fs::read(path(kugetsu_home, host, session)?).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
-    (file.version == VERSION && file.memory.is_sound()).then_some(file.memory)
+    (file.version == VERSION && file.last_sync.is_sound()).then_some(file.last_sync)
 }
 
 /// Remembers. That it cannot costs only bytes of the next trip, so it is no error.
 pub(crate) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: LastSync) {
     let Some(path) = path(kugetsu_home, host, session) else { return };
-    let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, memory }) else { return };
+    let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, last_sync: memory }) else { return };
     write(kugetsu_home, host, &path, &bytes);
 }
 
@@ -187,11 +187,10 @@ pub(crate) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn memory() -> LastSync {
-        LastSync {
+impl LastSync {
+    /// One of a single message, for tests.
+    pub(crate) fn example() -> Self {
+        Self {
             messages: 1,
             stamp: "s".into(),
             known: "ab12".into(),
@@ -200,15 +199,20 @@ mod tests {
             paths: None,
             rows: true,
             todos: true,
-            beside: None,
-            taken: Vec::new(),
+            fork: None,
+            removed: Vec::new(),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn what_is_remembered_is_of_one_host_and_one_session() {
         let home = tempfile::tempdir().unwrap();
-        let memory = LastSync { messages: 3, ..memory() };
+        let memory = LastSync { messages: 3, ..LastSync::example() };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
         assert_eq!(recall(home.path(), "pi", "ses_2"), None);
@@ -229,7 +233,7 @@ mod tests {
             paths: Paths::new("/here", "/there"),
             rows: false,
             todos: false,
-            ..memory()
+            ..LastSync::example()
         };
         remember(home.path(), "pi", "ses_1", memory.clone());
         assert_eq!(recall(home.path(), "pi", "ses_1"), Some(memory.clone()));
@@ -243,7 +247,7 @@ mod tests {
     #[test]
     fn what_is_remembered_holds_for_the_same_rows_directories_and_clock() {
         let paths = Paths::new("/here", "/there");
-        let memory = LastSync { paths: paths.clone(), ..memory() };
+        let memory = LastSync { paths: paths.clone(), ..LastSync::example() };
         assert!(memory.holds(Some("s")) && !memory.holds(Some("t")) && !memory.holds(None));
         assert_eq!(memory.reason_to_resend(None, paths.as_ref()), None);
         let elsewhere = Paths::new("/here", "/elsewhere");
@@ -274,5 +278,16 @@ mod tests {
         let newer = br#"{"version":2,"messages":1,"stamp":"","known":"","translated":false}"#;
         disk::write_atomic(&path, newer).unwrap();
         assert_eq!(recall(home.path(), "pi", "ses_1"), None);
+    }
+
+    #[test]
+    fn the_names_in_the_file_stay() {
+        let removed = RemovedRows { file: "/u".into(), sum: "0f".into(), messages: 2, stamp: "t".into() };
+        let last_sync =
+            LastSync { fork: Some("ses_2".into()), removed: vec![removed], ..LastSync::example() };
+        let text = r#"{"version":1,"messages":1,"stamp":"s","known":"ab12","translated":false,"rows":true,"todos":true,"beside":"ses_2","taken":[{"file":"/u","sum":"0f","messages":2,"stamp":"t"}]}"#;
+        let file = File { version: VERSION, last_sync };
+        assert_eq!(serde_json::to_string(&file).unwrap(), text);
+        assert_eq!(serde_json::from_str::<File>(text).unwrap().last_sync, file.last_sync);
     }
 }

@@ -33,7 +33,7 @@ pub enum ApplyError {
     #[error("what came home cannot be read, {}: {source}", path.display())]
     File { path: PathBuf, source: ExportError },
     #[error(transparent)]
-    Image(#[from] UndoLogError),
+    UndoLog(#[from] UndoLogError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]

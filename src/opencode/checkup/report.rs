@@ -69,7 +69,7 @@ pub(crate) enum CheckupError {
     #[error("there is no session {session} here")]
     UnknownSession { session: String },
     #[error(transparent)]
-    Image(#[from] UndoLogError),
+    UndoLog(#[from] UndoLogError),
     #[error(transparent)]
     Database(#[from] DatabaseError),
     #[error(transparent)]

@@ -148,6 +148,6 @@ fn without_an_image_nothing_becomes_true() {
     // Its place is taken: it fails only at the very end.
     fs::create_dir(world.path("before")).unwrap();
     let error = world.apply_to(Some(&departed), &file).unwrap_err();
-    assert!(matches!(error, ApplyError::Image(_) | ApplyError::Disk(_)), "{error:?}");
+    assert!(matches!(error, ApplyError::UndoLog(_) | ApplyError::Disk(_)), "{error:?}");
     assert!(world.dump() == before);
 }

@@ -497,7 +497,7 @@ fn what_cannot_be_read_is_never_overwritten() {
         assert!(error.to_string().contains(what), "{error}");
     }
     let error = undo(&world.database, &world.path("nowhere"), &world.path("undone")).unwrap_err();
-    assert!(matches!(error, UndoError::Image(undo_log::UndoLogError::Missing { .. })), "{error}");
+    assert!(matches!(error, UndoError::UndoLog(undo_log::UndoLogError::Missing { .. })), "{error}");
 }
 
 #[test]

@@ -167,7 +167,7 @@ impl Trip {
                 let stamp = database()?.stamp(session, messages)?;
                 let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
                 let todos = todos && applied.kept.is_empty();
-                let (beside, taken) = (None, Vec::new());
+                let (fork, removed) = (None, Vec::new());
                 stamp.map(|stamp| LastSync {
                     messages,
                     stamp,
@@ -177,8 +177,8 @@ impl Trip {
                     paths,
                     rows,
                     todos,
-                    beside,
-                    taken,
+                    fork,
+                    removed,
                 })
             }
             // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
@@ -211,8 +211,8 @@ impl Trip {
             paths: None,
             rows,
             todos,
-            beside: Some(copy),
-            taken: Vec::new(),
+            fork: Some(copy),
+            removed: Vec::new(),
         }))
     }
 

@@ -10,7 +10,7 @@ pub(crate) struct LocalState<'a> {
     /// as then.
     pub(crate) unchanged: Option<&'a LastSync>,
     /// Home does not hold all that it got from that host any more: rows were changed here, or taken back.
-    pub(crate) lacks: bool,
+    pub(crate) lacks_rows: bool,
     pub(crate) messages: usize,
     /// Of the messages that the host has beyond what home is known to have, those that are here as well. All of them were told.
     pub(crate) shared: usize,
@@ -51,10 +51,10 @@ pub(crate) fn decide(holds: &Holds, here: LocalState<'_>) -> SendPlan {
         HostState::Other => match theirs {
             // Remains of a try that was given up, or another machine's copy: all of it is here. Rows that stay there would
             // keep their times, and the paths of the directory that was theirs.
-            0 if here.translated || here.moved || here.lacks => replace,
+            0 if here.translated || here.moved || here.lacks_rows => replace,
             0 => full,
-            // Home has nothing that the host lacks. Where home took rows back, they would come home again with the run.
-            _ if here.shared == here.messages && !here.translated && !here.lacks => full,
+            // Home has nothing that the host lacks_rows. Where home took rows back, they would come home again with the run.
+            _ if here.shared == here.messages && !here.translated && !here.lacks_rows => full,
             more => SendPlan::Diverged(more),
         },
     }
@@ -75,18 +75,7 @@ mod tests {
     use std::collections::BTreeSet;
 
     fn memory() -> LastSync {
-        LastSync {
-            messages: 10,
-            stamp: "s".into(),
-            known: "k".into(),
-            translated: false,
-            clock: None,
-            paths: None,
-            rows: true,
-            todos: true,
-            beside: None,
-            taken: Vec::new(),
-        }
+        LastSync { messages: 10, ..LastSync::example() }
     }
 
     fn holds(held: HostState, unlisted: usize) -> Holds {
@@ -94,7 +83,7 @@ mod tests {
     }
 
     fn here(unchanged: Option<&LastSync>, messages: usize) -> LocalState<'_> {
-        LocalState { unchanged, lacks: false, messages, shared: 0, translated: false, moved: false }
+        LocalState { unchanged, lacks_rows: false, messages, shared: 0, translated: false, moved: false }
     }
 
     #[test]
@@ -151,7 +140,7 @@ mod tests {
             // What is remembered still stands at home, from its first message on.
             let unchanged =
                 self.listed.as_ref().is_some_and(|listed| self.home.iter().take(listed.len()).eq(listed));
-            let lacks = self.listed.is_some() && !unchanged;
+            let lacks_rows = self.listed.is_some() && !unchanged;
             let listed = self.listed.as_ref().filter(|_| unchanged).unwrap_or(&none);
             let beyond: BTreeSet<_> = self.host.difference(listed).copied().collect();
             let missing = listed.difference(&self.host).count();
@@ -170,7 +159,7 @@ mod tests {
             let unchanged = unchanged.then_some(&memory);
             decide(
                 &holds,
-                LocalState { unchanged, lacks, messages: self.home.len(), shared, translated, moved },
+                LocalState { unchanged, lacks_rows, messages: self.home.len(), shared, translated, moved },
             )
         }
     }
@@ -218,7 +207,7 @@ mod tests {
     fn what_home_took_back_is_not_replaced_and_does_not_come_again() {
         let other = holds(HostState::Other, 4);
         let of = |shared, messages| {
-            let here = LocalState { lacks: true, shared, ..here(None, messages) };
+            let here = LocalState { lacks_rows: true, shared, ..here(None, messages) };
             decide(&other, here)
         };
         assert_eq!(of(2, 2), SendPlan::Diverged(2), "and nothing new since");
@@ -236,12 +225,12 @@ mod tests {
         let of = |shared, messages, translated| {
             decide(
                 &other,
-                LocalState { unchanged: None, lacks: false, messages, shared, translated, moved: false },
+                LocalState { unchanged: None, lacks_rows: false, messages, shared, translated, moved: false },
             )
         };
         let moved = LocalState {
             unchanged: None,
-            lacks: false,
+            lacks_rows: false,
             messages: 9,
             shared: 4,
             translated: false,

@@ -71,10 +71,10 @@ pub(crate) async fn delta(
     let stood_still = whole.is_some_and(|last_sync| last_sync.messages == outline.len());
     let differs_now = reason_to_resend.filter(|_| stood_still);
     let grown = shared < holds.unlisted;
-    let lacks = current == Some(false);
+    let lacks_rows = current == Some(false);
     let here = LocalState {
         unchanged: whole.filter(|_| reason_to_resend.is_none()),
-        lacks,
+        lacks_rows,
         messages: outline.len(),
         shared,
         translated: clock.is_some(),
@@ -95,7 +95,7 @@ pub(crate) async fn delta(
             grown,
         }),
         SendPlan::Send(sending, _) => Ok(Delta { sending, subset: None, known, grown }),
-        SendPlan::Diverged(messages) if lacks => Err(TripError::HostDiverged {
+        SendPlan::Diverged(messages) if lacks_rows => Err(TripError::HostDiverged {
             host,
             session: session.to_owned(),
             messages,

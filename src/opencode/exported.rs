@@ -1,6 +1,7 @@
 //! What opencode exported, found whole: plugins print what they like into the same file.
 
 use crate::disk::{DiskError, create_new_private};
+use crate::session::reader::Limits;
 use crate::session::{ExportError, Scan, find_export, scan};
 use std::fs::{self, File};
 use std::io::{self, Read as _, Seek as _, SeekFrom};
@@ -16,7 +17,7 @@ pub fn scan_export(path: &Path, session: &str) -> Result<Scan, ExportError> {
         Ok(scan) => return Ok(scan),
         Err(error) => error,
     };
-    match find_export(&mut File::open(path)?, session)? {
+    match find_export(&mut File::open(path)?, session, Limits::HOME)? {
         Some(range) => {
             keep_only(path, &range).map_err(io::Error::other)?;
             scan(File::open(path)?)

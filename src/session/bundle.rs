@@ -1,8 +1,8 @@
-//! A bundle: what came of a run, as the host writes it. Sections behind each other, the session's first, then its
-//! sub-agents'; each is a line of JSON that says whose it is and how long, and a session document of that many bytes.
+//! A bundle: the result of a run, as the host writes it. Sections stand behind each other, the session's first, then its
+//! sub-agents'. Each is a line of JSON that names the session and a length, and a document of so many bytes.
 //!
-//! The document is that of an export with `todos` and `base` beside `info` and `messages`; of the messages only those
-//! that are new or changed, with those of their parts that are. docs/remote-layout.md has the format.
+//! The document is an export with `todos` and `base` beside `info` and `messages`. It has only messages and parts that are
+//! new or changed. docs/remote-layout.md has the format.
 
 use super::error::ExportError;
 use super::id::is_session_id;
@@ -53,11 +53,9 @@ impl Known {
     /// What a host must say that has all of these.
     pub(crate) fn of(outline: &Outline) -> Self {
         let mut digest = Sha256::new();
-        for message in outline.iter() {
-            for id in std::iter::once(message.id()).chain(message.parts()) {
-                digest.update(id);
-                digest.update(b"\n");
-            }
+        for id in outline.ids() {
+            digest.update(id);
+            digest.update(b"\n");
         }
         let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         Self { messages: outline.len() as u64, parts: outline.part_count() as u64, digest }
@@ -84,24 +82,19 @@ impl Document {
     /// Where the section behind this one begins.
     pub(crate) fn next<R: Read + Seek>(self, input: &mut R) -> Result<u64, ExportError> {
         let end = self.at.checked_add(self.bytes).ok_or(ExportError::Cut { offset: self.at })?;
-        let mut byte = [0];
-        input.seek(SeekFrom::Start(end))?;
-        match (read_some(input, &mut byte)?, byte) {
-            (1, [b'\n']) => Ok(end + 1),
-            (1, _) => {
+        match read_at(input, end, 1)?.first() {
+            Some(b'\n') => Ok(end + 1),
+            Some(_) => {
                 Err(ExportError::NotJson { offset: end, what: "a section is longer than it says".into() })
             }
-            _ => Err(ExportError::Cut { offset: end }),
+            None => Err(ExportError::Cut { offset: end }),
         }
     }
 }
 
 /// Whether this is a bundle; else it should be an export.
 pub(crate) fn is_bundle(input: &mut (impl Read + Seek)) -> Result<bool, ExportError> {
-    let mut bytes = [0; BEGINNING.len()];
-    input.seek(SeekFrom::Start(0))?;
-    let n = read_some(input, &mut bytes)?;
-    Ok(bytes.get(..n) == Some(BEGINNING))
+    Ok(read_at(input, 0, BEGINNING.len())? == BEGINNING)
 }
 
 /// The section that begins at this offset; `None` at the end of the file.
@@ -109,20 +102,17 @@ pub(crate) fn section_at(
     input: &mut (impl Read + Seek),
     offset: u64,
 ) -> Result<Option<(Header, Document)>, ExportError> {
-    let mut bytes = [0; LONGEST];
-    input.seek(SeekFrom::Start(offset))?;
-    let n = read_some(input, &mut bytes)?;
-    let held = bytes.get(..n).unwrap_or_default();
+    let held = read_at(input, offset, LONGEST)?;
     if held.is_empty() {
         return Ok(None);
     }
-    let Some(end) = memchr::memchr(b'\n', held) else {
-        return Err(match n {
+    let Some(end) = memchr::memchr(b'\n', &held) else {
+        return Err(match held.len() {
             LONGEST => ExportError::NotJson {
                 offset,
                 what: format!("the line of a section is over {LONGEST} bytes"),
             },
-            _ => ExportError::Cut { offset: offset + n as u64 },
+            n => ExportError::Cut { offset: offset + n as u64 },
         });
     };
     let line = held.get(..end).unwrap_or_default();
@@ -146,18 +136,12 @@ pub(crate) fn section_at(
     Ok(Some((header, document)))
 }
 
-/// Fills `bytes`, or reads up to the end of the file.
-fn read_some(input: &mut impl Read, bytes: &mut [u8]) -> Result<usize, ExportError> {
-    let mut n = 0;
-    while let Some(rest) = bytes.get_mut(n..).filter(|rest| !rest.is_empty()) {
-        match input.read(rest) {
-            Ok(0) => break,
-            Ok(read) => n += read,
-            Err(error) if error.kind() == std::io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error.into()),
-        }
-    }
-    Ok(n)
+/// So many bytes, or up to the end of the file.
+fn read_at(input: &mut (impl Read + Seek), offset: u64, most: usize) -> Result<Vec<u8>, ExportError> {
+    let mut bytes = Vec::new();
+    input.seek(SeekFrom::Start(offset))?;
+    input.take(most as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 #[cfg(test)]

@@ -1,12 +1,13 @@
-//! What comes home, as the file that the home step reads: changes to opencode's rows, one after the other.
+//! The change set: changes to opencode's rows, in a file that the home step reads.
 //!
-//! JSON values behind each other, a line each where what they carry is on one line itself. They come in an order in
-//! which they can be done: a session before its messages, a message before its parts.
+//! JSON values behind each other; each takes one line, if what it carries does. Each can be done when its turn comes: a
+//! session stands before its messages, a message before its parts.
 
 use super::error::ExportError;
+use super::raw::present;
 use super::reader::{LARGEST, parse};
 use super::splitter::Splitter;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::io::{self, Read, Write};
@@ -76,11 +77,6 @@ pub(crate) struct Todos<'a> {
     pub session: Cow<'a, str>,
     /// `[{content, status, priority}]`, in their order.
     pub todos: &'a RawValue,
-}
-
-/// Keeps a `null` that stands there apart from nothing at all.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<&'de RawValue>, D::Error> {
-    <&RawValue>::deserialize(deserializer).map(Some)
 }
 
 impl Change<'_> {

@@ -2,10 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Clocks that are nearer to each other, in milliseconds, are taken for the same one.
+/// Clocks that differ by no more milliseconds are taken for the same.
 pub(crate) const SAME_CLOCK_MS: i64 = 2000;
 
-/// After so many milliseconds the time in opencode's ids begins anew: 48 bits of milliseconds × 0x1000.
+/// The time in opencode's ids, 48 bits of milliseconds × 0x1000, begins anew after so many milliseconds.
 pub(super) const WINDOW_MS: i64 = 1 << 36;
 
 /// A host's clock, as it is seen from home.
@@ -15,13 +15,13 @@ pub struct Clock {
     pub ahead_ms: i64,
     /// Home's clock when the session leaves, in milliseconds since the epoch.
     pub now_ms: i64,
-    /// The host's time, in milliseconds since the epoch, that nothing in the copy is older than: where the time in its
-    /// ids last began anew. Ids of two such windows would not be in the order of their times.
+    /// The host's time, in milliseconds since the epoch, when the time in ids last began anew. Nothing in the copy is
+    /// older, since ids of two such windows would not be in the order of their times.
     pub from_ms: i64,
 }
 
 impl Clock {
-    /// The clock of a host that is so far ahead of home; `None` where nothing need be translated.
+    /// The clock of a host that is so far ahead of home; `None` if nothing need be translated.
     pub fn new(ahead_ms: i64, now_ms: i64) -> Option<Self> {
         (ahead_ms.saturating_abs() > SAME_CLOCK_MS).then(|| Self::exact(ahead_ms, now_ms))
     }
@@ -37,12 +37,12 @@ impl Clock {
         self.now_ms.saturating_add(self.ahead_ms)
     }
 
-    /// Whether it is still that of a host that is so far ahead.
+    /// Whether a host with this clock is still so far ahead.
     pub fn agrees(self, ahead_ms: i64) -> bool {
         self.ahead_ms.abs_diff(ahead_ms) <= SAME_CLOCK_MS.unsigned_abs()
     }
 
-    /// Whether what is translated by it is the same as by `other`.
+    /// Whether both translate alike.
     pub fn translates_as(self, other: Self) -> bool {
         self.later(other.now_ms) == other
     }

@@ -25,7 +25,7 @@ pub(crate) fn is_open(state: &RawValue) -> bool {
     state.is_ok_and(|state| matches!(state.status.0.as_str(), "pending" | "running"))
 }
 
-/// The `state` of a call that came to an end at `end_ms`. `begun_ms` counts where the state does not say when it began.
+/// The `state` of a call that ended at `end_ms`. `begun_ms` counts if the state does not say when it began.
 pub(crate) fn ended(
     state: &str,
     end: CallEnd<'_>,

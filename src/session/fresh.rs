@@ -19,7 +19,7 @@ const WHOLE: usize = 30;
 /// opencode's session ids are descending, the newest sorts first: `ses_`, 12 hex digits of the bitwise complement of
 /// (milliseconds × 0x1000 + counter), cut to 48 bits, and 14 base-62 characters. Seen on all three releases.
 pub fn new_session_id(now_ms: i64, random: &mut dyn FnMut() -> u64) -> String {
-    format!("{}{}", head("ses_", !count(now_ms)), tail(random))
+    spelled("ses_", !count(now_ms), &tail(random))
 }
 
 /// Milliseconds × 0x1000 + counter; opencode's counter begins at 1 in each millisecond.
@@ -27,11 +27,7 @@ fn count(ms: i64) -> u64 {
     ms.cast_unsigned().wrapping_mul(0x1000).wrapping_add(1)
 }
 
-fn head(prefix: &str, number: u64) -> String {
-    spelled(prefix, number, "")
-}
-
-/// An id with the lower bits of this number for a time, and this end.
+/// An id: the lower bits of `number` are its time, `tail` its end.
 pub(super) fn spelled(prefix: &str, number: u64, tail: &str) -> String {
     format!("{prefix}{:012x}{tail}", number & ((1 << TIME_BITS) - 1))
 }
@@ -51,7 +47,7 @@ fn tail(random: &mut dyn FnMut() -> u64) -> String {
     tail
 }
 
-/// The id of a session that is a copy of this one: of the same time, where that has one.
+/// An id for a copy of this session; it keeps the time of `id`, if that has one.
 pub(crate) fn copied_session_id(id: &str, now_ms: i64, random: &mut dyn FnMut() -> u64) -> String {
     sibling(id, "ses_", random).unwrap_or_else(|| new_session_id(now_ms, random))
 }
@@ -89,11 +85,10 @@ impl FreshIds {
         self.pairs.iter().map(|(old, fresh)| (old.as_str(), fresh.as_str()))
     }
 
-    /// Fresh ids for all messages and parts: the time part stays, the random part is new, and so two ids are in the
-    /// same order as their originals were. `None` if `random` repeats itself.
+    /// Fresh ids for all messages and parts: the time part stays, the random part is new, and the order is that of the
+    /// originals. `None` if `random` repeats itself.
     ///
-    /// An id of another make (opencode takes any `msg…` from a client) gets the time of the one that sorts before it:
-    /// opencode orders by id, and the order must hold.
+    /// opencode takes any `msg…` from a client, and orders by id. So an id of another make gets the time of the id before it.
     pub(crate) fn of(outline: &Outline, now_ms: i64, random: &mut dyn FnMut() -> u64) -> Option<Self> {
         let ids = outline.sorted();
         let mut pairs = Vec::with_capacity(ids.len());
@@ -101,7 +96,7 @@ impl FreshIds {
             let kind = prefix.trim_end_matches('_');
             let ids: Vec<&str> = ids.iter().copied().filter(|id| id.starts_with(kind)).collect();
             let first = ids.iter().find_map(|id| own_head(id, prefix)).map(str::to_owned);
-            let mut current = first.unwrap_or_else(|| head(prefix, count(now_ms)));
+            let mut current = first.unwrap_or_else(|| spelled(prefix, count(now_ms), ""));
             let heads: Vec<String> = ids
                 .iter()
                 .map(|id| {

@@ -14,10 +14,10 @@ pub(crate) const MOST_PARTS: usize = 100_000;
 /// The longest answer that is shown and told, in bytes; the session keeps all of it.
 pub(crate) const LONGEST_REPLY: usize = 16 << 20;
 
-/// How much is told of an error that is not of opencode's shape, in characters.
+/// How much is shown of an error that is not of opencode's shape, in characters.
 const LONGEST_ERROR: usize = 1000;
 
-/// One element of `messages`: what is needed of it.
+/// One element of `messages`.
 #[derive(Deserialize)]
 pub(crate) struct Message<'a> {
     #[serde(borrow)]
@@ -76,12 +76,11 @@ pub(crate) struct MessageInfo<'a> {
     tokens: Option<&'a RawValue>,
 }
 
-/// A field that sessions at home may hold in another kind than opencode writes today.
+/// A field that a session at home may hold as another kind of value than opencode writes today.
 #[derive(Debug, Default)]
 enum Loose<T> {
     #[default]
     Absent,
-    /// Of another kind.
     Odd,
     Is(T),
 }
@@ -153,7 +152,7 @@ pub(crate) struct Part<'a> {
 }
 
 impl Message<'_> {
-    /// Whether one of the fields that are looked at is of another kind than opencode writes today.
+    /// Whether a field is of another kind than opencode writes today.
     pub(crate) fn is_odd(&self) -> bool {
         let MessageInfo { agent, mode, provider, model_id, variant, finish, time, .. } = &self.info;
         [agent, mode, provider, model_id, variant, finish].iter().any(|field| field.is_odd())
@@ -176,16 +175,6 @@ impl MessageInfo<'_> {
         self.agent.get().or(self.mode.get()).map(|a| a.0.as_str())
     }
 
-    /// The provider of an assistant message.
-    pub(crate) fn provider(&self) -> Option<&str> {
-        self.provider.get().map(|p| p.0.as_str())
-    }
-
-    /// The model of an assistant message.
-    pub(crate) fn model_id(&self) -> Option<&str> {
-        self.model_id.get().map(|m| m.0.as_str())
-    }
-
     pub(crate) fn finish(&self) -> Option<&str> {
         self.finish.get().map(|f| f.0.as_str())
     }
@@ -204,7 +193,6 @@ impl MessageInfo<'_> {
         let raw = self.error?;
         let named: Option<Named> = serde_json::from_str(raw.get()).ok();
         let text = named.and_then(|n| n.data.and_then(|d| d.message).or(n.name)).map(|t| t.0);
-        // Of what is no error of opencode's, one line is shown.
         Some(text.unwrap_or_else(|| raw.get().chars().take(LONGEST_ERROR).collect()))
     }
 
@@ -215,10 +203,10 @@ impl MessageInfo<'_> {
 
     /// Agent and model of an assistant message.
     pub(crate) fn answered_with(&self) -> Setting {
-        let model = self.provider().zip(self.model_id());
+        let model = self.provider.get().zip(self.model_id.get());
         let model = model.map(|(provider, id)| Model {
-            provider: provider.to_owned(),
-            id: id.to_owned(),
+            provider: provider.0.clone(),
+            id: id.0.clone(),
             variant: None,
         });
         Setting { agent: self.agent().map(str::to_owned), model }
@@ -273,7 +261,7 @@ pub(crate) fn model(json: &str) -> Option<Model> {
 }
 
 impl Part<'_> {
-    /// Whether it has a state, as calls of tools have; files may be attached there.
+    /// Whether it has a state, as tool calls have; files may be attached there.
     pub(crate) fn has_state(&self) -> bool {
         self.state.is_some()
     }
@@ -293,7 +281,7 @@ impl Part<'_> {
         word(&mut serde_json::Deserializer::from_str(self.call?.get())).ok()
     }
 
-    /// What the assistant said, if that is what this part is; of a very long text the beginning.
+    /// What the assistant said in this part, if anything; of a very long text the beginning.
     pub(crate) fn said(&self) -> Option<String> {
         let skipped = [&self.synthetic, &self.ignored].iter().any(|mark| mark.get() == Some(&true));
         let text = self.text.filter(|_| self.kind == "text" && !skipped)?;

@@ -48,7 +48,7 @@ pub(crate) use fresh::copied_session_id;
 pub use fresh::{FreshIds, new_session_id};
 pub(crate) use id::{following_part_id, is_message_id, is_part_id, is_session_id};
 pub(crate) use outline::{MessageIds, Outline};
-pub(crate) use printed::{find_export, find_within};
+pub(crate) use printed::find_export;
 pub(crate) use raw::Raw;
 pub use scan::scan;
 pub(crate) use scan::{LastUser, Scan};

@@ -50,13 +50,17 @@ impl Outline {
         Some(MessageIds { outline: self, first, end })
     }
 
-    pub(crate) fn iter(&self) -> impl Iterator<Item = MessageIds<'_>> {
+    pub(crate) fn iter(&self) -> impl DoubleEndedIterator<Item = MessageIds<'_>> {
         (0..self.len()).filter_map(|n| self.get(n))
     }
 
-    /// All ids, of messages and parts, sorted.
+    /// All ids, of messages and parts, in the order of the file.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &str> {
+        (0..self.ends.len()).map(|n| self.nth(n))
+    }
+
     pub(crate) fn sorted(&self) -> Vec<&str> {
-        let mut all: Vec<_> = (0..self.ends.len()).map(|n| self.nth(n)).collect();
+        let mut all: Vec<_> = self.ids().collect();
         all.sort_unstable();
         all
     }
@@ -84,7 +88,7 @@ impl Outline {
         Ok(())
     }
 
-    /// Adds a message with these parts and more, in the order of their ids, each once.
+    /// Adds a message; its parts get the order of their ids, each once.
     pub(crate) fn push_sorted<'i>(
         &mut self,
         message: &'i str,

@@ -14,19 +14,11 @@ const SPACE: usize = 64;
 /// How many places are tried.
 const MOST: usize = 16;
 
-/// Where in what opencode printed here the first whole and sound export of this session stands. `None` where none is there.
+/// Where the first whole and sound export of this session stands in what opencode printed; `None` if there is none.
 ///
 /// # Errors
 /// An input that cannot be read.
 pub(crate) fn find_export(
-    input: &mut (impl Read + Seek),
-    session: &str,
-) -> Result<Option<Range<u64>>, ExportError> {
-    find_within(input, session, Limits::HOME)
-}
-
-/// As [`find_export`], with limits of one's own.
-pub(crate) fn find_within(
     input: &mut (impl Read + Seek),
     session: &str,
     limits: Limits,
@@ -100,7 +92,7 @@ mod tests {
     use std::io::Cursor;
 
     fn found(text: &str, session: &str) -> Option<String> {
-        let range = find_export(&mut Cursor::new(text), session).unwrap()?;
+        let range = find_export(&mut Cursor::new(text), session, Limits::HOME).unwrap()?;
         Some(text[range.start as usize..range.end as usize].to_owned())
     }
 

@@ -1,8 +1,8 @@
 //! JSON that is carried, not read.
 
 use indexmap::IndexMap;
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
-use serde::{Serialize, Serializer};
+use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::fmt;
@@ -21,7 +21,7 @@ const MOST_FIELDS: usize = 200_000;
 ///
 /// Kept as text because a round trip through parsed values loses what JavaScript may write and Rust cannot
 /// hold: half a surrogate pair (`"\ud83d"`, left where opencode shortened a tool's output), large numbers.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Raw(Box<RawValue>);
 
@@ -39,16 +39,17 @@ impl PartialEq for Raw {
 
 impl Eq for Raw {}
 
-impl<'de> Deserialize<'de> for Raw {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        Box::<RawValue>::deserialize(deserializer).map(Self)
-    }
-}
-
 impl From<&RawValue> for Raw {
     fn from(raw: &RawValue) -> Self {
         Self(raw.to_owned())
     }
+}
+
+/// A field that is there, be it with a `null`: that is not the same as none.
+pub(crate) fn present<'de, T: Deserialize<'de>, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    T::deserialize(deserializer).map(Some)
 }
 
 /// `text` as a JSON string.
@@ -56,22 +57,22 @@ pub(crate) fn quoted(text: &str) -> String {
     serde_json::Value::from(text).to_string()
 }
 
-/// A string in which what Unicode does not know (half a surrogate pair) is replaced by U+FFFD. No longer one than is shown
-/// or compared is read: whoever wrote it must not decide how much memory that takes.
+/// A string in which U+FFFD stands for half a surrogate pair, which Unicode does not know. One that is longer than what is
+/// shown or compared is refused: whoever wrote it must not decide how much memory it takes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub(crate) struct Lossy(pub(crate) String);
 
 impl Lossy {
-    /// As much of the string `raw` as `most` bytes of it hold; `None` where it is no string.
+    /// The string in the first `most` bytes of `raw`; `None` if that is no string.
     pub(crate) fn beginning(raw: &RawValue, most: usize) -> Option<String> {
         let json = raw.get();
         if json.len() <= most {
-            return from_bytes(json).ok();
+            return lossy(json).ok();
         }
         let inside = json.strip_prefix('"')?;
         let mut end = 0;
         let bytes = inside.as_bytes();
-        // Whole characters and whole escapes only: `\ud83d\ude00` is one character in two of these.
+        // Only whole characters and whole escapes; `\ud83d\ude00` is one character in two escapes.
         while let Some(byte) = bytes.get(end) {
             let step = match byte {
                 b'\\' if bytes.get(end + 1) == Some(&b'u') => 6,
@@ -86,23 +87,24 @@ impl Lossy {
             }
             end += step;
         }
-        from_bytes(&format!("\"{}\"", inside.get(..end)?)).ok()
+        lossy(&format!("\"{}\"", inside.get(..end)?)).ok()
     }
 }
 
-/// A string of JSON, of which what is no Unicode is replaced.
-fn from_bytes(json: &str) -> Result<String, serde_json::Error> {
+fn lossy(json: &str) -> Result<String, serde_json::Error> {
+    Ok(String::from_utf8_lossy(&string_bytes(json)?).into_owned())
+}
+
+/// What a JSON string says, in bytes: half a surrogate pair has some, too.
+pub(super) fn string_bytes(json: &str) -> Result<Vec<u8>, serde_json::Error> {
     struct Bytes;
     impl Visitor<'_> for Bytes {
-        type Value = String;
+        type Value = Vec<u8>;
         fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
             f.write_str("a string")
         }
-        fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<String, E> {
-            Ok(String::from_utf8_lossy(bytes).into_owned())
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
-            Ok(text.to_owned())
+        fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Vec<u8>, E> {
+            Ok(bytes.to_vec())
         }
     }
     serde_json::Deserializer::from_str(json).deserialize_bytes(Bytes)
@@ -115,26 +117,17 @@ impl<'de> Deserialize<'de> for Lossy {
         if raw.get().len() > LONGEST_TEXT {
             return Err(de::Error::custom(format_args!("a text is longer than {LONGEST_TEXT} bytes")));
         }
-        from_bytes(raw.get()).map(Self).map_err(de::Error::custom)
+        lossy(raw.get()).map(Self).map_err(de::Error::custom)
     }
 }
 
 /// A word of opencode's own: an id, a role, a kind.
 pub(crate) fn word<'de, D: Deserializer<'de>>(deserializer: D) -> Result<String, D::Error> {
-    struct Word;
-    impl Visitor<'_> for Word {
-        type Value = String;
-        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-            f.write_str("a string")
-        }
-        fn visit_str<E: de::Error>(self, text: &str) -> Result<String, E> {
-            if text.len() > LONGEST_WORD {
-                return Err(E::custom(format_args!("a word is longer than {LONGEST_WORD} bytes")));
-            }
-            Ok(text.to_owned())
-        }
+    let Key(text) = Key::deserialize(deserializer)?;
+    if text.len() > LONGEST_WORD {
+        return Err(de::Error::custom(format_args!("a word is longer than {LONGEST_WORD} bytes")));
     }
-    deserializer.deserialize_str(Word)
+    Ok(text.into_owned())
 }
 
 /// A list of no more than `MOST` elements.
@@ -239,27 +232,10 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
     }
 }
 
-/// The name of a field, borrowed where it is spelled without escapes.
-struct Key<'a>(Cow<'a, str>);
-
-impl<'de: 'a, 'a> Deserialize<'de> for Key<'a> {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Name;
-        impl<'de> Visitor<'de> for Name {
-            type Value = Key<'de>;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_borrowed_str<E: de::Error>(self, text: &'de str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Borrowed(text)))
-            }
-            fn visit_str<E: de::Error>(self, text: &str) -> Result<Key<'de>, E> {
-                Ok(Key(Cow::Owned(text.to_owned())))
-            }
-        }
-        deserializer.deserialize_str(Name)
-    }
-}
+/// The name of a field, or a word; borrowed if it is spelled without escapes.
+#[derive(Deserialize)]
+#[serde(transparent)]
+struct Key<'a>(#[serde(borrow)] Cow<'a, str>);
 
 #[cfg(test)]
 mod tests {

@@ -1,16 +1,14 @@
 //! Whether two raw JSON values say the same, and raw JSON on one line.
 
-use super::raw::Object;
+use super::raw::{Object, string_bytes};
 use super::splitter::DEEPEST;
 use super::walk::{brackets_end, string_end};
-use serde::de::{self, Deserialize, Deserializer, Visitor};
 use std::borrow::Cow;
-use std::fmt;
 
-/// Whether two sound JSON texts mean the same to JavaScript: white space, the order of fields, and how characters and
-/// numbers are spelled make no difference. Half a surrogate pair is only equal to the same half.
+/// Whether two sound JSON texts mean the same to JavaScript. White space, the order of fields, and the spelling of characters
+/// and numbers make no difference. Half a surrogate pair is equal to the same half only.
 ///
-/// Both are gone through side by side, once, with nothing held of them: one may be as large as a host likes. Only objects
+/// Both are read side by side, once, and nothing of them is held: a host may make one as large as it likes. Only objects
 /// whose fields come in different orders are taken apart.
 pub(crate) fn same(a: &str, b: &str) -> bool {
     if a.trim_ascii() == b.trim_ascii() {
@@ -20,10 +18,10 @@ pub(crate) fn same(a: &str, b: &str) -> bool {
     value(&mut a, &mut b, 0) && a.peek().is_none() && b.peek().is_none()
 }
 
-/// Whether the next values are the same; both are passed if they are.
+/// Whether the next values are the same; if so, both are passed.
 fn value(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
     match (a.peek(), b.peek()) {
-        // Nothing that was read is nested so deeply.
+        // The reader refuses what is nested more deeply.
         (Some(b'{' | b'['), _) if depth > DEEPEST => false,
         (Some(b'{'), Some(b'{')) => object(a, b, depth),
         (Some(b'['), Some(b'[')) => array(a, b, depth),
@@ -37,7 +35,7 @@ fn value(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
     }
 }
 
-/// What stands at both cursors in a list that `end` closes: its end, or an element of both; `None` where they differ.
+/// Whether both cursors stand at the end of a list that `end` closes; `None` if only one does.
 fn at_end(a: &mut Cursor<'_>, b: &mut Cursor<'_>, end: u8) -> Option<bool> {
     let is = |of: Option<u8>| of == Some(end) || of == Some(b',');
     match (a.peek(), b.peek()) {
@@ -96,9 +94,8 @@ fn in_any_order(a: &str, b: &str) -> bool {
 
 /// Two strings with their quotes.
 fn strings(a: &str, b: &str) -> bool {
-    let bytes = |json| serde_json::from_str::<Bytes>(json).ok();
     let spelled = a.contains('\\') || b.contains('\\');
-    a == b || spelled && bytes(a).is_some_and(|a| bytes(b).is_some_and(|b| a.0 == b.0))
+    a == b || spelled && string_bytes(a).is_ok_and(|a| string_bytes(b).is_ok_and(|b| a == b))
 }
 
 /// A place in a sound JSON text.
@@ -141,26 +138,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// The bytes of a string, half surrogate pairs included.
-struct Bytes(Vec<u8>);
-
-impl<'de> Deserialize<'de> for Bytes {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Read;
-        impl Visitor<'_> for Read {
-            type Value = Bytes;
-            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                f.write_str("a string")
-            }
-            fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-                Ok(Bytes(bytes.to_vec()))
-            }
-        }
-        deserializer.deserialize_bytes(Read)
-    }
-}
-
-/// `json`, a sound JSON text, without the white space between its values where it stands on several lines.
+/// `json`, a sound JSON text; if it has line breaks, without the white space between its values.
 ///
 /// opencode exports with line breaks and stores without.
 pub(crate) fn on_one_line(json: &str) -> Cow<'_, str> {

@@ -1,9 +1,9 @@
 //! What preparing changed, so that it can be put back.
 
-use crate::session::raw::Object;
+use crate::session::raw::{Object, present};
 use crate::session::{Clock, ExportError, Filler, Raw};
 use crate::transfer::paths::Paths;
-use serde::{Deserialize, Deserializer, Serialize};
+use serde::{Deserialize, Serialize};
 
 /// Everything that stood in the session before it was prepared and does not stand in the outgoing copy, and what it
 /// takes to understand what comes back.
@@ -87,9 +87,4 @@ pub(crate) struct FormerUser {
 pub(crate) struct PartOf {
     pub(crate) message: String,
     pub(crate) part: String,
-}
-
-/// Keeps a `null` that stood there apart from nothing at all.
-fn present<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Raw>, D::Error> {
-    Raw::deserialize(deserializer).map(Some)
 }

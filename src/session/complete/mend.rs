@@ -161,10 +161,10 @@ fn mend_fields(
         object.set(field.name, &json).map_err(|_| UNWRITABLE)?;
         is_changed = true;
     }
-    match is_changed {
-        true => serde_json::to_string(&object).map(Mended::Changed).map_err(|_| UNWRITABLE),
-        false => Ok(Mended::Sound),
+    if !is_changed {
+        return Ok(Mended::Sound);
     }
+    serde_json::to_string(&object).map(Mended::Changed).map_err(|_| UNWRITABLE)
 }
 
 /// What stands in for a value that is missing, or `present` and of another shape.

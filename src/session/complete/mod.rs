@@ -1,7 +1,7 @@
-//! Sessions that `opencode import` refuses, made fit for it: what older releases did not write yet is filled in, what they
-//! wrote otherwise is brought into today's form. `run`, `export` and the interface take such sessions as they are.
+//! Completes copies of sessions that `opencode import` refuses: fills in what older releases did not write, and brings into
+//! today's form what they wrote otherwise. `run`, `export` and the interface take such sessions as they are.
 //!
-//! It is done to a copy; the session itself stays as it is. What opencode does not look at stays, too, to the byte.
+//! The session itself stays as it is. What opencode does not look at stays to the byte.
 
 mod mend;
 mod schema;
@@ -34,7 +34,7 @@ pub(crate) struct Completing {
 
 impl Completing {
     pub(crate) fn new(filler: Filler) -> Self {
-        Self { filler, asked: None, is_needed: false }
+        Self::behind(filler, None)
     }
 
     /// For a message somewhere in the session: `asked` is the last user message before it.
@@ -89,7 +89,7 @@ impl Completing {
             whole.set("info", &info)?;
         }
         whole.set("parts", &parts)?;
-        serde_json::to_string(&whole).map(Some).map_err(ExportError::from)
+        Ok(Some(serde_json::to_string(&whole)?))
     }
 
     fn info(&self, raw: &str, message: &Message<'_>) -> Result<Option<Box<RawValue>>, ExportError> {
@@ -123,10 +123,11 @@ impl Completing {
                 let mut part = Object::parse(raw)?;
                 part.set("type", schema::STAND_IN)?;
                 let json = serde_json::to_string(&part)?;
-                match mend(&schema::PART, &json, &fillings).map_err(lacking)? {
-                    Mended::Changed(json) => raw_value(json).map(Some),
-                    Mended::Sound | Mended::Unfit => raw_value(json).map(Some),
-                }
+                raw_value(match mend(&schema::PART, &json, &fillings).map_err(lacking)? {
+                    Mended::Changed(json) => json,
+                    Mended::Sound | Mended::Unfit => json,
+                })
+                .map(Some)
             }
         }
     }
@@ -193,23 +194,15 @@ fn in_new_form(info: &str) -> Result<Option<String>, ExportError> {
         is_changed = true;
     }
     // An error that is its message, or has it beside its name.
-    let said = info.get("error").and_then(|error| {
-        let fields = Object::parse(error.get()).ok();
-        match fields {
-            Some(fields) if fields.get("data").is_none() => {
-                fields.get("message").and_then(|said| text(said.get()))
-            }
-            Some(_) => None,
-            None => text(error.get()),
-        }
+    let said = info.get("error").and_then(|error| match Object::parse(error.get()) {
+        Ok(fields) if fields.get("data").is_some() => None,
+        Ok(fields) => text(fields.get("message")?.get()),
+        Err(_) => text(error.get()),
     });
     if let Some(said) = said {
         let json = format!("{{\"name\":{},\"data\":{{\"message\":{said}}}}}", quoted("UnknownError"));
         info.set("error", &raw_value(json)?)?;
         is_changed = true;
     }
-    match is_changed {
-        true => serde_json::to_string(&info).map(Some).map_err(ExportError::from),
-        false => Ok(None),
-    }
+    Ok(is_changed.then(|| serde_json::to_string(&info)).transpose()?)
 }

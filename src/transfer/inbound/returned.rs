@@ -5,7 +5,7 @@ use crate::session::message::Message;
 use crate::session::raw::{Object, at_most};
 use crate::session::reader::{Event, ExportReader, Limits, parse};
 use crate::session::same::on_one_line;
-use crate::session::{ExportError, Outline, Raw, find_within};
+use crate::session::{ExportError, Outline, Raw, find_export};
 use crate::transfer::error::HomeError;
 use serde::Deserialize;
 use serde_json::value::RawValue;
@@ -162,7 +162,7 @@ fn export(input: &mut (impl Read + Seek), session: &str, room: &mut Room) -> Res
         Ok(section) => return Ok(section),
         Err(wrong) => wrong,
     };
-    let range = find_within(input, session, Limits::HOST)?.ok_or(wrong)?;
+    let range = find_export(input, session, Limits::HOST)?.ok_or(wrong)?;
     input.seek(SeekFrom::Start(range.start)).map_err(ExportError::Io)?;
     Ok(section(ExportReader::within(range.start, input, Limits::HOST), None, room)?)
 }

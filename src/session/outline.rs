@@ -33,6 +33,11 @@ impl<'a> MessageIds<'a> {
         let outline = self.outline;
         (self.first + 1..self.end).map(move |n| outline.nth(n))
     }
+
+    /// Its own id, then its parts'.
+    pub(crate) fn all(&self) -> impl Iterator<Item = &'a str> + use<'a> {
+        std::iter::once(self.id()).chain(self.parts())
+    }
 }
 
 impl Outline {

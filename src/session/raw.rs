@@ -187,6 +187,12 @@ impl<'a> Object<'a> {
         Ok(())
     }
 
+    /// Those of these fields that it has.
+    pub(crate) fn only(&self, keys: &[&'static str]) -> Object<'_> {
+        let field = |key: &&'static str| Some((Cow::Borrowed(*key), Cow::Borrowed(self.get(key)?)));
+        Object { fields: keys.iter().filter_map(field).collect() }
+    }
+
     pub(crate) fn len(&self) -> usize {
         self.fields.len()
     }

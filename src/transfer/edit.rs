@@ -1,11 +1,11 @@
-//! A message being edited: its parts and fields stay raw, and in the reader's buffer, but for those that are set.
+//! A message that is edited. Its parts and fields stay raw, in the reader's buffer, until they are set.
 
 use crate::session::ExportError;
 use crate::session::message::Message;
 pub(crate) use crate::session::message::Pieces;
 use crate::session::raw::Object;
 use serde::ser::{Serialize, SerializeMap, Serializer};
-use serde_json::value::{RawValue, to_raw_value};
+use serde_json::value::RawValue;
 use std::borrow::Cow;
 
 /// The ids of a message's parts.
@@ -28,23 +28,6 @@ impl<'a> Edit<'a> {
             info: Object::parse(pieces.info.get())?,
             parts: pieces.parts.into_iter().map(Cow::Borrowed).collect(),
         })
-    }
-
-    pub(crate) fn set_in_part(
-        &mut self,
-        part: usize,
-        key: &str,
-        value: &RawValue,
-    ) -> Result<(), ExportError> {
-        if let Some(slot) = self.parts.get_mut(part) {
-            let changed = {
-                let mut object = Object::parse(slot.get())?;
-                object.set(key, value)?;
-                to_raw_value(&object)?
-            };
-            *slot = Cow::Owned(changed);
-        }
-        Ok(())
     }
 
     pub(crate) fn json(&self) -> Result<String, ExportError> {

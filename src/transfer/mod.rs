@@ -22,7 +22,7 @@ pub(crate) use error::{HomeError, PrepareError};
 pub(crate) use inbound::fork::{ForkInput, fork};
 pub(crate) use inbound::import_file::import_file;
 pub(crate) use inbound::reconcile::reconcile;
-pub(crate) use inbound::result::{LocalRows, MergeContext, MergeResult};
+pub(crate) use inbound::result::{MergeContext, MergeResult};
 pub(crate) use outbound::copy::Prepared;
 pub use outbound::copy::{Spec, prepare};
 pub(crate) use outbound::id_map::messages_there;

@@ -1,9 +1,10 @@
-//! Gives an end to tool calls that have none: what was running here does not run there.
+//! Gives an end to tool calls that have none: what runs on one machine does not run on another.
 
 use crate::session::ending::{CallEnd, ended, set_time};
 use crate::session::message::{Message, Part};
+use crate::session::raw::Object;
 use crate::session::{ExportError, Outline, following_part_id};
-use crate::transfer::baseline::{Baseline, PartOf, Told};
+use crate::transfer::baseline::{PartOf, Told};
 use crate::transfer::edit::Edit;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -19,14 +20,14 @@ pub(crate) struct Ending<'a> {
 }
 
 impl<'a> Ending<'a> {
-    /// That of calls that were open when the session left; `taken` are the ids of before.
+    /// For calls that were open when the session left; `taken` are the ids of that moment.
     pub(crate) fn of_departure(told: &'a Told, taken: &'a Outline) -> Self {
         let hand_off = told.hand_off.as_ref().map(|(call, told)| HandOff { call, told, taken });
         Self { hand_off, error: &told.error, now_ms: told.now_ms }
     }
 }
 
-/// The call that asked for the session to be handed off; it did what it was to do.
+/// The call that asked for the session to be handed off; it ends well.
 pub(crate) struct HandOff<'a> {
     pub(crate) call: &'a str,
     pub(crate) told: &'a str,
@@ -37,18 +38,11 @@ pub(crate) struct HandOff<'a> {
 /// What was settled in one message.
 #[derive(Default)]
 pub(crate) struct Settled {
-    parts: Vec<PartOf>,
-    added: Option<PartOf>,
+    pub(crate) parts: Vec<PartOf>,
+    pub(crate) added: Option<PartOf>,
 }
 
-impl Settled {
-    pub(crate) fn note_in(self, undo: &mut Baseline) {
-        undo.settled.extend(self.parts);
-        undo.added.extend(self.added);
-    }
-}
-
-/// Settles the open calls of a message; there must be one, or nothing is changed.
+/// Settles the open calls of a message; without any, nothing is changed.
 pub(crate) fn settle(
     edit: &mut Edit<'_>,
     message: &Message<'_>,
@@ -56,17 +50,19 @@ pub(crate) fn settle(
 ) -> Result<Settled, ExportError> {
     let mut settled = Settled::default();
     let mut handed_off = None;
-    for (index, part) in message.parts.iter().enumerate() {
-        if !part.is_open() {
-            continue;
-        }
+    for (raw, part) in edit.parts.iter_mut().zip(&message.parts).filter(|(_, part)| part.is_open()) {
         let asked = ending.hand_off.as_ref().filter(|hand_off| part.call().as_deref() == Some(hand_off.call));
         handed_off = handed_off.or(asked);
         let told = asked.map_or(CallEnd::Error(ending.error), |hand_off| CallEnd::Output(hand_off.told));
-        // A pending call has no time of its own.
-        let (state, created_ms) = (state_of(&edit.parts, index)?, message.info.time.created_ms());
-        let after = ended(state.get(), told, created_ms, ending.now_ms)?;
-        edit.set_in_part(index, "state", &after)?;
+        let changed = {
+            let mut call = Object::parse(raw.get())?;
+            let state = call.get("state").map_or("{}", RawValue::get);
+            // A pending call has no time of its own.
+            let after = ended(state, told, message.info.time.created_ms(), ending.now_ms)?;
+            call.set("state", &after)?;
+            to_raw_value(&call)?
+        };
+        *raw = Cow::Owned(changed);
         settled.parts.push(PartOf { message: message.info.id.clone(), part: part.id.clone() });
     }
     if settled.parts.is_empty() || !message.info.is_assistant() {
@@ -94,16 +90,6 @@ pub(crate) fn settled<'t>(text: &'t str, ending: &Ending<'_>) -> Result<Cow<'t, 
     let mut edit = Edit::new(text)?;
     settle(&mut edit, &message, ending)?;
     Ok(Cow::Owned(edit.json()?))
-}
-
-fn state_of<'p>(parts: &'p [Cow<'_, RawValue>], index: usize) -> Result<&'p RawValue, ExportError> {
-    #[derive(serde::Deserialize)]
-    struct Stateful<'a> {
-        #[serde(borrow)]
-        state: &'a RawValue,
-    }
-    let part = parts.get(index).map_or("{}", |part| part.get());
-    serde_json::from_str::<Stateful<'_>>(part).map(|part| part.state).map_err(ExportError::from)
 }
 
 fn lacks_step_finish(parts: &[Part<'_>]) -> bool {

@@ -1,6 +1,6 @@
 //! What a host's message may name and ask for. opencode, or the model's provider, reads the files and addresses that a
-//! message names, and opencode does what a `subtask` part says before it comes to the user's next prompt. So nothing that comes
-//! home names a file outside of the session's directory, or an address to fetch, and nothing is left to be done.
+//! message names, and opencode does what a `subtask` part says before the user's next prompt. So nothing that comes home
+//! names a file outside of the session's directory or an address to fetch, and nothing is left to be done.
 
 use crate::session::ExportError;
 use crate::session::message::Message;
@@ -11,7 +11,7 @@ use serde::Deserialize;
 use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 
-/// What is known of where in a file a part comes from; a resource has others, which name who is to be asked for it.
+/// The fields of a `source` that is a file. A resource has others, which name a server to ask.
 const OF_A_SOURCE: [&str; 6] = ["type", "path", "text", "range", "name", "kind"];
 
 /// A message (`text`) that names no file outside of `directory` and nothing to fetch or to do. Its parts stay: a file as a
@@ -57,7 +57,7 @@ fn file(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, Expor
     } else if !without_source(&mut object, directory) {
         return Ok(None);
     }
-    to_raw_value(&object).map(Some).map_err(ExportError::from)
+    Ok(Some(to_raw_value(&object)?))
 }
 
 /// A tool call, which keeps of the files that are attached to it those that may be named.
@@ -68,49 +68,42 @@ fn call(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, Expor
     };
     let mut state = Object::parse(state.get())?;
     let Some(attachments) = state.get("attachments") else { return Ok(None) };
-    let Ok(all) = serde_json::from_str::<Vec<&RawValue>>(attachments.get()) else {
+    if let Ok(all) = serde_json::from_str::<Vec<&RawValue>>(attachments.get()) {
+        let mut is_changed = false;
+        let mut kept = Vec::with_capacity(all.len());
+        for raw in all {
+            match Object::parse(raw.get()).ok().filter(|attachment| is_within(attachment, directory)) {
+                Some(mut attachment) => {
+                    is_changed |= without_source(&mut attachment, directory);
+                    kept.push(attachment);
+                }
+                None => is_changed = true,
+            }
+        }
+        if !is_changed {
+            return Ok(None);
+        }
+        let kept = to_raw_value(&kept)?;
+        state.set("attachments", &kept)?;
+    } else {
         state.remove("attachments");
-        let state = to_raw_value(&state)?;
-        object.set("state", &state)?;
-        return to_raw_value(&object).map(Some).map_err(ExportError::from);
-    };
-    let mut is_changed = false;
-    let mut kept = Vec::with_capacity(all.len());
-    for raw in all {
-        let attachment = Object::parse(raw.get()).ok().filter(|attachment| is_within(attachment, directory));
-        let Some(mut attachment) = attachment else {
-            is_changed = true;
-            continue;
-        };
-        is_changed |= without_source(&mut attachment, directory);
-        kept.push(attachment);
     }
-    if !is_changed {
-        return Ok(None);
-    }
-    let kept = to_raw_value(&kept)?;
-    state.set("attachments", &kept)?;
     let state = to_raw_value(&state)?;
     object.set("state", &state)?;
-    to_raw_value(&object).map(Some).map_err(ExportError::from)
+    Ok(Some(to_raw_value(&object)?))
 }
 
-/// What a subtask was to do, as text. One that has not been done yet is done at the next prompt, with the agent, the model
-/// and the command that it names.
+/// What a subtask was to do, as text. opencode would do it at the next prompt, with the agent, the model and the command that
+/// it names.
 fn told(part: &RawValue) -> Result<Box<RawValue>, ExportError> {
     let object = Object::parse(part.get())?;
-    let mut text = Object::default();
-    for key in ["id", "sessionID", "messageID"] {
-        if let Some(value) = object.get(key) {
-            text.set(key, value)?;
-        }
-    }
+    let mut text = object.only(&["id", "sessionID", "messageID"]);
     text.set("type", "text")?;
     match object.get("prompt").filter(|prompt| prompt.get().starts_with('"')) {
         Some(prompt) => text.set("text", prompt)?,
         None => text.set("text", "")?,
     }
-    to_raw_value(&text).map_err(ExportError::from)
+    Ok(to_raw_value(&text)?)
 }
 
 /// Whether what a file part carries is in the part itself, or a file below the directory.
@@ -121,7 +114,7 @@ fn is_within(part: &Object<'_>, directory: &str) -> bool {
     url.starts_with("data:") || url::is_below(&url, directory)
 }
 
-/// Takes away where a file part says that it comes from, where that is not in a file below the directory; whether it did.
+/// Removes the source of a file part if it is not a file below the directory; whether it did.
 fn without_source(part: &mut Object<'_>, directory: &str) -> bool {
     let is_out = part.get("source").is_some_and(|source| !is_source_within(source, directory));
     if is_out {

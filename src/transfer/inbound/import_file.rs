@@ -1,8 +1,8 @@
 //! What comes home, as a file for `opencode import`: for a database whose schema is not known.
 
-use crate::session::Raw;
 use crate::session::message::Pieces;
 use crate::session::out::Out;
+use crate::transfer::baseline::Baseline;
 use crate::transfer::error::HomeError;
 use crate::transfer::inbound::change_reader::{MergedChange, MergedChanges};
 use crate::transfer::inbound::result::MergeResult;
@@ -11,28 +11,22 @@ use std::io::{Read, Write};
 /// Writes to `output` what import can bring home of a change set: the session's own new messages and parts. What
 /// changed, todos and sub-agents cannot come that way, since import changes no row and takes one session.
 ///
-/// `record` is the session's own, at home, and `merged` is what [`crate::transfer::reconcile`] returned. Returns what is left out, in
-/// words.
+/// `merged` is what [`crate::transfer::reconcile`] returned. Returns what is left out, in words.
 ///
 /// # Errors
 /// A change set that cannot be read; a failing `output`.
 pub(crate) fn import_file(
     change_set: impl Read,
-    record: &Raw,
+    undo: &Baseline,
     merged: &MergeResult,
     output: impl Write,
 ) -> Result<Vec<&'static str>, HomeError> {
-    #[derive(serde::Deserialize)]
-    struct Own {
-        id: String,
-    }
-    let session = serde_json::from_str::<Own>(record.get())?.id;
     let mut left_out = Vec::new();
     let mut out = Out::new(output);
-    out.info(record.get()).map_err(HomeError::Write)?;
+    out.info(undo.departed.info.get()).map_err(HomeError::Write)?;
     let mut changes = MergedChanges::new(change_set)?;
     while let Some(change) = changes.take()? {
-        if change.session() != session {
+        if change.session() != undo.session {
             continue;
         }
         match change {
@@ -43,7 +37,7 @@ pub(crate) fn import_file(
                 let parts = parts.iter().map(|(_, part)| part.as_ref()).collect();
                 out.edited(&Pieces { info: &info, parts }).map_err(HomeError::Write)?;
             }
-            // A part of a message that left, which is there already.
+            // Such a part is of a message that left, and import changes no message that is there.
             MergedChange::Part { .. } | MergedChange::Session(..) => {}
         }
     }

@@ -1,5 +1,4 @@
-//! The numbers in what a host made: of rows that are new, and of what it changed in others. They are its word, so that they
-//! are bounded.
+//! Bounds for the numbers that a host says: in new rows, and in what it changed in others.
 
 use crate::session::raw::Object;
 use crate::session::same::same;
@@ -19,35 +18,33 @@ const LONGEST_TOKENS: usize = 4096;
 /// The longest title, slug or version of a session, in bytes; opencode's own have a hundred characters at most.
 const LONGEST_NAME: usize = 4096;
 
-/// Whether a raw JSON value is a time: whole milliseconds since the epoch, in digits, as opencode writes it. What is
-/// spelled otherwise (`1.8e12`) would pass by those who translate times.
+/// Whether a raw JSON value is a time: whole milliseconds since the epoch, in digits, as opencode writes it. Another spelling
+/// (`1.8e12`) would not be translated.
 pub(crate) fn is_time(json: &str) -> bool {
     json.bytes().all(|byte| byte.is_ascii_digit()) && json.parse().is_ok_and(|ms: u64| ms <= LATEST_MS)
 }
 
 /// Whether it may be what a message cost.
-pub(crate) fn is_cost(json: &str) -> bool {
-    json == "null" || number(json).is_some_and(|cost| cost.abs() <= DEAREST)
+fn is_cost(json: &str) -> bool {
+    is_number(json, DEAREST)
 }
 
 fn is_count(json: &str) -> bool {
-    json == "null" || number(json).is_some_and(|count| count.abs() <= MOST_COUNTED)
+    is_number(json, MOST_COUNTED)
+}
+
+fn is_number(json: &str, most: f64) -> bool {
+    let is_digits = json.starts_with(|c: char| c == '-' || c.is_ascii_digit());
+    json == "null" || is_digits && json.parse().is_ok_and(|number: f64| number.abs() <= most)
 }
 
 /// Whether it may be the tokens of a message or a session: counts, and counts in an object.
-pub(crate) fn are_tokens(json: &str) -> bool {
+fn are_tokens(json: &str) -> bool {
     let all = |json: &str, fits: &dyn Fn(&str) -> bool| {
         Object::parse(json).is_ok_and(|object| object.iter().all(|(_, value)| fits(value.get())))
     };
     let nested = |json: &str| is_count(json) || json.starts_with('{') && all(json, &is_count);
     json == "null" || json.len() <= LONGEST_TOKENS && all(json, &nested)
-}
-
-fn number(json: &str) -> Option<f64> {
-    if !json.starts_with(|c: char| c == '-' || c.is_ascii_digit()) {
-        return None;
-    }
-    json.parse().ok().filter(|number: &f64| number.is_finite())
 }
 
 /// The name of a field as a message may show it: a host can choose any.
@@ -81,8 +78,8 @@ pub(crate) fn check_message(text: &str) -> Result<(), HomeError> {
     std::iter::once(&rows.info).chain(&rows.parts).try_for_each(|row| check_row(row, None))
 }
 
-/// Checks the same in a message that left: in what the host changed of it, and in parts that it added. `sent` is what it
-/// was sent, and what it left as it was is home's own.
+/// Checks the same in a message that left: in what the host changed, and in parts that it added. `sent` is the message as it
+/// was sent; what is the same there is home's own.
 pub(crate) fn check_changed(sent: &str, text: &str) -> Result<(), HomeError> {
     let (sent, now) = (Rows::of(sent)?, Rows::of(text)?);
     let known: HashMap<&str, &Row<'_>> = sent.parts.iter().map(|part| (part.id.as_str(), part)).collect();
@@ -129,7 +126,7 @@ fn check_row(row: &Row<'_>, before: Option<&Row<'_>>) -> Result<(), HomeError> {
     }
 }
 
-/// The name of a time that is none, and that is not written so in `was` already.
+/// The name of a value in `time` that is no time and does not stand in `was`.
 fn wrong_time(time: &RawValue, was: Option<&RawValue>) -> Option<String> {
     if was.is_some_and(|was| was.get() == time.get()) {
         return None;

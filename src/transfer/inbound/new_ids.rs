@@ -1,16 +1,15 @@
 //! Which ids and times new rows get at home.
 //!
-//! They are put back by as much as the host's clock is ahead, and that is all where they then lie between what left (and
-//! the launch) and now. A clock may be set during a run, though, by decades where a machine without a battery learns the
-//! time. So a row that does not fit is tried as it is, too, for a clock that has become right; and if that does not fit
-//! either, it is put right behind the row before it. The order of the rows stays in any case, and nothing depends on
-//! when it is done: the same file gives the same ids.
+//! They are put back by as much as the host's clock is ahead. If they then lie between what left (and the launch) and now,
+//! that is all. But a clock may be set during a run, by decades if a machine without a battery learns the time. So a row
+//! that does not fit is tried as it is, as of a clock that has become right; if that does not fit either, it is put right
+//! behind the row before it. The rows keep their order in any case, and the same file gives the same ids whenever it is read.
 
 use crate::session::stamp::{DISORDER_MS, Kind, PER_MS, near, tail_for, up_to};
 use crate::session::{Outline, SAME_CLOCK_MS, following_part_id};
 use std::collections::{HashMap, HashSet};
 
-/// Hosts' times beyond these are not believed to be times at all (milliseconds since the epoch, up to the year 10889).
+/// What a host may call a time, in milliseconds since the epoch: up to the year 10889.
 const BELIEVABLE: std::ops::RangeInclusive<i64> = 0..=1 << 48;
 
 /// When things happened, in milliseconds since the epoch by home's clock.
@@ -18,24 +17,24 @@ const BELIEVABLE: std::ops::RangeInclusive<i64> = 0..=1 << 48;
 pub(crate) struct Bounds {
     /// By how much the host's clock was ahead.
     pub(crate) ahead_ms: i64,
-    /// What fits in nowhere else gets this time.
+    /// The time of a row that fits in nowhere else.
     pub(crate) launched_ms: i64,
-    /// Nothing new is older.
+    /// Lower bound for the time of a new row.
     pub(crate) earliest_ms: i64,
     pub(crate) now_ms: i64,
 }
 
-/// The times of a message that came.
+/// The times of a message that came back.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct TimeMap {
     /// `time.created` at home; 0 where home has the message and knows it.
     pub(crate) created_ms: i64,
-    /// What is to be taken from the host's times.
+    /// What is subtracted from the host's times.
     offset_ms: i64,
     bounds: [i64; 2],
     /// The other offset that may have held.
     other_ms: i64,
-    /// No time of the row is older.
+    /// Lower bound for the times of the row.
     earliest_ms: i64,
 }
 
@@ -51,7 +50,7 @@ impl TimeMap {
         self.translated(there_ms).clamp(self.earliest_ms.min(end), end)
     }
 
-    /// Those of a part that was added to the message, none of which is older than `earliest_ms`.
+    /// For a part that was added to the message: its times are no older than `earliest_ms`.
     pub(crate) fn of_added(self, earliest_ms: i64) -> Self {
         Self { earliest_ms: self.earliest_ms.max(earliest_ms), ..self }
     }
@@ -78,7 +77,7 @@ impl TimeMap {
 }
 
 impl Bounds {
-    /// What may be to be taken from the host's times, the likeliest first.
+    /// What may have to be subtracted from the host's times, the likeliest first.
     fn offsets(&self) -> [i64; 2] {
         [self.ahead_ms, 0]
     }
@@ -91,8 +90,8 @@ impl Bounds {
         self.end_ms().saturating_mul(PER_MS).saturating_add(PER_MS - 1)
     }
 
-    /// The times of a sub-agent's record, which may be older than the launch.
-    pub(crate) fn of_a_record(&self) -> TimeMap {
+    /// The times of a row that home has, or that may be older than the launch.
+    pub(crate) fn known(&self) -> TimeMap {
         self.timing(0, self.ahead_ms)
     }
 
@@ -114,12 +113,12 @@ pub(crate) struct Had<'h> {
     pub(crate) last_there: Option<&'h str>,
 }
 
-/// The rows of one session that came.
+/// The rows of one session that came back.
 #[derive(Default)]
 pub(crate) struct NewIds {
-    /// The ids on the host and at home of those that are new.
+    /// The ids, on the host and at home, of new rows.
     pub(crate) new: Vec<(String, String)>,
-    /// Of those that home has.
+    /// Those of rows that home has.
     pub(crate) had: Vec<(String, String)>,
     /// The times of the messages, in their order.
     pub(crate) timings: Vec<TimeMap>,
@@ -132,7 +131,7 @@ pub(crate) struct Placement<'b> {
     last_ms: i64,
     last: Option<i64>,
     last_id: String,
-    arrivals: NewIds,
+    pub(crate) arrivals: NewIds,
 }
 
 impl<'b> Placement<'b> {
@@ -154,10 +153,6 @@ impl<'b> Placement<'b> {
         placing
     }
 
-    pub(crate) fn end(self) -> NewIds {
-        self.arrivals
-    }
-
     /// The whole time in an id of home.
     fn home_stamp(&self, kind: Kind, id: &str) -> Option<i64> {
         let latest = self.bounds.end().saturating_add(DISORDER_MS * PER_MS);
@@ -166,12 +161,12 @@ impl<'b> Placement<'b> {
 
     /// A message of the session that came home: its times are known there.
     pub(crate) fn left<'p>(&mut self, created_ms: i64, had: &Had<'_>, late: impl Iterator<Item = &'p str>) {
-        let timing = self.bounds.timing(0, self.bounds.ahead_ms);
+        let timing = self.bounds.known();
         self.arrivals.timings.push(timing);
         self.late_parts(created_ms, timing.offset_ms, had, late);
     }
 
-    /// A message of a sub-agent's session that home has. Its id tells what was taken from its times then.
+    /// A message of a sub-agent's session that home has. Its id tells what was subtracted from its times then.
     pub(crate) fn had<'p, 'h>(
         &mut self,
         created_ms: i64,
@@ -201,7 +196,7 @@ impl<'b> Placement<'b> {
         self.late_parts(created_ms, offset, had, late.into_iter());
     }
 
-    /// Parts that were added to a message that home has, behind those that it has there.
+    /// Parts that the host added to a message that home has, behind its other parts.
     fn late_parts<'p>(
         &mut self,
         created_ms: i64,
@@ -221,7 +216,7 @@ impl<'b> Placement<'b> {
                     Kind::Part.at(last.unwrap_or(self.bounds.launched_ms.saturating_mul(PER_MS)) + 1, part)
                 }
             };
-            // What stands behind the others there does so here, on whichever side of the ids' last beginning.
+            // A part that is the last on the host is the last at home, even if the time in ids began anew between them.
             let is_behind = had.last_there.map_or(offset_ms != 0, |last| part > last);
             let home = match (is_behind && home < last_id, Kind::Part.read(&last_id)) {
                 (false, _) => home,
@@ -234,7 +229,7 @@ impl<'b> Placement<'b> {
         }
     }
 
-    /// The time of a part that is to stand behind another, in its id; `None` for an id without one.
+    /// The time for the id of a part that stands behind another; `None` for an id without time.
     fn part(
         &self,
         id: &str,
@@ -283,7 +278,7 @@ impl<'b> Placement<'b> {
         (self.last_ms, self.last, self.last_id) = (created, stamp.or(self.last), home);
     }
 
-    /// The parts of a new message. Ids of another make stay if the order stays; else all get opencode's own.
+    /// The parts of a new message. Ids of another make stay if that keeps the order; else all get opencode's own.
     fn place_parts(&mut self, parts: &[&str], there_ms: i64, offset_ms: i64, created_ms: i64) {
         let mut last = None;
         let mut homes = Vec::with_capacity(parts.len());
@@ -307,11 +302,12 @@ fn believable(ms: i64) -> i64 {
 /// The ids of what came, by those of the host.
 pub(crate) struct HomeIds {
     ids: HashMap<String, String>,
-    is_identity: bool,
+    /// All of them are those of the host.
+    pub(crate) is_identity: bool,
 }
 
 impl HomeIds {
-    /// No new id is there twice, and none is that of a row that `left`.
+    /// No new id occurs twice, and none is that of a row that `left`.
     pub(crate) fn new(all: Vec<NewIds>, left: &Outline) -> (Self, Vec<Vec<TimeMap>>) {
         let mut taken: HashSet<String> = left.sorted().into_iter().map(str::to_owned).collect();
         taken.extend(all.iter().flat_map(|of| &of.had).map(|(_, home)| home.clone()));
@@ -335,10 +331,5 @@ impl HomeIds {
 
     pub(crate) fn get(&self, there: &str) -> Option<&str> {
         self.ids.get(there).map(String::as_str)
-    }
-
-    /// Whether all of them are those of the host.
-    pub(crate) fn is_identity(&self) -> bool {
-        self.is_identity
     }
 }

@@ -31,22 +31,21 @@ use std::io::{Read, Seek, Write};
 /// changes that make of the session at home the one that left, and the work.
 ///
 /// `left` is the outline of the export that the copy was made from. `before` is that export, or one of the session at
-/// home as long as that has not moved on. It is read, as far as needed, only where something that left comes back
-/// changed or was given an end in the copy: such a row stays as it is at home in all that preparing changed, and in all
-/// that the host did not.
+/// home as long as that has not moved on. It is read as far as needed, if a row that left comes back changed or was given
+/// an end in the copy. Of such a row only what the host changed becomes another at home, and nothing that preparing changed.
 ///
 /// - New messages and parts come as they are. The last user message among them gets agent and model of before, since
-///   the TUI goes on with those of the last user message.
+///   the TUI goes on with them.
 /// - Calls that were open when the session left are ended at home as they were in the copy; calls that the run left open
 ///   are ended as well.
-/// - Of the session's record and todos comes what the table of rights lets a host change, where it changed there, against how
-///   it stood there before the run. Whether it changed here, too, is for the reader of the file to see. Rules never come.
+/// - Of the session's record and todos comes what the table of rights lets a host change, and what the run changed there.
+///   Whether it changed here, too, is for the reader of the file to see. Rules never come.
 /// - What a host changed in older messages beyond its right is in the file, too, and in [`MergeResult::breaches`]: then the file
 ///   is not for the session itself.
-/// - Where somebody undid the end of what left and went on, only its beginning is there any more. What comes home does not fit
-///   into the session at home then; see [`MergeResult::remaining`].
-/// - A plain export holds neither sub-agents nor todos, and tells nothing of how things stood before: of what left,
-///   only parts that were added come home.
+/// - If somebody undid the end of what left and went on, the host has only its beginning. What comes home does not fit into the
+///   session at home then; see [`MergeResult::remaining`].
+/// - A plain export holds neither sub-agents nor todos, and does not tell how things stood before: of what left, only parts
+///   that were added come home.
 ///
 /// # Errors
 /// See [`HomeError`]; `output` is then incomplete.
@@ -101,7 +100,7 @@ pub(crate) fn reconcile(
     Ok(MergeResult { remaining: remaining.map(|remaining| remaining.taken), ..merged })
 }
 
-/// What is made of a file that came back.
+/// A file that came back, on its way into a change set.
 pub(crate) struct Home<'h, W: Write> {
     pub(crate) undo: &'h Baseline,
     pub(crate) here: &'h MergeContext<'h>,
@@ -110,7 +109,7 @@ pub(crate) struct Home<'h, W: Write> {
     outward: ToHost<'h>,
     pub(crate) rows: Rows<W>,
     pub(crate) merged: MergeResult,
-    /// The user message that the message of home answers which was read last.
+    /// The user message that the last message of home that was read answers.
     asked: Option<String>,
 }
 
@@ -135,8 +134,7 @@ impl<W: Write> Home<'_, W> {
         let home = Some(departed.info.get());
         let base = merged.root.base.as_ref().map(|base| base.info.get()).or(home);
         let mut spent = Usage::default();
-        let new = |standing: &Origin| *standing == Origin::New;
-        for (message, _) in merged.root.messages.iter().zip(standings).filter(|(_, of)| new(of)) {
+        for (message, _) in merged.root.messages.iter().zip(standings).filter(|(_, of)| **of == Origin::New) {
             let text = message.read(back)?;
             check_message(&text)?;
             spent.add(&text)?;
@@ -167,11 +165,10 @@ impl<W: Write> Home<'_, W> {
             self.departure.home.iter().enumerate().filter(|(_, message)| ended.contains(message.id()));
         let mut known: BTreeMap<usize, Option<usize>> = ended.map(|(position, _)| (position, None)).collect();
         for (at, standing) in standings.iter().enumerate() {
-            match standing {
-                Origin::Sent(position) if self.is_worth(root, at) => {
-                    known.insert(*position, Some(at));
-                }
-                _ => {}
+            if let Origin::Sent(position) = standing
+                && self.is_worth(root, at)
+            {
+                known.insert(*position, Some(at));
             }
         }
         for (position, at) in known {
@@ -195,7 +192,7 @@ impl<W: Write> Home<'_, W> {
         Ok(())
     }
 
-    /// A message as it stood when it left, and when the host was told that it was made.
+    /// A message as it stood when it left, and its `time.created` in the copy.
     fn own(&mut self, before: &mut Before<'_, impl Read>, id: &str) -> Result<(String, i64), HomeError> {
         while let Some((found, home_ms, text)) = before.next()? {
             let created_ms = self.outward.created(home_ms);
@@ -214,7 +211,7 @@ impl<W: Write> Home<'_, W> {
         Ok(Completing::behind(filler.clone(), self.asked.clone()).message(text, &message)?)
     }
 
-    /// Whether a message that left need be looked at: a bundle holds only such; of an export, those with new parts.
+    /// Whether a message that left need be looked at. A bundle holds no others; of an export, only those with new parts.
     fn is_worth(&self, root: &Section, at: usize) -> bool {
         self.merged.kind == ReturnedKind::Bundle
             || root
@@ -223,7 +220,7 @@ impl<W: Write> Home<'_, W> {
                 .is_some_and(|message| message.parts().any(|part| !self.departure.has(part)))
     }
 
-    /// A message that left: `own` is what stands at home, `back` what came of it, in the terms of the host, with its times.
+    /// A message that left: `own` stands at home, `back` came back, in the terms of the host, with its times.
     fn known(&mut self, own: &str, created_ms: i64, back: Option<(TimeMap, &str)>) -> Result<(), HomeError> {
         let ended = match &self.undo.told {
             Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?,
@@ -236,7 +233,7 @@ impl<W: Write> Home<'_, W> {
                 let message: Message<'_> = serde_json::from_str(&completed)?;
                 let sent = self.outward.message(&completed, &message, created_ms)?;
                 check_changed(&sent, back)?;
-                let base = self.inward.message(&sent, self.inward.known())?;
+                let base = self.inward.message(&sent, self.inward.bounds.known())?;
                 let theirs = self.inward.message(back, timing)?;
                 let versions = Versions { base: &base, ours: &ended, theirs: &theirs };
                 let breaches = &mut self.merged.breaches;
@@ -260,7 +257,7 @@ impl<W: Write> Home<'_, W> {
         Ok(())
     }
 
-    /// Writes what of a message is other than `own`; gives the parts that are new.
+    /// Writes what of a message differs from `own`; returns the parts that are new.
     pub(crate) fn changes(&mut self, own: &str, text: &str) -> Result<Vec<PartOf>, HomeError> {
         let own_ids = part_ids(own)?;
         let own_ids: HashMap<&str, usize> = own_ids.iter().map(String::as_str).zip(0..).collect();
@@ -291,7 +288,7 @@ impl<W: Write> Home<'_, W> {
         Ok(late)
     }
 
-    /// Whether preparing added this part, and it was undone there.
+    /// Whether preparing added this part, and somebody undid it on the host.
     fn was_cut(&self, message: &str, part: &str) -> bool {
         self.undo.added_to(message).any(|added| added == part)
             && self.departure.pairs().all(|(home, _)| home != part)
@@ -332,7 +329,7 @@ impl<W: Write> Home<'_, W> {
 
     /// Whether home's ids and the undo's clock tell all that the host has.
     fn keeps_ids(&self, merged: &Returned) -> Result<bool, HomeError> {
-        let Some(clock) = self.undo.clock else { return Ok(self.inward.keeps_ids()) };
+        let Some(clock) = self.undo.clock else { return Ok(self.inward.ids.is_identity) };
         let mut home = Outline::default();
         self.merged.add_to(&mut home, &self.departure.home)?;
         let places = IdMap::new(&home, Some(&clock.later(self.here.now_ms)));

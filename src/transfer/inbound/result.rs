@@ -8,32 +8,27 @@ use crate::transfer::inbound::rights::Breach;
 use std::collections::HashMap;
 
 /// What home knows when a session comes back. The same again for the same trip gives the same file.
-#[derive(Debug, Clone, Copy)]
+#[derive(Clone, Copy)]
 pub(crate) struct MergeContext<'a> {
-    /// When the file arrived, in milliseconds since the epoch. Write it down: a step that is done again, later, must
-    /// not come to other times.
+    /// When the file arrived, in milliseconds since the epoch. It is written down, so that a step that is done again comes to
+    /// the same times.
     pub now_ms: i64,
     /// When the run was launched, likewise.
     pub launched_ms: i64,
-    /// Whether the host had more of the session than home when the run was launched: somebody had gone on with it
-    /// there. Else nothing that is new can be older than the launch.
+    /// Whether the host was ahead at the launch: somebody had gone on with the session there. If not, nothing new is older
+    /// than the launch.
     pub grown: bool,
-    /// The sub-agents' sessions that home has, with theirs, and what they hold.
+    /// The sub-agents' sessions that home has, and those of their sub-agents.
     pub children: &'a [(String, Outline)],
-    /// The `cost` and `tokens` that home has counted of each of these, as in a session's record.
+    /// The `cost` and `tokens` that home has counted for each of these, as in a session's record.
     pub spent: &'a [(String, Raw)],
-    pub rows: &'a dyn LocalRows,
+    pub rows: &'a LocalRows<'a>,
 }
 
-/// The messages of the sub-agents' sessions that home has.
-pub(crate) trait LocalRows: std::fmt::Debug {
-    /// A message of a session with its parts, as `opencode export` shapes it; `None` where home does not have it.
-    fn message(
-        &self,
-        session: &str,
-        id: &str,
-    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>>;
-}
+/// A message of a sub-agent's session at home, by the ids of both, with its parts, as `opencode export` shapes it; `None` if
+/// home does not have it.
+pub(crate) type LocalRows<'a> =
+    dyn Fn(&str, &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> + 'a;
 
 /// What comes home, beside what is in the change set.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -43,15 +38,15 @@ pub(crate) struct MergeResult {
     pub new_messages: Outline,
     /// Parts that were added to messages that had left.
     pub late_parts: Vec<PartOf>,
-    /// Messages and parts that left and are other ones now: changed there, or given an end.
+    /// Messages and parts that left and differ now: the host changed them, or they were given an end.
     pub changed: usize,
     /// Messages that home had and that the host changed, sub-agents' included.
     pub older_changed: usize,
     /// Sessions of sub-agents that are new or went on.
     pub children: usize,
-    /// Items of the longest list of todos, of all these sessions.
+    /// The number of items in the longest list of todos.
     pub todos: usize,
-    /// Of the sub-agents, the ones that home does not have, with what came of them, in the ids of home.
+    /// The sub-agents' sessions that home does not have, in the ids of home.
     pub sub_agents: Vec<(String, Outline)>,
     /// The text of the last new assistant message: its text parts, joined with newlines. `None` without any.
     pub reply: Option<String>,
@@ -59,21 +54,21 @@ pub(crate) struct MergeResult {
     pub last_assistant: Option<LastAssistant>,
     /// The newest `time.created` of what is new, in milliseconds since the epoch by home's clock.
     pub newest_ms: Option<i64>,
-    /// Whether the ids of all rows can be told from home's by the undo's clock, so that a later trip may build upon what
-    /// the host has: with that clock, made [`crate::session::Clock::later`]. Else the host must get the session anew.
+    /// Whether the baseline's clock tells which id at home stands for which on the host. Then a later trip may build upon what
+    /// the host has, with that clock made [`crate::session::Clock::later`]. If not, the host must get the session anew.
     pub keeps_ids: bool,
-    /// Where somebody undid the end of what left there, and went on: what is still there of it, in the ids of home. Home has all
-    /// of it, so that what comes is a session of its own.
+    /// If somebody undid the end of what left on the host, and went on: what the host still has of it, in the ids of home. Home
+    /// has all of it, so that what comes is a session of its own.
     pub remaining: Option<Outline>,
-    /// What the host changed and may not change. Where there is any, nothing of what came is for the session itself.
+    /// What the host changed and may not change. If there is any, nothing of what came is for the session itself.
     pub breaches: Vec<Breach>,
     /// The session's rules, or those of a new sub-agent, are others on the host. They stay there.
     pub has_other_rules: bool,
     /// The host counted more cost or tokens than its new messages say. The messages count.
     pub is_overcounted: bool,
-    /// Rows of sub-agents' sessions that are otherwise on the host in what it may not change. Those of home stay.
+    /// Rows of sub-agents' sessions in which the host has what it may not change. Those of home stay.
     pub kept_rows: usize,
-    /// What the file that came does not hold and so does not come home, in words.
+    /// What the file does not hold and so does not come home, in words.
     pub not_carried: Vec<&'static str>,
 }
 
@@ -92,7 +87,7 @@ impl MergeResult {
         Self { kind, keeps_ids: true, ..Self::default() }
     }
 
-    /// The parts that were added to messages that had left, by these.
+    /// The late parts, by their messages.
     pub(crate) fn late_by_message(&self) -> HashMap<&str, Vec<&str>> {
         let mut late: HashMap<&str, Vec<&str>> = HashMap::new();
         for part in &self.late_parts {
@@ -101,7 +96,7 @@ impl MergeResult {
         late
     }
 
-    /// Adds to an outline what `left`, with all that was added to it.
+    /// Adds what `left` to an outline, and all that came home.
     pub(crate) fn add_to(&self, all: &mut Outline, left: &Outline) -> Result<(), ExportError> {
         let late = self.late_by_message();
         for message in left.iter() {
@@ -111,7 +106,7 @@ impl MergeResult {
         self.new_messages.iter().try_for_each(|message| all.push(message.id(), message.parts()))
     }
 
-    /// Keeps what a new message tells of how the work ended.
+    /// Keeps what a new message says of how the work ended.
     pub(crate) fn note(&mut self, message: &Message<'_>) {
         let info = &message.info;
         if !info.is_assistant() {

@@ -1,4 +1,4 @@
-//! What came back, gone through once: whose it is, which rows there are, and where each message stands in the file.
+//! One pass over the file that came back: whose it is, which rows it has, and where each message stands.
 
 use crate::session::bundle::{Document, Header, Known, is_bundle, section_at};
 use crate::session::message::Message;
@@ -15,7 +15,7 @@ use std::io::{Read, Seek, SeekFrom};
 /// The most sessions that one run brings home.
 const MOST: usize = 10_000;
 
-/// The most messages and parts that are new, of all sessions: each takes half a kilobyte on its way.
+/// The most new messages and parts, of all sessions: each takes half a kilobyte of memory.
 const MOST_NEW: usize = 250_000;
 
 /// What is held of all sessions' records, todos and of how they stood before, in bytes.
@@ -54,19 +54,17 @@ pub(crate) struct Section {
     pub(crate) is_new: bool,
     /// It is as it was at the launch, and home was not known to have it then.
     pub(crate) is_same: bool,
-    /// Messages and parts of a sub-agent in the file that are as they were at the launch, by the host's ids.
+    /// Messages and parts of a sub-agent that are as they were at the launch, by the host's ids.
     pub(crate) former: HashSet<String>,
-    /// What a bundle says is still there of what left.
+    /// What the host still has of what left; only a bundle says so.
     pub(crate) known: Option<Known>,
     pub(crate) record: String,
     pub(crate) todos: Option<String>,
-    /// How many these are.
     pub(crate) todo_count: usize,
     /// How it stood before the run.
     pub(crate) base: Option<Base>,
     /// The messages and parts in the file, in the host's ids.
     pub(crate) outline: Outline,
-    /// The same messages.
     pub(crate) messages: Vec<ReturnedRows>,
 }
 
@@ -98,7 +96,7 @@ impl ReturnedRows {
     }
 }
 
-/// What may still be held of a file.
+/// How much of a file may still be held.
 #[derive(Clone)]
 struct Room {
     rows: usize,
@@ -106,7 +104,7 @@ struct Room {
 }
 
 impl Room {
-    /// Takes of it; `start` is where in the file the value begins.
+    /// Takes room for a value that begins at `start` of the file.
     fn hold(&mut self, start: u64, bytes: usize) -> Result<(), ExportError> {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.ok_or(ExportError::TooLarge { offset: start, limit: HELD })?;
@@ -122,7 +120,7 @@ impl Room {
     }
 }
 
-/// Goes through the file to its end. `known`: how many messages and parts home has, of all sessions that may be in it.
+/// Reads the file to its end. `known`: how many messages and parts home has, of all sessions that may be in it.
 pub(crate) fn read_back(
     input: &mut (impl Read + Seek),
     session: &str,
@@ -185,7 +183,7 @@ fn read_section(
     Ok(section)
 }
 
-fn check_session(expected: &str, found: &str) -> Result<(), HomeError> {
+pub(crate) fn check_session(expected: &str, found: &str) -> Result<(), HomeError> {
     if expected == found {
         return Ok(());
     }
@@ -273,7 +271,7 @@ fn no_counters() -> ExportError {
     ExportError::not_an_export("cost or tokens are not of the kind that opencode writes")
 }
 
-/// Todos as opencode keeps them, checked, and how many they are.
+/// Todos as opencode keeps them, and their number.
 fn todos(text: &str) -> Result<(String, usize), ExportError> {
     #[derive(Deserialize)]
     struct Todo<'a> {

@@ -1,7 +1,8 @@
-//! The session as it left, read only as far as it is needed.
+//! The session as it left, read only as far as needed.
 
 use crate::session::reader::{Event, ExportReader};
 use crate::transfer::error::HomeError;
+use crate::transfer::inbound::returned::check_session;
 use std::io::Read;
 
 /// An export of home, of which messages are asked for in their order.
@@ -9,7 +10,7 @@ pub(crate) struct Before<'s, R> {
     reader: ExportReader<R>,
     session: &'s str,
     asked: Option<String>,
-    /// That of before the message that was read last.
+    /// The last user message before the message that was read last.
     asked_before: Option<String>,
 }
 
@@ -22,25 +23,22 @@ impl<'s, R: Read> Before<'s, R> {
     pub(crate) fn next(&mut self) -> Result<Option<(String, i64, String)>, HomeError> {
         while let Some(event) = self.reader.next().map_err(HomeError::Kept)? {
             match event {
-                Event::Info(_, info) if info.id != self.session => {
-                    let expected = self.session.to_owned();
-                    return Err(HomeError::OtherSession { expected, found: info.id });
-                }
+                Event::Info(_, info) => check_session(self.session, &info.id)?,
                 Event::Message(_, text, message) => {
                     self.asked_before.clone_from(&self.asked);
                     if message.info.is_user() {
                         self.asked = Some(message.info.id.clone());
                     }
-                    let ids = (message.info.id.clone(), message.info.time.created_ms());
-                    return Ok(Some((ids.0, ids.1, text.to_owned())));
+                    let created_ms = message.info.time.created_ms();
+                    return Ok(Some((message.info.id.clone(), created_ms, text.to_owned())));
                 }
-                Event::Info(..) | Event::Other(..) => {}
+                Event::Other(..) => {}
             }
         }
         Ok(None)
     }
 
-    /// The user message that the message answers which was read last, if it answers any.
+    /// The user message that the last message that was read answers, if any.
     pub(crate) fn asked(&self) -> Option<&str> {
         self.asked_before.as_deref()
     }

@@ -1,4 +1,4 @@
-//! What left, as the host has it, and whether it is all still there.
+//! The rows that left, as the host has them, and whether it still has all.
 
 use crate::session::bundle::Known;
 use crate::session::{ExportError, Outline};
@@ -28,19 +28,19 @@ struct Row {
     message: usize,
 }
 
-/// What a message of the session itself is, that came back.
+/// Where a message of the session itself, that came back, is from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Origin {
-    /// It left, and stood at this position.
+    /// It was sent, at this position.
     Sent(usize),
     New,
 }
 
-/// What came back is what left, or its beginning, and more.
+/// What came back: what left, or its beginning, and more.
 pub(crate) struct Checked {
-    /// What each message of the session itself is.
+    /// Where each message of the session itself is from.
     pub(crate) standings: Vec<Origin>,
-    /// Where not all that left is there any more: what is.
+    /// If the host does not have all that left: what it still has.
     pub(crate) remaining: Option<SentRows>,
 }
 
@@ -59,8 +59,7 @@ impl SentRows {
         let there = places.outline(&home)?;
         let mut rows = Vec::with_capacity(home.len() + home.part_count());
         for (position, (here, there)) in home.iter().zip(there.iter()).enumerate() {
-            let ids = std::iter::once(here.id()).chain(here.parts());
-            for (home, there) in ids.zip(std::iter::once(there.id()).chain(there.parts())) {
+            for (home, there) in here.all().zip(there.all()) {
                 rows.push(Row { there: there.to_owned(), home: home.to_owned(), message: position });
             }
         }
@@ -88,7 +87,7 @@ impl SentRows {
         self.find(there).map(|row| row.home.as_str())
     }
 
-    /// Checks that all that left is there, or all up to where somebody undid the rest, once, in its order and in its place.
+    /// Checks that all that left is there once, in its order and its place; or all before the prompt from which somebody undid.
     /// `children` are sub-agents' sessions that home has.
     pub(crate) fn check(&self, back: &Returned, children: &[&str]) -> Result<Checked, HomeError> {
         self.check_ids(back)?;
@@ -103,8 +102,8 @@ impl SentRows {
         Ok(Checked { standings, remaining })
     }
 
-    /// Its first so many messages with, of the last of these, as many parts as make so many of all; `None` where that is not
-    /// how many there can be. opencode deletes what was undone with the next prompt, from a message or from a part on.
+    /// Its first `messages` messages, with `parts` parts in all; `None` if more than the end of the last one would be missing.
+    /// With the next prompt opencode deletes what was undone, from a message or from a part on.
     fn first(&self, messages: usize, parts: usize) -> Result<Option<Self>, ExportError> {
         let none = Outline::default;
         let mut first = Self { home: none(), taken: none(), there: none(), rows: Vec::new() };
@@ -130,7 +129,7 @@ impl SentRows {
         Ok(Some(first))
     }
 
-    /// Every id is there once, and no sub-agent has one that left.
+    /// Every id occurs once, and no sub-agent has one that left.
     fn check_ids(&self, back: &Returned) -> Result<(), HomeError> {
         let mut sessions: Vec<&str> = std::iter::once(&back.root)
             .chain(&back.children)
@@ -211,16 +210,15 @@ impl SentRows {
         }
     }
 
-    /// A whole session has all of it, or its beginning.
+    /// Checks a whole session: it has all rows that left, or the first of them.
     fn check_whole(&self, back: &Outline, goes_on: bool) -> Result<Option<Self>, HomeError> {
         let here = back.sorted();
         let is_here = |id: &&str| here.binary_search(id).is_ok();
-        let all = self.there.iter().flat_map(|message| std::iter::once(message.id()).chain(message.parts()));
-        let mut missing = all.filter(|id| !is_here(id));
+        let mut missing = self.there.ids().filter(|id| !is_here(id));
         let Some(lost) = missing.next() else { return Ok(None) };
         let messages = self.there.iter().filter(|message| is_here(&message.id())).count();
         let parts = self.there.iter().flat_map(|message| message.parts()).filter(is_here).count();
-        // As many as are here: where all of them are, no others can be.
+        // If all of its first so many rows are here, no others are.
         match self.first(messages, parts)? {
             Some(first) if goes_on && first.there.sorted().iter().all(is_here) => Ok(Some(first)),
             _ => Err(HomeError::Missing { first: lost.to_owned(), count: 1 + missing.count() }),

@@ -16,8 +16,8 @@ use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::io::{Read, Seek, Write};
 
-/// What a host says of a sub-agent's session that is new. Its rules are its parent's at home; nothing of it is undone,
-/// archived or shared here.
+/// What a host may say of a new sub-agent's session. Its rules are its parent's at home; it is not undone, archived or
+/// shared here.
 const OF_A_NEW_SESSION: [&str; 12] = [
     "id",
     "slug",
@@ -38,8 +38,8 @@ const TIMES: [&str; 2] = ["created", "updated"];
 
 impl<W: Write> Home<'_, W> {
     /// Sub-agents' sessions that home does not have, and in which nothing was done since the launch. They are of earlier
-    /// trips: home had them and let them go, or has them as those of a copy. A host that got the session anew tells of
-    /// them all the same, since it does not know what home has.
+    /// trips: home has deleted them, or has them as a copy's. A host that got the session anew sends them all the same,
+    /// since it does not know what home has.
     pub(crate) fn former<'b>(&self, merged: &'b Returned) -> HashSet<&'b str> {
         let mut former = HashSet::new();
         let mut parents = HashSet::new();
@@ -55,7 +55,7 @@ impl<W: Write> Home<'_, W> {
         former
     }
 
-    /// What came, in the ids of home.
+    /// An outline in the ids of home.
     fn at_home(&self, merged: &Outline) -> Result<Outline, HomeError> {
         let id = |there| self.inward.id(there).unwrap_or(there);
         let mut home = Outline::default();
@@ -66,8 +66,8 @@ impl<W: Write> Home<'_, W> {
         Ok(home)
     }
 
-    /// A sub-agent's session. Of one that home has, only what the run did there and what home lacks: a host that was not
-    /// known to share it tells of all that it has, in the paths and with the counts of its own.
+    /// A sub-agent's session. Of one that home has, only what the run did and what home lacks: a host that does not know
+    /// that home has it sends all of it, in its own paths and with its own counts.
     pub(crate) fn child(
         &mut self,
         section: usize,
@@ -104,7 +104,7 @@ impl<W: Write> Home<'_, W> {
             let text = self.inward.message(&text, self.inward.timing(section, at))?;
             let id = self.inward.id(ids.id()).unwrap_or(ids.id()).to_owned();
             let own = match own.is_some() {
-                true => self.here.rows.message(&child.session, &id).map_err(HomeError::Rows)?,
+                true => (self.here.rows)(&child.session, &id).map_err(HomeError::Rows)?,
                 false => None,
             };
             match own {
@@ -118,8 +118,8 @@ impl<W: Write> Home<'_, W> {
         Ok(())
     }
 
-    /// A message of a sub-agent's session that home has: what a host may change of it comes home, all else stays as it is
-    /// here. It may well be otherwise there, in the host's paths, since it did not leave with the trip.
+    /// A message of a sub-agent's session that home has: what a host may change of it comes home, all else stays as it is.
+    /// It may differ on the host, by its paths, since it did not leave with the trip.
     fn known_of_child(&mut self, own: &str, theirs: &str) -> Result<(), HomeError> {
         let open = OpenRows::of(own)?;
         let mut breaches = Vec::new();
@@ -137,26 +137,14 @@ impl<W: Write> Home<'_, W> {
         Ok(())
     }
 
-    /// The record of a sub-agent's session as it would be made here: of what the host says only what tells what it is.
+    /// The record of a sub-agent's session as home would make it, with what a host may say of it.
     fn new_record(&mut self, child: &Section) -> Result<String, HomeError> {
         check_record(&child.session, &child.record)?;
         let record = self.inward.record(&child.record)?;
         let there = Object::parse(&record)?;
-        let mut info = Object::default();
-        for key in OF_A_NEW_SESSION {
-            if let Some(value) = there.get(key) {
-                info.set(key, value)?;
-            }
-        }
+        let mut info = there.only(&OF_A_NEW_SESSION);
         if let Some(time) = there.get("time") {
-            let all = Object::parse(time.get())?;
-            let mut time = Object::default();
-            for key in TIMES {
-                if let Some(ms) = all.get(key) {
-                    time.set(key, ms)?;
-                }
-            }
-            info.set("time", &time)?;
+            info.set("time", &Object::parse(time.get())?.only(&TIMES))?;
         }
         let home = self.undo.record()?;
         for key in ["directory", "path"] {
@@ -168,7 +156,7 @@ impl<W: Write> Home<'_, W> {
         Ok(serde_json::to_string(&info)?)
     }
 
-    /// What of the record and the todos changed, of a sub-agent's session that home has.
+    /// What changed in the record and the todos of a sub-agent's session that home has.
     fn goes_on(
         &mut self,
         child: &Section,

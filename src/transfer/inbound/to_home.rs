@@ -19,10 +19,10 @@ use std::collections::{HashMap, HashSet};
 pub(crate) struct ToHome<'a> {
     paths: Option<&'a Paths>,
     departure: &'a SentRows,
-    bounds: Bounds,
+    pub(crate) bounds: Bounds,
     /// The session's directory at home.
     directory: String,
-    ids: HomeIds,
+    pub(crate) ids: HomeIds,
     /// The times of the messages of each session, in the order of the file.
     timings: Vec<Vec<TimeMap>>,
 }
@@ -40,8 +40,8 @@ impl<'a> ToHome<'a> {
     ) -> Self {
         let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
         let none = Outline::default();
-        // Of a session that was there before the launch a host tells all where it got this one anew, or where home let it
-        // go: its messages may be older than the launch.
+        // A sub-agent's session may be older than the launch. The host sends all of it if it got this session anew, or if
+        // home has deleted the sub-agent's.
         let any_time = Bounds { earliest_ms: 0, ..bounds };
         for child in &back.children {
             let had = children.iter().find(|(id, _)| *id == child.session).map(|(_, outline)| outline);
@@ -53,31 +53,22 @@ impl<'a> ToHome<'a> {
         Self { paths: undo.paths.as_ref(), departure, bounds, directory, ids, timings }
     }
 
-    /// The times of a message: of the session that came as the `section`th, the `at`th.
+    /// The times of the `at`th message of the `section`th session in the file.
     pub(crate) fn timing(&self, section: usize, at: usize) -> TimeMap {
-        self.timings.get(section).and_then(|all| all.get(at)).copied().unwrap_or_else(|| self.known())
-    }
-
-    pub(crate) fn known(&self) -> TimeMap {
-        self.bounds.timing(0, self.bounds.ahead_ms)
-    }
-
-    /// Whether every new row has the id that the host knows it by.
-    pub(crate) fn keeps_ids(&self) -> bool {
-        self.ids.is_identity()
+        self.timings.get(section).and_then(|all| all.get(at)).copied().unwrap_or_else(|| self.bounds.known())
     }
 
     pub(crate) fn id<'i>(&'i self, there: &'i str) -> Option<&'i str> {
         self.ids.get(there).or_else(|| self.departure.home_id(there))
     }
 
-    /// A message. The snapshots of the host stay there, as does what would be read or done here because a host said so.
+    /// A message. It loses the host's snapshots, and all that home would read or do because a host says so.
     pub(crate) fn message<'t>(&self, text: &'t str, timing: TimeMap) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(text)?;
         self.bounded(Cow::Owned(self.translated(text, &message, timing)?), &message)
     }
 
-    /// A message of home as it would be if a host had sent it: what comes is held against that.
+    /// A message of home as if a host had sent it. What comes back is compared with that.
     pub(crate) fn as_if_sent<'t>(&self, own: &'t str) -> Result<Cow<'t, str>, HomeError> {
         let message: Message<'_> = serde_json::from_str(own)?;
         self.bounded(Cow::Borrowed(own), &message)
@@ -106,7 +97,7 @@ impl<'a> ToHome<'a> {
     }
 
     pub(crate) fn record(&self, text: &str) -> Result<String, ExportError> {
-        let timing = self.bounds.of_a_record();
+        let timing = self.bounds.known();
         let fields = Fields {
             id: &|id| self.id(id).map(str::to_owned),
             time: &|_, ms| Some(timing.home(ms)),
@@ -137,17 +128,17 @@ fn root(
             Origin::New => placing.new_message(merged.created_ms, message.id(), message.parts()),
         }
     }
-    placing.end()
+    placing.arrivals
 }
 
-/// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids, which stay
-/// whatever becomes of the times in them.
+/// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids: these stay when the
+/// times in the ids change.
 fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> NewIds {
     let mut by_end: HashMap<&str, Option<&str>> = HashMap::new();
     let mut messages = HashMap::new();
     for message in home.iter() {
         messages.insert(message.id(), message);
-        for id in std::iter::once(message.id()).chain(message.parts()) {
+        for id in message.all() {
             by_end.entry(end_of(id)).and_modify(|twice| *twice = None).or_insert(Some(id));
         }
     }
@@ -172,7 +163,7 @@ fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> NewIds {
             None => placing.new_message(merged.created_ms, message.id(), message.parts()),
         }
     }
-    placing.end()
+    placing.arrivals
 }
 
 fn end_of(id: &str) -> &str {

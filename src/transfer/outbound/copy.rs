@@ -37,8 +37,8 @@ pub struct Spec {
     pub paths: Option<Paths>,
     /// The session's todos at home, as raw JSON, if they are known. They do not travel; see [`SentRecord`].
     pub todos: Option<Raw>,
-    /// The ids at home of the messages that the file is to hold; `None` for all. The undo is of the whole session all
-    /// the same.
+    /// The ids at home of the messages that the file is to hold; `None` for all. The baseline is of the whole session
+    /// in any case.
     pub subset: Option<HashSet<String>>,
 }
 
@@ -55,9 +55,8 @@ pub struct Prepared {
 
 /// Copies the export `input`, which `scan` is the scan of, to `output`, made fit for the host.
 ///
-/// Every open tool call gets an end; directory, agent and model are the host's; patches name no files there; what `opencode
-/// import` insists on is filled in. A message in which nothing is
-/// changed is copied byte for byte; so is, in a changed one, each part and field that is not.
+/// Every open tool call gets an end; directory, agent and model are the host's; patches name no files; what `opencode
+/// import` insists on is filled in. All other messages, and all other parts and fields, are copied byte for byte.
 ///
 /// # Errors
 /// An export that is not sound or not the scanned one; a failing `output`.
@@ -98,7 +97,7 @@ pub fn prepare(
                 }
                 undo.departed.info = serde_json::from_str(text)?;
                 let mut info = Object::parse(text)?;
-                // Undone since the trip began: there it would cost what home still has.
+                // Somebody undid prompts since the trip began. With this field, the host's opencode would delete them.
                 info.remove("revert");
                 move_to(&mut info, &spec.directory)?;
                 set_on_info(&mut info, &spec.setting)?;
@@ -116,7 +115,9 @@ pub fn prepare(
                 newest_ms = newest_ms.max(Some(created_ms));
                 let text = if is_last_user || message.parts.iter().any(Part::is_open) {
                     let mut edit = Edit::new(text)?;
-                    settle(&mut edit, &message, &ending)?.note_in(&mut undo);
+                    let settled = settle(&mut edit, &message, &ending)?;
+                    undo.settled.extend(settled.parts);
+                    undo.added.extend(settled.added);
                     if is_last_user {
                         undo.last_user = Some(former_user(&message.info.id, &edit.info));
                         set_on_user(&mut edit.info, &spec.setting)?;
@@ -133,7 +134,7 @@ pub fn prepare(
                 if sent {
                     messages += 1;
                     parts += message.parts.len() + undo.added_to(&message.info.id).count();
-                    // What stands where in it is the same before and after; a part that was added has no paths.
+                    // Paths stand in the same places before and after; a part that was added has none.
                     let text = match &completed {
                         Cow::Borrowed(text) => outward.message(text, &message, created_ms)?,
                         Cow::Owned(text) => {

@@ -1,10 +1,10 @@
 //! Which ids the rows of home have on a host with another clock.
 //!
-//! Where every id's time, put forward by as much as the host is ahead, lies behind the place where the host's ids last
-//! began anew and before the host's now, that is all, and ids keep their order among each other. Where not (a host that
-//! believes to be in 1970, a session older than the ids' last beginning), each row in the session's order gets the time
-//! that it should have, but no less than the one behind the row before it, so that what is too old comes to stand close
-//! together, in its order, at the beginning. More rows behind change nothing of those before.
+//! The time in each id is put forward by as much as the host is ahead. If all times then lie between the last beginning of
+//! the host's ids and the host's now, that is all, and the ids keep their order. If not (a host believes to be in 1970, a
+//! session is older than the last beginning of the ids), each row, in the session's order, gets its time or the time right
+//! behind the row before it, whichever is later: rows that are too old stand close together at the beginning, in their order.
+//! More rows at the end change nothing of those before.
 
 use crate::session::stamp::{Kind, PER_MS, near, tail_for, unrolled};
 use crate::session::{Clock, ExportError, MessageIds, Outline, following_part_id};
@@ -40,7 +40,7 @@ impl IdMap {
         pair.map(|(_, there)| there.as_str())
     }
 
-    /// Gives a part that was added behind the last of a message an id there.
+    /// Gives an id on the host to a part that was added behind the last part of a message.
     pub(crate) fn add<'p>(&mut self, last: Option<&'p str>, part: &'p str) {
         if self.pairs.is_empty() {
             return;
@@ -94,8 +94,7 @@ impl Plan {
     /// Every time as it is at home, put forward.
     fn wanted(home: &Outline, clock: &Clock) -> Self {
         let forward = clock.ahead_ms.saturating_mul(PER_MS);
-        let stamps =
-            unrolled((0..home.len()).filter_map(|n| home.get(n)).map(|message| message.id()), clock.now_ms);
+        let stamps = unrolled(home.iter().map(|message| message.id()), clock.now_ms);
         let mut last =
             stamps.iter().copied().find_map(|stamp| stamp).unwrap_or(clock.now_ms.saturating_mul(PER_MS));
         let row = |(message, stamp): (MessageIds<'_>, Option<i64>)| {

@@ -1,7 +1,7 @@
 //! Bundles that are not what a host should write, and trips that follow each other.
 
 use super::home::{FRESH, HERE};
-use super::world::{Database, Rows, Session, Trip, apply, outline, text};
+use super::world::{Database, Session, Trip, apply, outline, rows, text};
 use super::{NOW_MS, spec, value};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, random, session,
@@ -225,7 +225,7 @@ fn second(clock: Option<Clock>) {
         grown: false,
         children: &children,
         spent: &spent,
-        rows: &Rows(&before),
+        rows: &rows(&before),
     };
     let (merged, arrival) = again.back(&again.bundle(&there), &here).unwrap();
     apply(&mut home, again.id(), &arrival);
@@ -376,9 +376,9 @@ proptest! {
         let cost = json!({"cost": home[CHILD].info["cost"]}).to_string();
         let spent = serde_json::value::RawValue::from_string(cost).unwrap();
         let spent = [(CHILD.to_owned(), Raw::from(spent.as_ref()))];
-        let rows = home.clone();
+        let held = home.clone();
         let homeward = MergeContext {
-            now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent, rows: &Rows(&rows),
+            now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent, rows: &rows(&held),
         };
         let (merged, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
         prop_assert_eq!(merged.children, usize::from(there || marked));

@@ -3,7 +3,7 @@
 use super::bundles::{CHILD, LATER, child};
 use super::home::FRESH;
 use super::spec;
-use super::world::{Database, Rows, Trip, apply, outline};
+use super::world::{Database, Trip, apply, outline, rows};
 use crate::session::SAME_CLOCK_MS;
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES};
 use crate::transfer::{HomeError, MergeContext};
@@ -128,7 +128,7 @@ fn a_sub_agents_open_rows_are_held_to_the_same() {
         change(&mut there.get_mut(CHILD).unwrap().messages[1]);
         let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
         let before = home.clone();
-        let here = MergeContext { children: &children, rows: &Rows(&before), ..FRESH };
+        let here = MergeContext { children: &children, rows: &rows(&before), ..FRESH };
         let (_, arrival) = trip.back(&trip.bundle(&there), &here)?;
         apply(&mut home, trip.id(), &arrival);
         Ok::<_, HomeError>(home[CHILD].messages[1].clone())

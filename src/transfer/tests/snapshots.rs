@@ -123,7 +123,7 @@ fn what_was_done_there_comes_home_without_its_snapshots() {
         // As opencode exports it, for import.
         let (merged, arrival) = trip.back(&there[trip.id()].export().to_string(), &HERE).unwrap();
         let mut file = Vec::new();
-        import_file(arrival.as_bytes(), &trip.undo().departed.info, &merged, &mut file).unwrap();
+        import_file(arrival.as_bytes(), trip.undo(), &merged, &mut file).unwrap();
         let file: Value = serde_json::from_slice(&file).unwrap();
         assert_eq!(file["messages"].as_array().unwrap().last(), Some(new));
     }

@@ -3,10 +3,9 @@
 use super::value;
 use crate::session::bundle::Known;
 use crate::session::{Change, ChangeReader, Outline, scan};
+use crate::transfer::inbound::result::LocalRows;
 use crate::transfer::inbound::sent_rows::SentRows;
-use crate::transfer::{
-    Baseline, HomeError, LocalRows, MergeContext, MergeResult, Prepared, Spec, prepare, reconcile,
-};
+use crate::transfer::{Baseline, HomeError, MergeContext, MergeResult, Prepared, Spec, prepare, reconcile};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -55,29 +54,12 @@ pub(super) fn outline(session: &Session) -> Outline {
     outline
 }
 
-/// The rows of a home that has no sub-agents' sessions.
-#[derive(Debug)]
-pub(super) struct NoRows;
-
-impl LocalRows for NoRows {
-    fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(None)
-    }
-}
-
 /// The rows of a home.
-#[derive(Debug)]
-pub(super) struct Rows<'d>(pub(super) &'d Database);
-
-impl LocalRows for Rows<'_> {
-    fn message(
-        &self,
-        session: &str,
-        id: &str,
-    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-        let messages = self.0.get(session).map(|session| session.messages.as_slice()).unwrap_or_default();
+pub(super) fn rows(home: &Database) -> Box<LocalRows<'_>> {
+    Box::new(|session, id| {
+        let messages = home.get(session).map(|session| session.messages.as_slice()).unwrap_or_default();
         Ok(messages.iter().find(|message| message["info"]["id"] == id).map(ToString::to_string))
-    }
+    })
 }
 
 /// A session that has left, and all that home and host know of it.

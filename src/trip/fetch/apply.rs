@@ -6,7 +6,7 @@ use crate::dispatch::Dispatch;
 use crate::opencode::apply::{self, Applied, ApplyError, ApplyInput};
 use crate::opencode::{Database, DatabaseError};
 use crate::session::{CopySpec, Outline};
-use crate::transfer::{Baseline, ForkInput, LocalRows, MergeContext, MergeResult, fork, reconcile};
+use crate::transfer::{Baseline, ForkInput, MergeContext, MergeResult, fork, reconcile};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
 use crate::trip::sent_state;
@@ -49,16 +49,6 @@ pub(crate) struct ReturnedWork {
     grown: bool,
     /// When what came back had arrived; written down, since times of new messages depend on it.
     pub(crate) arrived_ms: i64,
-}
-
-impl LocalRows for Database {
-    fn message(
-        &self,
-        session: &str,
-        id: &str,
-    ) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(Database::message(self, session, id)?)
-    }
 }
 
 /// Where what came back is now.
@@ -121,7 +111,7 @@ impl ReturnedWork {
             let before = open(&files.export)?;
             remove(&files.change_set)?;
             let output = disk::create_new_private(&files.change_set)?;
-            let rows = &database;
+            let rows = &|session: &str, id: &str| Ok(database.message(session, id)?);
             let here = MergeContext { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
             reconcile(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
                 host,

@@ -50,15 +50,17 @@ impl ReturnedWork {
     /// Imports new messages, and sees that they are there. What could not come that way, in words.
     async fn import(&self, tools: &Tools, merged: &MergeResult) -> Result<Vec<&'static str>, TripError> {
         let (files, of, host) = (self.files.clone(), merged.clone(), self.host.clone());
-        let record = self.undo.departed.info.clone();
-        let left_out =
-            blocking(move || {
-                remove(&files.import)?;
-                let output = disk::create_new_private(&files.import)?;
-                import_file(open(&files.change_set)?, &record, &of, output)
-                    .map_err(|source| TripError::Home { host, source, kept: files.back })
+        let undo = self.undo.clone();
+        let left_out = blocking(move || {
+            remove(&files.import)?;
+            let output = disk::create_new_private(&files.import)?;
+            import_file(open(&files.change_set)?, &undo, &of, output).map_err(|source| TripError::Home {
+                host,
+                source,
+                kept: files.back,
             })
-            .await?;
+        })
+        .await?;
         tools.tell(News::Critical(true));
         let imported = tools.program.import(&self.files.import, &self.directory, &self.session).await;
         tools.tell(News::Critical(false));

@@ -14,7 +14,7 @@ use crate::session::walk::walk;
 use crate::session::{Change, ChangeReader, Clock, CopySpec, Model, Outline, Setting, copy, scan};
 use crate::text::{harmless, harmless_json, plain, plain_bytes, plain_end};
 use crate::transfer::{
-    Baseline, ForkInput, LocalRows, MergeContext, Paths, Spec, fork, import_file, prepare, reconcile,
+    Baseline, ForkInput, MergeContext, Paths, Spec, fork, import_file, prepare, reconcile,
 };
 use serde_json::{Value, json};
 use std::io::Cursor;
@@ -242,7 +242,7 @@ impl World {
             grown: back.len().is_multiple_of(2),
             children: &children,
             spent: &[],
-            rows: &NoRows,
+            rows: &|_, _| Ok(None),
         };
         let mut arrival = Vec::new();
         let merged = match reconcile(
@@ -261,7 +261,7 @@ impl World {
             let mut again = Vec::new();
             op.write(&mut again).unwrap();
         }
-        import_file(arrival.as_slice(), &self.undo.departed.info, &merged, std::io::sink()).unwrap();
+        import_file(arrival.as_slice(), &self.undo, &merged, std::io::sink()).unwrap();
         let left = merged.remaining.as_ref().unwrap_or(&self.left);
         let away = ForkInput { left, undo: &self.undo, merged: &merged, children: &children };
         let spec = CopySpec {
@@ -406,14 +406,4 @@ fn text(input: &[u8]) -> String {
     let same: Value = serde_json::from_str(&harmless_json(&json)).unwrap();
     assert_eq!(same, Value::from(text.as_ref()));
     format!("ok {}", shown[0].is_ascii())
-}
-
-/// The rows of a home that has no sub-agents' messages.
-#[derive(Debug)]
-struct NoRows;
-
-impl LocalRows for NoRows {
-    fn message(&self, _: &str, _: &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> {
-        Ok(None)
-    }
 }

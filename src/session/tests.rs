@@ -236,8 +236,7 @@ proptest! {
             let parts = m["parts"].as_array().unwrap().iter().map(|p| p["id"].as_str().unwrap());
             std::iter::once(m["info"]["id"].as_str().unwrap()).chain(parts).collect()
         }).collect();
-        let seen: Vec<Vec<&str>> =
-            scan.outline.iter().map(|m| std::iter::once(m.id()).chain(m.parts()).collect()).collect();
+        let seen: Vec<Vec<&str>> = scan.outline.iter().map(|m| m.all().collect()).collect();
         prop_assert_eq!(seen, ids);
         let last = messages.iter().rev().find(|m| m["info"]["role"] == "user");
         prop_assert_eq!(scan.last_user.map(|u| json!(u.id)), last.map(|m| m["info"]["id"].clone()));

@@ -151,11 +151,14 @@ mod tests {
         )
     }
 
-    /// The part as it comes home; `None` where it stays as it is.
+    fn confined(text: &str, directory: &str) -> String {
+        within(Cow::Borrowed(text), &serde_json::from_str(text).unwrap(), directory).unwrap().into_owned()
+    }
+
+    /// The part as it comes home; `None` if it stays as it is.
     fn kept(part: &str) -> Option<Value> {
         let text = message(part);
-        let parsed: Message<'_> = serde_json::from_str(&text).unwrap();
-        let kept = within(Cow::Borrowed(&text), &parsed, DIRECTORY).unwrap();
+        let kept = confined(&text, DIRECTORY);
         let value: Value = serde_json::from_str(&kept).unwrap();
         (kept != text).then(|| value["parts"][0].clone())
     }
@@ -206,8 +209,7 @@ mod tests {
     #[test]
     fn where_a_directory_is_not_known_no_file_is_below_it() {
         let text = message(&inside(&file("file:///etc/passwd")));
-        let parsed: Message<'_> = serde_json::from_str(&text).unwrap();
-        assert!(!within(Cow::Borrowed(&text), &parsed, "").unwrap().contains("passwd"));
+        assert!(!confined(&text, "").contains("passwd"));
     }
 
     #[test]
@@ -262,9 +264,7 @@ mod tests {
             let part = format!(
                 r#""type":"{kind}","prompt":"do \ud83d it","agent":"a","model":{{"providerID":"p","modelID":"m"}},"command":"c""#
             );
-            let text = message(&part);
-            let parsed: Message<'_> = serde_json::from_str(&text).unwrap();
-            let home = within(Cow::Borrowed(&text), &parsed, DIRECTORY).unwrap();
+            let home = confined(&message(&part), DIRECTORY);
             assert_eq!(home, message(r#""type":"text","text":"do \ud83d it""#));
         }
         assert_eq!(kept(r#""type":"subtask","prompt":[]"#).unwrap()["text"], "");

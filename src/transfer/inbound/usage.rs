@@ -195,22 +195,19 @@ mod tests {
 
     #[test]
     fn a_counter_grows_by_no_more_than_the_messages_say() {
-        assert_eq!(
-            counter(Some("20.5"), Some((Some("10.5"), "13.5")), json!(3)),
-            (Some("23.5".into()), false)
-        );
-        assert_eq!(counter(Some("20"), Some((Some("10"), "12")), json!(3)), (Some("22".into()), false));
-        assert_eq!(counter(Some("20"), Some((Some("10"), "1e308")), json!(3)), (Some("23".into()), true));
-        assert_eq!(counter(Some("20"), Some((Some("10"), "-1e308")), json!(3)), (None, false));
-        assert_eq!(counter(Some("20"), Some((Some("10"), "10")), json!(3)), (None, false));
-        assert_eq!(
-            counter(Some("20"), None, json!(3)),
-            (Some("23".into()), false),
-            "a host that does not count"
-        );
-        assert_eq!(counter(Some("20"), Some((None, "99")), json!(3)), (Some("23".into()), false));
-        assert_eq!(counter(None, Some((Some("10"), "12")), json!(3)), (Some("12".into()), false));
-        assert_eq!(counter(None, None, json!(3)), (None, false));
+        for (name, home, counted, (after, is_over)) in [
+            ("fractions", Some("20.5"), Some((Some("10.5"), "13.5")), (Some("23.5"), false)),
+            ("less than they say", Some("20"), Some((Some("10"), "12")), (Some("22"), false)),
+            ("more", Some("20"), Some((Some("10"), "1e308")), (Some("23"), true)),
+            ("backwards", Some("20"), Some((Some("10"), "-1e308")), (None, false)),
+            ("nothing", Some("20"), Some((Some("10"), "10")), (None, false)),
+            ("a host that does not count", Some("20"), None, (Some("23"), false)),
+            ("an unknown base", Some("20"), Some((None, "99")), (Some("23"), false)),
+            ("home does not count", None, Some((Some("10"), "12")), (Some("12"), false)),
+            ("neither counts", None, None, (None, false)),
+        ] {
+            assert_eq!(counter(home, counted, json!(3)), (after.map(str::to_owned), is_over), "{name}");
+        }
     }
 
     #[test]

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 /// Brings home what a host makes of the session itself.
 fn home_with(change: impl Fn(&mut Value, &mut Value, &mut Value)) -> Result<usize, HomeError> {
     let (trip, mut there) = worked();
-    let session = there.get_mut(trip.id()).unwrap();
+    let session = trip.root(&mut there);
     let last = session.messages.last_mut().unwrap();
     change(&mut session.info, &mut session.todos, last);
     trip.back(&trip.bundle(&there), &FRESH).map(|(merged, _)| merged.todos)

@@ -2,17 +2,18 @@
 
 use super::home::{FRESH, HERE};
 use super::world::{Database, Session, Trip, apply, outline, rows, text};
-use super::{NOW_MS, spec, value};
+use super::{NOW_MS, messages_mut, spec, value};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, random, session,
 };
 use crate::session::{Clock, CopySpec, ExportError, Raw};
 use crate::transfer::inbound::returned::ReturnedKind;
-use crate::transfer::{ForkInput, HomeError, MergeContext, Spec, fork};
+use crate::transfer::{ForkInput, HomeError, MergeContext, MergeResult, Spec, fork};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
 pub(super) const CHILD: &str = "ses_e07836e36ffethChildSession";
+pub(super) const GRANDCHILD: &str = "ses_e07836e36ffethGrandchild00";
 pub(super) const LATER: i64 = BEGIN_MS + 5_000_000;
 
 fn said(text: &str) -> Vec<Draft> {
@@ -42,7 +43,7 @@ pub(super) fn child(parent: &str, ms: i64) -> Session {
 pub(super) fn worked() -> (Trip, Database) {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
-    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
+    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
     there.insert(CHILD.to_owned(), child(trip.id(), LATER));
     (trip, there)
 }
@@ -123,7 +124,7 @@ fn every_breach_is_refused() {
     assert!(matches!(twice, HomeError::Export(ExportError::Duplicate { .. })), "{twice}");
     let twice = refused(|all| {
         let first = all[0].1["messages"][0].clone();
-        all[0].1["messages"].as_array_mut().unwrap().push(first);
+        messages_mut(&mut all[0].1).push(first);
     });
     assert!(matches!(twice, HomeError::Export(ExportError::Duplicate { .. })), "{twice}");
     let taken = refused(|all| {
@@ -134,13 +135,13 @@ fn every_breach_is_refused() {
     assert!(matches!(taken, HomeError::Export(ExportError::Stray { .. })), "{taken}");
     let order = refused(|all| {
         let old = value(FIXTURES[0].1)["messages"][0].clone();
-        all[0].1["messages"].as_array_mut().unwrap().push(old);
+        messages_mut(&mut all[0].1).push(old);
     });
     assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
     let order = refused(|all| {
         for n in [1, 0] {
             let old = value(FIXTURES[0].1)["messages"][n].clone();
-            all[0].1["messages"].as_array_mut().unwrap().insert(1 - n, old);
+            messages_mut(&mut all[0].1).insert(1 - n, old);
         }
     });
     assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
@@ -170,8 +171,7 @@ fn a_message_that_left_open_comes_home_with_its_end() {
     let (trip, there) = worked();
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     assert_eq!(merged.changed, 2, "the call and its message");
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let message = &home[trip.id()].messages[3];
     let error = "The session moved to the host pi while this tool was running; its result is not known.";
     assert_eq!(message["parts"][1]["state"]["error"], error);
@@ -179,12 +179,17 @@ fn a_message_that_left_open_comes_home_with_its_end() {
     assert_eq!(message["info"]["agent"], value(FIXTURES[0].1)["messages"][3]["info"]["agent"]);
 }
 
+/// What home has counted for the sub-agent.
+fn spent(cost: &Value) -> [(String, Raw); 1] {
+    [(CHILD.to_owned(), serde_json::from_value(json!({"cost": cost})).unwrap())]
+}
+
 /// A second trip of the same session to the same host, which has gone on with what it had.
 fn second(clock: Option<Clock>) {
     let ahead = clock.map_or(0, |clock| clock.ahead_ms);
     let trip = Trip::start(FIXTURES[0].1, &Spec { clock, ..spec(None) });
     let mut there = trip.imported.clone();
-    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
+    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
     let here = MergeContext { now_ms: NOW_MS + 20_000, launched_ms: NOW_MS, ..FRESH };
@@ -194,7 +199,7 @@ fn second(clock: Option<Clock>) {
 
     // The user goes on at home; only that is sent, and the host has the rest.
     let later = NOW_MS + 3_600_000;
-    go_on(home.get_mut(trip.id()).unwrap(), "homeZm7ZOVRlqZ", "two", later - 60_000);
+    go_on(trip.root(&mut home), "homeZm7ZOVRlqZ", "two", later - 60_000);
     let root = &home[trip.id()];
     let subset = root.messages[6..].iter().map(|message| text(&message["info"]["id"]).to_owned()).collect();
     let clock = clock.map(|clock| clock.later(later));
@@ -217,16 +222,9 @@ fn second(clock: Option<Clock>) {
     there.get_mut(CHILD).unwrap().info["cost"] = json!(3);
     let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
     let before = home.clone();
-    let cost = serde_json::value::RawValue::from_string(json!({"cost": 1}).to_string()).unwrap();
-    let spent = [(CHILD.to_owned(), Raw::from(cost.as_ref()))];
-    let here = MergeContext {
-        now_ms: later + 20_000,
-        launched_ms: later,
-        grown: false,
-        children: &children,
-        spent: &spent,
-        rows: &rows(&before),
-    };
+    let (spent, held) = (spent(&json!(1)), rows(&before));
+    let (now_ms, launched_ms) = (later + 20_000, later);
+    let here = MergeContext { now_ms, launched_ms, children: &children, spent: &spent, rows: &held, ..FRESH };
     let (merged, arrival) = again.back(&again.bundle(&there), &here).unwrap();
     apply(&mut home, again.id(), &arrival);
     assert_eq!((merged.keeps_ids, merged.not_carried.len()), (true, 0));
@@ -240,9 +238,7 @@ fn second(clock: Option<Clock>) {
     assert_eq!(home[again.id()].messages[8]["info"]["time"]["created"], later + 1000);
 
     // A host that got the session anew tells of all that it has of sub-agents.
-    let mut all = again.imported.clone();
-    all.remove(CHILD);
-    again.imported = all;
+    again.imported.remove(CHILD);
     let mut sections = sections(&again.bundle(&there));
     for new in [true, false] {
         sections[1].0["new"] = json!(new);
@@ -272,16 +268,15 @@ fn a_second_trip_sends_only_what_is_new() {
 fn of_a_former_sub_agent(goes_on: bool, here: &MergeContext<'_>) -> Option<Session> {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
-    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", here.launched_ms + 5000);
-    let grandchild = "ses_e07836e36ffethGrandchild00";
+    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", here.launched_ms + 5000);
     there.insert(CHILD.to_owned(), child(trip.id(), LATER));
     let mut below = child(CHILD, LATER);
-    below.info["id"] = json!(grandchild);
+    below.info["id"] = json!(GRANDCHILD);
     below.messages.clear();
     if goes_on {
         go_on(&mut below, "belowm7ZOVRlqZ", "again", here.launched_ms + 6000);
     }
-    there.insert(grandchild.to_owned(), below);
+    there.insert(GRANDCHILD.to_owned(), below);
     // Sent anew, the host knows only that the sessions were there.
     let mut sections = sections(&trip.bundle(&there));
     for (header, _) in &mut sections[1..] {
@@ -289,8 +284,7 @@ fn of_a_former_sub_agent(goes_on: bool, here: &MergeContext<'_>) -> Option<Sessi
         header["same"] = json!(header["session"] == CHILD || !goes_on);
     }
     let (merged, arrival) = trip.back(&written(&sections), here).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let mut home = trip.at_home(&arrival);
     assert_eq!(home[trip.id()].messages.len(), 6);
     assert_eq!((home.len() - 1, home.len() - 1), (merged.children, merged.sub_agents.len()));
     home.remove(CHILD)
@@ -313,11 +307,10 @@ fn a_sub_agent_that_home_let_go_does_not_come_back() {
 fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
     let launched = LATER + 1_000_000;
-    go_on(there.get_mut(trip.id()).unwrap(), "moreZm7ZOVRlqZ", "more", launched + 1000);
+    go_on(trip.root(&mut there), "moreZm7ZOVRlqZ", "more", launched + 1000);
     let here = MergeContext { now_ms: launched + 20_000, launched_ms: launched, ..HERE };
     let (merged, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     assert!(merged.keeps_ids);
     assert_eq!(home[trip.id()].messages[4]["info"]["time"]["created"], LATER);
 }
@@ -373,12 +366,9 @@ proptest! {
         }
 
         let children = [(CHILD.to_owned(), outline(&home[CHILD]))];
-        let cost = json!({"cost": home[CHILD].info["cost"]}).to_string();
-        let spent = serde_json::value::RawValue::from_string(cost).unwrap();
-        let spent = [(CHILD.to_owned(), Raw::from(spent.as_ref()))];
-        let held = home.clone();
+        let (spent, before) = (spent(&home[CHILD].info["cost"]), home.clone());
         let homeward = MergeContext {
-            now_ms: later + 20_000, launched_ms: later, grown: false, children: &children, spent: &spent, rows: &rows(&held),
+            now_ms: later + 20_000, launched_ms: later, children: &children, spent: &spent, rows: &rows(&before), ..FRESH
         };
         let (merged, arrival) = again.back(&again.bundle(&now), &homeward).unwrap();
         prop_assert_eq!(merged.children, usize::from(there || marked));
@@ -397,9 +387,9 @@ proptest! {
     fn a_session_beside_the_other_holds_both(draft in session(), moved_on: bool, seed: u64) {
         let trip = Trip::start(&draft.json(), &spec(None));
         let mut there = trip.imported.clone();
-        go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
-        there.get_mut(trip.id()).unwrap().info["title"] = json!("new");
-        there.get_mut(trip.id()).unwrap().todos = json!([{"content": "c", "status": "s", "priority": "p"}]);
+        go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
+        trip.root(&mut there).info["title"] = json!("new");
+        trip.root(&mut there).todos = json!([{"content": "c", "status": "s", "priority": "p"}]);
         there.insert(CHILD.to_owned(), child(trip.id(), LATER));
         let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
         let mut expected = trip.home();
@@ -407,18 +397,13 @@ proptest! {
 
         let mut home = trip.home();
         if moved_on {
-            go_on(home.get_mut(trip.id()).unwrap(), "homeZm7ZOVRlqZ", "meanwhile", LATER + 500);
+            go_on(trip.root(&mut home), "homeZm7ZOVRlqZ", "meanwhile", LATER + 500);
         }
         let export = home[trip.id()].export().to_string();
-        let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
-        let copy = CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
-        let mut random = random(seed);
-        let mut out = Vec::new();
-        let (export, file) = (export.as_bytes(), arrival.as_bytes());
-        let left_out = fork(&away, export, file, &mut out, &copy, &mut random).unwrap();
+        let (out, left_out) = forked(&away(&trip, &merged), &export, &arrival, seed);
         prop_assert!(left_out.is_empty());
         let before = home.clone();
-        apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
+        apply(&mut home, "ses_copy", &out);
         let (root, was) = (&home["ses_copy"], &expected[trip.id()]);
         prop_assert_eq!(&root.todos, &was.todos);
         let (child, session) = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap();
@@ -435,34 +420,32 @@ proptest! {
 
 /// A copy's messages, with the ids of the original, all of which are other ones.
 pub(super) fn in_ids_of(copy: &Session, original: &Session, sessions: [(&str, &str); 2]) -> Vec<Value> {
-    let ids = outline_ids(copy).into_iter().zip(outline_ids(original));
+    let (new, old) = (outline(copy), outline(original));
     let text = serde_json::to_string(&copy.messages).unwrap();
-    let text = ids.chain(sessions).fold(text, |text, (new, old)| {
+    let text = new.ids().zip(old.ids()).chain(sessions).fold(text, |text, (new, old)| {
         assert_ne!(new, old);
         text.replace(new, old)
     });
     serde_json::from_str(&text).unwrap()
 }
 
-fn outline_ids(session: &Session) -> Vec<&str> {
-    session
-        .messages
-        .iter()
-        .flat_map(|message| {
-            let parts = message["parts"].as_array().unwrap().iter().map(|part| text(&part["id"]));
-            std::iter::once(text(&message["info"]["id"])).chain(parts)
-        })
-        .collect()
+pub(super) fn away<'a>(trip: &'a Trip, merged: &'a MergeResult) -> ForkInput<'a> {
+    ForkInput { left: &trip.left, undo: trip.undo(), merged, children: &[] }
+}
+
+/// The change set of a fork, and the sub-agents' sessions that it leaves out.
+fn forked(away: &ForkInput<'_>, export: &str, arrival: &str, seed: u64) -> (String, Vec<String>) {
+    let copy =
+        CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
+    let (mut out, mut random) = (Vec::new(), random(seed));
+    let left_out = fork(away, export.as_bytes(), arrival.as_bytes(), &mut out, &copy, &mut random).unwrap();
+    (String::from_utf8(out).unwrap(), left_out)
 }
 
 /// Home, with what came back beside what left.
 pub(super) fn with_a_copy(trip: &Trip, away: &ForkInput<'_>, arrival: &str) -> Database {
-    let copy =
-        CopySpec { session: "ses_copy".into(), title: "copied".into(), directory: None, now_ms: NOW_MS };
-    let (mut out, mut random) = (Vec::new(), random(1));
-    fork(away, trip.export.as_bytes(), arrival.as_bytes(), &mut out, &copy, &mut random).unwrap();
     let mut home = trip.home();
-    apply(&mut home, "ses_copy", &String::from_utf8(out).unwrap());
+    apply(&mut home, "ses_copy", &forked(away, &trip.export, arrival, 1).0);
     home
 }
 
@@ -472,8 +455,7 @@ fn what_was_undone_when_it_left_is_not_so_in_the_copy() {
     export["info"]["revert"] = json!({"messageID": export["messages"][2]["info"]["id"]});
     let trip = Trip::start(&export.to_string(), &spec(None));
     let (merged, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
-    let home = with_a_copy(&trip, &away, &arrival);
+    let home = with_a_copy(&trip, &away(&trip, &merged), &arrival);
     assert_eq!(home["ses_copy"].info.get("revert"), None);
     assert_eq!(home[trip.id()].info, export["info"]);
 }
@@ -483,10 +465,9 @@ fn a_call_in_a_copy_names_the_copy_of_its_sub_agent() {
     let (trip, mut there) = worked();
     let task =
         json!({"status": "completed", "input": {"sessionID": CHILD}, "metadata": {"sessionId": CHILD}});
-    there.get_mut(trip.id()).unwrap().messages.last_mut().unwrap()["parts"][0]["state"] = task;
+    trip.root(&mut there).messages.last_mut().unwrap()["parts"][0]["state"] = task;
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
-    let home = with_a_copy(&trip, &away, &arrival);
+    let home = with_a_copy(&trip, &away(&trip, &merged), &arrival);
     let (child, _) = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap();
     let state = &home["ses_copy"].messages.last().unwrap()["parts"][0]["state"];
     assert_eq!(state["metadata"]["sessionId"], **child);
@@ -496,17 +477,16 @@ fn a_call_in_a_copy_names_the_copy_of_its_sub_agent() {
 #[test]
 fn a_sub_agent_of_one_that_home_has_belongs_to_the_copy() {
     let (trip, mut there) = worked();
-    let grandchild = "ses_e07836e36ffethGrandchild00";
     let mut session = child(CHILD, LATER);
     let text = serde_json::to_string(&session.messages).unwrap();
     session.messages =
-        serde_json::from_str(&text.replace(CHILD, grandchild).replace("childm7", "grandm7")).unwrap();
-    session.info["id"] = json!(grandchild);
-    there.insert(grandchild.to_owned(), session);
+        serde_json::from_str(&text.replace(CHILD, GRANDCHILD).replace("childm7", "grandm7")).unwrap();
+    session.info["id"] = json!(GRANDCHILD);
+    there.insert(GRANDCHILD.to_owned(), session);
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
     let here = MergeContext { children: &children, ..HERE };
     let (merged, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &children };
+    let away = ForkInput { children: &children, ..away(&trip, &merged) };
     let home = with_a_copy(&trip, &away, &arrival);
     let copied = home.values().filter(|session| session.info["parentID"] == "ses_copy");
     assert_eq!(copied.map(|session| session.messages.len()).collect::<Vec<_>>(), [2]);
@@ -517,11 +497,8 @@ fn sub_agents_that_home_has_stay_where_they_are() {
     let (trip, there) = worked();
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     let children = [(CHILD.to_owned(), outline(&there[CHILD]))];
-    let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &children };
-    let copy = CopySpec { session: "ses_copy".into(), title: "t".into(), directory: None, now_ms: NOW_MS };
-    let (mut out, export) = (Vec::new(), trip.export.as_bytes());
-    let left_out = fork(&away, export, arrival.as_bytes(), &mut out, &copy, &mut random(1)).unwrap();
+    let away = ForkInput { children: &children, ..away(&trip, &merged) };
+    let (out, left_out) = forked(&away, &trip.export, &arrival, 1);
     assert_eq!(left_out, [CHILD]);
-    let out = String::from_utf8(out).unwrap();
     assert!(!out.contains(CHILD) && !out.contains("ses_e0"), "{out}");
 }

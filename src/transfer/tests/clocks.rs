@@ -1,9 +1,9 @@
 //! Hosts whose clocks are wrong.
 
 use super::home::{FRESH, HERE};
-use super::work::{Work, expected, put, work};
-use super::world::{Database, Session, Trip, apply, outline, text};
-use super::{NOW_MS, spec};
+use super::work::{Work, expected, work};
+use super::world::{Database, Session, Trip, outline, text};
+use super::{NOW_MS, messages_mut, parts_in, parts_mut, put, same_in, spec};
 use crate::session::arbitrary::{BEGIN_MS, Release, SESSION, call_id, messages_of, session};
 use crate::session::{Clock, Outline, is_message_id, is_part_id};
 use crate::transfer::inbound::sent_rows::SentRows;
@@ -44,7 +44,7 @@ fn old_session() -> impl Strategy<Value = Value> {
         let mut value = draft.value();
         let begin = if aged { BEGIN_MS - 120 * DAY_MS } else { BEGIN_MS - DAY_MS };
         let mut all = messages_of(SESSION, "oldZm7ZOVRlqZb", Release::New, &old.messages, begin);
-        all.append(value["messages"].as_array_mut().unwrap());
+        all.append(messages_mut(&mut value));
         if foreign {
             rename(&mut all);
         }
@@ -58,7 +58,7 @@ fn rename(messages: &mut [Value]) {
     for (n, message) in messages.iter_mut().enumerate().filter(|(n, _)| n % 3 == 0) {
         let id = json!(format!("msg{n:03}"));
         message["info"]["id"] = id.clone();
-        for (k, part) in message["parts"].as_array_mut().unwrap().iter_mut().enumerate() {
+        for (k, part) in parts_mut(message).iter_mut().enumerate() {
             part["messageID"] = id.clone();
             part["id"] = json!(format!("prt_x{n:03}-{k:03}"));
         }
@@ -66,10 +66,7 @@ fn rename(messages: &mut [Value]) {
 }
 
 fn pairs<'a>(home: &'a Outline, there: &'a Outline) -> Vec<(&'a str, &'a str)> {
-    let all = |outline: &'a Outline| -> Vec<&'a str> {
-        outline.iter().flat_map(|message| std::iter::once(message.id()).chain(message.parts())).collect()
-    };
-    all(home).into_iter().zip(all(there)).collect()
+    home.ids().zip(there.ids()).collect()
 }
 
 fn stamp(id: &str) -> i64 {
@@ -105,13 +102,7 @@ proptest! {
         prop_assert_eq!(ids.len(), pairs.len(), "an id twice");
         prop_assert!(ids.iter().all(|id| is_message_id(id) || is_part_id(id)));
         let session = &trip.imported[trip.id()];
-        let mut here: Vec<String> = Vec::new();
-        for message in &session.messages {
-            here.push(text(&message["info"]["id"]).to_owned());
-            here.extend(message["parts"].as_array().unwrap().iter().map(|part| text(&part["id"]).to_owned()));
-        }
-        let expected: Vec<&str> = pairs.iter().map(|(_, there)| *there).collect();
-        prop_assert_eq!(here, expected, "the order by (time, id) is that of home");
+        prop_assert_eq!(&outline(session), there, "the order by (time, id) is that of home");
         let Some(clock) = spec.clock else {
             prop_assert!(pairs.iter().all(|(home, there)| home == there));
             return Ok(());
@@ -156,26 +147,16 @@ fn round_trip(export: &Value, work: &Work, ahead: i64, call: Option<usize>) -> R
     there.values_mut().for_each(Session::sort);
     let bundle = trip.bundle(&there);
     let (merged, arrival) = trip.back(&bundle, &here()).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let mut terms = in_home_terms(&trip, &there, &home, ahead);
     late(&mut terms, &home, ahead != 0);
     let mut expected = expected(&trip, &terms, &home);
     // Of a call that left, only the mark is the host's: times far from its clock do not come back as they were.
-    let mut idle = trip.home();
-    apply(&mut idle, trip.id(), &trip.back(&trip.bundle(&trip.imported), &here()).unwrap().1);
-    for message in &mut expected.get_mut(trip.id()).unwrap().messages {
-        let Some(own) =
-            idle[trip.id()].messages.iter().find(|own| own["info"]["id"] == message["info"]["id"])
-        else {
-            continue;
-        };
-        for part in message["parts"].as_array_mut().unwrap().iter_mut().filter(|part| part["type"] == "tool")
-        {
-            let Some(own) = own["parts"].as_array().unwrap().iter().find(|own| own["id"] == part["id"])
-            else {
-                continue;
-            };
+    let idle = trip.at_home(&trip.back(&trip.bundle(&trip.imported), &here()).unwrap().1);
+    for message in &mut trip.root(&mut expected).messages {
+        let Some(own) = same_in(&idle[trip.id()].messages, message) else { continue };
+        for part in parts_mut(message).iter_mut().filter(|part| part["type"] == "tool") {
+            let Some(own) = parts_in(own).iter().find(|own| own["id"] == part["id"]) else { continue };
             let mark = part["state"]["time"].get("compacted").cloned();
             part.clone_from(own);
             if let Some(mark) = mark {
@@ -221,10 +202,10 @@ fn late(terms: &mut Database, home: &Database, clocked: bool) {
         for message in &mut session.messages {
             let is_late = |part: &Value| part["hash"] == "4b82";
             let of = message["info"]["id"].clone();
-            let parts = message["parts"].as_array_mut().unwrap();
+            let parts = parts_mut(message);
             let Some(at) = parts.iter().position(is_late) else { continue };
             let own = home[id].messages.iter().find(|own| own["info"]["id"] == of).unwrap();
-            let own = own["parts"].as_array().unwrap();
+            let own = parts_in(own);
             assert!(!clocked || is_late(&own[at]));
             parts[at]["id"] = own.iter().find(|part| is_late(part)).unwrap()["id"].clone();
         }
@@ -254,7 +235,7 @@ fn in_home_terms(trip: &Trip, there: &Database, home: &Database, ahead: i64) -> 
             session.info = translated(&session.info, "", false, ahead, &id);
         }
         for message in &mut session.messages {
-            let sent = sent.iter().find(|sent| sent["info"]["id"] == message["info"]["id"]);
+            let sent = same_in(sent, message);
             let own = |sent: &&Value| {
                 home[trip.id()].messages.iter().find(|own| own["info"]["id"] == id(text(&sent["info"]["id"])))
             };
@@ -267,7 +248,7 @@ fn in_home_terms(trip: &Trip, there: &Database, home: &Database, ahead: i64) -> 
                 &id,
             );
             let mut parts = Vec::new();
-            for part in message["parts"].as_array().unwrap() {
+            for part in parts_in(message) {
                 let find = |all: Option<&Value>, id: &str| -> Option<Value> {
                     all?["parts"].as_array().unwrap().iter().find(|part| part["id"] == id).cloned()
                 };
@@ -300,20 +281,13 @@ fn merged(
         }
         let field = match (sent.get(key), own.get(key)) {
             (Some(sent), Some(own)) if value.is_object() && sent.is_object() => {
-                let inner: serde_json::Map<String, Value> = value
-                    .as_object()
-                    .unwrap()
-                    .iter()
-                    .map(|(inner, value)| {
-                        let same = sent.get(inner) == Some(value);
-                        let of_own = own.get(inner).filter(|_| same).cloned();
-                        (
-                            inner.clone(),
-                            of_own.unwrap_or_else(|| translated(value, inner, key == "time", ahead, id)),
-                        )
-                    })
-                    .collect();
-                Value::Object(inner)
+                let inner = |(inner, value): (&String, &Value)| {
+                    let same = sent.get(inner) == Some(value);
+                    let of_own = own.get(inner).filter(|_| same).cloned();
+                    let other = || translated(value, inner, key == "time", ahead, id);
+                    (inner.clone(), of_own.unwrap_or_else(other))
+                };
+                Value::Object(value.as_object().unwrap().iter().map(inner).collect())
             }
             _ => translated(value, key, false, ahead, id),
         };
@@ -326,12 +300,8 @@ fn translated(value: &Value, key: &str, in_time: bool, ahead: i64, id: &dyn Fn(&
     match value {
         Value::Object(fields) => {
             let field = |(name, value): (&String, &Value)| {
-                let inner = if name == "input" {
-                    value.clone()
-                } else {
-                    translated(value, name, key == "time", ahead, id)
-                };
-                (name.clone(), inner)
+                let other = || translated(value, name, key == "time", ahead, id);
+                (name.clone(), if name == "input" { value.clone() } else { other() })
             };
             Value::Object(fields.iter().map(field).collect())
         }

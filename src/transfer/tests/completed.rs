@@ -1,8 +1,8 @@
 //! Sessions that older releases left: the copy is completed, and home's rows stay as they are.
 
 use super::home::HERE;
-use super::world::{Trip, apply};
-use super::{NOW_MS, spec, value};
+use super::world::Trip;
+use super::{NOW_MS, messages_in, messages_mut, parts_mut, spec, value};
 use crate::session::Clock;
 use crate::session::arbitrary::shapes;
 use crate::transfer::{Paths, Spec};
@@ -19,9 +19,9 @@ fn specs() -> [Spec; 2] {
 
 fn faulty() -> Value {
     let mut session = shapes::faulty_session("/home/me/proj");
-    for message in session["messages"].as_array_mut().unwrap() {
+    for message in messages_mut(&mut session) {
         // Calls that are open are ended on the way, at home as well; that is another story.
-        message["parts"].as_array_mut().unwrap().retain(|part| !super::is_open(part));
+        parts_mut(message).retain(|part| !super::is_open(part));
     }
     session
 }
@@ -34,20 +34,19 @@ fn what_was_filled_in_for_the_copy_does_not_come_home() {
         assert!(trip.undo().filled.is_some());
         let mut there = trip.imported.clone();
         // The host touches every row, and changes nothing else in it.
-        for message in &mut there.get_mut(trip.id()).unwrap().messages {
+        for message in &mut trip.root(&mut there).messages {
             message["info"]["touched"] = json!(true);
-            for part in message["parts"].as_array_mut().unwrap() {
+            for part in parts_mut(message) {
                 part["touched"] = json!(true);
             }
         }
         let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
         assert!(merged.changed > 200, "{}", merged.changed);
-        let mut home = trip.home();
-        apply(&mut home, trip.id(), &arrival);
+        let home = trip.at_home(&arrival);
         let mut expected = export.clone();
-        for message in expected["messages"].as_array_mut().unwrap() {
+        for message in messages_mut(&mut expected) {
             message["info"]["touched"] = json!(true);
-            for part in message["parts"].as_array_mut().unwrap() {
+            for part in parts_mut(message) {
                 // What names a snapshot stays as it is, whatever comes back; and of a subtask only its prompt does.
                 if !["patch", "step-start", "step-finish", "snapshot", "subtask"]
                     .iter()
@@ -58,9 +57,7 @@ fn what_was_filled_in_for_the_copy_does_not_come_home() {
             }
         }
         let found = home[trip.id()].export();
-        for (a, b) in
-            found["messages"].as_array().unwrap().iter().zip(expected["messages"].as_array().unwrap())
-        {
+        for (a, b) in messages_in(&found).iter().zip(messages_in(&expected)) {
             assert_eq!(a, b);
         }
         assert_eq!(found, expected);
@@ -81,10 +78,10 @@ fn nothing_comes_home_of_rows_that_the_host_left_alone() {
 fn a_sound_session_is_not_filled() {
     let good = shapes::good();
     let mut session = good.clone();
-    session["messages"][1]["parts"].as_array_mut().unwrap().retain(|part| !super::is_open(part));
+    parts_mut(&mut session["messages"][1]).retain(|part| !super::is_open(part));
     let (_, out, undo) = super::prepared(&session.to_string(), &spec(None));
     assert_eq!(undo.filled, None);
-    for part in session["messages"][1]["parts"].as_array_mut().unwrap() {
+    for part in parts_mut(&mut session["messages"][1]) {
         if part["type"] == "patch" {
             part["files"] = json!([]);
         }

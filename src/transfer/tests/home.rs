@@ -1,7 +1,10 @@
 //! A plain export that came back.
 
 use super::world::Trip;
-use super::{NOW_MS, has_open, is_open, spec, value, without_snapshots};
+use super::{
+    NOW_MS, has_open, is_open, messages_in, messages_mut, parts_in, parts_mut, put, spec, value,
+    without_snapshots,
+};
 use crate::session::arbitrary::{
     BEGIN_MS, Draft, FIXTURES, PartDraft, Release, SESSION, call_id, drafts, messages, session,
 };
@@ -39,18 +42,18 @@ fn home(trip: &Trip, back: &Value) -> Result<(MergeResult, Value), HomeError> {
 fn back_from_work() -> (Trip, Value) {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut back = trip.imported[trip.id()].export();
-    let mut work = back["messages"].as_array().unwrap()[..2].to_vec();
+    let mut work = messages_in(&back)[..2].to_vec();
     for (n, message) in work.iter_mut().enumerate() {
         *message = value(&message.to_string().replace(":179517", ":179518"));
         message["info"]["id"] = json!(format!("msg_new{n}"));
-        for (k, part) in message["parts"].as_array_mut().unwrap().iter_mut().enumerate() {
+        for (k, part) in parts_mut(message).iter_mut().enumerate() {
             part["id"] = json!(format!("prt_new{n}{k}"));
             part["messageID"] = json!(format!("msg_new{n}"));
         }
     }
     work[0]["info"]["agent"] = json!("plan");
     work[0]["info"]["model"] = json!({"providerID": "far", "modelID": "big/one"});
-    back["messages"].as_array_mut().unwrap().extend(work);
+    messages_mut(&mut back).extend(work);
     (trip, back)
 }
 
@@ -59,11 +62,7 @@ fn work_comes_home_with_agent_and_model_of_before() {
     let (trip, back) = back_from_work();
     let (home, import) = home(&trip, &back).unwrap();
     assert_eq!(import["info"], value(FIXTURES[0].1)["info"]);
-    assert_eq!(
-        import["messages"].as_array().unwrap().len(),
-        3,
-        "the one with the open call, and the new ones"
-    );
+    assert_eq!(messages_in(&import).len(), 3, "the one with the open call, and the new ones");
     let user = &import["messages"][1]["info"];
     assert_eq!(user["agent"], "build");
     assert_eq!(user["model"], json!({"providerID": "fake", "modelID": "m1", "variant": "high"}));
@@ -109,14 +108,14 @@ fn a_part_that_was_added_to_what_the_user_said_is_a_breach() {
     let (trip, mut back) = back_from_work();
     let mut late = back["messages"][0]["parts"][0].clone();
     late["id"] = json!("prt_late");
-    back["messages"][0]["parts"].as_array_mut().unwrap().push(late);
+    parts_mut(&mut back["messages"][0]).push(late);
     let (home, import) = home(&trip, &back).unwrap();
     let message = back["messages"][0]["info"]["id"].as_str().unwrap().to_owned();
     assert_eq!(home.late_parts, [PartOf { message, part: "prt_late".into() }]);
     assert_eq!(home.breaches, [Breach { row: "prt_late".into(), field: String::new() }]);
     assert_eq!(import["messages"][0]["info"], back["messages"][0]["info"]);
     assert_eq!(import["messages"][0]["parts"], json!([back["messages"][0]["parts"][1]]));
-    assert_eq!((import["messages"].as_array().unwrap().len(), home.new_messages.len()), (4, 2));
+    assert_eq!((messages_in(&import).len(), home.new_messages.len()), (4, 2));
 }
 
 #[test]
@@ -127,23 +126,23 @@ fn what_is_not_the_session_that_left_is_refused() {
         damage(&mut back);
         home(&trip, &back).unwrap_err()
     };
-    let lost = refused(|back| drop(back["messages"].as_array_mut().unwrap().remove(1)));
+    let lost = refused(|back| drop(messages_mut(back).remove(1)));
     assert!(matches!(lost, HomeError::Missing { count: 4, .. }), "{lost}");
-    let lost = refused(|back| drop(back["messages"][1]["parts"].as_array_mut().unwrap().pop()));
+    let lost = refused(|back| drop(parts_mut(&mut back["messages"][1]).pop()));
     assert!(matches!(lost, HomeError::Missing { count: 1, .. }), "{lost}");
-    let lost = refused(|back| back["messages"].as_array_mut().unwrap().truncate(0));
+    let lost = refused(|back| messages_mut(back).truncate(0));
     assert!(matches!(lost, HomeError::Missing { count: 11, .. }), "{lost}");
-    let order = refused(|back| back["messages"].as_array_mut().unwrap().swap(0, 2));
+    let order = refused(|back| messages_mut(back).swap(0, 2));
     assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
-    let order = refused(|back| back["messages"].as_array_mut().unwrap().swap(3, 4));
+    let order = refused(|back| messages_mut(back).swap(3, 4));
     assert!(matches!(&order, HomeError::OutOfOrder { id } if id.starts_with("msg_1f8")), "{order}");
-    let order = refused(|back| back["messages"][1]["parts"].as_array_mut().unwrap().swap(0, 1));
+    let order = refused(|back| parts_mut(&mut back["messages"][1]).swap(0, 1));
     assert!(matches!(order, HomeError::OutOfOrder { .. }), "{order}");
     let other = refused(|back| *back = value(FIXTURES[1].1));
     assert!(matches!(other, HomeError::OtherSession { .. }), "{other}");
     let twice = refused(|back| {
         let message = back["messages"][5].clone();
-        back["messages"].as_array_mut().unwrap().push(message);
+        messages_mut(back).push(message);
     });
     assert!(matches!(twice, HomeError::Export(ExportError::Duplicate { .. })), "{twice}");
     let stray = refused(|back| back["messages"][5]["info"]["sessionID"] = json!("ses_other"));
@@ -153,9 +152,9 @@ fn what_is_not_the_session_that_left_is_refused() {
 #[test]
 fn a_part_may_not_move_to_a_new_message() {
     let (trip, mut back) = back_from_work();
-    let mut part = back["messages"][1]["parts"].as_array_mut().unwrap().remove(0);
+    let mut part = parts_mut(&mut back["messages"][1]).remove(0);
     part["messageID"] = json!("msg_new1");
-    back["messages"][5]["parts"].as_array_mut().unwrap().push(part);
+    parts_mut(&mut back["messages"][5]).push(part);
     let error = home(&trip, &back).unwrap_err();
     assert!(matches!(error, HomeError::OutOfOrder { .. }), "{error}");
 }
@@ -182,9 +181,7 @@ pub(super) fn end_like(message: &mut Value, ended: &Value) {
         assert!(ended["info"]["time"]["completed"].is_i64());
         message["info"]["time"]["completed"] = ended["info"]["time"]["completed"].clone();
     }
-    for (part, ended) in
-        message["parts"].as_array_mut().unwrap().iter_mut().zip(ended["parts"].as_array().unwrap())
-    {
+    for (part, ended) in parts_mut(message).iter_mut().zip(parts_in(ended)) {
         if is_open(part) {
             assert_eq!(ended["state"]["status"], "error");
             part["state"] = ended["state"].clone();
@@ -200,13 +197,13 @@ proptest! {
         let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
         let work = messages(draft.release, &work, draft.messages.len());
         let mut back = trip.imported[trip.id()].export();
-        back["messages"].as_array_mut().unwrap().extend(work.clone());
+        messages_mut(&mut back).extend(work.clone());
         let (home, import) = home(&trip, &back).unwrap();
 
         prop_assert_eq!(&import["info"], &draft.value()["info"]);
         let last_user = work.iter().rposition(|message| message["info"]["role"] == "user");
         let before = draft.value()["messages"].as_array().unwrap().iter().rfind(|m| m["info"]["role"] == "user").cloned();
-        let imported = import["messages"].as_array().unwrap();
+        let imported = messages_in(&import);
         let imported = &imported[imported.len() - work.len()..];
         for (n, (merged, was)) in imported.iter().zip(&work).enumerate() {
             let mut expected = was.clone();
@@ -214,11 +211,7 @@ proptest! {
             if let (true, Some(before)) = (Some(n) == last_user, &before) {
                 for key in ["agent", "model", "variant"] {
                     prop_assert_eq!(merged["info"].get(key), before["info"].get(key));
-                    let info = expected["info"].as_object_mut().unwrap();
-                    info.remove(key);
-                    if let Some(value) = merged["info"].get(key) {
-                        info.insert(key.to_owned(), value.clone());
-                    }
+                    put(&mut expected["info"], key, merged["info"].get(key));
                 }
             } else if Some(n) == last_user {
                 expected["info"] = merged["info"].clone();

@@ -2,11 +2,11 @@
 
 use super::bundles::{CHILD, LATER, go_on};
 use super::home::HERE;
-use super::spec;
 use super::spelled::{Spelling, plain, respelled, rewritten};
 use super::work::work;
 use super::world::{Database, Session, Trip, apply, text};
-use crate::session::arbitrary::{BEGIN_MS, FIXTURES, SESSION, session};
+use super::{extend, parts_in, parts_mut, put, same_in, spec};
+use crate::session::arbitrary::{BEGIN_MS, FIXTURES, session};
 use crate::session::{SAME_CLOCK_MS, following_part_id};
 use crate::transfer::HomeError;
 use crate::transfer::inbound::rights::Breach;
@@ -25,7 +25,7 @@ fn trip() -> (Trip, Database) {
     export["info"]["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "deny"}]);
     let trip = Trip::start(&export.to_string(), &spec(None));
     let mut there = trip.imported.clone();
-    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
+    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
     (trip, there)
 }
 
@@ -33,7 +33,7 @@ fn trip() -> (Trip, Database) {
 fn rules_never_come_home_neither_allowed_nor_taken_away() {
     for rules in [allow_all(), Value::Null, json!([1, null])] {
         let (trip, mut there) = trip();
-        there.get_mut(trip.id()).unwrap().info["permission"] = rules;
+        trip.root(&mut there).info["permission"] = rules;
         let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
         assert!(merged.has_other_rules && merged.breaches.is_empty() && !arrival.contains("permission"));
     }
@@ -44,19 +44,13 @@ fn rules_never_come_home_neither_allowed_nor_taken_away() {
 #[test]
 fn a_new_sub_agent_says_what_it_is_and_nothing_else() {
     let (trip, mut there) = trip();
-    let info = json!({"id": CHILD, "parentID": SESSION, "slug": "x", "projectID": "p", "directory": "/etc", "title": "sub", "version": "1",
+    let info = json!({"id": CHILD, "parentID": trip.id(), "slug": "x", "projectID": "p", "directory": "/etc", "title": "sub", "version": "1",
         "permission": allow_all(), "revert": {"messageID": "msg_1"}, "metadata": {"x": 1}, "share": {"url": "u"}, "workspaceID": "w",
         "time": {"created": LATER, "updated": 1_u64 << 47, "archived": 5, "compacting": 6}});
-    let info = {
-        let mut info = info;
-        info["parentID"] = json!(trip.id());
-        info
-    };
     there.insert(CHILD.to_owned(), Session { info, messages: Vec::new(), todos: json!([]) });
     go_on(there.get_mut(CHILD).unwrap(), "childm7ZOVRlqZ", "sub", LATER);
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let info = home[CHILD].info.as_object().unwrap();
     let mut fields: Vec<&str> = info.keys().map(String::as_str).collect();
     fields.sort_unstable();
@@ -83,7 +77,7 @@ fn what_left_is_not_rewritten_in_silence() {
     ] as [(Damage, &str); 6]
     {
         let (trip, mut there) = trip();
-        damage(&mut there.get_mut(trip.id()).unwrap().messages);
+        damage(&mut trip.root(&mut there).messages);
         let (merged, _) = trip.back(&trip.bundle(&there), &HERE).unwrap();
         let fields: Vec<&str> = merged.breaches.iter().map(|breach| breach.field.as_str()).collect();
         assert_eq!((fields, merged.older_changed), (vec![field], 1));
@@ -93,14 +87,13 @@ fn what_left_is_not_rewritten_in_silence() {
 #[test]
 fn a_call_that_was_open_may_have_come_to_its_end() {
     let (trip, mut there) = trip();
-    let root = there.get_mut(trip.id()).unwrap();
+    let root = trip.root(&mut there);
     let state = &mut root.messages[3]["parts"][1]["state"];
     assert_eq!(state["status"], "error", "it left open, and was ended in the copy");
     *state = json!({"status": "completed", "input": {}, "output": "done", "title": "t", "metadata": {}, "time": {"start": LATER, "end": LATER}});
     let state = state.clone();
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     assert_eq!((merged.breaches.len(), &home[trip.id()].messages[3]["parts"][1]["state"]), (0, &state));
     assert_eq!(merged.older_changed, 1);
 }
@@ -109,7 +102,7 @@ fn a_call_that_was_open_may_have_come_to_its_end() {
 fn a_time_of_the_far_future_does_not_come_home() {
     for bad in ["1e300", "9223372036854775808", "2100000000000.5", "-1", "null"] {
         let (trip, mut there) = trip();
-        let messages = &mut there.get_mut(trip.id()).unwrap().messages;
+        let messages = &mut trip.root(&mut there).messages;
         let last = messages.len() - 1;
         messages[last]["info"]["time"]["completed"] = serde_json::from_str(bad).unwrap();
         let refused = trip.back(&trip.bundle(&there), &HERE).unwrap_err();
@@ -119,12 +112,11 @@ fn a_time_of_the_far_future_does_not_come_home() {
         );
     }
     let (trip, mut there) = trip();
-    let messages = &mut there.get_mut(trip.id()).unwrap().messages;
+    let messages = &mut trip.root(&mut there).messages;
     let last = messages.len() - 1;
     messages[last]["info"]["time"]["completed"] = json!(LATER + (1_i64 << 46));
     let (_, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let completed = home[trip.id()].messages[last]["info"]["time"]["completed"].as_i64().unwrap();
     assert!(completed <= HERE.now_ms + 2000, "{completed}");
 }
@@ -132,13 +124,12 @@ fn a_time_of_the_far_future_does_not_come_home() {
 #[test]
 fn counters_grow_by_what_the_messages_say() {
     let (trip, mut there) = trip();
-    let root = there.get_mut(trip.id()).unwrap();
+    let root = trip.root(&mut there);
     root.messages.last_mut().unwrap()["info"]["cost"] = json!(0.5);
     root.info["cost"] = json!(1000.0);
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     assert!(merged.is_overcounted || arrival.contains("\"cost\":0.5"), "{arrival}");
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let before = trip.home()[trip.id()].info["cost"].as_f64().unwrap_or_default();
     assert_eq!(home[trip.id()].info["cost"].as_f64(), Some(before + 0.5));
 }
@@ -197,7 +188,7 @@ fn tampering() -> impl Strategy<Value = Tampering> {
 impl Tampering {
     fn on(&self, session: &mut Session, left: usize) {
         let message = &mut session.messages[self.message.index(left)];
-        let parts = message["parts"].as_array().unwrap().len();
+        let parts = parts_in(message).len();
         let row = match self.part.filter(|_| parts > 0) {
             Some(part) => &mut message["parts"][part.index(parts)],
             None => &mut message["info"],
@@ -233,13 +224,18 @@ fn add(messages: &mut [Value], (message, part): &(Index, Value)) {
         return;
     }
     let message = &mut messages[message.index(messages.len())];
-    let parts = message["parts"].as_array().unwrap();
-    let last = parts.iter().map(|part| text(&part["id"])).max().and_then(following_part_id);
-    let Some(id) = last else { return };
-    let mut added =
-        json!({"id": id, "sessionID": message["info"]["sessionID"], "messageID": message["info"]["id"]});
-    added.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
-    message["parts"].as_array_mut().unwrap().push(added);
+    let last = parts_in(message).iter().map(|part| text(&part["id"])).max();
+    if let Some(id) = last.and_then(following_part_id) {
+        add_part(message, &id, part);
+    }
+}
+
+/// A part behind those of the message.
+pub(super) fn add_part(message: &mut Value, id: &str, part: &Value) {
+    let info = &message["info"];
+    let mut added = json!({"id": id, "sessionID": info["sessionID"], "messageID": info["id"]});
+    extend(&mut added, part);
+    parts_mut(message).push(added);
 }
 
 /// What a host says of the calls that were open.
@@ -266,7 +262,7 @@ fn spelling() -> impl Strategy<Value = Option<Spelling>> {
 
 /// The calls of a message that left open.
 fn open_calls(own: &Value) -> impl Iterator<Item = &Value> {
-    own["parts"].as_array().unwrap().iter().filter(|part| super::is_open(part))
+    parts_in(own).iter().filter(|part| super::is_open(part))
 }
 
 /// Nothing that came home, in a row that is not as it was, is read, fetched or done here, and no time is none.
@@ -290,7 +286,7 @@ fn is_harmless(home: &Database, before: &Database) -> Result<(), TestCaseError> 
 }
 
 fn rows(message: &Value) -> impl Iterator<Item = &Value> {
-    std::iter::once(&message["info"]).chain(message["parts"].as_array().unwrap())
+    std::iter::once(&message["info"]).chain(parts_in(message))
 }
 
 proptest! {
@@ -306,14 +302,14 @@ proptest! {
         let honest = work.on(&trip.imported, trip.id(), LATER);
         let mut there = honest.clone();
         let left = trip.imported[trip.id()].messages.len();
-        let root = there.get_mut(trip.id()).unwrap();
+        let root = trip.root(&mut there);
         for tampering in tampering.iter().filter(|_| left > 0) {
             tampering.on(root, left);
         }
         added.iter().for_each(|part| add(&mut root.messages, part));
         let home = trip.home();
         for call in home[trip.id()].messages.iter().flat_map(open_calls) {
-            let parts = root.messages.iter_mut().flat_map(|message| message["parts"].as_array_mut().unwrap());
+            let parts = root.messages.iter_mut().flat_map(parts_mut);
             for part in parts.filter(|part| part["id"] == call["id"]) {
                 part["state"] = state.clone().unwrap_or_else(|| part["state"].clone());
             }
@@ -342,7 +338,7 @@ proptest! {
             }
             apply(&mut expect, trip.id(), &expected);
             for message in home.values_mut().chain(expect.values_mut()).flat_map(|session| &mut session.messages) {
-                message["parts"].as_array_mut().unwrap().retain(|part| !part.to_string().contains("\"hostile\""));
+                parts_mut(message).retain(|part| !part.to_string().contains("\"hostile\""));
                 permitted_taken_out(message, &trip);
                 plain(message);
             }
@@ -357,23 +353,17 @@ proptest! {
 /// What a host may change, taken out of a message that left.
 fn permitted_taken_out(message: &mut Value, trip: &Trip) {
     let home = trip.home();
-    let Some(own) = home[trip.id()].messages.iter().find(|own| own["info"]["id"] == message["info"]["id"])
-    else {
-        return;
-    };
+    let Some(own) = same_in(&home[trip.id()].messages, message) else { return };
     let is_open = own["info"]["role"] == "assistant" && own["info"]["time"].get("completed").is_none();
     if is_open {
-        let info = message["info"].as_object_mut().unwrap();
         for key in ["finish", "error", "cost", "tokens"] {
-            info.shift_remove(key);
+            put(&mut message["info"], key, None);
         }
-        info["time"].as_object_mut().unwrap().shift_remove("completed");
+        put(&mut message["info"]["time"], "completed", None);
     }
-    for (part, own) in
-        message["parts"].as_array_mut().unwrap().iter_mut().zip(own["parts"].as_array().unwrap())
-    {
-        if matches!(own["state"]["status"].as_str(), Some("pending" | "running")) && own["type"] == "tool" {
-            part.as_object_mut().unwrap().shift_remove("state");
+    for (part, own) in parts_mut(message).iter_mut().zip(parts_in(own)) {
+        if super::is_open(own) {
+            put(part, "state", None);
         }
     }
 }

@@ -1,8 +1,8 @@
 //! Clocks that are set while a run goes on, and rows of other makes among those that come.
 
 use super::home::FRESH;
-use super::world::{Database, Trip, apply, text};
-use super::{spec, without_snapshots};
+use super::world::{Database, Trip, text};
+use super::{parts_in, spec, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, session};
 use crate::session::{Clock, SAME_CLOCK_MS};
 use crate::transfer::{MergeContext, Spec};
@@ -27,7 +27,7 @@ fn said(n: usize) -> Vec<Draft> {
 /// Work in pieces, each from a time on by the host's clock.
 fn on(trip: &Trip, begins: &[i64]) -> Database {
     let mut there = trip.imported.clone();
-    let messages = &mut there.get_mut(trip.id()).unwrap().messages;
+    let messages = &mut trip.root(&mut there).messages;
     for (n, begin) in begins.iter().enumerate() {
         messages.extend(messages_of(
             trip.id(),
@@ -46,8 +46,7 @@ fn new(trip: &Trip, there: &Database) -> Vec<Value> {
     let (merged, arrival) = trip.back(&bundle, &here()).unwrap();
     let again = MergeContext { now_ms: ARRIVED, ..here() };
     assert_eq!(trip.back(&bundle, &again).unwrap().1, arrival);
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let all = home[trip.id()].messages.clone();
     let old = trip.left.len();
     assert_eq!(all.len(), old + merged.new_messages.len());
@@ -73,7 +72,7 @@ fn check(trip: &Trip, there: &Database) -> Vec<Value> {
     let end = ARRIVED + SAME_CLOCK_MS;
     for message in &all {
         assert!((LAUNCHED - SAME_CLOCK_MS..=end).contains(&created(message)), "{message}");
-        let ids = message["parts"].as_array().unwrap().iter().map(|part| text(&part["id"]));
+        let ids = parts_in(message).iter().map(|part| text(&part["id"]));
         assert!(ids.clone().is_sorted_by(|a, b| a < b));
         for id in ids.chain([text(&message["info"]["id"])]) {
             let ms = i64::from_str_radix(&id[4..16], 16).unwrap() / 0x1000;
@@ -109,7 +108,7 @@ fn a_message_may_begin_before_a_jump_and_end_after_it() {
     let ahead = 5000 - NOW_MS;
     let trip = clocked(ahead);
     let mut there = on(&trip, &[NOW_MS + ahead + 10_000]);
-    let messages = &mut there.get_mut(trip.id()).unwrap().messages;
+    let messages = &mut trip.root(&mut there).messages;
     let last = messages.last_mut().unwrap();
     last["info"]["time"]["completed"] = json!(NOW_MS + 30_000);
     last["parts"][1]["time"]["end"] = json!(NOW_MS + 20_000);
@@ -146,7 +145,7 @@ fn ids_of_other_programs_keep_their_places() {
     for ahead in [0, 86_400_000, 5000 - NOW_MS] {
         let trip = clocked(ahead);
         let mut there = on(&trip, &[NOW_MS + ahead + 10_000, NOW_MS + ahead + 50_000]);
-        let messages = &mut there.get_mut(trip.id()).unwrap().messages;
+        let messages = &mut trip.root(&mut there).messages;
         let first = trip.left.len();
         messages[first]["info"]["id"] = json!("msg-by-hand");
         messages[first]["parts"][0]["messageID"] = json!("msg-by-hand");

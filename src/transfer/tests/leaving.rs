@@ -1,42 +1,35 @@
 //! The copy that leaves.
 
-use super::{NOW_MS, has_open, is_open, prepared, spec, value};
+use super::{
+    NOW_MS, has_open, is_open, messages_in, messages_mut, parts_in, parts_mut, prepared, put, spec, value,
+};
 use crate::session::arbitrary::{FIXTURES, call_id, session};
-use crate::session::{ExportError, Raw, Setting, scan};
+use crate::session::{ExportError, Setting, scan};
 use crate::transfer::{Baseline, PrepareError, prepare};
 use proptest::prelude::*;
 use serde_json::{Value, json};
-
-fn put(object: &mut Value, key: &str, former: Option<&Raw>) {
-    let object = object.as_object_mut().unwrap();
-    match former {
-        Some(raw) => object.insert(key.to_owned(), value(raw.get())),
-        None => object.shift_remove(key),
-    };
-}
 
 /// Applies all that an undo holds; what was open when it left is as it stood `before`.
 fn restored(mut session: Value, undo: &Baseline, before: &Value) -> Value {
     let record: Value = value(undo.departed.info.get());
     for key in ["directory", "path", "agent", "model"] {
-        super::work::put(&mut session["info"], key, record.get(key));
+        put(&mut session["info"], key, record.get(key));
     }
-    for (message, before) in
-        session["messages"].as_array_mut().unwrap().iter_mut().zip(before["messages"].as_array().unwrap())
-    {
+    for (message, before) in messages_mut(&mut session).iter_mut().zip(messages_in(before)) {
         let id = message["info"]["id"].as_str().unwrap().to_owned();
         if let Some(user) = undo.last_user.as_ref().filter(|user| user.id == id) {
-            put(&mut message["info"], "agent", user.agent.as_ref());
-            put(&mut message["info"], "model", user.model.as_ref());
-            put(&mut message["info"], "variant", user.variant.as_ref());
+            for (key, raw) in [("agent", &user.agent), ("model", &user.model), ("variant", &user.variant)] {
+                let former = raw.as_ref().map(|raw| value(raw.get()));
+                put(&mut message["info"], key, former.as_ref());
+            }
         }
         if has_open(before) {
             message["info"]["time"] = before["info"]["time"].clone();
-            super::work::put(&mut message["info"], "finish", before["info"].get("finish"));
+            put(&mut message["info"], "finish", before["info"].get("finish"));
         }
-        let parts = message["parts"].as_array_mut().unwrap();
+        let parts = parts_mut(message);
         parts.retain(|part| undo.added.iter().all(|added| part["id"] != added.part.as_str()));
-        for (part, before) in parts.iter_mut().zip(before["parts"].as_array().unwrap()) {
+        for (part, before) in parts.iter_mut().zip(parts_in(before)) {
             let is_settled = undo.settled.iter().any(|settled| part["id"] == settled.part.as_str());
             assert_eq!((is_settled, &part["id"]), (is_open(before), &before["id"]));
             if is_settled {
@@ -102,7 +95,7 @@ fn any_other_call_ends_as_an_error() {
         assert!(state["time"]["end"].as_i64() >= state["time"]["start"].as_i64());
         assert!(message["info"]["time"]["completed"].is_i64());
         assert_eq!(message["info"]["finish"], Value::Null);
-        assert_eq!((message["parts"].as_array().unwrap().len(), undo.added.len()), (2, 0));
+        assert_eq!((parts_in(message).len(), undo.added.len()), (2, 0));
     }
 }
 
@@ -202,10 +195,9 @@ proptest! {
         prop_assert!(after.last_user.as_ref().is_none_or(|user| user.setting == spec(None).setting));
         prop_assert_eq!(after.last_user.map(|user| user.id), left.last_user.map(|user| user.id));
         let added: Vec<&str> = undo.added.iter().map(|added| added.part.as_str()).collect();
-        let without: Vec<Vec<&str>> = after.outline.iter()
-            .map(|m| std::iter::once(m.id()).chain(m.parts().filter(|part| !added.contains(part))).collect()).collect();
-        let before: Vec<Vec<&str>> =
-            left.outline.iter().map(|m| std::iter::once(m.id()).chain(m.parts()).collect()).collect();
+        let without: Vec<Vec<&str>> =
+            after.outline.iter().map(|m| m.all().filter(|id| !added.contains(id)).collect()).collect();
+        let before: Vec<Vec<&str>> = left.outline.iter().map(|m| m.all().collect()).collect();
         prop_assert_eq!(without, before);
     }
 

@@ -54,11 +54,9 @@ fn value(json: &str) -> Value {
 
 /// As a message of the host comes home: its snapshots are not here.
 fn without_snapshots(message: &mut Value) {
-    for part in message["parts"].as_array_mut().unwrap() {
+    for part in parts_mut(message) {
         match part["type"].as_str() {
-            Some("step-start" | "step-finish") => {
-                drop(part.as_object_mut().unwrap().shift_remove("snapshot"))
-            }
+            Some("step-start" | "step-finish") => put(part, "snapshot", None),
             Some("snapshot") => part["snapshot"] = json!(""),
             Some("patch") => (part["files"], part["hash"]) = (json!([]), json!("")),
             _ => {}
@@ -66,10 +64,44 @@ fn without_snapshots(message: &mut Value) {
     }
 }
 
+fn messages_in(export: &Value) -> &Vec<Value> {
+    export["messages"].as_array().unwrap()
+}
+
+fn messages_mut(export: &mut Value) -> &mut Vec<Value> {
+    export["messages"].as_array_mut().unwrap()
+}
+
+fn parts_in(message: &Value) -> &Vec<Value> {
+    message["parts"].as_array().unwrap()
+}
+
+fn parts_mut(message: &mut Value) -> &mut Vec<Value> {
+    message["parts"].as_array_mut().unwrap()
+}
+
+/// The message with the same id.
+fn same_in<'m>(messages: &'m [Value], message: &Value) -> Option<&'m Value> {
+    messages.iter().find(|other| other["info"]["id"] == message["info"]["id"])
+}
+
+/// Sets the fields of one object in another.
+fn extend(object: &mut Value, more: &Value) {
+    object.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+}
+
+fn put(object: &mut Value, key: &str, value: Option<&Value>) {
+    let object = object.as_object_mut().unwrap();
+    match value {
+        Some(value) => object.insert(key.to_owned(), value.clone()),
+        None => object.shift_remove(key),
+    };
+}
+
 fn is_open(part: &Value) -> bool {
     part["type"] == "tool" && matches!(part["state"]["status"].as_str(), Some("pending" | "running"))
 }
 
 fn has_open(message: &Value) -> bool {
-    message["parts"].as_array().unwrap().iter().any(is_open)
+    parts_in(message).iter().any(is_open)
 }

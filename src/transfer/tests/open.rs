@@ -2,8 +2,9 @@
 
 use super::bundles::{CHILD, LATER, child};
 use super::home::FRESH;
-use super::spec;
+use super::hostile::add_part;
 use super::world::{Database, Trip, apply, outline, rows};
+use super::{extend, parts_in, spec};
 use crate::session::SAME_CLOCK_MS;
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES};
 use crate::transfer::{HomeError, MergeContext};
@@ -13,7 +14,7 @@ use serde_json::{Value, json};
 fn changed(change: impl FnOnce(&mut Value)) -> (Trip, Database) {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
-    change(&mut there.get_mut(trip.id()).unwrap().messages[3]);
+    change(&mut trip.root(&mut there).messages[3]);
     (trip, there)
 }
 
@@ -31,24 +32,19 @@ fn at_home(change: impl FnOnce(&mut Value)) -> Value {
     let (trip, there) = changed(change);
     let (merged, arrival) = trip.back(&trip.bundle(&there), &FRESH).unwrap();
     assert!(merged.breaches.is_empty(), "{:?}", merged.breaches);
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let mut home = trip.at_home(&arrival);
     home.remove(trip.id()).unwrap().messages.remove(3)
 }
 
 fn completed(more: &Value) -> Value {
     let mut state = json!({"status": "completed", "input": {}, "output": "o", "title": "t", "metadata": {},
         "time": {"start": LATER, "end": LATER}});
-    state.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+    extend(&mut state, more);
     state
 }
 
-/// A part behind those of the message.
 fn add(message: &mut Value, part: &Value) {
-    let id = message["info"]["id"].clone();
-    let mut added = json!({"id": "prt_zzzzzzzzzzzz00AddedPart0001", "sessionID": message["info"]["sessionID"], "messageID": id});
-    added.as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
-    message["parts"].as_array_mut().unwrap().push(added);
+    add_part(message, "prt_zzzzzzzzzzzz00AddedPart0001", part);
 }
 
 #[test]
@@ -77,7 +73,7 @@ fn what_stands_at_home_already_is_not_refused() {
     export["messages"][3]["parts"][0]["time"] = json!("long ago");
     let trip = Trip::start(&export.to_string(), &spec(None));
     let mut there = trip.imported.clone();
-    there.get_mut(trip.id()).unwrap().messages[3]["info"]["summary"] = json!(true);
+    trip.root(&mut there).messages[3]["info"]["summary"] = json!(true);
     let (merged, _) = trip.back(&trip.bundle(&there), &FRESH).unwrap();
     assert_eq!((merged.breaches.len(), merged.older_changed), (0, 1));
 }
@@ -91,9 +87,9 @@ fn a_file_of_an_open_call_or_a_late_part_is_not_read_here() {
     let message = at_home(|message| message["parts"][1]["state"] = completed(&attached));
     assert_eq!(message["parts"][1]["state"]["attachments"], json!([data]));
     let message = at_home(|message| add(message, &file("file:///home/me/.ssh/id")));
-    assert_eq!(message["parts"].as_array().unwrap().last().unwrap()["url"], "data:text/plain,");
+    assert_eq!(parts_in(&message).last().unwrap()["url"], "data:text/plain,");
     let message = at_home(|message| add(message, &json!({"type": "subtask", "prompt": "p", "agent": "a"})));
-    let part = message["parts"].as_array().unwrap().last().unwrap();
+    let part = parts_in(&message).last().unwrap();
     assert_eq!((&part["type"], &part["text"], part.get("agent")), (&json!("text"), &json!("p"), None));
 }
 
@@ -105,7 +101,7 @@ fn a_time_of_a_late_part_is_held_against_now() {
     {
         let message =
             at_home(|message| add(message, &json!({"type": "text", "text": "t", "time": {"start": said}})));
-        assert_eq!(message["parts"].as_array().unwrap().last().unwrap()["time"]["start"], home);
+        assert_eq!(parts_in(&message).last().unwrap()["time"]["start"], home);
     }
     let future = json!({"time": {"start": LATER, "end": 1_i64 << 47}});
     let message = at_home(|message| message["parts"][1]["state"] = completed(&future));
@@ -140,7 +136,7 @@ fn a_sub_agents_open_rows_are_held_to_the_same() {
     assert_eq!(come(attached).unwrap()["parts"][1]["state"]["attachments"], json!([]));
     let added = |message: &mut Value| add(message, &json!({"type": "subtask", "prompt": "p"}));
     let message = come(added).unwrap();
-    assert_eq!(message["parts"].as_array().unwrap().last().unwrap()["type"], "text");
+    assert_eq!(parts_in(&message).last().unwrap()["type"], "text");
     let late = |message: &mut Value| add(message, &json!({"type": "step-finish", "cost": 1e300}));
     assert!(matches!(come(late), Err(HomeError::Unbelievable { what, .. }) if what == "cost"));
 }

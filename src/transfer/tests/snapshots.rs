@@ -1,12 +1,12 @@
 //! Snapshots stay on the machine that made them, whichever way a session goes.
 
-use super::bundles::{CHILD, child, in_ids_of, with_a_copy};
+use super::bundles::{CHILD, away, child, in_ids_of, with_a_copy};
 use super::home::HERE;
 use super::world::{Database, Trip, apply, text};
-use super::{NOW_MS, spec, value};
+use super::{NOW_MS, messages_in, messages_mut, parts_in, parts_mut, put, spec, value};
 use crate::session::Clock;
 use crate::session::arbitrary::{Draft, FIXTURES, PartDraft, Release, messages_of};
-use crate::transfer::{ForkInput, Paths, Spec, import_file};
+use crate::transfer::{Paths, Spec, import_file};
 use serde_json::{Value, json};
 
 /// A turn that changed files in `directory`, as opencode writes it.
@@ -19,14 +19,14 @@ fn turn(session: &str, tail: &str, directory: &str, ms: i64) -> Vec<Value> {
     let user = Draft::User { text: "edit".into(), agent: "build".into(), model: "m1".into(), variant: None };
     let drafts = [user, Draft::Assistant { parts, ended: true }];
     let mut messages = messages_of(session, tail, Release::New, &drafts, ms);
-    let parts = messages[1]["parts"].as_array_mut().unwrap();
+    let parts = parts_mut(&mut messages[1]);
     parts[2]["snapshot"] = json!("5c93");
     let mut patch = parts[2].clone();
     let id = text(&patch["id"]).to_owned();
     let stamp = u64::from_str_radix(&id[4..16], 16).unwrap() + 1;
     patch["id"] = json!(format!("prt_{stamp:012x}{}99", &id[16..28]));
     for gone in ["reason", "cost", "snapshot"] {
-        patch.as_object_mut().unwrap().shift_remove(gone);
+        put(&mut patch, gone, None);
     }
     patch["type"] = json!("patch");
     patch["hash"] = json!(format!("4b82{tail}"));
@@ -37,7 +37,7 @@ fn turn(session: &str, tail: &str, directory: &str, ms: i64) -> Vec<Value> {
 
 /// The patches of a session.
 fn patches(messages: &[Value]) -> Vec<&Value> {
-    let parts = messages.iter().flat_map(|message| message["parts"].as_array().unwrap());
+    let parts = messages.iter().flat_map(parts_in);
     parts.filter(|part| part["type"] == "patch").collect()
 }
 
@@ -55,10 +55,10 @@ fn specs() -> [Spec; 3] {
 fn worked(spec: &Spec) -> (Trip, Database) {
     let mut home = value(FIXTURES[0].1);
     let id = text(&home["info"]["id"]).to_owned();
-    let last = home["messages"].as_array().unwrap().last().unwrap();
+    let last = messages_in(&home).last().unwrap();
     let last_ms = last["info"]["time"]["created"].as_i64().unwrap();
     let own = turn(&id, "homeZm7ZOVRlqZ", "/home/me/proj", last_ms + 1000);
-    home["messages"].as_array_mut().unwrap().extend(own);
+    messages_mut(&mut home).extend(own);
     let trip = Trip::start(&home.to_string(), spec);
     let ahead = trip.undo().clock.map_or(0, |clock| clock.ahead_ms);
     let mut there = trip.imported.clone();
@@ -78,16 +78,15 @@ fn a_patch_of_here_names_no_files_there_and_is_the_same_at_home() {
         assert_eq!((sent.len(), &sent[0]["files"]), (1, &json!([])));
         // The message comes back, since something else in it changed.
         let own = trip.left.len() - 1;
-        let changed = &mut there.get_mut(trip.id()).unwrap().messages[own];
+        let changed = &mut trip.root(&mut there).messages[own];
         changed["parts"][1]["state"]["time"]["compacted"] = json!(NOW_MS);
         for hostile in [false, true] {
             if hostile {
-                let patch = &mut there.get_mut(trip.id()).unwrap().messages[own]["parts"][3];
+                let patch = &mut trip.root(&mut there).messages[own]["parts"][3];
                 (patch["files"], patch["hash"]) = (json!(["/home/me/.profile"]), json!("00"));
             }
             let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-            let mut home = trip.home();
-            apply(&mut home, trip.id(), &arrival);
+            let home = trip.at_home(&arrival);
             let before = &trip.home()[trip.id()].messages;
             assert_eq!(patches(&home[trip.id()].messages)[0], patches(before)[0]);
             assert_eq!(home[trip.id()].messages[own]["parts"][0], before[own]["parts"][0]);
@@ -102,8 +101,7 @@ fn what_was_done_there_comes_home_without_its_snapshots() {
     for spec in specs() {
         let (trip, there) = worked(&spec);
         let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-        let mut home = trip.home();
-        apply(&mut home, trip.id(), &arrival);
+        let home = trip.at_home(&arrival);
         let of_root = patches(&home[trip.id()].messages);
         assert_eq!((of_root.len(), patches(&home[CHILD].messages).len()), (2, 1));
         for patch in [of_root[1], patches(&home[CHILD].messages)[0]] {
@@ -114,8 +112,7 @@ fn what_was_done_there_comes_home_without_its_snapshots() {
         assert!(!arrival.contains("/etc/hosts") && !arrival.contains("5c93"), "{arrival}");
 
         // As a session of its own, what was done here can still be undone.
-        let away = ForkInput { left: &trip.left, undo: trip.undo(), merged: &merged, children: &[] };
-        let beside = with_a_copy(&trip, &away, &arrival);
+        let beside = with_a_copy(&trip, &away(&trip, &merged), &arrival);
         let copied = beside.iter().find(|(_, session)| session.info["parentID"] == "ses_copy").unwrap().0;
         let known = [("ses_copy", trip.id()), (copied.as_str(), CHILD)];
         assert_eq!(in_ids_of(&beside["ses_copy"], &home[trip.id()], known), home[trip.id()].messages);
@@ -125,7 +122,7 @@ fn what_was_done_there_comes_home_without_its_snapshots() {
         let mut file = Vec::new();
         import_file(arrival.as_bytes(), trip.undo(), &merged, &mut file).unwrap();
         let file: Value = serde_json::from_slice(&file).unwrap();
-        assert_eq!(file["messages"].as_array().unwrap().last(), Some(new));
+        assert_eq!(messages_in(&file).last(), Some(new));
     }
 }
 
@@ -142,7 +139,7 @@ fn a_host_that_keeps_its_own_patches_tells_of_no_change() {
         let sent = &again.imported[again.id()].messages;
         assert!(patches(sent).iter().all(|patch| patch["files"] == json!([])));
         // Of a session that it has, only what is new is sent: its own rows stay as they were, and one of them changes.
-        let root = there.get_mut(trip.id()).unwrap();
+        let root = trip.root(&mut there);
         root.sort();
         assert_eq!(patches(&root.messages)[1]["files"].as_array().unwrap().len(), 2);
         again.imported.get_mut(trip.id()).unwrap().messages.clone_from(&root.messages);

@@ -2,9 +2,9 @@
 
 use super::bundles::{LATER, go_on};
 use super::home::HERE;
-use super::spec;
 use super::work::work;
-use super::world::{Database, Trip, apply};
+use super::world::{Database, Trip};
+use super::{extend, spec};
 use crate::session::arbitrary::{FIXTURES, random, session};
 use crate::session::walk::string_end;
 use crate::transfer::HomeError;
@@ -96,8 +96,7 @@ proptest! {
         let bundle = trip.bundle(&work.on(&trip.imported, trip.id(), LATER));
         let home = |bundle: &str| {
             let (merged, arrival) = trip.back(bundle, &HERE).unwrap();
-            let mut home = trip.home();
-            apply(&mut home, trip.id(), &arrival);
+            let home = trip.at_home(&arrival);
             (home, merged.breaches, merged.new_messages)
         };
         let spelling = Spelling { seed, one_in, numbers: false };
@@ -110,15 +109,14 @@ proptest! {
 fn back(part: &Value, from: &str, to: &str) -> Result<(Trip, Database), HomeError> {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
-    let root = there.get_mut(trip.id()).unwrap();
+    let root = trip.root(&mut there);
     go_on(root, "rootZm7ZOVRlqZ", "go on", LATER);
     let last = root.messages.last_mut().unwrap();
-    last["parts"][1].as_object_mut().unwrap().extend(part.as_object().unwrap().clone());
+    extend(&mut last["parts"][1], part);
     let bundle = trip.bundle(&there);
     assert!(bundle.contains(from), "{from}");
     let (_, arrival) = trip.back(&rewritten(&bundle, |document| document.replace(from, to)), &HERE)?;
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     Ok((trip, home))
 }
 
@@ -142,7 +140,7 @@ fn a_time_is_spelled_in_digits_or_refused() {
     for to in ["1.4e14", "140000000000000.0", "14e13", "5e0", "0.0", "-0", "1E3"] {
         let trip = Trip::start(FIXTURES[0].1, &spec(None));
         let mut there = trip.imported.clone();
-        let root = there.get_mut(trip.id()).unwrap();
+        let root = trip.root(&mut there);
         go_on(root, "rootZm7ZOVRlqZ", "go on", LATER);
         root.messages.last_mut().unwrap()["info"]["time"]["completed"] = json!(LATER);
         let bundle = trip.bundle(&there);
@@ -166,7 +164,7 @@ fn an_id_is_the_same_however_it_is_spelled() {
     let trip = Trip::start(FIXTURES[0].1, &spec(None));
     let mut there = trip.imported.clone();
     // Of the far future by its id, so that it gets another here.
-    go_on(there.get_mut(trip.id()).unwrap(), "rootZm7ZOVRlqZ", "go on", LATER);
+    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
     let id = there[trip.id()].messages.last().unwrap()["info"]["id"].as_str().unwrap().to_owned();
     let future = format!("msg_ffffffffffff{}", &id[16..]);
     let bundle = rewritten(&trip.bundle(&there), |document| document.replace(&id, &future));

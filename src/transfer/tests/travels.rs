@@ -2,7 +2,7 @@
 
 use super::home::HERE;
 use super::world::{Trip, apply};
-use super::{spec, value, without_snapshots};
+use super::{messages_in, put, spec, value, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES, SESSION, session};
 use crate::session::{Clock, Raw};
 use crate::transfer::{Baseline, Paths, Spec};
@@ -91,10 +91,9 @@ fn what_was_written_there_tells_of_home() {
         let later = json.to_string().replace("179517", "179518").replace("1f8785c8", "1f8f1f58");
         value(&later)["messages"].as_array().unwrap().clone()
     };
-    there.get_mut(trip.id()).unwrap().messages = late(everywhere("/srv/w"));
+    trip.root(&mut there).messages = late(everywhere("/srv/w"));
     let (_, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let mut home = trip.home();
-    apply(&mut home, trip.id(), &arrival);
+    let home = trip.at_home(&arrival);
     let home = &home[trip.id()].messages;
     let mut expected = late(everywhere("/home/me/proj"));
     without_snapshots(&mut expected[1]);
@@ -113,14 +112,14 @@ fn a_row_that_was_changed_there_keeps_what_was_not() {
     home["messages"][1]["parts"][1]["state"]["input"]["own"] = json!(["/srv/w/own", "/home/me/proj/x"]);
     let trip = Trip::start(&home.to_string(), &moved());
     let mut there = trip.imported.clone();
-    let parts = &mut there.get_mut(trip.id()).unwrap().messages[1]["parts"];
+    let parts = &mut trip.root(&mut there).messages[1]["parts"];
     parts[0]["metadata"] = json!("5c");
     parts[1]["state"]["time"]["compacted"] = json!(BEGIN_MS + 5);
     let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
     assert_eq!((merged.changed, arrival.lines().count()), (2, 2));
     let mut back = trip.home();
     apply(&mut back, trip.id(), &arrival);
-    let mut expected = home["messages"].as_array().unwrap().clone();
+    let mut expected = messages_in(&home).clone();
     expected[1]["parts"][0]["metadata"] = json!("5c");
     expected[1]["parts"][1]["state"]["time"]["compacted"] = json!(BEGIN_MS + 5);
     assert_eq!(back[trip.id()].messages, expected);
@@ -159,12 +158,12 @@ fn the_newest_undo_is_the_one_that_is_written() {
         ..Spec { directory: "/srv/work here".into(), ..moved() }
     };
     let trip = Trip::start(FIXTURES[0].1, &spec);
-    let mut undo: Value = serde_json::to_value(value(&serde_json::to_string(trip.undo()).unwrap())).unwrap();
+    let mut undo = value(&serde_json::to_string(trip.undo()).unwrap());
     let mut stored = value(STORED);
     for unread in ["version", "info", "completed"] {
-        stored.as_object_mut().unwrap().shift_remove(unread);
+        put(&mut stored, unread, None);
     }
-    stored["settled"][0].as_object_mut().unwrap().shift_remove("state");
+    put(&mut stored["settled"][0], "state", None);
     undo["departed"]["info"] = stored["departed"]["info"].clone();
     assert_eq!(undo, stored);
 }

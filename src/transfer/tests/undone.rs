@@ -1,9 +1,9 @@
 //! Sessions whose end was undone on the host, as opencode's next prompt there takes it away for good.
 
-use super::bundles::{CHILD, LATER, child, go_on, in_ids_of, with_a_copy};
+use super::bundles::{CHILD, LATER, away, child, go_on, in_ids_of, with_a_copy};
 use super::home::HERE;
 use super::world::{Session, Trip, apply, outline, text};
-use super::{spec, value};
+use super::{parts_in, parts_mut, spec, value};
 use crate::session::arbitrary::{FIXTURES, call_id, session};
 use crate::transfer::{ForkInput, HomeError};
 use proptest::prelude::*;
@@ -14,12 +14,12 @@ fn cut(session: &mut Session, messages: usize, parts: usize) {
     session.sort();
     session.messages.truncate(messages + usize::from(parts > 0));
     if let Some(last) = session.messages.get_mut(messages) {
-        last["parts"].as_array_mut().unwrap().truncate(parts);
+        parts_mut(last).truncate(parts);
     }
 }
 
 fn parts_of(session: &Session, message: usize) -> usize {
-    session.messages[message]["parts"].as_array().unwrap().len()
+    parts_in(&session.messages[message]).len()
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn only_a_beginning_that_is_proven_is_taken_for_one() {
     for (from, to) in [(0, 1), (1, 2), (2, 3)] {
         let trip = Trip::start(FIXTURES[0].1, &spec(None));
         let mut there = trip.imported.clone();
-        let root = there.get_mut(trip.id()).unwrap();
+        let root = trip.root(&mut there);
         assert_eq!(root.messages.len(), 4);
         root.messages.drain(from..to);
         go_on(root, "rootZm7ZOVRlqZ", "go on", LATER);
@@ -46,7 +46,7 @@ proptest! {
     ) {
         let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
         let mut there = trip.imported.clone();
-        let root = there.get_mut(trip.id()).unwrap();
+        let root = trip.root(&mut there);
         prop_assume!(!root.messages.is_empty());
         let from = from.index(root.messages.len());
         let parts = within.index(parts_of(root, from).max(1));
@@ -60,7 +60,7 @@ proptest! {
 
         let mut expected = trip.home();
         apply(&mut expected, trip.id(), &arrival);
-        let root = expected.get_mut(trip.id()).unwrap();
+        let root = trip.root(&mut expected);
         root.sort();
         let (before, after) = (outline(&trip.imported[trip.id()]), outline(&there[trip.id()]));
         let (before, after) = (before.sorted(), after.sorted());
@@ -69,10 +69,10 @@ proptest! {
         };
         root.messages.retain(|message| !is_undone(&message["info"]["id"]));
         for message in &mut root.messages {
-            message["parts"].as_array_mut().unwrap().retain(|part| !is_undone(&part["id"]));
+            parts_mut(message).retain(|part| !is_undone(&part["id"]));
         }
         let left = merged.remaining.clone().unwrap();
-        let away = ForkInput { left: &left, undo: trip.undo(), merged: &merged, children: &[] };
+        let away = ForkInput { left: &left, ..away(&trip, &merged) };
         let home = with_a_copy(&trip, &away, &arrival);
         let expected = &expected[trip.id()];
         let copied = home.iter().find(|(_, session)| session.info["parentID"] == "ses_copy");

@@ -1,15 +1,13 @@
 //! Work on a host, brought home in a bundle: home is what left, and the work.
 
+use super::bundles::{CHILD, GRANDCHILD};
 use super::home::{HERE, end_like};
 use super::world::{Database, Session, Trip, apply};
-use super::{has_open, spec, without_snapshots};
+use super::{has_open, parts_mut, put, same_in, spec, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, Draft, Release, call_id, drafts, messages_of, session};
 use proptest::prelude::*;
 use proptest::sample::Index;
 use serde_json::{Value, json};
-
-const CHILD: &str = "ses_e07836e36ffethChildSession";
-const GRANDCHILD: &str = "ses_e07836e36ffethGrandchild00";
 
 /// What a run does, beside what it is asked.
 #[derive(Debug, Clone)]
@@ -51,7 +49,7 @@ impl Work {
         if !known.is_empty() {
             for index in &self.marked {
                 let length = known.len();
-                let parts = known[index.index(length)]["parts"].as_array_mut().unwrap();
+                let parts = parts_mut(&mut known[index.index(length)]);
                 let mut calls: Vec<_> = parts.iter_mut().filter(|part| part["type"] == "tool").collect();
                 if !calls.is_empty() {
                     let length = calls.len();
@@ -73,25 +71,19 @@ impl Work {
         }
         let new = &mut session.messages[before..];
         for answer in new.iter_mut().filter(|_| self.spent.is_some()) {
-            answer["info"].as_object_mut().unwrap().shift_remove("tokens");
-            for step in answer["parts"].as_array_mut().unwrap() {
-                step.as_object_mut().unwrap().shift_remove("tokens");
-            }
+            put(&mut answer["info"], "tokens", None);
+            parts_mut(answer).iter_mut().for_each(|step| put(step, "tokens", None));
         }
         let answer =
             session.messages[before..].iter_mut().find(|message| message["info"]["role"] == "assistant");
         if let (Some(spent), Some(answer)) = (self.spent, answer) {
             // What the messages say, and the record with them.
             let spent = spent % 1_000_000 + 1;
-            let info = &mut answer["info"];
-            info["cost"] = json!(f64::from(spent) / 8.0);
-            info["tokens"] =
-                json!({"input": spent, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": spent}});
-            let info = &mut session.info;
-            info["cost"] = json!(f64::from(spent) / 8.0);
-            info["tokens"] =
-                json!({"input": spent, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": spent}});
-            info["summary"] = json!({"additions": spent, "deletions": 0, "files": 1});
+            for info in [&mut answer["info"], &mut session.info] {
+                info["cost"] = json!(f64::from(spent) / 8.0);
+                info["tokens"] = json!({"input": spent, "output": 1, "reasoning": 0, "cache": {"read": 0, "write": spent}});
+            }
+            session.info["summary"] = json!({"additions": spent, "deletions": 0, "files": 1});
         }
         if self.permission {
             session.info["permission"] = json!([{"permission": "bash", "pattern": "*", "action": "allow"}]);
@@ -123,10 +115,9 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
     let mut all = there.clone();
     for (id, session) in &mut all {
         for message in &mut session.messages {
-            let merged =
-                home[id].messages.iter().find(|merged| merged["info"]["id"] == message["info"]["id"]);
+            let merged = same_in(&home[id].messages, message);
             end_like(message, merged.expect("a message that did not come home"));
-            if !old.messages.iter().any(|old| old["info"]["id"] == message["info"]["id"]) {
+            if same_in(&old.messages, message).is_none() {
                 without_snapshots(message);
             }
         }
@@ -145,12 +136,11 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
         // Of the messages that left, and of the last one that came, it is the one of before the trip.
         let user = |message: &&Value| message["info"]["role"] == "user";
         let last_before = old.messages.iter().rfind(user).map(|message| message["info"].clone());
-        let left =
-            |message: &&Value| old.messages.iter().any(|old| old["info"]["id"] == message["info"]["id"]);
+        let left = |message: &&Value| same_in(&old.messages, message).is_some();
         let new = session.messages.iter().rfind(|message| user(message) && !left(message));
         let new = new.map(|message| message["info"]["id"].clone());
         for message in &mut session.messages {
-            let was = old.messages.iter().find(|old| old["info"]["id"] == message["info"]["id"]);
+            let was = same_in(&old.messages, message);
             let own = was.map(|was| &was["info"]).filter(|info| info["role"] == "user");
             let last = last_before.as_ref().filter(|_| Some(&message["info"]["id"]) == new.as_ref());
             if let Some(own) = own.or(last) {
@@ -158,11 +148,7 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
                     put(&mut message["info"], key, own.get(key));
                 }
             } else if Some(&message["info"]["id"]) == new.as_ref() {
-                let merged = home[id]
-                    .messages
-                    .iter()
-                    .find(|merged| merged["info"]["id"] == message["info"]["id"])
-                    .unwrap();
+                let merged = same_in(&home[id].messages, message).unwrap();
                 let model =
                     old.info.get("model").map_or(&message["info"]["model"]["modelID"], |model| &model["id"]);
                 assert_eq!(&merged["info"]["model"]["modelID"], model);
@@ -173,27 +159,16 @@ pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Databa
     all
 }
 
-pub(super) fn put(object: &mut Value, key: &str, value: Option<&Value>) {
-    let object = object.as_object_mut().unwrap();
-    match value {
-        Some(value) => object.insert(key.to_owned(), value.clone()),
-        None => object.shift_remove(key),
-    };
-}
-
-const LATER: i64 = BEGIN_MS + 1_000_000;
-
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(128))]
 
     #[test]
     fn home_is_what_left_and_the_work(draft in session(), work in work(), call in prop::option::of(0..5_usize)) {
         let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
-        let there = work.on(&trip.imported, trip.id(), LATER);
+        let there = work.on(&trip.imported, trip.id(), BEGIN_MS + 1_000_000);
         let bundle = trip.bundle(&there);
         let (merged, arrival) = trip.back(&bundle, &HERE).unwrap();
-        let mut home = trip.home();
-        apply(&mut home, trip.id(), &arrival);
+        let mut home = trip.at_home(&arrival);
         let expected = expected(&trip, &there, &home);
         for (id, session) in &expected {
             prop_assert_eq!(&home[id].info, &session.info);
@@ -217,8 +192,7 @@ proptest! {
     fn without_work_only_open_calls_are_ended(draft in session(), call in prop::option::of(0..5_usize)) {
         let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
         let (merged, arrival) = trip.back(&trip.bundle(&trip.imported), &HERE).unwrap();
-        let mut home = trip.home();
-        apply(&mut home, trip.id(), &arrival);
+        let home = trip.at_home(&arrival);
         let open = trip.home()[trip.id()].messages.iter().any(has_open);
         prop_assert_eq!(arrival.is_empty(), !open, "{}", arrival);
         prop_assert!(!home[trip.id()].messages.iter().any(has_open));

@@ -1,6 +1,6 @@
 //! A host that works on a session, and a home that takes in what came of it; both keep rows as opencode does.
 
-use super::value;
+use super::{messages_in, parts_in, parts_mut, put, same_in, value};
 use crate::session::bundle::Known;
 use crate::session::{Change, ChangeReader, Outline, scan};
 use crate::transfer::inbound::result::LocalRows;
@@ -23,7 +23,7 @@ pub(super) type Database = BTreeMap<String, Session>;
 
 impl Session {
     pub(super) fn of(export: &Value) -> Self {
-        let messages = export["messages"].as_array().unwrap().clone();
+        let messages = messages_in(export).clone();
         Self { info: export["info"].clone(), messages, todos: json!([]) }
     }
 
@@ -36,7 +36,7 @@ impl Session {
             (message["info"]["time"]["created"].as_i64().unwrap(), text(&message["info"]["id"]).to_owned())
         });
         for message in &mut self.messages {
-            message["parts"].as_array_mut().unwrap().sort_by_key(|part| text(&part["id"]).to_owned());
+            parts_mut(message).sort_by_key(|part| text(&part["id"]).to_owned());
         }
     }
 }
@@ -48,7 +48,7 @@ pub(super) fn text(value: &Value) -> &str {
 pub(super) fn outline(session: &Session) -> Outline {
     let mut outline = Outline::default();
     for message in &session.messages {
-        let parts = message["parts"].as_array().unwrap().iter().map(|part| text(&part["id"]));
+        let parts = parts_in(message).iter().map(|part| text(&part["id"]));
         outline.push(text(&message["info"]["id"]), parts).unwrap();
     }
     outline
@@ -102,6 +102,17 @@ impl Trip {
         BTreeMap::from([(self.id().to_owned(), Session::of(&value(&self.export)))])
     }
 
+    /// The same with a change set applied.
+    pub(super) fn at_home(&self, arrival: &str) -> Database {
+        let mut home = self.home();
+        apply(&mut home, self.id(), arrival);
+        home
+    }
+
+    pub(super) fn root<'d>(&self, database: &'d mut Database) -> &'d mut Session {
+        database.get_mut(self.id()).unwrap()
+    }
+
     /// What the host writes at the end of a run that made `now` of its database.
     pub(super) fn bundle(&self, now: &Database) -> String {
         let mut all = vec![now[self.id()].clone()];
@@ -119,17 +130,10 @@ impl Trip {
             let before = if self.anew && id != self.id() { &empty } else { there };
             let mut known = Outline::default();
             for old in &before.messages {
-                let still =
-                    session.messages.iter().find(|message| message["info"]["id"] == old["info"]["id"]);
-                let Some(still) = still else { continue };
-                let parts: Vec<&str> = old["parts"]
-                    .as_array()
-                    .unwrap()
-                    .iter()
-                    .map(|part| text(&part["id"]))
-                    .filter(|id| still["parts"].as_array().unwrap().iter().any(|part| part["id"] == *id))
-                    .collect();
-                known.push(text(&old["info"]["id"]), parts.into_iter()).unwrap();
+                let Some(still) = same_in(&session.messages, old) else { continue };
+                let is_still = |id: &&str| parts_in(still).iter().any(|part| part["id"] == *id);
+                let parts = parts_in(old).iter().map(|part| text(&part["id"])).filter(is_still);
+                known.push(text(&old["info"]["id"]), parts).unwrap();
             }
             let changed: Vec<Value> =
                 session.messages.iter().filter_map(|message| changed(before, message)).collect();
@@ -169,23 +173,19 @@ impl Trip {
 fn former(there: &Session, messages: &Value) -> Value {
     let mut former = Vec::new();
     for message in messages.as_array().unwrap() {
-        let id = &message["info"]["id"];
-        let Some(old) = there.messages.iter().find(|old| old["info"]["id"] == *id) else { continue };
-        former.extend((old["info"] == message["info"]).then_some(id));
-        let same = |part: &&Value| old["parts"].as_array().unwrap().contains(part);
-        former.extend(message["parts"].as_array().unwrap().iter().filter(same).map(|part| &part["id"]));
+        let Some(old) = same_in(&there.messages, message) else { continue };
+        former.extend((old["info"] == message["info"]).then_some(&message["info"]["id"]));
+        let same = |part: &&Value| parts_in(old).contains(part);
+        former.extend(parts_in(message).iter().filter(same).map(|part| &part["id"]));
     }
     json!(former)
 }
 
 /// The new and changed parts of a message, with its record; `None` where nothing is.
 fn changed(before: &Session, message: &Value) -> Option<Value> {
-    let Some(old) = before.messages.iter().find(|old| old["info"]["id"] == message["info"]["id"]) else {
-        return Some(message.clone());
-    };
-    let same = |part: &Value| old["parts"].as_array().unwrap().contains(part);
-    let parts: Vec<Value> =
-        message["parts"].as_array().unwrap().iter().filter(|part| !same(part)).cloned().collect();
+    let Some(old) = same_in(&before.messages, message) else { return Some(message.clone()) };
+    let same = |part: &Value| parts_in(old).contains(part);
+    let parts: Vec<Value> = parts_in(message).iter().filter(|part| !same(part)).cloned().collect();
     (old["info"] != message["info"] || !parts.is_empty())
         .then(|| json!({"info": message["info"], "parts": parts}))
 }
@@ -214,10 +214,8 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                     ("tokens", patch.tokens),
                     ("summary", patch.summary),
                 ] {
-                    match raw.map(value) {
-                        Some(Value::Null) => drop(info.as_object_mut().unwrap().shift_remove(key)),
-                        Some(value) => info[key] = value,
-                        None => {}
+                    if let Some(value) = raw.map(value) {
+                        put(info, key, Some(&value).filter(|value| !value.is_null()));
                     }
                 }
             }
@@ -226,16 +224,12 @@ pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
                 let id = text(&info["id"]).to_owned();
                 let key = (info["time"]["created"].as_i64().unwrap(), id.clone());
                 let session = text(&info["sessionID"]).to_owned();
-                assert!(
-                    newest.insert(session.clone(), key.clone()).is_none_or(|last| last < key),
-                    "out of order"
-                );
+                let last = newest.insert(session.clone(), key.clone());
+                assert!(last.is_none_or(|last| last < key), "out of order");
                 let elsewhere =
                     |other: &Session| other.messages.iter().any(|message| message["info"]["id"] == id);
-                assert!(
-                    home.iter().all(|(name, other)| *name == session || !elsewhere(other)),
-                    "{id} is another's"
-                );
+                let is_own = home.iter().all(|(name, other)| *name == session || !elsewhere(other));
+                assert!(is_own, "{id} is another's");
                 let messages = &mut home.get_mut(&session).expect("a message before its session").messages;
                 match messages.iter_mut().find(|message| message["info"]["id"] == id) {
                     Some(message) => message["info"] = info,

@@ -47,14 +47,13 @@ pub(crate) enum Release {
     New,
 }
 
-/// A message before it has ids.
+/// A message before it has ids; so are parts and sessions.
 #[derive(Debug, Clone)]
 pub(crate) enum Draft {
     User { text: String, agent: String, model: String, variant: Option<String> },
     Assistant { parts: Vec<PartDraft>, ended: bool },
 }
 
-/// A part before it has an id.
 #[derive(Debug, Clone)]
 pub(crate) enum PartDraft {
     Text(String, bool),
@@ -65,7 +64,6 @@ pub(crate) enum PartDraft {
     Odd(String),
 }
 
-/// A session before it has ids.
 #[derive(Debug, Clone)]
 pub(crate) struct SessionDraft {
     pub(crate) release: Release,
@@ -75,7 +73,6 @@ pub(crate) struct SessionDraft {
 }
 
 impl SessionDraft {
-    /// The session as a value.
     pub(crate) fn value(&self) -> Value {
         let mut info = json!({"id": SESSION, "slug": "glad-garden", "projectID": "global", "directory": "/home/me/proj"});
         if self.release != Release::Old {
@@ -95,13 +92,8 @@ impl SessionDraft {
         json!({"info": info, "messages": messages(self.release, &self.messages, 0)})
     }
 
-    /// The session as a file.
     pub(crate) fn json(&self) -> String {
-        if self.pretty {
-            serde_json::to_string_pretty(&self.value()).unwrap()
-        } else {
-            self.value().to_string()
-        }
+        if self.pretty { format!("{:#}", self.value()) } else { self.value().to_string() }
     }
 }
 
@@ -230,7 +222,6 @@ pub(crate) fn drafts() -> impl Strategy<Value = Vec<Draft>> {
     prop::collection::vec(prop_oneof![user, assistant], 0..7)
 }
 
-/// Whole sessions, empty ones included.
 pub(crate) fn session() -> impl Strategy<Value = SessionDraft> {
     let release = prop::sample::select(vec![Release::Old, Release::Mid, Release::New]);
     (release, text(), drafts(), any::<bool>()).prop_map(|(release, title, messages, pretty)| SessionDraft {

@@ -57,7 +57,7 @@ impl Known {
             digest.update(id);
             digest.update(b"\n");
         }
-        let digest = digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let digest = format!("{:x}", digest.finalize());
         Self { messages: outline.len() as u64, parts: outline.part_count() as u64, digest }
     }
 }

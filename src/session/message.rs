@@ -31,7 +31,7 @@ pub(crate) struct Message<'a> {
 pub(crate) struct Pieces<'a> {
     #[serde(borrow)]
     pub(crate) info: &'a RawValue,
-    #[serde(borrow)]
+    #[serde(borrow, deserialize_with = "at_most::<MOST_PARTS, &RawValue, _, _>")]
     pub(crate) parts: Vec<&'a RawValue>,
 }
 

@@ -1,7 +1,6 @@
 //! Writes a session file: the record, then the messages, one a line.
 
 use super::raw::quoted;
-use serde::Serialize;
 use std::io::{BufWriter, Write};
 
 const BUFFER: usize = 128 * 1024;
@@ -22,16 +21,10 @@ impl<W: Write> Out<W> {
         write!(self.output, "{{\"info\":{json}")
     }
 
-    /// Writes a message as it is.
     pub(crate) fn message(&mut self, json: &str) -> std::io::Result<()> {
-        self.separate()?;
+        self.output.write_all(if self.begun { b",\n" } else { b",\"messages\":[\n" })?;
+        (self.begun, self.open) = (true, true);
         self.output.write_all(json.as_bytes())
-    }
-
-    /// Writes a message that was edited.
-    pub(crate) fn edited(&mut self, edit: &impl Serialize) -> std::io::Result<()> {
-        self.separate()?;
-        Ok(serde_json::to_writer(&mut self.output, edit)?)
     }
 
     /// Writes a field beside the record and the messages.
@@ -48,13 +41,6 @@ impl<W: Write> Out<W> {
         self.close()?;
         self.output.write_all(b"}\n")?;
         self.output.flush()
-    }
-
-    fn separate(&mut self) -> std::io::Result<()> {
-        self.output.write_all(if self.begun { b",\n" } else { b",\"messages\":[\n" })?;
-        self.begun = true;
-        self.open = true;
-        Ok(())
     }
 
     fn close(&mut self) -> std::io::Result<()> {

@@ -4,8 +4,7 @@ use super::raw::Object;
 
 /// Gives the session's record another directory, absolute.
 ///
-/// `path` is the directory without its leading slash in a session outside any repository; inside one, opencode
-/// 1.18 works it out anew at import.
+/// Outside any repository, `path` is the directory without its leading slash; inside one, opencode 1.18 sets it at import.
 pub(crate) fn move_to(info: &mut Object<'_>, directory: &str) -> Result<(), serde_json::Error> {
     info.set("directory", directory)?;
     if info.get("path").is_some() {

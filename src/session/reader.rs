@@ -2,12 +2,11 @@
 
 use super::error::ExportError;
 use super::id::{is_message_id, is_part_id, is_session_id};
-use super::message::{self, MOST_PARTS, Message};
-use super::raw::{Lossy, Raw, at_most};
+use super::message::{self, Message, Pieces};
+use super::raw::{Lossy, Raw};
 use super::setting::Setting;
 use super::splitter::Splitter;
 use serde::Deserialize;
-use serde_json::value::RawValue;
 use std::io::Read;
 
 /// The largest single value of a file that was made here, in bytes: a message, or the session's record.
@@ -25,8 +24,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// Of what opencode has here.
     pub(crate) const HOME: Self = Self { value: LARGEST, row: LARGEST };
-    /// Of what a host sends. A text of half a gigabyte comes in half a megabyte; what is done with one row takes several
-    /// times its size, and 256 MB are enough for all.
+    /// Of what a host sends, compressed to a thousandth perhaps. Work on a row takes several times its size; 256 MB must do.
     pub(crate) const HOST: Self = Self { value: 64 << 20, row: 32 << 20 };
 }
 
@@ -100,23 +98,13 @@ impl<R: Read> ExportReader<R> {
         Self { is_alone: false, ..Self::at(offset, input, limits) }
     }
 
-    /// Where what was read so far ends in the file.
-    pub(super) fn offset(&self) -> u64 {
+    /// Where in the file the last piece ends.
+    pub(crate) fn offset(&self) -> u64 {
         self.splitter.offset()
     }
 
     /// The next piece; `None` once the whole file is read and found sound.
     pub(crate) fn next(&mut self) -> Result<Option<Event<'_>>, ExportError> {
-        Ok(self.next_at()?.map(|(_, event)| event))
-    }
-
-    /// The next piece, behind the offset at which it, or what comes before it, begins.
-    pub(crate) fn next_at(&mut self) -> Result<Option<(u64, Event<'_>)>, ExportError> {
-        let offset = self.splitter.offset();
-        Ok(self.piece()?.map(|event| (offset, event)))
-    }
-
-    fn piece(&mut self) -> Result<Option<Event<'_>>, ExportError> {
         loop {
             match self.state {
                 State::Start => {
@@ -244,16 +232,9 @@ impl<R: Read> ExportReader<R> {
 
 /// The size of the largest row of a message: its own record, or one of its parts.
 fn largest_row(offset: u64, text: &str) -> Result<usize, ExportError> {
-    #[derive(Deserialize)]
-    struct Rows<'a> {
-        #[serde(borrow)]
-        info: &'a RawValue,
-        #[serde(borrow, deserialize_with = "at_most::<MOST_PARTS, &RawValue, _, _>")]
-        parts: Vec<&'a RawValue>,
-    }
-    let (_, rows) = parse::<Rows<'_>>(offset, text.as_bytes())?;
-    let all = rows.parts.iter().map(|part| part.get().len());
-    Ok(all.chain([rows.info.get().len()]).max().unwrap_or_default())
+    let (_, Pieces { info, parts }) = parse(offset, text.as_bytes())?;
+    let all = parts.iter().map(|part| part.get().len());
+    Ok(all.chain([info.get().len()]).max().unwrap_or_default())
 }
 
 /// Has serde_json check a value, which began at `offset` of the file, and reads from it what `T` wants.

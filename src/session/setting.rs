@@ -51,9 +51,7 @@ impl FromStr for Model {
 /// Agent and model of a session or a message; what is unknown is `None`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Setting {
-    /// The agent's name.
     pub(crate) agent: Option<String>,
-    /// The model.
     pub(crate) model: Option<Model>,
 }
 
@@ -72,7 +70,7 @@ pub struct Wish {
 pub struct NoModel;
 
 impl Setting {
-    /// The same, with what it does not say from another.
+    /// The same; what it does not say is taken from another.
     pub(crate) fn or(self, other: &Self) -> Self {
         Self {
             agent: self.agent.or_else(|| other.agent.clone()),
@@ -80,11 +78,10 @@ impl Setting {
         }
     }
 
-    /// What a session of this setting is run with: of the wishes the first that says something counts, and where none does,
-    /// the session's own.
+    /// What a session of this setting is run with: the first wish that says something counts, and then the session's own.
     ///
     /// A variant belongs to a model. One that is asked for goes with the model of the same wish or of a later one, never
-    /// with one that an earlier wish put in its place; the session's own goes with the session's own model only.
+    /// with that of an earlier wish; the session's own variant goes only with the session's own model.
     pub fn wished(&self, wishes: &[Wish]) -> Result<Self, NoModel> {
         let agent = wishes.iter().find_map(|wish| wish.agent.clone()).or_else(|| self.agent.clone());
         let chosen = wishes.iter().position(|wish| wish.model.is_some());

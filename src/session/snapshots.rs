@@ -1,13 +1,13 @@
-//! Snapshots of the files are a machine's own: what a message says of them, and what of that may be said elsewhere.
+//! opencode's snapshots of files belong to one machine. This file takes out of a message what another machine must not read.
 //!
-//! opencode keeps how the files of a turn were in a store of its own, and messages name what is in it. To undo a turn, it
-//! gives each file that a `patch` part names the content that it has in the tree of that part. Where the store does not
-//! know the tree, it takes the file for new and deletes it, wherever the file is; where it knows the tree by chance (two
-//! copies of one repository), it overwrites the file. The trees that steps name are given to git as they are, with every
-//! undo and after every run, also where they are options: `--output=FILE` empties that file.
+//! opencode keeps the files of a turn in a store of its own, and messages name trees in that store. To undo a turn, it gives
+//! each file that a `patch` part names the content that it has in the part's tree. If the store does not know the tree,
+//! opencode takes the file for new and deletes it, wherever it is; if the store knows the tree by chance (two copies of one
+//! repository), opencode overwrites the file. With every undo and after every run, opencode gives git the trees that steps
+//! name as they are, options included: `--output=FILE` empties that file.
 //!
-//! So a patch that is somewhere else than the store of its snapshot names no files, and a message of another machine names
-//! no snapshots at all. The text of the work, and what tools said, stays.
+//! So a patch that leaves the store of its snapshot names no files, and a message of another machine names no snapshots.
+//! The text of the work, and what tools said, stays.
 
 use super::error::ExportError;
 use super::message::{Message, Pieces};
@@ -17,14 +17,13 @@ use serde_json::value::{RawValue, to_raw_value};
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-/// A field of a part of this kind, and what is to stand there instead; `None` takes it away.
+/// A kind of part, a field of it, and the field's new value; `None` removes the field.
 type Rule = (&'static str, &'static str, Option<&'static str>);
 
-/// What a patch of this machine's opencode must not say elsewhere. The trees of its steps are of opencode's own shape, and
-/// another store at most knows nothing of them.
+/// What a patch of this machine's opencode must not say elsewhere. The trees of its steps are harmless there.
 const LEAVING: [Rule; 1] = [("patch", "files", Some("[]"))];
 
-/// What no row of another machine says here. Only what opencode can do without is taken away.
+/// What no row of another machine says here. Only fields that opencode can do without are removed.
 const ARRIVING: [Rule; 5] = [
     ("patch", "files", Some("[]")),
     ("patch", "hash", Some("\"\"")),
@@ -33,18 +32,17 @@ const ARRIVING: [Rule; 5] = [
     ("snapshot", "snapshot", Some("\"\"")),
 ];
 
-/// A message (`text`) for where the snapshots of its patches are not. `message` is what stands in it.
+/// A message for a machine without the snapshots of its patches. `message` is `text`, read.
 pub(crate) fn leaving<'t>(text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, ExportError> {
     without(text, message, &LEAVING)
 }
 
-/// A message that comes from another machine, likewise.
+/// A message from another machine, likewise.
 pub(crate) fn arriving<'t>(text: Cow<'t, str>, message: &Message<'_>) -> Result<Cow<'t, str>, ExportError> {
     without(text, message, &ARRIVING)
 }
 
-/// `merged` with those parts of `own` that name snapshots as they stand there: opencode changes none of them once they are
-/// written.
+/// `merged`, with the parts that name snapshots as they stand in `own`: opencode changes none of them once they are written.
 pub(crate) fn kept(own: &str, merged: String) -> Result<String, ExportError> {
     let message: Message<'_> = serde_json::from_str(own)?;
     let of_own = Pieces::of(own)?.parts;
@@ -87,7 +85,7 @@ fn without<'t>(
     Ok(changed.map_or(text, Cow::Owned))
 }
 
-/// A part by these rules; `None` where it stays as it is.
+/// A part by these rules; `None` if it stays as it is.
 fn changed<'r>(
     raw: &RawValue,
     rules: impl Iterator<Item = &'r Rule>,
@@ -149,16 +147,12 @@ mod tests {
         ])
     }
 
-    fn done(of: fn(Cow<'_, str>, &Message<'_>) -> Result<String, ExportError>, text: &str) -> String {
-        of(Cow::Borrowed(text), &serde_json::from_str(text).unwrap()).unwrap()
-    }
-
     fn left(text: &str) -> String {
-        done(|text, message| leaving(text, message).map(Cow::into_owned), text)
+        leaving(Cow::Borrowed(text), &serde_json::from_str(text).unwrap()).unwrap().into_owned()
     }
 
     fn arrived(text: &str) -> String {
-        done(|text, message| arriving(text, message).map(Cow::into_owned), text)
+        arriving(Cow::Borrowed(text), &serde_json::from_str(text).unwrap()).unwrap().into_owned()
     }
 
     #[test]

@@ -2,29 +2,15 @@
 
 use crate::session::message;
 use crate::session::raw::Object;
-use crate::session::{ExportError, Model, Raw, Setting};
+use crate::session::{ExportError, Raw, Setting};
 use crate::transfer::baseline::{Baseline, FormerUser};
+use serde::Serialize;
 use serde_json::json;
 
-fn former(object: &Object<'_>, key: &str) -> Option<Raw> {
-    object.get(key).map(Raw::from)
-}
-
-pub(crate) fn put(object: &mut Object<'_>, key: &str, value: Option<&Raw>) -> Result<(), ExportError> {
-    match value {
-        Some(raw) => object.set(key, raw)?,
-        None => object.remove(key),
-    }
-    Ok(())
-}
-
 pub(crate) fn former_user(id: &str, info: &Object<'_>) -> FormerUser {
-    FormerUser {
-        id: id.to_owned(),
-        agent: former(info, "agent"),
-        model: former(info, "model"),
-        variant: former(info, "variant"),
-    }
+    let former = |key| info.get(key).map(Raw::from);
+    let (agent, model, variant) = (former("agent"), former("model"), former("variant"));
+    FormerUser { id: id.to_owned(), agent, model, variant }
 }
 
 /// Sets agent and model of a session's own record. `default` is what opencode writes there for no variant.
@@ -51,20 +37,22 @@ pub(crate) fn set_on_user(info: &mut Object<'_>, setting: &Setting) -> Result<()
         info.set("agent", agent)?;
     }
     if let Some(model) = &setting.model {
-        info.set("model", &user_model(model))?;
-        match &model.variant {
-            Some(variant) => info.set("variant", variant)?,
-            None => info.remove("variant"),
+        let mut value = json!({"providerID": model.provider, "modelID": model.id});
+        if let Some(variant) = &model.variant {
+            value["variant"] = json!(variant);
         }
+        info.set("model", &value)?;
+        set_variant(info, model.variant.as_ref())?;
     }
     Ok(())
 }
 
-fn user_model(model: &Model) -> serde_json::Value {
-    match &model.variant {
-        Some(variant) => json!({"providerID": model.provider, "modelID": model.id, "variant": variant}),
-        None => json!({"providerID": model.provider, "modelID": model.id}),
+fn set_variant(info: &mut Object<'_>, variant: Option<&impl Serialize>) -> Result<(), ExportError> {
+    match variant {
+        Some(variant) => info.set("variant", variant)?,
+        None => info.remove("variant"),
     }
+    Ok(())
 }
 
 /// Gives the last user message agent and model of the one before the trip, or else of the session's record.
@@ -75,12 +63,12 @@ pub(crate) fn put_back(info: &mut Object<'_>, undo: &Baseline) -> Result<(), Exp
     let model = record.get("model").and_then(|raw| message::model(raw.get()));
     set_on_user(info, &Setting { agent, model })?;
     let Some(user) = &undo.last_user else { return Ok(()) };
-    if user.agent.is_some() {
-        put(info, "agent", user.agent.as_ref())?;
+    if let Some(agent) = &user.agent {
+        info.set("agent", agent)?;
     }
-    if user.model.is_some() {
-        put(info, "model", user.model.as_ref())?;
-        put(info, "variant", user.variant.as_ref())?;
+    if let Some(model) = &user.model {
+        info.set("model", model)?;
+        set_variant(info, user.variant.as_ref())?;
     }
     Ok(())
 }

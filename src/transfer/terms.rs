@@ -33,8 +33,7 @@ pub(crate) struct Fields<'f> {
 /// in what tools said stay.
 ///
 /// # Errors
-/// More ids and times than a message has, so that they would not all be replaced. Paths do not count: what would grow too
-/// much of these stays as it is.
+/// More ids and times than a message has, so that they would not all be replaced. Too many paths just stay as they are.
 pub(crate) fn in_other_terms(
     json: &str,
     message: Option<&Message<'_>>,

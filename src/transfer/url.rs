@@ -2,8 +2,7 @@
 
 /// The URL with another directory, both as they stand in raw JSON; `None` where the URL is of another directory.
 ///
-/// opencode encodes some paths as a URL must be and puts others in as they are. What was written in either way is
-/// written so again, as far as that can be seen.
+/// opencode encodes some paths as URLs must be and writes others as they are. Each keeps its way, if that can be seen.
 pub(crate) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
     let path = url.strip_prefix("file://")?;
     if let Some(rest) = path.strip_prefix(from).filter(|rest| is_end(rest)) {

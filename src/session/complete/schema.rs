@@ -1,7 +1,6 @@
 //! What `opencode import` insists on: its own schema, of 1.3.2, 1.14.41 and 1.18.33 at once.
 //!
-//! Where the releases differ, the strictest counts, so that a copy can go to any of them. Fields that no release looks at
-//! are not listed.
+//! If the releases differ, the strictest counts, so that a copy can go to each. Fields that no release looks at are not listed.
 
 /// What a value must be.
 #[derive(Debug)]
@@ -53,9 +52,6 @@ pub(super) enum Need {
     AsIs,
 }
 
-/// An object, from which one of the right shape is made.
-const EMPTY: &str = "{}";
-
 /// What a field is filled with.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum With {
@@ -95,6 +91,11 @@ const fn said(name: &'static str) -> Field {
     filled(name, &Text, With::Said)
 }
 
+/// A field in whose place an object of the right shape is made.
+const fn object(name: &'static str, shape: &'static Shape) -> Field {
+    json(name, shape, "{}")
+}
+
 const fn json(name: &'static str, shape: &'static Shape, json: &'static str) -> Field {
     filled(name, shape, With::Json(json))
 }
@@ -107,7 +108,7 @@ pub(super) static RECORD: Shape = Object(&[
     json("directory", &Text, "\"/\""),
     said("title"),
     json("version", &Text, "\"1.0.0\""),
-    json(
+    object(
         "time",
         &Object(&[
             json("created", &Count, "0"),
@@ -115,7 +116,6 @@ pub(super) static RECORD: Shape = Object(&[
             optional("compacting", &Count),
             optional("archived", &Amount),
         ]),
-        EMPTY,
     ),
     optional("workspaceID", &Id("wrk")),
     optional("path", &Text),
@@ -175,7 +175,7 @@ static TOKENS: Shape = Object(&[
     json("input", &Count, "0"),
     json("output", &Count, "0"),
     json("reasoning", &Count, "0"),
-    json("cache", &Object(&[json("read", &Count, "0"), json("write", &Count, "0")]), EMPTY),
+    object("cache", &Object(&[json("read", &Count, "0"), json("write", &Count, "0")])),
 ]);
 
 /// A message without its parts.
@@ -187,16 +187,15 @@ pub(super) static MESSAGE: Shape = Tagged {
 
 static USER: [Field; 8] = [
     filled("agent", &Text, With::Agent),
-    json(
+    object(
         "model",
         &Object(&[
             filled("providerID", &Text, With::Provider),
             filled("modelID", &Text, With::ModelId),
             optional("variant", &Text),
         ]),
-        EMPTY,
     ),
-    json("time", &Object(&[filled("created", &Count, With::Created)]), EMPTY),
+    object("time", &Object(&[filled("created", &Count, With::Created)])),
     optional("variant", &Text),
     optional("system", &Text),
     optional("tools", &Map(&Flag)),
@@ -223,14 +222,10 @@ static ASSISTANT: [Field; 14] = [
     filled("providerID", &Text, With::Provider),
     filled("mode", &Text, With::Agent),
     filled("agent", &Text, With::Agent),
-    json(
-        "path",
-        &Object(&[filled("cwd", &Text, With::Directory), filled("root", &Text, With::Directory)]),
-        EMPTY,
-    ),
+    object("path", &Object(&[filled("cwd", &Text, With::Directory), filled("root", &Text, With::Directory)])),
     json("cost", &Amount, "0"),
-    json("tokens", &TOKENS, EMPTY),
-    json("time", &Object(&[filled("created", &Count, With::Created), optional("completed", &Count)]), EMPTY),
+    object("tokens", &TOKENS),
+    object("time", &Object(&[filled("created", &Count, With::Created), optional("completed", &Count)])),
     optional("summary", &Flag),
     optional("variant", &Text),
     optional("finish", &Text),
@@ -241,22 +236,22 @@ static ASSISTANT: [Field; 14] = [
             tag: "name",
             otherwise: Some("UnknownError"),
             variants: &[
-                variant("UnknownError", &[json("data", &Object(&[said("message")]), EMPTY)]),
-                variant("MessageAbortedError", &[json("data", &Object(&[said("message")]), EMPTY)]),
-                variant("MessageOutputLengthError", &[json("data", &Map(&Any), EMPTY)]),
+                variant("UnknownError", &[object("data", &Object(&[said("message")]))]),
+                variant("MessageAbortedError", &[object("data", &Object(&[said("message")]))]),
+                variant("MessageOutputLengthError", &[object("data", &Map(&Any))]),
                 variant(
                     "ProviderAuthError",
-                    &[json("data", &Object(&[json("providerID", &Text, "\"\""), said("message")]), EMPTY)],
+                    &[object("data", &Object(&[json("providerID", &Text, "\"\""), said("message")]))],
                 ),
                 variant(
                     "StructuredOutputError",
-                    &[json("data", &Object(&[said("message"), json("retries", &Count, "0")]), EMPTY)],
+                    &[object("data", &Object(&[said("message"), json("retries", &Count, "0")]))],
                 ),
                 variant(
                     "ContextOverflowError",
-                    &[json("data", &Object(&[said("message"), optional("responseBody", &Text)]), EMPTY)],
+                    &[object("data", &Object(&[said("message"), optional("responseBody", &Text)]))],
                 ),
-                variant("APIError", &[json("data", &API_ERROR, EMPTY)]),
+                variant("APIError", &[object("data", &API_ERROR)]),
             ],
         },
     ),
@@ -271,7 +266,7 @@ static API_ERROR: Shape = Object(&[
     optional("metadata", &Map(&Text)),
 ]);
 
-/// The kind of part that stands in for one that import does not know. No model is told of it and no interface shows it.
+/// The kind of part that replaces one that import does not know. No model reads it and no interface shows it.
 pub(super) const STAND_IN: &str = "snapshot";
 
 /// A part of a message.
@@ -285,29 +280,18 @@ pub(super) static PART: Shape = Tagged {
                 said("text"),
                 optional("synthetic", &Flag),
                 optional("ignored", &Flag),
-                optional("time", &Object(&[filled("start", &Count, With::Created), optional("end", &Count)])),
+                optional("time", &PERIOD),
                 optional("metadata", &Map(&Any)),
             ],
         ),
-        variant(
-            "reasoning",
-            &[
-                said("text"),
-                json(
-                    "time",
-                    &Object(&[filled("start", &Count, With::Created), optional("end", &Count)]),
-                    EMPTY,
-                ),
-                optional("metadata", &Map(&Any)),
-            ],
-        ),
+        variant("reasoning", &[said("text"), object("time", &PERIOD), optional("metadata", &Map(&Any))]),
         variant("file", &FILE),
         variant(
             "tool",
             &[
                 filled("callID", &Text, With::Part),
                 json("tool", &Text, "\"unknown\""),
-                json("state", &STATE, EMPTY),
+                object("state", &STATE),
                 optional("metadata", &Map(&Any)),
             ],
         ),
@@ -317,7 +301,7 @@ pub(super) static PART: Shape = Tagged {
             &[
                 json("reason", &Text, "\"unknown\""),
                 json("cost", &Amount, "0"),
-                json("tokens", &TOKENS, EMPTY),
+                object("tokens", &TOKENS),
                 optional("snapshot", &Text),
             ],
         ),
@@ -346,16 +330,15 @@ pub(super) static PART: Shape = Tagged {
             "retry",
             &[
                 json("attempt", &Count, "1"),
-                json(
+                object(
                     "error",
                     &Tagged {
                         tag: "name",
                         otherwise: Some("APIError"),
-                        variants: &[variant("APIError", &[json("data", &API_ERROR, EMPTY)])],
+                        variants: &[variant("APIError", &[object("data", &API_ERROR)])],
                     },
-                    EMPTY,
                 ),
-                json("time", &Object(&[filled("created", &Count, With::Created)]), EMPTY),
+                object("time", &Object(&[filled("created", &Count, With::Created)])),
             ],
         ),
     ],
@@ -394,6 +377,9 @@ static SOURCE: Shape = Tagged {
 static SPAN: Shape = Object(&[required("value", &Text), required("start", &Count), required("end", &Count)]);
 static POSITION: Shape = Object(&[required("line", &Count), required("character", &Count)]);
 
+/// The time of what may go on.
+static PERIOD: Shape = Object(&[filled("start", &Count, With::Created), optional("end", &Count)]);
+
 static ENDED: Shape = Object(&[
     filled("start", &Count, With::Created),
     filled("end", &Count, With::Created),
@@ -405,38 +391,38 @@ pub(super) static STATE: Shape = Tagged {
     tag: "status",
     otherwise: Some("error"),
     variants: &[
-        variant("pending", &[json("input", &Map(&Any), EMPTY), json("raw", &Text, "\"\"")]),
+        variant("pending", &[object("input", &Map(&Any)), json("raw", &Text, "\"\"")]),
         variant(
             "running",
             &[
-                json("input", &Map(&Any), EMPTY),
+                object("input", &Map(&Any)),
                 optional("title", &Text),
                 optional("metadata", &Map(&Any)),
-                json("time", &Object(&[filled("start", &Count, With::Created)]), EMPTY),
+                object("time", &Object(&[filled("start", &Count, With::Created)])),
             ],
         ),
         variant(
             "completed",
             &[
-                json("input", &Map(&Any), EMPTY),
+                object("input", &Map(&Any)),
                 said("output"),
                 said("title"),
-                json("metadata", &Map(&Any), EMPTY),
-                json("time", &ENDED, EMPTY),
+                object("metadata", &Map(&Any)),
+                object("time", &ENDED),
                 optional("attachments", &List(&ATTACHMENT)),
             ],
         ),
         variant(
             "error",
             &[
-                json("input", &Map(&Any), EMPTY),
+                object("input", &Map(&Any)),
                 json(
                     "error",
                     &Text,
                     "\"The result of this call is in a form that this opencode does not read.\"",
                 ),
                 optional("metadata", &Map(&Any)),
-                json("time", &ENDED, EMPTY),
+                object("time", &ENDED),
             ],
         ),
     ],

@@ -1,5 +1,4 @@
-//! What import insists on, and what is made of messages that lack it. The schema was read out of the three releases; what they
-//! refuse was measured, too.
+//! Messages that import refuses, and what is made of them. The schema was read out of the three releases, refusals were measured.
 
 use super::*;
 use crate::session::arbitrary::shapes;

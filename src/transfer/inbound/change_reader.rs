@@ -61,15 +61,15 @@ fn fields(patch: &Patch<'_>) -> Vec<(&'static str, Box<RawValue>)> {
     all.into_iter().filter_map(|(key, raw)| Some((key, raw?.to_owned()))).collect()
 }
 
-/// The changes of an arrival file, one of them in memory.
+/// The changes of a change set, one of them in memory.
 pub(crate) struct MergedChanges<R> {
     reader: ChangeReader<R>,
     pub(crate) next: Option<MergedChange>,
 }
 
 impl<R: Read> MergedChanges<R> {
-    pub(crate) fn new(arrival: R) -> Result<Self, HomeError> {
-        let mut changes = Self { reader: ChangeReader::new(arrival), next: None };
+    pub(crate) fn new(change_set: R) -> Result<Self, HomeError> {
+        let mut changes = Self { reader: ChangeReader::new(change_set), next: None };
         changes.read()?;
         Ok(changes)
     }

@@ -14,8 +14,8 @@ use std::borrow::Cow;
 /// The fields of a `source` that is a file. A resource has others, which name a server to ask.
 const OF_A_SOURCE: [&str; 6] = ["type", "path", "text", "range", "name", "kind"];
 
-/// A message (`text`) that names no file outside of `directory` and nothing to fetch or to do. Its parts stay: a file as a
-/// text that is not there any more, a subtask as the text of its prompt. `message` is what stands in it.
+/// A message that names no file outside of `directory` and nothing to fetch or to do. Its parts stay: such a file as an empty
+/// text, a subtask as the text of its prompt. `message` is `text`, read.
 pub(crate) fn within<'t>(
     text: Cow<'t, str>,
     message: &Message<'_>,
@@ -93,8 +93,7 @@ fn call(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, Expor
     Ok(Some(to_raw_value(&object)?))
 }
 
-/// What a subtask was to do, as text. opencode would do it at the next prompt, with the agent, the model and the command that
-/// it names.
+/// What a subtask was to do, as text. opencode would do it at the next prompt, with the agent, model and command that it names.
 fn told(part: &RawValue) -> Result<Box<RawValue>, ExportError> {
     let object = Object::parse(part.get())?;
     let mut text = object.only(&["id", "sessionID", "messageID"]);

@@ -1,5 +1,4 @@
-//! What came back as a session of its own, whole: beside one that has moved on at home meanwhile, or where it is a copy
-//! that was sent.
+//! What came back as a session of its own, whole: the session at home has moved on, or a copy was sent.
 
 use crate::session::raw::Object;
 use crate::session::{CopySpec, ExportError, FreshIds, Outline, Renaming, copied_session_id, record_of_copy};

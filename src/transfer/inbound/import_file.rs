@@ -35,7 +35,8 @@ pub(crate) fn import_file(
             MergedChange::Message { id, info, .. } => {
                 let (_, parts) = changes.of_message(&id)?;
                 let parts = parts.iter().map(|(_, part)| part.as_ref()).collect();
-                out.edited(&Pieces { info: &info, parts }).map_err(HomeError::Write)?;
+                let message = serde_json::to_string(&Pieces { info: &info, parts })?;
+                out.message(&message).map_err(HomeError::Write)?;
             }
             // Such a part is of a message that left, and import changes no message that is there.
             MergedChange::Part { .. } | MergedChange::Session(..) => {}

@@ -18,8 +18,7 @@ const LONGEST_TOKENS: usize = 4096;
 /// The longest title, slug or version of a session, in bytes; opencode's own have a hundred characters at most.
 const LONGEST_NAME: usize = 4096;
 
-/// Whether a raw JSON value is a time: whole milliseconds since the epoch, in digits, as opencode writes it. Another spelling
-/// (`1.8e12`) would not be translated.
+/// Whether a raw JSON value is a time, in digits, as opencode writes it. Another spelling (`1.8e12`) would not be translated.
 pub(crate) fn is_time(json: &str) -> bool {
     json.bytes().all(|byte| byte.is_ascii_digit()) && json.parse().is_ok_and(|ms: u64| ms <= LATEST_MS)
 }
@@ -66,22 +65,21 @@ struct Row<'a> {
 }
 
 impl Row<'_> {
-    fn state(&self) -> Result<Option<Object<'_>>, HomeError> {
-        let state = self.state.filter(|state| state.get().starts_with('{'));
-        Ok(state.map(|state| Object::parse(state.get())).transpose()?)
+    fn state_time(&self) -> Result<Option<Box<RawValue>>, HomeError> {
+        let Some(state) = self.state.filter(|state| state.get().starts_with('{')) else { return Ok(None) };
+        Ok(Object::parse(state.get())?.get("time").map(RawValue::to_owned))
     }
 }
 
 /// Checks the numbers of a message and its parts that opencode itself counts with: times, costs and tokens.
 pub(crate) fn check_message(text: &str) -> Result<(), HomeError> {
-    let rows = Rows::of(text)?;
-    std::iter::once(&rows.info).chain(&rows.parts).try_for_each(|row| check_row(row, None))
+    let Rows { info, parts } = serde_json::from_str(text)?;
+    std::iter::once(&info).chain(&parts).try_for_each(|row| check_row(row, None))
 }
 
-/// Checks the same in a message that left: in what the host changed, and in parts that it added. `sent` is the message as it
-/// was sent; what is the same there is home's own.
+/// Checks the same in a message that left: in what differs from `sent`, the message as it was sent, and in parts that were added.
 pub(crate) fn check_changed(sent: &str, text: &str) -> Result<(), HomeError> {
-    let (sent, now) = (Rows::of(sent)?, Rows::of(text)?);
+    let (sent, now): (Rows<'_>, Rows<'_>) = (serde_json::from_str(sent)?, serde_json::from_str(text)?);
     let known: HashMap<&str, &Row<'_>> = sent.parts.iter().map(|part| (part.id.as_str(), part)).collect();
     check_row(&now.info, Some(&sent.info))?;
     now.parts.iter().try_for_each(|part| check_row(part, known.get(part.id.as_str()).copied()))
@@ -93,12 +91,6 @@ struct Rows<'a> {
     info: Row<'a>,
     #[serde(borrow)]
     parts: Vec<Row<'a>>,
-}
-
-impl<'a> Rows<'a> {
-    fn of(message: &'a str) -> Result<Self, HomeError> {
-        Ok(serde_json::from_str(message)?)
-    }
 }
 
 /// `before` is the row as it was sent, if it was.
@@ -117,10 +109,8 @@ fn check_row(row: &Row<'_>, before: Option<&Row<'_>>) -> Result<(), HomeError> {
     if is_wrong(row.tokens, before.and_then(|row| row.tokens), are_tokens) {
         return Err(refused("tokens"));
     }
-    let (state, was) = (row.state()?, before.map(Row::state).transpose()?.flatten());
-    let time =
-        |state: Option<&'_ Object<'_>>| state.and_then(|state| state.get("time").map(RawValue::to_owned));
-    match wrong(time(state.as_ref()).as_deref(), time(was.as_ref()).as_deref()) {
+    let (time, was) = (row.state_time()?, before.map(Row::state_time).transpose()?.flatten());
+    match wrong(time.as_deref(), was.as_deref()) {
         Some(name) => Err(refused(&format!("state.time.{name}"))),
         None => Ok(()),
     }

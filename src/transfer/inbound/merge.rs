@@ -14,8 +14,7 @@ use serde_json::value::RawValue;
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
-/// The versions of one message: `base`, the copy that was sent; `ours`, what stands at home; `theirs`, what came back.
-/// All of them in the terms of home.
+/// One message, in the terms of home: `base`, as it was sent; `ours`, as it stands at home; `theirs`, as it came back.
 pub(crate) struct Versions<'t> {
     pub(crate) base: &'t str,
     pub(crate) ours: &'t str,

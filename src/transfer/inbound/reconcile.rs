@@ -122,12 +122,8 @@ impl<W: Write> Home<'_, W> {
         back: &mut (impl Read + Seek),
     ) -> Result<(), HomeError> {
         if merged.kind == ReturnedKind::Export {
-            self.merged.not_carried.extend([
-                "todos",
-                "sub-agents",
-                "title and cost",
-                "changes of older messages",
-            ]);
+            self.merged.not_carried =
+                vec!["todos", "sub-agents", "title and cost", "changes of older messages"];
             return Ok(());
         }
         let departed = &self.undo.departed;

@@ -10,13 +10,11 @@ use std::collections::HashMap;
 /// What home knows when a session comes back. The same again for the same trip gives the same file.
 #[derive(Clone, Copy)]
 pub(crate) struct MergeContext<'a> {
-    /// When the file arrived, in milliseconds since the epoch. It is written down, so that a step that is done again comes to
-    /// the same times.
+    /// When the file arrived, in milliseconds since the epoch; written down, so that a repeated step comes to the same times.
     pub now_ms: i64,
     /// When the run was launched, likewise.
     pub launched_ms: i64,
-    /// Whether the host was ahead at the launch: somebody had gone on with the session there. If not, nothing new is older
-    /// than the launch.
+    /// Whether the host was ahead at the launch. If not, nothing new is older than the launch.
     pub grown: bool,
     /// The sub-agents' sessions that home has, and those of their sub-agents.
     pub children: &'a [(String, Outline)],
@@ -25,8 +23,7 @@ pub(crate) struct MergeContext<'a> {
     pub rows: &'a LocalRows<'a>,
 }
 
-/// A message of a sub-agent's session at home, by the ids of both, with its parts, as `opencode export` shapes it; `None` if
-/// home does not have it.
+/// A message of a sub-agent's session at home, by the ids of both, as `opencode export` shapes it; `None` if home lacks it.
 pub(crate) type LocalRows<'a> =
     dyn Fn(&str, &str) -> Result<Option<String>, Box<dyn std::error::Error + Send + Sync>> + 'a;
 

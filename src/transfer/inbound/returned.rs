@@ -196,7 +196,9 @@ fn section<R: Read>(
     room: &mut Room,
 ) -> Result<Section, ExportError> {
     let mut section = Section { known, ..Section::default() };
-    while let Some((offset, event)) = reader.next_at()? {
+    loop {
+        let offset = reader.offset();
+        let Some(event) = reader.next()? else { return Ok(section) };
         match event {
             Event::Info(text, info) => {
                 room.hold(offset, text.len())?;
@@ -230,7 +232,6 @@ fn section<R: Read>(
             }
         }
     }
-    Ok(section)
 }
 
 impl Section {

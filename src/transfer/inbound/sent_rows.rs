@@ -131,25 +131,20 @@ impl SentRows {
 
     /// Every id occurs once, and no sub-agent has one that left.
     fn check_ids(&self, back: &Returned) -> Result<(), HomeError> {
-        let mut sessions: Vec<&str> = std::iter::once(&back.root)
-            .chain(&back.children)
-            .map(|section| section.session.as_str())
-            .collect();
-        sessions.sort_unstable();
-        let mut ids = back.root.outline.sorted();
         for child in &back.children {
-            let of_child = child.outline.sorted();
-            if let Some(id) = of_child.iter().find(|id| self.has(id)) {
-                let (item, owner) = ((*id).to_owned(), child.session.clone());
+            if let Some(id) = child.outline.ids().find(|id| self.has(id)) {
+                let (item, owner) = (id.to_owned(), child.session.clone());
                 return Err(ExportError::Stray { item, owner }.into());
             }
-            ids.extend(of_child);
         }
-        ids.sort_unstable();
-        let twice =
-            |all: &[&str]| all.windows(2).find(|pair| pair[0] == pair[1]).map(|pair| pair[0].to_owned());
-        match twice(&sessions).or_else(|| twice(&ids)) {
-            Some(id) => Err(ExportError::Duplicate { id }.into()),
+        let sections = || std::iter::once(&back.root).chain(&back.children);
+        let sessions = sections().map(|section| section.session.as_str());
+        let mut seen = HashSet::new();
+        match sessions
+            .chain(sections().flat_map(|section| section.outline.ids()))
+            .find(|id| !seen.insert(*id))
+        {
+            Some(id) => Err(ExportError::Duplicate { id: id.to_owned() }.into()),
             None => Ok(()),
         }
     }

@@ -9,9 +9,6 @@ use crate::transfer::inbound::rights::{Right, Row, of};
 use crate::transfer::inbound::usage::{Usage, advanced};
 use serde_json::value::RawValue;
 
-/// Those that a session can do without.
-const REMOVABLE: [&str; 1] = ["summary"];
-
 /// The fields of a record that changed, raw.
 #[derive(Debug, Default)]
 pub(crate) struct Changed {
@@ -53,7 +50,8 @@ impl Changed {
                     advanced(present(&home, key), counted, spent.of(key), &mut changed.is_overcounted)?
                 }
                 (_, Some(now)) => (!was.is_some_and(|was| same(now, was))).then(|| now.to_owned()),
-                (_, None) => (was.is_some() && REMOVABLE.contains(&key)).then(|| "null".to_owned()),
+                // No session is without the others.
+                (_, None) => (was.is_some() && key == "summary").then(|| "null".to_owned()),
             };
             if let Some(value) = value {
                 changed.fields.push((key, RawValue::from_string(value)?));

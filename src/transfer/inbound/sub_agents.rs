@@ -16,8 +16,7 @@ use serde_json::value::RawValue;
 use std::collections::HashSet;
 use std::io::{Read, Seek, Write};
 
-/// What a host may say of a new sub-agent's session. Its rules are its parent's at home; it is not undone, archived or
-/// shared here.
+/// What a host may say of a new sub-agent's session. Its rules are its parent's; it is not undone, archived or shared.
 const OF_A_NEW_SESSION: [&str; 12] = [
     "id",
     "slug",
@@ -60,8 +59,7 @@ impl<W: Write> Home<'_, W> {
         let id = |there| self.inward.id(there).unwrap_or(there);
         let mut home = Outline::default();
         for message in merged.iter() {
-            let parts: Vec<&str> = message.parts().map(id).collect();
-            home.push(id(message.id()), parts.into_iter())?;
+            home.push(id(message.id()), message.parts().map(id))?;
         }
         Ok(home)
     }

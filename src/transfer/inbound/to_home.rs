@@ -40,8 +40,8 @@ impl<'a> ToHome<'a> {
     ) -> Self {
         let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
         let none = Outline::default();
-        // A sub-agent's session may be older than the launch. The host sends all of it if it got this session anew, or if
-        // home has deleted the sub-agent's.
+        // Its messages may be older than the launch if the host got this trip's session anew, or home has deleted the
+        // sub-agent's: then the host sends all of it.
         let any_time = Bounds { earliest_ms: 0, ..bounds };
         for child in &back.children {
             let had = children.iter().find(|(id, _)| *id == child.session).map(|(_, outline)| outline);
@@ -131,8 +131,7 @@ fn root(
     placing.arrivals
 }
 
-/// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids: these stay when the
-/// times in the ids change.
+/// The rows of a sub-agent's session. Those that home has are known by the random ends of their ids, which always stay.
 fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> NewIds {
     let mut by_end: HashMap<&str, Option<&str>> = HashMap::new();
     let mut messages = HashMap::new();

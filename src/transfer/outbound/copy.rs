@@ -37,8 +37,7 @@ pub struct Spec {
     pub paths: Option<Paths>,
     /// The session's todos at home, as raw JSON, if they are known. They do not travel; see [`SentRecord`].
     pub todos: Option<Raw>,
-    /// The ids at home of the messages that the file is to hold; `None` for all. The baseline is of the whole session
-    /// in any case.
+    /// The ids at home of the messages to send; `None` for all. The baseline is of the whole session in any case.
     pub subset: Option<HashSet<String>>,
 }
 
@@ -70,17 +69,14 @@ pub fn prepare(
     let ending = Ending::of_departure(&told, &scan.outline);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
+    let (info, todos) = (Raw::from(RawValue::NULL), spec.todos.clone());
     let mut undo = Baseline {
         session: scan.id.clone(),
         last_user: None,
         settled: Vec::new(),
         added: Vec::new(),
         told: None,
-        departed: SentRecord {
-            info: Raw::from(RawValue::NULL),
-            todos: spec.todos.clone(),
-            newest_ms: scan.newest_ms,
-        },
+        departed: SentRecord { info, todos, newest_ms: scan.newest_ms },
         clock: spec.clock,
         paths: spec.paths.clone(),
         filled: None,
@@ -157,15 +153,13 @@ pub fn prepare(
     Ok(Prepared { undo, messages, parts, newest_ms })
 }
 
-fn told(spec: &Spec) -> Told {
+fn told(Spec { host, handoff_call, now_ms, .. }: &Spec) -> Told {
+    let answer = format!("The session was handed off to the host {host}. The work goes on there.");
     Told {
         error: format!(
-            "The session moved to the host {} while this tool was running; its result is not known.",
-            spec.host
+            "The session moved to the host {host} while this tool was running; its result is not known."
         ),
-        hand_off: spec.handoff_call.clone().map(|call| {
-            (call, format!("The session was handed off to the host {}. The work goes on there.", spec.host))
-        }),
-        now_ms: spec.now_ms,
+        hand_off: handoff_call.clone().map(|call| (call, answer)),
+        now_ms: *now_ms,
     }
 }

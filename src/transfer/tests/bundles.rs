@@ -39,11 +39,16 @@ pub(super) fn child(parent: &str, ms: i64) -> Session {
     session
 }
 
+/// A trip with two more messages on the host.
+pub(super) fn gone_on(export: &str) -> (Trip, Database) {
+    let (trip, mut there) = Trip::started(export, &spec(None));
+    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
+    (trip, there)
+}
+
 /// A fixture that was worked on, with a sub-agent.
 pub(super) fn worked() -> (Trip, Database) {
-    let trip = Trip::start(FIXTURES[0].1, &spec(None));
-    let mut there = trip.imported.clone();
-    go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
+    let (trip, mut there) = gone_on(FIXTURES[0].1);
     there.insert(CHILD.to_owned(), child(trip.id(), LATER));
     (trip, there)
 }
@@ -169,9 +174,8 @@ fn every_cut_and_every_wrong_byte_is_survived() {
 #[test]
 fn a_message_that_left_open_comes_home_with_its_end() {
     let (trip, there) = worked();
-    let (merged, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
+    let (merged, home) = trip.come_home(&there, &HERE);
     assert_eq!(merged.changed, 2, "the call and its message");
-    let home = trip.at_home(&arrival);
     let message = &home[trip.id()].messages[3];
     let error = "The session moved to the host pi while this tool was running; its result is not known.";
     assert_eq!(message["parts"][1]["state"]["error"], error);
@@ -187,8 +191,7 @@ fn spent(cost: &Value) -> [(String, Raw); 1] {
 /// A second trip of the same session to the same host, which has gone on with what it had.
 fn second(clock: Option<Clock>) {
     let ahead = clock.map_or(0, |clock| clock.ahead_ms);
-    let trip = Trip::start(FIXTURES[0].1, &Spec { clock, ..spec(None) });
-    let mut there = trip.imported.clone();
+    let (trip, mut there) = Trip::started(FIXTURES[0].1, &Spec { clock, ..spec(None) });
     go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "one", NOW_MS + ahead + 1000);
     there.insert(CHILD.to_owned(), child(trip.id(), NOW_MS + ahead + 1000));
     let mut home = trip.home();
@@ -266,8 +269,7 @@ fn a_second_trip_sends_only_what_is_new() {
 
 /// What comes home of a sub-agent that home has let go, and that the host still has from an earlier trip.
 fn of_a_former_sub_agent(goes_on: bool, here: &MergeContext<'_>) -> Option<Session> {
-    let trip = Trip::start(FIXTURES[0].1, &spec(None));
-    let mut there = trip.imported.clone();
+    let (trip, mut there) = Trip::started(FIXTURES[0].1, &spec(None));
     go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", here.launched_ms + 5000);
     there.insert(CHILD.to_owned(), child(trip.id(), LATER));
     let mut below = child(CHILD, LATER);
@@ -309,8 +311,7 @@ fn what_was_done_there_before_the_launch_comes_home() {
     let launched = LATER + 1_000_000;
     go_on(trip.root(&mut there), "moreZm7ZOVRlqZ", "more", launched + 1000);
     let here = MergeContext { now_ms: launched + 20_000, launched_ms: launched, ..HERE };
-    let (merged, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
-    let home = trip.at_home(&arrival);
+    let (merged, home) = trip.come_home(&there, &here);
     assert!(merged.keeps_ids);
     assert_eq!(home[trip.id()].messages[4]["info"]["time"]["created"], LATER);
 }
@@ -385,9 +386,7 @@ proptest! {
 
     #[test]
     fn a_session_beside_the_other_holds_both(draft in session(), moved_on: bool, seed: u64) {
-        let trip = Trip::start(&draft.json(), &spec(None));
-        let mut there = trip.imported.clone();
-        go_on(trip.root(&mut there), "rootZm7ZOVRlqZ", "go on", LATER);
+        let (trip, mut there) = gone_on(&draft.json());
         trip.root(&mut there).info["title"] = json!("new");
         trip.root(&mut there).todos = json!([{"content": "c", "status": "s", "priority": "p"}]);
         there.insert(CHILD.to_owned(), child(trip.id(), LATER));

@@ -29,13 +29,8 @@ fn on(trip: &Trip, begins: &[i64]) -> Database {
     let mut there = trip.imported.clone();
     let messages = &mut trip.root(&mut there).messages;
     for (n, begin) in begins.iter().enumerate() {
-        messages.extend(messages_of(
-            trip.id(),
-            &format!("piece{n}m7ZOVR0000"),
-            Release::New,
-            &said(n),
-            *begin,
-        ));
+        let tail = format!("piece{n}m7ZOVR0000");
+        messages.extend(messages_of(trip.id(), &tail, Release::New, &said(n), *begin));
     }
     there
 }

@@ -85,15 +85,13 @@ fn the_model_reads_the_hosts_paths_and_speech_stays() {
 #[test]
 fn what_was_written_there_tells_of_home() {
     let empty = json!({"info": everywhere("/home/me/proj")["info"], "messages": []});
-    let trip = Trip::start(&empty.to_string(), &moved());
-    let mut there = trip.imported.clone();
+    let (trip, mut there) = Trip::started(&empty.to_string(), &moved());
     let late = |json: Value| -> Vec<Value> {
         let later = json.to_string().replace("179517", "179518").replace("1f8785c8", "1f8f1f58");
         value(&later)["messages"].as_array().unwrap().clone()
     };
     trip.root(&mut there).messages = late(everywhere("/srv/w"));
-    let (_, arrival) = trip.back(&trip.bundle(&there), &HERE).unwrap();
-    let home = trip.at_home(&arrival);
+    let (_, home) = trip.come_home(&there, &HERE);
     let home = &home[trip.id()].messages;
     let mut expected = late(everywhere("/home/me/proj"));
     without_snapshots(&mut expected[1]);
@@ -110,8 +108,7 @@ fn a_row_that_was_changed_there_keeps_what_was_not() {
     // The host's directory stood in it before; nothing can tell, but what stands at home.
     let mut home = everywhere("/home/me/proj");
     home["messages"][1]["parts"][1]["state"]["input"]["own"] = json!(["/srv/w/own", "/home/me/proj/x"]);
-    let trip = Trip::start(&home.to_string(), &moved());
-    let mut there = trip.imported.clone();
+    let (trip, mut there) = Trip::started(&home.to_string(), &moved());
     let parts = &mut trip.root(&mut there).messages[1]["parts"];
     parts[0]["metadata"] = json!("5c");
     parts[1]["state"]["time"]["compacted"] = json!(BEGIN_MS + 5);

@@ -25,8 +25,7 @@ fn parts_of(session: &Session, message: usize) -> usize {
 #[test]
 fn only_a_beginning_that_is_proven_is_taken_for_one() {
     for (from, to) in [(0, 1), (1, 2), (2, 3)] {
-        let trip = Trip::start(FIXTURES[0].1, &spec(None));
-        let mut there = trip.imported.clone();
+        let (trip, mut there) = Trip::started(FIXTURES[0].1, &spec(None));
         let root = trip.root(&mut there);
         assert_eq!(root.messages.len(), 4);
         root.messages.drain(from..to);
@@ -44,8 +43,7 @@ proptest! {
     fn what_is_left_of_it_comes_home_with_the_work(
         draft in session(), from: prop::sample::Index, within: prop::sample::Index, exported: bool, call in prop::option::of(0_usize..4),
     ) {
-        let trip = Trip::start(&draft.json(), &spec(call.map(call_id).as_deref()));
-        let mut there = trip.imported.clone();
+        let (trip, mut there) = Trip::started(&draft.json(), &spec(call.map(call_id).as_deref()));
         let root = trip.root(&mut there);
         prop_assume!(!root.messages.is_empty());
         let from = from.index(root.messages.len());

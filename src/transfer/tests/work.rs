@@ -107,8 +107,7 @@ impl Work {
     }
 }
 
-/// The session at home as it is to be: `there` is the host's database at the end, in the terms of home, and `home` what
-/// came of it here, which says how open calls ended.
+/// Home as it is to be: `there` is the host's database in the terms of home; `home`, the real one, says how open calls ended.
 pub(super) fn expected(trip: &Trip, there: &Database, home: &Database) -> Database {
     let before = trip.home();
     let (old, root) = (&before[trip.id()], trip.id());

@@ -84,6 +84,13 @@ impl Trip {
         Self { export: export.to_owned(), left: scan.outline, prepared, imported, anew: false }
     }
 
+    /// The same, and the host's database, to be worked on.
+    pub(super) fn started(export: &str, spec: &Spec) -> (Self, Database) {
+        let trip = Self::start(export, spec);
+        let there = trip.imported.clone();
+        (trip, there)
+    }
+
     pub(super) fn id(&self) -> &str {
         &self.prepared.undo.session
     }
@@ -156,7 +163,13 @@ impl Trip {
         bundle
     }
 
-    /// Brings a file home; gives the arrival file with it.
+    /// What came home of a host's database, and home with it.
+    pub(super) fn come_home(&self, there: &Database, here: &MergeContext<'_>) -> (MergeResult, Database) {
+        let (merged, arrival) = self.back(&self.bundle(there), here).unwrap();
+        (merged, self.at_home(&arrival))
+    }
+
+    /// Brings a file home; gives the change set with it.
     pub(super) fn back(
         &self,
         back: &str,
@@ -166,6 +179,14 @@ impl Trip {
         let merged =
             reconcile(&self.left, self.undo(), Cursor::new(back), self.export.as_bytes(), &mut out, here)?;
         Ok((merged, String::from_utf8(out).unwrap()))
+    }
+}
+
+/// The name of the number for which what came back is refused.
+pub(super) fn unbelievable<T: std::fmt::Debug>(result: Result<T, HomeError>) -> String {
+    match result {
+        Err(HomeError::Unbelievable { what, .. }) => what,
+        other => panic!("{other:?}"),
     }
 }
 
@@ -190,7 +211,7 @@ fn changed(before: &Session, message: &Value) -> Option<Value> {
         .then(|| json!({"info": message["info"], "parts": parts}))
 }
 
-/// Does what an arrival file says, as strictly as the database.
+/// Does what a change set says, as strictly as the database.
 pub(super) fn apply(home: &mut Database, root: &str, arrival: &str) {
     let mut reader = ChangeReader::new(arrival.as_bytes());
     let mut newest: BTreeMap<String, (i64, String)> = BTreeMap::new();

@@ -45,11 +45,10 @@ pub enum CopyError {
 
 /// Copies the export `input`, which `scan` is the scan of, to `output` as another session, ready for import.
 ///
-/// opencode's ids are primary keys of its whole database, and import passes over what it has already: so every
-/// message and part gets a fresh id of the same time, and what names them is changed with them. What import insists on
-/// is filled in; see [`Completing`]. Everything else is kept byte for byte; sub-agents' sessions are not copied, and go on being
-/// named by the calls that started them. As with opencode's own fork, the copy is nobody's sub-agent, is not shared, and grants
-/// nothing. In the directory of the original it can undo what was done there, as the original can; in another one it must not.
+/// opencode's ids are primary keys of its whole database, and import passes over rows that it has. So every message and part
+/// gets a fresh id of the same time, wherever it is named. [`Completing`] fills in what import insists on. All else stays to
+/// the byte. Sub-agents' sessions are not copied; calls name them as before. As with opencode's own fork, the copy is nobody's
+/// sub-agent, is not shared, and grants nothing. In another directory it must not undo what was done in the original's.
 ///
 /// # Errors
 /// An export that is not sound or not the scanned one; a `random` (64 bits a call) that is none; a failing `output`.
@@ -109,7 +108,7 @@ pub fn copy(
     Ok(ids)
 }
 
-/// What a copy's rows are named instead.
+/// The ids of a copy's rows.
 pub(crate) struct Renaming<'a> {
     pub(crate) from: &'a str,
     pub(crate) to: &'a str,

@@ -15,9 +15,6 @@ const SPACE: usize = 64;
 const MOST: usize = 16;
 
 /// Where the first whole and sound export of this session stands in what opencode printed; `None` if there is none.
-///
-/// # Errors
-/// An input that cannot be read.
 pub(crate) fn find_export(
     input: &mut (impl Read + Seek),
     session: &str,

@@ -24,7 +24,7 @@ pub(crate) struct Limits {
 impl Limits {
     /// Of what opencode has here.
     pub(crate) const HOME: Self = Self { value: LARGEST, row: LARGEST };
-    /// Of what a host sends, compressed to a thousandth perhaps. Work on a row takes several times its size; 256 MB must do.
+    /// Of what a host sends: it may be compressed to a thousandth, and work on a row takes several times the row's size.
     pub(crate) const HOST: Self = Self { value: 64 << 20, row: 32 << 20 };
 }
 

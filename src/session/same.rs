@@ -35,7 +35,7 @@ fn value(a: &mut Cursor<'_>, b: &mut Cursor<'_>, depth: usize) -> bool {
     }
 }
 
-/// Whether both cursors stand at the end of a list that `end` closes; `None` if only one does.
+/// Whether both cursors stand at the end of a list that `end` closes; `None` if they differ there.
 fn at_end(a: &mut Cursor<'_>, b: &mut Cursor<'_>, end: u8) -> Option<bool> {
     let is = |of: Option<u8>| of == Some(end) || of == Some(b',');
     match (a.peek(), b.peek()) {

@@ -90,9 +90,8 @@ pub(crate) fn walk<'a>(
     out.push_str(json.get(kept..).unwrap_or_default());
 }
 
-/// The id that a value is, with the name of its field: a string in a field whose name ends in `id` (`sessionID`,
-/// `parentID`, `tail_start_id`, a tool's `metadata.parentSessionId`, …). What a message says and what a model gave to a
-/// tool (`input`) is speech, and names nothing whatever it holds.
+/// If a value is an id, the name of its field and the id. An id is a string in a field whose name ends in `id` (`sessionID`,
+/// `parentID`, `tail_start_id`, a tool's `metadata.parentSessionId`, …), but not in what a model gave to a tool (`input`).
 pub(crate) fn id_at<'w>(way: &'w [Step<'_>], leaf: Leaf<'w>) -> Option<(&'w str, Cow<'w, str>)> {
     let (Leaf::Text(raw), Some((Step::Field(key), above))) = (leaf, way.split_last()) else { return None };
     let end = key.len().checked_sub(2).and_then(|at| key.get(at..))?;

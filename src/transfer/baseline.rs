@@ -5,8 +5,7 @@ use crate::session::{Clock, ExportError, Filler, Raw};
 use crate::transfer::paths::Paths;
 use serde::{Deserialize, Serialize};
 
-/// Everything that stood in the session before it was prepared and does not stand in the outgoing copy, and what it
-/// takes to understand what comes back.
+/// All that preparing took out of the session, and what it takes to understand what comes back.
 ///
 /// In each group a field of `None` was not there at all.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

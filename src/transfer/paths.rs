@@ -1,16 +1,16 @@
 //! Paths of the session's directory in what the model reads: the host's in the copy, home's on return.
 //!
 //! Only whole paths, and whole beginnings of paths: `/home/me/app` is found in `cd "/home/me/app/src"`, and not in
-//! `/home/me/app-old`, `/mnt/home/me/app` or `-I/home/me/app`. Where it cannot be told whether a path ends, it is left
-//! alone. On return the same is done the other way, so that a text in which the host's directory did not stand already
-//! comes back as it was. (What left and was not changed there does not come back through here at all.)
+//! `/home/me/app-old`, `/mnt/home/me/app` or `-I/home/me/app`. A path whose end is not certain is left alone. On return the
+//! same is done the other way, so that a text comes back as it was, unless it named the host's directory before. (A row that
+//! the host did not change does not come back through here.)
 
 use crate::session::raw::quoted;
 use crate::transfer::url::{self, joined};
 use serde::{Deserialize, Serialize};
 
-/// What a message may grow by, in bytes, where ids, times and paths in it are replaced. A host could make gigabytes of a text
-/// of nothing but a short path; what would come to more stays as it is written.
+/// What a message may grow by, in bytes, when ids, times and paths in it are replaced. A host could make gigabytes of a text
+/// of nothing but a short path.
 pub(crate) const GROWTH: usize = 8 << 20;
 
 /// Two directories that stand for each other.
@@ -32,8 +32,8 @@ pub(crate) enum Style {
 }
 
 impl Paths {
-    /// For a session that works in `here` at home and in `there` on the host, both absolute. `None` where nothing can be
-    /// told apart by them: they are the same, home's is the root directory, or one is not absolute.
+    /// For a session that works in `here` at home and in `there` on the host. `None` if paths cannot be translated by them:
+    /// they are the same, home's is the root directory, or one is not absolute.
     pub fn new(here: &str, there: &str) -> Option<Self> {
         let trimmed = |path: &str| path.trim_end_matches('/').to_owned();
         let paths = Self { here: trimmed(here), there: trimmed(there) };
@@ -41,7 +41,7 @@ impl Paths {
         (sound && paths.here != paths.there).then_some(paths)
     }
 
-    /// Whether they are such as [`Paths::new`] makes, and not only such as could be read.
+    /// Whether [`Paths::new`] could have made them: they may have been read from a file.
     pub fn is_sound(&self) -> bool {
         let there = if self.there.is_empty() { "/" } else { &self.there };
         Self::new(&self.here, there).as_ref() == Some(self)
@@ -52,7 +52,7 @@ impl Paths {
         replaced(style, raw, &self.here, &self.there)
     }
 
-    /// The same, in the words of home. Where the host's directory is its root, any path may be meant, and none is.
+    /// The same, in the words of home. If the host's directory is its root, no path is: any could be.
     pub(crate) fn homeward(&self, style: Style, raw: &str) -> Option<String> {
         if self.there.is_empty() { None } else { replaced(style, raw, &self.there, &self.here) }
     }

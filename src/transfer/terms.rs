@@ -27,10 +27,9 @@ pub(crate) struct Fields<'f> {
 
 /// A message, or a session's own record, with its ids, times and paths replaced; every other byte stays.
 ///
-/// An id is a string in a field whose name ends in `id`, and not in what a model gave to a tool. A time is a number in
-/// the `time` of a record, a message, a part or a call: what tools keep under that name is theirs. The model reads paths
-/// in what it gave to a tool, in an assistant message's `path` and in file parts; those in speech, the user's included, and
-/// in what tools said stay.
+/// An id is a string in a field whose name ends in `id`, but not in what a model gave to a tool. A time is a number in the
+/// `time` of a record, a message, a part or a call, but not in what tools keep under that name. A path stands in what a model
+/// gave to a tool, in an assistant message's `path` and in file parts; what anybody said, tools included, stays.
 ///
 /// # Errors
 /// More ids and times than a message has, so that they would not all be replaced. Too many paths just stay as they are.

@@ -1,6 +1,6 @@
 //! The directory in a `file://` URL.
 
-/// The URL with another directory, both as they stand in raw JSON; `None` where the URL is of another directory.
+/// The URL with another directory, both as they stand in raw JSON; `None` if it does not name this directory.
 ///
 /// opencode encodes some paths as URLs must be and writes others as they are. Each keeps its way, if that can be seen.
 pub(crate) fn moved(url: &str, from: &str, to: &str) -> Option<String> {
@@ -56,8 +56,8 @@ fn encoded(path: &str) -> String {
 
 /// Whether a URL names a file below a directory: an absolute one, without a step up.
 ///
-/// Who opens it reads it as the WHATWG's standard says: white space at its ends and tabs and ends of lines anywhere are
-/// left out, and a backslash is a slash. No file has such a URL that opencode made, so that none is taken.
+/// By the WHATWG's standard, white space at its ends, tabs and ends of lines are left out, and a backslash is a slash.
+/// opencode makes no such URL, so that none is taken.
 pub(crate) fn is_below(url: &str, directory: &str) -> bool {
     let lower = url.to_ascii_lowercase();
     let is_hidden = ["%5c", "%2f", "%7f", "%0", "%1"].iter().any(|code| lower.contains(code));

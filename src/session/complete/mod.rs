@@ -155,9 +155,6 @@ impl Completing {
 }
 
 /// Copies the export `input`, which `scan` is the scan of, to `output`, fit for import.
-///
-/// # Errors
-/// An export that is not sound; [`ExportError::Incomplete`]; a failing `output`.
 pub(crate) fn complete(input: impl Read, output: impl Write, scan: &Scan) -> Result<(), ExportError> {
     let mut completing = Completing::new(scan.filler(&Setting::default()));
     let mut out = Out::new(output);

@@ -13,7 +13,7 @@ use serde_json::value::RawValue;
 use std::collections::{HashMap, HashSet};
 use std::io::{Read, Write};
 
-/// A session that was away.
+/// What a fork is made of.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct ForkInput<'a> {
     pub left: &'a Outline,
@@ -30,17 +30,13 @@ impl ForkInput<'_> {
     }
 }
 
-/// Writes to `output` a change set that makes a copy with fresh ids, for which `random` is asked 64 bits at a time, of
-/// what left and what was done there. Returns the sub-agents' sessions that home has and that went on there: they cannot
-/// be in two places, so what is new in them is left out.
+/// Writes to `output` a change set for a session of its own, with fresh ids, of what left and what was done on the host.
+/// `random` is asked for 64 bits at a time. Returns the sub-agents' sessions that home has and that went on there: what is
+/// new in them is left out, since they cannot be in two places.
 ///
 /// `before` is an export of the session at home: the one that left, or a later one, of which only what left counts.
-/// `change_set` is what [`crate::transfer::reconcile`] wrote. A copy is nobody's sub-agent and grants nothing, as with
-/// [`crate::session::copy`]. The sub-agents of the run are copied with it: by their own ids the session itself brings them
-/// home one day.
-///
-/// # Errors
-/// Files that cannot be read or do not belong together; a `random` that is none; a failing `output`.
+/// `change_set` is what [`crate::transfer::reconcile`] wrote. The fork is nobody's sub-agent and grants nothing, as with
+/// [`crate::session::copy`]. The sub-agents of the run are copied: the session itself may bring them home one day.
 pub(crate) fn fork(
     away: &ForkInput<'_>,
     before: impl Read,
@@ -96,7 +92,7 @@ impl<W: Write> Writer<'_, W> {
         }
     }
 
-    /// The session itself, with what changed in its record, and its todos.
+    /// The session itself: its record, with what changed in it, and its todos.
     fn record(&mut self, changes: &mut MergedChanges<impl Read>) -> Result<(), HomeError> {
         let session = self.away.undo.session.as_str();
         let mut record = self.away.undo.departed.info.get().to_owned();
@@ -114,7 +110,7 @@ impl<W: Write> Writer<'_, W> {
         }
         let record = self.renamed(&record);
         let mut info = Object::parse(&record)?;
-        // What was undone when it left is not to take the work with it.
+        // With this field, opencode would delete the work at the next prompt.
         info.remove("revert");
         let record = serde_json::to_string(&info)?;
         let record = record_of_copy(&record, self.spec, self.random)?;
@@ -154,7 +150,7 @@ impl<W: Write> Writer<'_, W> {
                     parts.push((id, raw.get().to_owned()));
                 }
             }
-            // Of a message whose end was undone, what was only given an end is not there any more.
+            // A part that was only given an end is gone if the host undid it.
             let changed = changed.into_iter().filter(|(id, _)| ids.contains(id.as_str()));
             parts.extend(changed.map(|(id, raw)| (id, raw.get().to_owned())));
             parts.sort_unstable_by(|a, b| a.0.cmp(&b.0));
@@ -180,7 +176,7 @@ impl<W: Write> Writer<'_, W> {
             }
             match change {
                 MergedChange::Session(id, parent, info) => {
-                    // Where the one that called it stays with the original, it belongs to the copy itself.
+                    // If its parent stays with the original session, it belongs to the fork itself.
                     let parent = parent.filter(|parent| !self.away.has(parent)).unwrap_or(root.clone());
                     let (id, parent) = (self.session(&id), self.session(&parent));
                     let info = self.renamed(info.get());

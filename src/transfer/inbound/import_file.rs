@@ -12,9 +12,6 @@ use std::io::{Read, Write};
 /// changed, todos and sub-agents cannot come that way, since import changes no row and takes one session.
 ///
 /// `merged` is what [`crate::transfer::reconcile`] returned. Returns what is left out, in words.
-///
-/// # Errors
-/// A change set that cannot be read; a failing `output`.
 pub(crate) fn import_file(
     change_set: impl Read,
     undo: &Baseline,

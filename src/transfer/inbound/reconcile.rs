@@ -32,13 +32,13 @@ use std::io::{Read, Seek, Write};
 ///
 /// `left` is the outline of the export that the copy was made from. `before` is that export, or one of the session at
 /// home as long as that has not moved on. It is read as far as needed, if a row that left comes back changed or was given
-/// an end in the copy. Of such a row only what the host changed becomes another at home, and nothing that preparing changed.
+/// an end in the copy. Of such a row only what the host changed changes at home, not what preparing changed.
 ///
 /// - New messages and parts come as they are. The last user message among them gets agent and model of before, since
 ///   the TUI goes on with them.
 /// - Calls that were open when the session left are ended at home as they were in the copy; calls that the run left open
 ///   are ended as well.
-/// - Of the session's record and todos comes what the table of rights lets a host change, and what the run changed there.
+/// - Of the session's record and todos comes what the run changed there, if the table of rights lets a host change it.
 ///   Whether it changed here, too, is for the reader of the file to see. Rules never come.
 /// - What a host changed in older messages beyond its right is in the file, too, and in [`MergeResult::breaches`]: then the file
 ///   is not for the session itself.
@@ -47,8 +47,7 @@ use std::io::{Read, Seek, Write};
 /// - A plain export holds neither sub-agents nor todos, and does not tell how things stood before: of what left, only parts
 ///   that were added come home.
 ///
-/// # Errors
-/// See [`HomeError`]; `output` is then incomplete.
+/// On an error, `output` is incomplete.
 pub(crate) fn reconcile(
     left: &Outline,
     undo: &Baseline,

@@ -102,7 +102,7 @@ impl SentRows {
         Ok(Checked { standings, remaining })
     }
 
-    /// Its first `messages` messages, with `parts` parts in all; `None` if more than the end of the last one would be missing.
+    /// Its first `messages` messages, with `parts` parts in all; `None` if so many are not a beginning of it.
     /// With the next prompt opencode deletes what was undone, from a message or from a part on.
     fn first(&self, messages: usize, parts: usize) -> Result<Option<Self>, ExportError> {
         let none = Outline::default;

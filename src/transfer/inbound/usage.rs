@@ -47,7 +47,7 @@ impl Usage {
     }
 }
 
-/// Does something with each number of `more` and the one that stands in its place.
+/// Combines each number of `more` with the one that stands in its place.
 fn combine(total: &mut Value, more: &Value, with: fn(&Number, &Number) -> Option<Number>) {
     match (&mut *total, more) {
         (Value::Object(total), Value::Object(more)) => {
@@ -83,11 +83,11 @@ fn larger(a: &Number, b: &Number) -> Option<Number> {
     (b.as_f64()? > a.as_f64()?).then(|| b.clone())
 }
 
-/// A counter of a session's record, as it is to be at home; `None` where it stays.
+/// The new value at home of a counter in a session's record; `None` if it stays.
 ///
-/// `home` is what it was there. `counted` is what the host says: what it was before the run, if that is known, and what it
-/// is; `None` where the host does not count. It grows by as much as the host says, and by no more than `spent`, which is
-/// what the new messages say: by that, where the host says nothing. `is_over`: the host said more.
+/// `home` is the old one. `counted` is the host's: before the run, if known, and now; `None` if the host does not count.
+/// The counter grows by what the host counted, and by no more than `spent`, which the new messages say; if the host does
+/// not count, by `spent`. `is_over`: the host counted more.
 pub(crate) fn advanced(
     home: Option<&str>,
     counted: Option<(Option<&str>, &str)>,

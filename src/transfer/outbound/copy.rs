@@ -55,7 +55,7 @@ pub struct Prepared {
 /// Copies the export `input`, which `scan` is the scan of, to `output`, made fit for the host.
 ///
 /// Every open tool call gets an end; directory, agent and model are the host's; patches name no files; what `opencode
-/// import` insists on is filled in. All other messages, and all other parts and fields, are copied byte for byte.
+/// import` insists on is filled in. Messages, parts and fields in which nothing changes are copied byte for byte.
 ///
 /// # Errors
 /// An export that is not sound or not the scanned one; a failing `output`.

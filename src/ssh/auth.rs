@@ -29,18 +29,16 @@ pub(super) fn log_in(
         session,
         user: &settings.user,
         count: 0,
+        agent_keys: 0,
         tried: Vec::new(),
         offered: Vec::new(),
         locked: None,
     };
-    let explicit = match &target.identity_file {
-        Some(path) => Some(KeyFile::read(path).map_err(|detail| ConnectError::KeyUnreadable {
-            name: target.name.clone(),
-            path: path.clone(),
-            detail,
-        })?),
-        None => None,
-    };
+    let explicit = target.identity_file.as_ref().map(|path| {
+        let (name, path) = (target.name.clone(), path.clone());
+        KeyFile::read(&path).map_err(|detail| ConnectError::KeyUnreadable { name, path, detail })
+    });
+    let explicit = explicit.transpose()?;
     let mut unreadable = String::new();
     let mut files: Vec<KeyFile> = Vec::new();
     for path in settings.identities.iter().filter(|path| target.identity_file.as_ref() != Some(path)) {
@@ -120,8 +118,9 @@ enum Stop {
 struct Attempt<'a> {
     session: &'a Session,
     user: &'a str,
-    /// Keys that were offered.
+    /// Keys that were offered, and those of the agent among them.
     count: usize,
+    agent_keys: usize,
     tried: Vec<String>,
     offered: Vec<Vec<u8>>,
     /// The first key whose passphrase nobody told.
@@ -134,10 +133,9 @@ impl Attempt<'_> {
             return Ok(());
         }
         self.offered.push(key.blob().to_vec());
-        let count =
-            self.tried.iter().find_map(|t| t.strip_prefix("agent: ")?.split(' ').next()?.parse().ok());
+        self.agent_keys += 1;
         self.tried.retain(|t| !t.starts_with("agent: "));
-        self.tried.push(match count.unwrap_or(0usize) + 1 {
+        self.tried.push(match self.agent_keys {
             1 => "agent: 1 key".into(),
             n => format!("agent: {n} keys"),
         });

@@ -12,6 +12,7 @@ use std::io::{Read, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
 use std::time::Duration;
+use tempfile::TempPath;
 
 /// Bytes that are read or written at once.
 const CHUNK: usize = 256 * 1024;
@@ -72,7 +73,10 @@ pub(super) fn download(
     if size > limit {
         return Err(TransportError::TooLarge { limit });
     }
-    let mut new = NewFile::create(local).map_err(local_fault)?;
+    let mut file =
+        File::options().write(true).create_new(true).mode(0o600).open(local).map_err(local_fault)?;
+    // Removed again unless it is kept.
+    let unfinished = TempPath::try_from_path(local).map_err(local_fault)?;
     let mut chunk = vec![0; CHUNK];
     let mut got = 0;
     while got < size {
@@ -81,7 +85,7 @@ pub(super) fn download(
         if n == 0 {
             return Err(scp.ended());
         }
-        new.file.write_all(&chunk[..n]).map_err(local_fault)?;
+        file.write_all(&chunk[..n]).map_err(local_fault)?;
         got += n as u64;
         progress(got);
     }
@@ -89,7 +93,8 @@ pub(super) fn download(
     scp.acknowledged()?;
     scp.write(&[0])?;
     drop(scp);
-    new.keep().map_err(local_fault)?;
+    file.sync_all().map_err(local_fault)?;
+    unfinished.keep().map_err(|e| local_fault(e.error))?;
     Ok(size)
 }
 
@@ -108,34 +113,6 @@ fn file_name(remote: &str) -> Result<&str, TransportError> {
 /// Where the scripts look for it, for any login shell: one whose start-up file changed the directory has the same `HOME`.
 fn at_home(remote: &str) -> String {
     if remote.starts_with('/') { remote.to_owned() } else { format!("\"$HOME/{remote}\"") }
-}
-
-/// A file that is gone again unless it is kept.
-struct NewFile<'a> {
-    file: File,
-    path: &'a Path,
-    kept: bool,
-}
-
-impl<'a> NewFile<'a> {
-    fn create(path: &'a Path) -> std::io::Result<Self> {
-        let file = File::options().write(true).create_new(true).mode(0o600).open(path)?;
-        Ok(Self { file, path, kept: false })
-    }
-
-    fn keep(mut self) -> std::io::Result<()> {
-        self.file.sync_all()?;
-        self.kept = true;
-        Ok(())
-    }
-}
-
-impl Drop for NewFile<'_> {
-    fn drop(&mut self) {
-        if !self.kept {
-            let _ = std::fs::remove_file(self.path);
-        }
-    }
 }
 
 /// The host's `scp` at the other end of a channel; dismissed when dropped.

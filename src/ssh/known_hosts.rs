@@ -54,6 +54,10 @@ impl Names {
             None => Self { exact: format!("[{host}]:{port}"), loose: Some(host) },
         }
     }
+
+    fn all(&self) -> impl Iterator<Item = &str> {
+        [Some(self.exact.as_str()), self.loose.as_deref()].into_iter().flatten()
+    }
 }
 
 impl KnownHosts {
@@ -114,7 +118,7 @@ impl KnownHosts {
     /// The types of the keys that are known for a host, in the order of the files: by its exact name, if there are any.
     pub(super) fn key_types(&self, names: &Names) -> Vec<&str> {
         let mut types = Vec::new();
-        for name in [Some(&names.exact), names.loose.as_ref()].into_iter().flatten() {
+        for name in names.all() {
             if types.is_empty() {
                 for entry in self.known_as(name) {
                     types.extend(key_type(&entry.key).filter(|kind| !types.contains(kind)));
@@ -130,12 +134,9 @@ impl KnownHosts {
 
     /// What the files say about `key` for the host.
     pub(super) fn judge(&self, names: &Names, key: &[u8]) -> Verdict<'_> {
-        let all = || [Some(&names.exact), names.loose.as_ref()].into_iter().flatten();
-        if let Some(entry) = self
-            .entries
-            .iter()
-            .find(|e| e.revoked && e.key == key && all().any(|name| is_for(&e.hosts, name)))
-        {
+        let is_revoked =
+            |e: &&Entry| e.revoked && e.key == key && names.all().any(|name| is_for(&e.hosts, name));
+        if let Some(entry) = self.entries.iter().find(is_revoked) {
             return Verdict::Revoked { file: &entry.file, line: entry.line };
         }
         let mut exact = self.known_as(&names.exact).peekable();
@@ -234,50 +235,42 @@ mod tests {
     const ED: &str = "ssh-ed25519";
 
     #[test]
-    fn exact_port_pattern_and_negation() {
-        let all = known(&(line("pi,*.lan,!bad.lan", ED, 1) + &line("[pi]:2222", ED, 2)));
-        let judge = |host: &str, port, fill| all.judge(&Names::new(host, port, None), &blob(ED, fill));
-        assert_eq!(judge("PI", 22, 1), Verdict::Known);
-        assert_eq!(judge("x.lan", 22, 1), Verdict::Known);
-        assert_eq!(judge("bad.lan", 22, 1), Verdict::Unknown);
-        assert_eq!(judge("pi", 2222, 2), Verdict::Known);
-        let changed = |line, known_as: &str| Verdict::Changed {
-            file: Path::new("kh"),
-            line,
-            known_as: known_as.to_owned(),
-        };
-        assert_eq!(judge("pi", 2222, 3), changed(2, "[pi]:2222"));
-        assert_eq!(judge("pi", 22, 2), changed(1, "pi"));
-    }
-
-    #[test]
-    fn the_plain_name_vouches_for_another_port_but_accuses_nobody() {
-        let all = known(&line("pi", ED, 1));
-        assert_eq!(all.judge(&Names::new("pi", 2222, None), &blob(ED, 1)), Verdict::Known);
-        assert_eq!(all.judge(&Names::new("pi", 2222, None), &blob(ED, 2)), Verdict::Unknown);
-    }
-
-    #[test]
-    fn the_plain_name_vouches_for_nobody_where_the_port_has_a_key_of_its_own() {
-        let all = known(&(line("gate", ED, 1) + &line("[gate]:2222", ED, 2)));
-        let judge = |fill| all.judge(&Names::new("gate", 2222, None), &blob(ED, fill));
-        assert!(matches!(judge(1), Verdict::Changed { line: 2, .. }));
-        assert_eq!(judge(2), Verdict::Known);
-    }
-
-    #[test]
-    fn an_alias_stands_for_the_host_whatever_its_port() {
-        let all = known(&line("vault", ED, 1));
-        assert_eq!(all.judge(&Names::new("10.0.0.1", 2222, Some("vault")), &blob(ED, 1)), Verdict::Known);
-    }
-
-    #[test]
-    fn revoked_wins_over_known() {
-        let all = known(&(line("pi", ED, 1) + "@revoked " + &line("*", ED, 1)));
-        assert_eq!(
-            all.judge(&Names::new("pi", 22, None), &blob(ED, 1)),
-            Verdict::Revoked { file: Path::new("kh"), line: 2 }
-        );
+    fn a_key_is_judged_by_the_exact_name_first() {
+        let file = Path::new("kh");
+        let changed = |line, known_as: &str| Verdict::Changed { file, line, known_as: known_as.to_owned() };
+        let listed = line("pi,*.lan,!bad.lan", ED, 1) + &line("[pi]:2222", ED, 2);
+        let plain = line("pi", ED, 1);
+        let both = line("gate", ED, 1) + &line("[gate]:2222", ED, 2);
+        let revoked = line("pi", ED, 1) + "@revoked " + &line("*", ED, 1);
+        for (case, text, (host, port, alias), fill, verdict) in [
+            ("in any case", &listed, ("PI", 22, None), 1, Verdict::Known),
+            ("by a pattern", &listed, ("x.lan", 22, None), 1, Verdict::Known),
+            ("by a pattern that another takes back", &listed, ("bad.lan", 22, None), 1, Verdict::Unknown),
+            ("at its port", &listed, ("pi", 2222, None), 2, Verdict::Known),
+            ("another at its port", &listed, ("pi", 2222, None), 3, changed(2, "[pi]:2222")),
+            ("that of another port", &listed, ("pi", 22, None), 2, changed(1, "pi")),
+            ("the plain name vouches for another port", &plain, ("pi", 2222, None), 1, Verdict::Known),
+            ("and accuses nobody", &plain, ("pi", 2222, None), 2, Verdict::Unknown),
+            (
+                "nor vouches where the port has its own",
+                &both,
+                ("gate", 2222, None),
+                1,
+                changed(2, "[gate]:2222"),
+            ),
+            ("which is known", &both, ("gate", 2222, None), 2, Verdict::Known),
+            (
+                "by an alias, at any port",
+                &line("vault", ED, 1),
+                ("10.0.0.1", 2222, Some("vault")),
+                1,
+                Verdict::Known,
+            ),
+            ("revoked and known", &revoked, ("pi", 22, None), 1, Verdict::Revoked { file, line: 2 }),
+        ] {
+            let all = known(text);
+            assert_eq!(all.judge(&Names::new(host, port, alias), &blob(ED, fill)), verdict, "{case}");
+        }
     }
 
     #[test]

@@ -7,7 +7,7 @@ use crate::transport::ConnectError;
 use ssh2::Session;
 use std::io::ErrorKind;
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs as _};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 
 /// Gives `session` its stream; returns a second descriptor of it, to wait on, and the proxy behind it.
@@ -20,24 +20,18 @@ pub(super) fn attach(
 ) -> Result<(OwnedFd, Option<Proxy>), ConnectError> {
     let unreachable =
         |e: std::io::Error| ConnectError::Unreachable { name: target.name.clone(), detail: e.to_string() };
-    match Proxy::start(settings, target, may_ask) {
-        Err(e) => Err(ConnectError::Proxy {
-            name: target.name.clone(),
-            via: "its ProxyCommand or ProxyJump".into(),
-            detail: e.to_string(),
-        }),
-        Ok(Some((stream, proxy))) => {
-            let polled = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
-            session.set_tcp_stream(stream);
-            Ok((polled, Some(proxy)))
-        }
-        Ok(None) => {
-            let stream = dial(settings, target, patience)?;
-            let polled = stream.as_fd().try_clone_to_owned().map_err(unreachable)?;
-            session.set_tcp_stream(stream);
-            Ok((polled, None))
-        }
-    }
+    let started = Proxy::start(settings, target, may_ask).map_err(|e| ConnectError::Proxy {
+        name: target.name.clone(),
+        via: "its ProxyCommand or ProxyJump".into(),
+        detail: e.to_string(),
+    });
+    let (stream, proxy): (OwnedFd, _) = match started? {
+        Some((stream, proxy)) => (stream.into(), Some(proxy)),
+        None => (dial(settings, target, patience)?.into(), None),
+    };
+    let polled = stream.try_clone().map_err(unreachable)?;
+    session.set_tcp_stream(stream);
+    Ok((polled, proxy))
 }
 
 /// What the host's name stands for.

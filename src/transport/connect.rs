@@ -3,67 +3,35 @@
 use crate::text::quoted;
 use std::path::PathBuf;
 
-/// Why no connection came about. Texts name the host as the user calls it.
+/// Why no connection came about. Texts name the host as the user calls it; what others said is without control characters.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "its message says what each is")]
 pub enum ConnectError {
-    /// The host's description or ssh's configuration cannot be used.
     #[error("{name}: {detail}")]
-    Config {
-        /// The host.
-        name: String,
-        /// What is wrong.
-        detail: String,
-    },
-    /// The name has no address.
+    Config { name: String, detail: String },
     #[error("{name}: no address is known for {address} ({detail})")]
-    Resolve {
-        /// The host.
-        name: String,
-        /// What was looked up.
-        address: String,
-        /// The resolver's words.
-        detail: String,
-    },
-    /// Something answered that nothing listens there.
+    Resolve { name: String, address: String, detail: String },
     #[error("{name}: connection refused on port {port}: no sshd is listening there")]
-    Refused {
-        /// The host.
-        name: String,
-        /// The port that was tried.
-        port: u16,
-    },
-    /// Nobody answered in time.
+    Refused { name: String, port: u16 },
     #[error("{name}: no answer within {seconds} s while {during}")]
     TimedOut {
-        /// The host.
         name: String,
         /// What was being done, as a gerund.
         during: &'static str,
-        /// How long was waited.
         seconds: u64,
     },
-    /// No way leads there.
     #[error("{name}: not reachable ({detail})")]
-    Unreachable {
-        /// The host.
-        name: String,
-        /// The system's words.
-        detail: String,
-    },
-    /// The ProxyCommand or the jump host failed.
+    Unreachable { name: String, detail: String },
     #[error("{name}: the way through {via} failed ({detail})")]
     Proxy {
-        /// The host.
         name: String,
         /// "ProxyCommand" or the jump host.
         via: String,
-        /// Its last words, control characters stripped.
         detail: String,
     },
     /// What answered does not speak SSH, or not with us.
     #[error("{name}: the SSH handshake failed ({detail})")]
     Handshake {
-        /// The host.
         name: String,
         /// libssh2's words, and the software that answered where it is known.
         detail: String,
@@ -71,9 +39,8 @@ pub enum ConnectError {
     /// The host has as many connections before their login as it takes, or takes none from here for a while.
     #[error("{name}: the host takes no more connections for now ({said})")]
     Full {
-        /// The host.
         name: String,
-        /// What it said in place of a greeting, control characters stripped.
+        /// What it said in place of a greeting.
         said: String,
     },
     /// The connection was lost before anybody was let in.
@@ -82,11 +49,9 @@ pub enum ConnectError {
         if tried.len() > 1 { format!(", after these keys: {}", tried.join(", ")) } else { String::new() }
     )]
     Lost {
-        /// The host.
         name: String,
         /// What was offered by then, as in [`ConnectError::Auth`].
         tried: Vec<String>,
-        /// As whom.
         user: String,
         /// How many keys that were: a host may hang up on who has tried many.
         keys: usize,
@@ -94,11 +59,9 @@ pub enum ConnectError {
     /// The host's key is in no known_hosts file, and nobody vouched for it.
     #[error("{name}: its host key is not known: {key} (looked for in {})", file.display())]
     HostKeyUnknown {
-        /// The host.
         name: String,
         /// Address that ssh would be given.
         address: String,
-        /// Port.
         port: u16,
         /// Type and fingerprint: `ssh-ed25519 SHA256:…`
         key: String,
@@ -112,7 +75,6 @@ pub enum ConnectError {
         file.display()
     )]
     HostKeyChanged {
-        /// The host.
         name: String,
         /// As known_hosts spells it: `host` or `[host]:port`.
         known_as: String,
@@ -120,31 +82,19 @@ pub enum ConnectError {
         key: String,
         /// The file that knows another key.
         file: PathBuf,
-        /// Its line, from 1.
         line: usize,
     },
-    /// The key was marked `@revoked`.
     #[error("{name}: its host key {fingerprint} is revoked ({}:{line})", file.display())]
     HostKeyRevoked {
-        /// The host.
         name: String,
         /// `SHA256:…`
         fingerprint: String,
         /// The file that revokes it.
         file: PathBuf,
-        /// Its line, from 1.
         line: usize,
     },
-    /// A known_hosts file could not be written.
     #[error("{name}: the host key cannot be kept in {}: {source}", file.display())]
-    KnownHosts {
-        /// The host.
-        name: String,
-        /// The file.
-        file: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
+    KnownHosts { name: String, file: PathBuf, source: std::io::Error },
     /// No key that we have opens it.
     #[error(
         "{name}: {user} is not let in (offered: {}; the host accepts: {}{}{detail})",
@@ -153,9 +103,7 @@ pub enum ConnectError {
         if *closed { "; it closed the connection after these" } else { "" }
     )]
     Auth {
-        /// The host.
         name: String,
-        /// Who tried to log in.
         user: String,
         /// What was offered: key files, `agent: N keys`.
         tried: Vec<String>,
@@ -168,22 +116,10 @@ pub enum ConnectError {
     },
     /// A key needs its passphrase, and nobody could be asked.
     #[error("{name}: the key {} is locked by a passphrase", path.display())]
-    KeyLocked {
-        /// The host.
-        name: String,
-        /// The private key.
-        path: PathBuf,
-    },
+    KeyLocked { name: String, path: PathBuf },
     /// The key that the host's entry names cannot be read.
     #[error("{name}: the key {} cannot be used: {detail}", path.display())]
-    KeyUnreadable {
-        /// The host.
-        name: String,
-        /// The private key.
-        path: PathBuf,
-        /// Why.
-        detail: String,
-    },
+    KeyUnreadable { name: String, path: PathBuf, detail: String },
 }
 
 impl ConnectError {

@@ -1,7 +1,7 @@
 //! Directories and files that only their owner can read.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions};
-use std::io::{ErrorKind, Result};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use super::DiskError;
 /// Missing parents are created with the same mode; existing ones are left as they are. A directory that
 /// exists with a wider mode is narrowed. A directory of someone else is refused, and so is a symbolic link, unless
 /// this user made it and it leads to a directory of theirs.
-pub fn private_dir(path: &Path) -> std::result::Result<(), DiskError> {
+pub fn private_dir(path: &Path) -> Result<(), DiskError> {
     create_with_parents(path)?;
     let user = rustix::process::geteuid().as_raw();
     let mut found = fs::symlink_metadata(path).map_err(|e| DiskError::at(path, e))?;
@@ -32,7 +32,7 @@ pub fn private_dir(path: &Path) -> std::result::Result<(), DiskError> {
     Ok(())
 }
 
-fn create_with_parents(path: &Path) -> std::result::Result<(), DiskError> {
+fn create_with_parents(path: &Path) -> Result<(), DiskError> {
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => Ok(()),
         // Not only "exists": a read-only file system may complain of itself first.
@@ -49,16 +49,23 @@ fn create_with_parents(path: &Path) -> std::result::Result<(), DiskError> {
 }
 
 /// Creates `path` with mode 0600, for reading and writing; an existing file (or link) is an error.
-pub(crate) fn create_new_private(path: &Path) -> std::result::Result<File, DiskError> {
-    let open = || -> Result<File> {
-        OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path)
-    };
-    open().map_err(|e| DiskError::at(path, e))
+pub(crate) fn create_new_private(path: &Path) -> Result<File, DiskError> {
+    let opened = OpenOptions::new().read(true).write(true).create_new(true).mode(0o600).open(path);
+    opened.map_err(|e| DiskError::at(path, e))
+}
+
+/// The bytes of a file; `None` where there is no such file.
+pub(crate) fn read(path: &Path) -> Result<Option<Vec<u8>>, DiskError> {
+    match fs::read(path) {
+        Ok(bytes) => Ok(Some(bytes)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(DiskError::at(path, error)),
+    }
 }
 
 /// Removes a file; that there is none is as good.
-pub(crate) fn remove(path: &Path) -> std::result::Result<(), DiskError> {
-    match std::fs::remove_file(path) {
+pub(crate) fn remove(path: &Path) -> Result<(), DiskError> {
+    match fs::remove_file(path) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(DiskError::at(path, error)),
         _ => Ok(()),
     }

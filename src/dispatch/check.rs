@@ -19,39 +19,26 @@ impl Record {
     ///
     /// A title may be anything: it is opencode's, and made harmless where it is shown.
     pub(super) fn check(self, directory: Option<&str>) -> Result<Self, String> {
-        let wrong = |field: &str| Err(format!("its field {field:?} is none that kugetsu wrote"));
-        if !is_id(&self.id) || directory.is_some_and(|name| name != self.id) {
-            return wrong("id");
-        }
-        if !is_session_id(&self.session) {
-            return wrong("session");
-        }
-        if !self.fork.as_deref().is_none_or(is_session_id) {
-            return wrong("apart");
-        }
-        if !is_host(&self.host) {
-            return wrong("host");
-        }
-        if matches!(&self.origin, Some(HostOrigin::Project(kept)) if !kept.is_sound()) {
-            return wrong("origin");
-        }
-        if !self.issue.as_deref().is_none_or(is_line) {
-            return wrong("issue");
-        }
-        if !is_hex(&self.account) {
-            return wrong("account");
-        }
         let times = [Some(self.created_ms), self.launched_ms, self.arrived_ms, self.ended_ms];
-        if !times.into_iter().flatten().all(|ms| (0..=END_OF_TIME).contains(&ms)) {
-            return wrong("created_ms, launched_ms, arrived_ms or ended_ms");
-        }
         let directories = [&self.plan.home_directory, &self.plan.directory];
-        if directories.into_iter().any(|path| path.is_empty() || path.contains('\0')) {
-            return wrong("plan");
-        }
-        match &self.sent {
-            Some(sent) if !self.is_of(sent) => wrong("sent"),
-            _ => Ok(self),
+        let fields = [
+            ("id", is_id(&self.id) && directory.is_none_or(|name| name == self.id)),
+            ("session", is_session_id(&self.session)),
+            ("apart", self.fork.as_deref().is_none_or(is_session_id)),
+            ("host", is_host(&self.host)),
+            ("origin", !matches!(&self.origin, Some(HostOrigin::Project(kept)) if !kept.is_sound())),
+            ("issue", self.issue.as_deref().is_none_or(is_line)),
+            ("account", is_hex(&self.account)),
+            (
+                "created_ms, launched_ms, arrived_ms or ended_ms",
+                times.into_iter().flatten().all(|ms| (0..=END_OF_TIME).contains(&ms)),
+            ),
+            ("plan", !directories.into_iter().any(|path| path.is_empty() || path.contains('\0'))),
+            ("sent", self.sent.as_ref().is_none_or(|sent| self.is_of(sent))),
+        ];
+        match fields.iter().find(|(_, is_sound)| !is_sound) {
+            Some((field, _)) => Err(format!("its field {field:?} is none that kugetsu wrote")),
+            None => Ok(self),
         }
     }
 

@@ -19,18 +19,13 @@ pub enum HostOrigin {
 
 /// What it takes to reach a project's host again, as the file said it when the trip began.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "as in the host's entry")]
 pub struct ProjectHost {
-    /// The file.
     pub file: String,
-    /// Its address.
     pub host: String,
-    /// Its port.
     pub port: Option<u16>,
-    /// The key.
     pub identity_file: Option<String>,
-    /// The path of opencode on it.
     pub opencode: Option<String>,
-    /// The environment of what is run on it.
     pub env: BTreeMap<String, String>,
 }
 

@@ -14,10 +14,11 @@ use std::collections::BTreeSet;
 pub const VERSION: u32 = 2;
 
 /// Whether the session stays on the host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Mode {
     /// It stays until it is fetched.
+    #[default]
     OneWay,
     /// It comes home when its run ends.
     RoundTrip,
@@ -34,7 +35,7 @@ impl Mode {
 }
 
 /// What was decided before anything was done.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct Plan {
     /// The session's directory at home.
     pub home_directory: String,
@@ -74,52 +75,42 @@ pub struct Sent {
     pub path: String,
 }
 
-/// The record of one dispatch.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// The record of one dispatch. Times are in milliseconds since the epoch.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[allow(missing_docs, reason = "the names of the others say what they are")]
 pub struct Record {
-    /// The format's version.
     pub version: u32,
-    /// Its id.
     pub id: String,
-    /// The session.
     pub session: String,
     /// The session's title when it left.
     pub title: String,
-    /// The issue it belongs to.
     pub issue: Option<String>,
     /// The host's name.
     pub host: String,
     /// Where the host of that name was found; `None` where an earlier kugetsu made the record.
     #[serde(default)]
     pub origin: Option<HostOrigin>,
-    /// One-way or round-trip.
     pub mode: Mode,
-    /// When it was made, in milliseconds since the epoch.
     pub created_ms: i64,
-    /// When its run was launched.
     pub launched_ms: Option<i64>,
-    /// When what came back had arrived, likewise. Times of new messages are made with it, so it stays what it was.
+    /// When what came back had arrived. Times of new messages are made with it, so it stays what it was.
     #[serde(default)]
     pub arrived_ms: Option<i64>,
-    /// The session that what came back became, where the session itself had moved on here, or went back there.
+    /// What came back became this session, because home had changed, or what was sent was undone on the host.
     #[serde(default, rename = "apart")]
     pub fork: Option<String>,
-    /// That was because somebody undid on the host what had left.
+    /// There is a fork because somebody undid on the host what was sent.
     #[serde(default)]
     pub undone: bool,
-    /// What the host changed in the session and may not change, in words: what came back became that session then.
+    /// There is a fork because of these changes, in words, which a host may not make.
     #[serde(default)]
     pub refused: Vec<String>,
     /// Messages that home had and that came back changed.
     #[serde(default)]
     pub older_changed: usize,
-    /// When it came to its end.
     pub ended_ms: Option<i64>,
-    /// What was decided.
     pub plan: Plan,
-    /// What was sent.
     pub sent: Option<Sent>,
-    /// Where it stands.
     pub state: State,
     /// The steps that are being done now, or were when kugetsu ended. Some go on side by side.
     pub doing: BTreeSet<Step>,

@@ -4,10 +4,11 @@ use super::step::Step;
 use serde::{Deserialize, Serialize};
 
 /// The life cycle of a dispatch. Whether the agent's run succeeded is told apart from it.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[serde(tag = "name", rename_all = "kebab-case")]
 pub enum State {
     /// On disk, with the message; the copy for the host is not made yet.
+    #[default]
     Planned,
     /// The outgoing copy is made.
     Exported,

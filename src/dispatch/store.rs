@@ -10,26 +10,15 @@ use std::path::{Path, PathBuf};
 
 /// Why a record could not be read or written.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "its message says what each is")]
 pub enum StoreError {
-    /// The disk said no.
     #[error(transparent)]
     Disk(#[from] DiskError),
     /// There is something where a record should be, and it is not one. It is left as it is.
     #[error("{} cannot be read as a dispatch: {reason}", path.display())]
-    Damaged {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        reason: String,
-    },
-    /// The record was written by a later kugetsu.
+    Damaged { path: PathBuf, reason: String },
     #[error("{} has format {version}, written by a newer kugetsu; this one knows {VERSION}", path.display())]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// Its version.
-        version: u64,
-    },
+    Newer { path: PathBuf, version: u64 },
 }
 
 /// Where dispatches are kept: `dispatches/` in kugetsu's home.
@@ -56,12 +45,7 @@ impl Store {
         Self { root: kugetsu_home.join("dispatches"), table: Table::path(kugetsu_home) }
     }
 
-    /// Makes a dispatch's directory and writes its record.
-    pub fn create(&self, record: Record) -> Result<Dispatch, StoreError> {
-        self.create_with(record, &[])
-    }
-
-    /// As [`Store::create`], with files, which are there before the record is.
+    /// Makes a dispatch's directory and writes its record, and before it the files that belong to it.
     pub fn create_with(&self, record: Record, files: &[(&str, &[u8])]) -> Result<Dispatch, StoreError> {
         let directory = self.root.join(&record.id);
         disk::private_dir(&directory)?;
@@ -84,22 +68,13 @@ impl Store {
         }
         let directory = self.root.join(id);
         let path = directory.join(RECORD);
-        let bytes = match std::fs::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(DiskError::at(&path, error).into()),
-        };
+        let Some(bytes) = disk::read(&path)? else { return Ok(None) };
         let record = parse(&bytes, &path)?;
         Ok(Some(Dispatch { directory, record }))
     }
 
-    /// Every dispatch, oldest first. A directory without a record is another kugetsu's, sent here from
-    /// its own home; it is passed over.
-    pub fn all(&self) -> Result<Vec<Dispatch>, StoreError> {
-        self.each()?.into_iter().collect()
-    }
-
-    /// As [`Store::all`], with what is wrong with those that cannot be read before the others.
+    /// What is wrong with the records that cannot be read, then every dispatch, the oldest first. A directory without a record
+    /// was sent here by another kugetsu; it is passed over.
     pub fn each(&self) -> Result<Vec<Result<Dispatch, StoreError>>, StoreError> {
         let ids = self.ids()?;
         Ok(sorted(ids.iter().filter_map(|id| self.open(id).transpose()).collect()))
@@ -145,11 +120,6 @@ impl Store {
         Ok(names.filter(|name| is_id(name)).collect())
     }
 
-    /// The newest dispatch of `session`.
-    pub fn newest_of(&self, session: &str) -> Result<Option<Dispatch>, StoreError> {
-        Ok(self.of(session)?.pop())
-    }
-
     /// Every dispatch of `session`, oldest first.
     pub fn of(&self, session: &str) -> Result<Vec<Dispatch>, StoreError> {
         self.each_of(|of| of == session)?.into_iter().collect()
@@ -177,22 +147,19 @@ fn parse(bytes: &[u8], path: &Path) -> Result<Record, StoreError> {
     struct Versioned {
         version: Option<u64>,
     }
-    let damaged =
-        |error: serde_json::Error| StoreError::Damaged { path: path.to_owned(), reason: error.to_string() };
-    let Versioned { version } = serde_json::from_slice(bytes).map_err(damaged)?;
+    let damaged = |reason: String| StoreError::Damaged { path: path.to_owned(), reason };
+    let garbled = |error: serde_json::Error| damaged(error.to_string());
+    let Versioned { version } = serde_json::from_slice(bytes).map_err(garbled)?;
     match version {
         Some(version) if version > u64::from(VERSION) => {
             Err(StoreError::Newer { path: path.to_owned(), version })
         }
         Some(version) if version == u64::from(VERSION) => {
-            let record: Record = serde_json::from_slice(bytes).map_err(damaged)?;
+            let record: Record = serde_json::from_slice(bytes).map_err(garbled)?;
             let directory = path.parent().and_then(Path::file_name).and_then(|name| name.to_str());
-            record.check(directory).map_err(|reason| StoreError::Damaged { path: path.to_owned(), reason })
+            record.check(directory).map_err(damaged)
         }
-        _ => {
-            let reason = format!("its format is not {VERSION}");
-            Err(StoreError::Damaged { path: path.to_owned(), reason })
-        }
+        _ => Err(damaged(format!("its format is not {VERSION}"))),
     }
 }
 

@@ -1,8 +1,7 @@
 #![allow(clippy::disallowed_methods, reason = "tests put files wherever and however a fault would")]
 
-use super::super::{Mode, Plan, new_id};
+use super::super::{Plan, new_id};
 use super::*;
-use crate::session::Setting;
 
 const RECORDED: &[u8] = include_bytes!("../../../tests/fixtures/dispatch-2.json");
 
@@ -10,44 +9,18 @@ fn read(bytes: &[u8]) -> Result<Record, StoreError> {
     parse(bytes, Path::new("dispatch.json"))
 }
 
+/// The recorded dispatch with a change, as it would be read from its own directory.
+fn parse_changed(change: impl FnOnce(&mut serde_json::Value)) -> Result<Record, StoreError> {
+    let mut record: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
+    let path = Path::new("/k/dispatches").join(record["id"].as_str().unwrap()).join(super::RECORD);
+    change(&mut record);
+    parse(record.to_string().as_bytes(), &path)
+}
+
 fn record(session: &str, state: State) -> Record {
-    Record {
-        version: VERSION,
-        id: new_id(0),
-        session: session.to_owned(),
-        title: "A title".to_owned(),
-        issue: None,
-        host: "pi".to_owned(),
-        origin: None,
-        mode: Mode::OneWay,
-        created_ms: 1,
-        launched_ms: None,
-        arrived_ms: None,
-        fork: None,
-        undone: false,
-        refused: Vec::new(),
-        older_changed: 0,
-        ended_ms: None,
-        plan: Plan {
-            home_directory: "/home/me/app".to_owned(),
-            directory: "~/app".to_owned(),
-            setting: Setting::default(),
-            auto: false,
-            bare: false,
-            keep_paths: false,
-            forced: false,
-            run_timeout: 0,
-        },
-        sent: None,
-        state,
-        doing: [].into(),
-        is_on_host: false,
-        account: String::new(),
-        is_abandoned: false,
-        result: None,
-        outcome: None,
-        trouble: None,
-    }
+    let plan = Plan { home_directory: "/home/me/app".into(), directory: "~/app".into(), ..Plan::default() };
+    let (session, host) = (session.to_owned(), "pi".to_owned());
+    Record { version: VERSION, id: new_id(0), session, host, created_ms: 1, plan, state, ..Record::default() }
 }
 
 fn every_state() -> [State; 11] {
@@ -92,10 +65,7 @@ fn what_is_newer_or_damaged_is_refused() {
 
 #[test]
 fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record_left_alone() {
-    let whole: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
-    let id = whole["id"].as_str().unwrap();
-    let path = Path::new("/k/dispatches").join(id).join("dispatch.json");
-    parse(RECORDED, &path).unwrap();
+    parse_changed(|_| ()).unwrap();
     for (pointer, bad, named) in [
         ("/id", "20261120-102435-../../ab", "id"),
         ("/id", "20261120-142441-aaaaaaaa", "id"),
@@ -116,10 +86,9 @@ fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record
         ("/sent/launch/sum", "1 2; x", "sent"),
         ("/sent/launch/known", "..", "sent"),
     ] {
-        let mut changed = whole.clone();
         let (parent, field) = pointer.rsplit_once('/').unwrap();
-        changed.pointer_mut(parent).unwrap()[field] = bad.into();
-        let error = parse(changed.to_string().as_bytes(), &path).unwrap_err();
+        let error =
+            parse_changed(|record| record.pointer_mut(parent).unwrap()[field] = bad.into()).unwrap_err();
         assert!(
             matches!(&error, StoreError::Damaged { reason, .. } if reason.contains(named)),
             "{pointer}: {error}"
@@ -138,11 +107,10 @@ fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record
         ("env", serde_json::json!({ "A;id": "b" })),
         ("env", serde_json::json!({ "A": "b\0" })),
     ] {
-        let mut changed = whole.clone();
-        changed["origin"] = project.clone();
-        parse(changed.to_string().as_bytes(), &path).unwrap();
-        changed["origin"]["project"][pointer] = bad;
-        let error = parse(changed.to_string().as_bytes(), &path).unwrap_err();
+        parse_changed(|record| record["origin"] = project.clone()).unwrap();
+        let mut origin = project.clone();
+        origin["project"][pointer] = bad;
+        let error = parse_changed(|record| record["origin"] = origin).unwrap_err();
         assert!(
             matches!(&error, StoreError::Damaged { reason, .. } if reason.contains("origin")),
             "{pointer}: {error}"
@@ -152,23 +120,17 @@ fn a_field_that_could_lead_elsewhere_or_reach_a_terminal_is_named_and_the_record
 
 #[test]
 fn directories_that_no_trip_has_are_none_of_a_records() {
-    let whole: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
-    let path = Path::new("/k/dispatches").join(whole["id"].as_str().unwrap()).join("dispatch.json");
     for (here, is_sound) in [("/home/me/app", true), ("/", false), ("app", false), ("/home/me/app/", false)] {
-        let mut changed = whole.clone();
-        changed["sent"]["undo"]["paths"] = serde_json::json!({ "here": here, "there": "/home/pi/app" });
-        assert_eq!(parse(changed.to_string().as_bytes(), &path).is_ok(), is_sound, "{here}");
+        let paths = serde_json::json!({ "here": here, "there": "/home/pi/app" });
+        let read = parse_changed(|record| record["sent"]["undo"]["paths"] = paths);
+        assert_eq!(read.is_ok(), is_sound, "{here}");
     }
 }
 
 #[test]
 fn times_that_no_clock_tells_are_none_of_a_records() {
-    let whole: serde_json::Value = serde_json::from_slice(RECORDED).unwrap();
-    let path = Path::new("/k/dispatches").join(whole["id"].as_str().unwrap()).join("dispatch.json");
     for (field, time) in [("created_ms", i64::MAX), ("ended_ms", -1), ("launched_ms", 253_402_300_800_000)] {
-        let mut changed = whole.clone();
-        changed[field] = time.into();
-        assert!(parse(changed.to_string().as_bytes(), &path).is_err(), "{field}");
+        assert!(parse_changed(|record| record[field] = time.into()).is_err(), "{field}");
     }
 }
 
@@ -188,10 +150,10 @@ fn every_trip_is_away_or_unlaunched_or_at_its_end() {
 fn who_is_away_is_found_until_it_is_let_go() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(home.path());
-    store.create(record("ses_2", State::Finished)).unwrap();
-    store.create(record("ses_1", State::Home { new_messages: 1 })).unwrap();
+    store.create_with(record("ses_2", State::Finished), &[]).unwrap();
+    store.create_with(record("ses_1", State::Home { new_messages: 1 }), &[]).unwrap();
     assert!(store.away("ses_1").unwrap().is_none());
-    let mut dispatch = store.create(record("ses_1", State::Cancelled { launched: true })).unwrap();
+    let mut dispatch = store.create_with(record("ses_1", State::Cancelled { launched: true }), &[]).unwrap();
     assert_eq!(store.away("ses_1").unwrap().unwrap().record.id, dispatch.record.id);
     dispatch.record.is_abandoned = true;
     dispatch.save().unwrap();
@@ -203,7 +165,7 @@ fn who_is_away_is_found_until_it_is_let_go() {
 fn steps_are_written_down_before_and_after() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(home.path());
-    let mut dispatch = store.create(record("ses_1", State::Planned)).unwrap();
+    let mut dispatch = store.create_with(record("ses_1", State::Planned), &[]).unwrap();
     let id = dispatch.record.id.clone();
     let written = || store.open(&id).unwrap().unwrap().record;
     dispatch.begin(Step::Export).unwrap();
@@ -221,15 +183,15 @@ fn of_two_of_one_second_the_later_is_the_newest() {
     let store = Store::new(home.path());
     for (id, created_ms) in [("20261120-102435-zzzzzzzz", 500), ("20261120-102435-aaaaaaaa", 900)] {
         let record = Record { id: id.to_owned(), created_ms, ..record("ses_1", State::Planned) };
-        store.create(record).unwrap();
+        store.create_with(record, &[]).unwrap();
     }
-    assert_eq!(store.newest_of("ses_1").unwrap().unwrap().record.created_ms, 900);
+    assert_eq!(store.of("ses_1").unwrap().last().unwrap().record.created_ms, 900);
 }
 
 /// Makes `count` ended trips, each of a session of its own.
 fn with_others(store: &Store, count: usize) -> Vec<Dispatch> {
     let home = |n| record(&format!("ses_other{n}"), State::Home { new_messages: 0 });
-    (0..count).map(|n| store.create(home(n)).unwrap()).collect()
+    (0..count).map(|n| store.create_with(home(n), &[]).unwrap()).collect()
 }
 
 fn spoil(dispatch: &Dispatch) {
@@ -241,7 +203,7 @@ fn the_records_of_other_sessions_are_read_once() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(home.path());
     let others = with_others(&store, 100);
-    let mine = store.create(record("ses_1", State::Finished)).unwrap();
+    let mine = store.create_with(record("ses_1", State::Finished), &[]).unwrap();
     assert_eq!(store.of("ses_1").unwrap().len(), 1);
     others.iter().for_each(spoil);
     let found = store.of("ses_1").unwrap();
@@ -257,7 +219,7 @@ fn what_the_table_does_not_have_is_read_and_what_it_has_too_much_does_no_harm() 
     let others = with_others(&store, 100);
     assert!(store.of("ses_1").unwrap().is_empty());
     // Made by a kugetsu that knows of no table, or by one that was killed before it wrote one.
-    let away = store.create(record("ses_1", State::Finished)).unwrap();
+    let away = store.create_with(record("ses_1", State::Finished), &[]).unwrap();
     assert_eq!(store.away("ses_1").unwrap().unwrap().record.id, away.record.id);
     for gone in &others[..50] {
         gone.remove().unwrap();

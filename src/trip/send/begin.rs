@@ -54,7 +54,6 @@ impl Request {
     }
 
     fn record(&self, local: &Local, plan: Plan) -> Record {
-        let now = clock::now_ms();
         Record {
             version: crate::dispatch::VERSION,
             id: self.id.clone(),
@@ -64,24 +63,10 @@ impl Request {
             host: self.host.name.clone(),
             origin: Some(origin(&self.host)),
             mode: self.mode,
-            created_ms: now,
-            launched_ms: None,
-            arrived_ms: None,
-            fork: None,
-            undone: false,
-            refused: Vec::new(),
-            older_changed: 0,
-            ended_ms: None,
+            created_ms: clock::now_ms(),
             plan,
-            sent: None,
             state: State::Planned,
-            doing: [].into(),
-            is_on_host: false,
-            account: String::new(),
-            is_abandoned: false,
-            result: None,
-            outcome: None,
-            trouble: None,
+            ..Record::default()
         }
     }
 }

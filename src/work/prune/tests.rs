@@ -56,7 +56,7 @@ fn a_session_that_went_away_since_it_was_looked_at_keeps_all_that_is_its() {
     let mut record = store.open("20261120-103015-00000007").unwrap().unwrap().record;
     record.id = "20261120-103016-00000007".to_owned();
     record.state = State::Finished;
-    store.create(record).unwrap();
+    store.create_with(record, &[]).unwrap();
     let pruned = found.remove().unwrap();
     assert_eq!((pruned.removed.len(), pruned.left.len()), (69, 1));
     assert_eq!(pruned.left[0].what, "20261120-103015-00000007");

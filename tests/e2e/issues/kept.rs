@@ -6,8 +6,7 @@ use crate::support::model::Model;
 use crate::support::opencode::Release;
 use crate::support::process::{Finished, PATIENCE, Running, until};
 use kugetsu::disk::{Lock, session_lock};
-use kugetsu::dispatch::{Mode, Plan, Record, State, Store, VERSION};
-use kugetsu::session::Setting;
+use kugetsu::dispatch::{Plan, Record, State, Store, VERSION};
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::fs;
@@ -79,45 +78,19 @@ impl Kept {
     /// The record of a trip of `session` to "pi"; its id.
     pub(super) fn dispatch(&self, n: u8, session: &str, state: State) -> String {
         let id = format!("20261120-1030{n:02}-4k2mtv7a");
-        let plan = Plan {
-            home_directory: "/srv".into(),
-            directory: "~/srv".into(),
-            setting: Setting::default(),
-            auto: false,
-            bare: false,
-            keep_paths: false,
-            forced: false,
-            run_timeout: 0,
-        };
+        let plan = Plan { home_directory: "/srv".into(), directory: "~/srv".into(), ..Plan::default() };
         let record = Record {
             version: VERSION,
             id: id.clone(),
             session: session.into(),
             title: "t".into(),
-            issue: None,
             host: "pi".into(),
-            origin: None,
-            mode: Mode::OneWay,
             created_ms: 1,
-            launched_ms: None,
-            arrived_ms: None,
-            fork: None,
-            undone: false,
-            refused: Vec::new(),
-            older_changed: 0,
-            ended_ms: None,
             plan,
-            sent: None,
             state,
-            doing: [].into(),
-            is_on_host: false,
-            account: String::new(),
-            is_abandoned: false,
-            result: None,
-            outcome: None,
-            trouble: None,
+            ..Record::default()
         };
-        Store::new(&self.home.state()).create(record).unwrap();
+        Store::new(&self.home.state()).create_with(record, &[]).unwrap();
         id
     }
 

@@ -2,15 +2,16 @@
 
 use super::refusal::Refusal;
 use crate::text::{plain, plain_end};
+use serde::de::{DeserializeOwned, IntoDeserializer as _};
 use std::collections::HashMap;
 
 /// Why an answer cannot be used.
 #[derive(Debug, thiserror::Error, PartialEq, Eq)]
+#[allow(missing_docs, reason = "its message says what each is")]
 pub enum AnswerError {
     /// The script did not do what it was told.
     #[error("{refusal}: {detail}")]
     Refused {
-        /// Why.
         refusal: Refusal,
         /// The last words of what failed, control characters stripped.
         detail: String,
@@ -18,7 +19,6 @@ pub enum AnswerError {
     /// Another dispatch works with the same session on the same host.
     #[error("another dispatch works with the session there: {dispatch}")]
     Busy {
-        /// The dispatch.
         dispatch: String,
         /// When it took the session: seconds since the epoch by the host's clock; `None` where that is unknown.
         since: Option<i64>,
@@ -34,12 +34,7 @@ pub enum AnswerError {
     Garbled(String),
     /// A path that neither opencode nor kugetsu can name.
     #[error("the {what} there has a name that is not UTF-8: {name}")]
-    NotUtf8 {
-        /// Which path.
-        what: &'static str,
-        /// Its name, as far as it can be shown.
-        name: String,
-    },
+    NotUtf8 { what: &'static str, name: String },
     /// A later format than this kugetsu knows.
     #[error("the result there has format {0}, written by a newer kugetsu")]
     Newer(u32),
@@ -58,7 +53,7 @@ impl AnswerError {
 
     /// From the word and the words that a script gave to `fail`.
     fn of_failure(word: &str, detail: String) -> Self {
-        match Refusal::of_word(word) {
+        match self::word(word) {
             Some(Refusal::Busy) => {
                 let (dispatch, since) = detail.split_once(' ').unwrap_or((&detail, ""));
                 let since = since.parse().ok().filter(|since| *since > 0);
@@ -113,6 +108,19 @@ impl Answer {
     }
 }
 
+#[cfg(test)]
+impl Answer {
+    /// The output of a script that says these facts.
+    pub(crate) fn output(facts: &[(&str, &str)]) -> Vec<u8> {
+        let hex = |value: &str| value.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
+        facts.iter().map(|(key, value)| format!("{key} {}\n", hex(value))).collect::<String>().into_bytes()
+    }
+
+    pub(super) fn of(facts: &[(&str, &str)]) -> Self {
+        Self::parse(&Self::output(facts), 0, b"").unwrap()
+    }
+}
+
 fn fact(line: &[u8]) -> Option<(String, String)> {
     let line = std::str::from_utf8(line).ok()?;
     let (key, hex) = line.split_once(' ')?;
@@ -126,6 +134,11 @@ fn fact(line: &[u8]) -> Option<(String, String)> {
         None => hex_text(hex),
     };
     Some((key.to_owned(), value?))
+}
+
+/// What a script says by a word of a fixed set; `None` where it is none of them.
+pub(super) fn word<T: DeserializeOwned>(text: &str) -> Option<T> {
+    T::deserialize(text.into_deserializer()).map_err(|error: serde::de::value::Error| error).ok()
 }
 
 /// Whether a script may tell this without hexadecimal.
@@ -156,10 +169,10 @@ pub fn account(answer: &Answer) -> String {
     answer.get("account").map(str::trim_end).filter(is_id).unwrap_or_default().to_owned()
 }
 
-/// Who runs: boot, process and its start, as the host wrote them.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
+/// Who runs.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Launched {
-    /// `boot pid start`.
+    /// `boot pid start`, as the host wrote them.
     pub identity: String,
     /// An earlier launch of the same dispatch had started it.
     pub before: bool,

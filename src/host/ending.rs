@@ -1,10 +1,11 @@
 //! What becomes of a run that somebody ends, or fetches after its end.
 
-use super::answer::{Answer, AnswerError};
+use super::answer::{Answer, AnswerError, word};
 use super::result::RunResult;
 
 /// What a cancelling found.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Cancel {
     /// It was at work, or had died, and is ended.
     Yes,
@@ -30,13 +31,8 @@ pub struct Cancelled {
 impl Cancelled {
     /// From the answer of [`super::cancel`].
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
-        let found = match answer.get("cancelled") {
-            Some("yes") => Cancel::Yes,
-            Some("never") => Cancel::Never,
-            Some("ended") => Cancel::Ended,
-            Some("gone") => Cancel::Gone,
-            _ => return Err(AnswerError::Garbled("the host did not say what was cancelled".to_owned())),
-        };
+        let unsaid = || AnswerError::Garbled("the host did not say what was cancelled".to_owned());
+        let found = answer.get("cancelled").and_then(word).ok_or_else(unsaid)?;
         let result = answer.get("result").filter(|text| RunResult::is_whole(text));
         Ok(Self { found, left: answer.number("left"), result: result.map(RunResult::parse).transpose()? })
     }

@@ -50,13 +50,9 @@ pub struct Free {
 impl Facts {
     /// From the probe's answer.
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
-        let need = |key: &str| {
-            let value = answer.get(key).filter(|value| !value.is_empty());
-            value
-                .map(str::to_owned)
-                .ok_or_else(|| AnswerError::Garbled(format!("the probe did not say {key}")))
-        };
         let some = |key: &str| answer.get(key).filter(|value| !value.is_empty()).map(str::to_owned);
+        let need =
+            |key: &str| some(key).ok_or_else(|| AnswerError::Garbled(format!("the probe did not say {key}")));
         let path = |key: &'static str| match some(key) {
             // What was no UTF-8 would be another path now.
             Some(path) if path.contains(char::REPLACEMENT_CHARACTER) => {
@@ -117,20 +113,14 @@ pub struct Checked {
 impl Checked {
     /// From the check's answer.
     pub fn from_answer(answer: &Answer) -> Self {
-        let lines =
-            |key: &str| answer.get(key).unwrap_or_default().lines().map(str::to_owned).collect::<Vec<_>>();
-        let agents = lines("agents")
-            .iter()
-            .filter_map(|line| line.strip_suffix(" (primary)").or_else(|| line.strip_suffix(" (all)")))
-            .map(str::to_owned)
-            .collect();
-        let trouble =
-            ["agents_error", "models_error"].map(|key| answer.get(key).unwrap_or_default()).join(" ");
+        let text = |key: &str| answer.get(key).unwrap_or_default();
+        let own =
+            |line: &str| line.strip_suffix(" (primary)").or(line.strip_suffix(" (all)")).map(str::to_owned);
         Self {
-            version: plain(answer.get("version").unwrap_or_default()),
-            agents,
-            models: lines("models"),
-            trouble: plain_end(&trouble),
+            version: plain(text("version")),
+            agents: text("agents").lines().filter_map(own).collect(),
+            models: text("models").lines().map(str::to_owned).collect(),
+            trouble: plain_end(&["agents_error", "models_error"].map(text).join(" ")),
         }
     }
 }
@@ -138,16 +128,6 @@ impl Checked {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn answer(facts: &[(&str, &str)]) -> Answer {
-        let text: String = facts
-            .iter()
-            .map(|(key, value)| {
-                format!("{key} {}\n", value.bytes().map(|b| format!("{b:02x}")).collect::<String>())
-            })
-            .collect();
-        Answer::parse(text.as_bytes(), 0, b"").unwrap()
-    }
 
     #[test]
     fn clocks_of_all_kinds_are_read() {
@@ -171,9 +151,9 @@ mod tests {
             ("fingerprint", "1 2"),
             ("free", "10"),
         ];
-        let facts = Facts::from_answer(&answer(&said)).unwrap();
+        let facts = Facts::from_answer(&Answer::of(&said)).unwrap();
         assert_eq!((facts.opencode, facts.free.kugetsu, facts.writable), (None, Some(10240), false));
-        assert!(Facts::from_answer(&answer(&said[1..])).is_err());
+        assert!(Facts::from_answer(&Answer::of(&said[1..])).is_err());
     }
 
     #[test]
@@ -190,7 +170,7 @@ mod tests {
             ("agents", "build (primary)\ngeneral (subagent)\nmy own (all)"),
             ("models", "a/b\nc/d/e"),
         ];
-        let checked = Checked::from_answer(&answer(&said));
+        let checked = Checked::from_answer(&Answer::of(&said));
         assert_eq!(checked.agents, ["build", "my own"]);
         assert_eq!((checked.version.as_str(), checked.models.len()), ("1.18.33", 2));
     }

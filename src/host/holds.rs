@@ -1,16 +1,18 @@
 //! What a host has of a session, before anything is sent to it.
 
-use super::answer::{Answer, AnswerError};
+use super::answer::{Answer, AnswerError, word};
 use super::scripts::Page;
 
 /// How much of a session a host has.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum HostState {
     /// Nothing.
     None,
     /// Exactly what home is known to have.
     Same,
     /// All of what home is known to have, unchanged, and more: somebody went on with it there.
+    #[serde(rename = "grew")]
     Ahead,
     /// Something that cannot be related to what home has.
     Other,
@@ -43,16 +45,9 @@ impl Holds {
     /// An answer that is not whole, or whose counts disagree: nothing can be concluded from it.
     pub fn from_answer(answer: &Answer, page: Page) -> Result<(Self, Vec<&str>), AnswerError> {
         let garbled = |why: &str| AnswerError::Garbled(why.to_owned());
-        let held = match answer.get("session") {
-            Some("none") => HostState::None,
-            Some("same") => HostState::Same,
-            Some("grew") => HostState::Ahead,
-            Some("other") => HostState::Other,
-            Some("unknown") => HostState::Unknown,
-            _ => return Err(garbled("the host did not say what it has")),
-        };
+        let unsaid = || garbled("the host did not say what it has");
         let holds = Self {
-            held,
+            held: answer.get("session").and_then(word).ok_or_else(unsaid)?,
             messages: answer.count("messages")?,
             parts: answer.count("parts")?,
             changed: answer.count("changed")?,
@@ -85,17 +80,11 @@ mod tests {
 
     const ALL: Page = Page { skip: 0, most: 100 };
 
-    fn answer(facts: &[(&str, &str)]) -> Answer {
-        let hex = |value: &str| value.bytes().map(|b| format!("{b:02x}")).collect::<String>();
-        let text: String = facts.iter().map(|(key, value)| format!("{key} {}\n", hex(value))).collect();
-        Answer::parse(text.as_bytes(), 0, b"").unwrap()
-    }
-
     fn told(word: &str, counts: [&str; 5], ids: &str, page: Page) -> Option<(Holds, usize)> {
         let [messages, parts, changed, missing, unlisted] = counts;
         let facts = [("session", word), ("messages", messages), ("parts", parts), ("changed", changed)];
         let more = [("missing", missing), ("unlisted", unlisted), ("ids", ids)];
-        let answer = answer(&[&facts[..], &more[..]].concat());
+        let answer = Answer::of(&[&facts[..], &more[..]].concat());
         Holds::from_answer(&answer, page).ok().map(|(holds, ids)| (holds, ids.len()))
     }
 
@@ -120,7 +109,7 @@ mod tests {
             let mut facts = vec![("session", "other"), ("messages", "0"), ("parts", "0"), ("changed", "0")];
             facts.extend([("missing", "0"), ("unlisted", "0")]);
             facts.retain(|(name, _)| *name != key);
-            assert!(Holds::from_answer(&answer(&facts), ALL).is_err(), "{key}");
+            assert!(Holds::from_answer(&Answer::of(&facts), ALL).is_err(), "{key}");
         }
     }
 

@@ -1,6 +1,6 @@
 //! The runner's `result` file: how a run ended, and what stands beside it.
 
-use super::answer::{AnswerError, hex_text};
+use super::answer::{AnswerError, hex_text, word};
 use crate::text::{plain, plain_end};
 
 /// What a back-file is.
@@ -91,25 +91,11 @@ impl RunResult {
                 "started" => result.started = value.parse().unwrap_or_default(),
                 "ended" => result.ended = value.parse().unwrap_or_default(),
                 "words" => result.words = hex_text(value).as_deref().map(plain_end).unwrap_or_default(),
-                "kind" => {
-                    result.kind = match value {
-                        "export" => Kind::Export,
-                        "bundle" => Kind::Bundle,
-                        _ => return Err(garbled()),
-                    }
-                }
+                "kind" => result.kind = word(value).ok_or_else(garbled)?,
                 "known" if value.len() == 64 && value.bytes().all(|b| b.is_ascii_hexdigit()) => {
                     value.clone_into(&mut result.known);
                 }
-                "ended_by" => {
-                    result.ended_by = match value {
-                        "done" => EndedBy::Done,
-                        "cancelled" => EndedBy::Cancelled,
-                        "timeout" => EndedBy::Timeout,
-                        "fetched" => EndedBy::Fetched,
-                        _ => return Err(garbled()),
-                    }
-                }
+                "ended_by" => result.ended_by = word(value).ok_or_else(garbled)?,
                 "settled" => result.settled = value.parse().unwrap_or_default(),
                 "later" => result.later = value == "yes",
                 "lesser" => result.lesser = value == "yes",

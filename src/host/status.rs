@@ -1,10 +1,11 @@
 //! How dispatches stand on a host, and which it keeps.
 
-use super::answer::{Answer, AnswerError};
+use super::answer::{Answer, AnswerError, word};
 use crate::text::plain;
 
 /// How a dispatch stands on its host.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Standing {
     /// It was made and no runner has begun: a launch is at work, or none was asked for yet.
     Launching,
@@ -16,19 +17,6 @@ pub enum Standing {
     Dead,
     /// It is not there, or will never run.
     Gone,
-}
-
-impl Standing {
-    fn read(word: Option<&str>) -> Option<Self> {
-        match word? {
-            "launching" => Some(Self::Launching),
-            "running" => Some(Self::Running),
-            "ended" => Some(Self::Ended),
-            "dead" => Some(Self::Dead),
-            "gone" => Some(Self::Gone),
-            _ => None,
-        }
-    }
 }
 
 /// One dispatch as its host sees it. Times are seconds by the host's clock.
@@ -64,7 +52,7 @@ impl Statuses {
         numbered(answer, |n, id| {
             Some(Status {
                 id,
-                standing: Standing::read(answer.get(&format!("state_{n}")))?,
+                standing: answer.get(&format!("state_{n}")).and_then(word)?,
                 orphaned: answer.get(&format!("orphaned_{n}")) == Some("yes"),
                 started: answer.number(&format!("started_{n}")),
                 ended: answer.number(&format!("ended_{n}")),
@@ -111,12 +99,12 @@ impl KeptList {
     /// From the answer of [`super::list`].
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
         let told = numbered(answer, |n, id| {
-            let word = |key: &str| plain(answer.get(&format!("{key}_{n}")).unwrap_or_default());
+            let told = |key: &str| plain(answer.get(&format!("{key}_{n}")).unwrap_or_default());
             Some(Kept {
                 id,
-                owner: word("owner"),
-                session: word("session"),
-                standing: Standing::read(answer.get(&format!("state_{n}")))?,
+                owner: told("owner"),
+                session: told("session"),
+                standing: answer.get(&format!("state_{n}")).and_then(word)?,
                 size_kib: answer.number(&format!("size_{n}")),
             })
         })?;
@@ -142,15 +130,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn answer(facts: &[(&str, &str)]) -> Answer {
-        let hex = |value: &str| value.bytes().map(|b| format!("{b:02x}")).collect::<String>();
-        let text: String = facts.iter().map(|(key, value)| format!("{key} {}\n", hex(value))).collect();
-        Answer::parse(text.as_bytes(), 0, b"").unwrap()
-    }
-
     #[test]
     fn several_are_told_in_one_answer() {
-        let statuses = Statuses::from_answer(&answer(&[
+        let statuses = Statuses::from_answer(&Answer::of(&[
             ("dispatch_1", "a-1"),
             ("state_1", "running"),
             ("orphaned_1", "yes"),
@@ -172,7 +154,7 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_told_with_its_owner() {
-        let kept = KeptList::from_answer(&answer(&[
+        let kept = KeptList::from_answer(&Answer::of(&[
             ("dispatch_1", "a-1"),
             ("owner_1", "me\u{1b}[2J"),
             ("session_1", "ses_1"),
@@ -184,18 +166,18 @@ mod tests {
         assert!(!kept.more);
         let kept = &kept.told[0];
         assert_eq!((kept.owner.as_str(), kept.standing, kept.size_kib), ("me", Standing::Ended, 48));
-        assert_eq!(KeptList::from_answer(&answer(&[("dispatches", "0")])), Ok(KeptList::default()));
-        let cut = KeptList::from_answer(&answer(&[("dispatches", "0"), ("more", "yes")])).unwrap();
+        assert_eq!(KeptList::from_answer(&Answer::of(&[("dispatches", "0")])), Ok(KeptList::default()));
+        let cut = KeptList::from_answer(&Answer::of(&[("dispatches", "0"), ("more", "yes")])).unwrap();
         assert!(cut.more);
     }
 
     #[test]
     fn an_answer_that_was_cut_is_no_answer() {
-        assert!(Statuses::from_answer(&answer(&[("dispatch_1", "a"), ("state_1", "ended")])).is_err());
+        assert!(Statuses::from_answer(&Answer::of(&[("dispatch_1", "a"), ("state_1", "ended")])).is_err());
         let more = [("dispatches", "99999999999"), ("dispatch_1", "a"), ("state_1", "ended")];
-        assert!(Statuses::from_answer(&answer(&more)).is_err());
+        assert!(Statuses::from_answer(&Answer::of(&more)).is_err());
         let odd = [("dispatches", "1"), ("dispatch_1", "a"), ("state_1", "bored")];
-        assert!(Statuses::from_answer(&answer(&odd)).is_err());
+        assert!(Statuses::from_answer(&Answer::of(&odd)).is_err());
     }
 
     proptest! {

@@ -42,7 +42,7 @@ fn sum(path: &Path) -> Option<String> {
     }
     let mut hash = Sha256::new();
     std::io::copy(&mut file, &mut hash).ok()?;
-    Some(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect())
+    Some(format!("{:x}", hash.finalize()))
 }
 
 /// What home holds of a session in the moment before a command takes rows of it out of opencode's database.

@@ -3,6 +3,7 @@
 use crate::disk;
 use crate::session::{Clock, is_session_id};
 use crate::transfer::Paths;
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -19,24 +20,24 @@ pub(crate) struct LastSync {
     pub(crate) stamp: String,
     /// The SHA-256 of the host's own list of them, in hexadecimal.
     pub(crate) known: String,
-    /// Ids and times there are others than here.
+    /// The host's rows have translated ids and times.
     pub(crate) translated: bool,
-    /// The clock that tells which, where it tells all of them.
+    /// The clock offset of that translation, if one offset explains every id.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock: Option<Clock>,
-    /// The directories, where paths there are others than here.
+    /// The directories of both sides, if paths were translated.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) paths: Option<Paths>,
-    /// All rows of the session there were home then. Where this does not say so, each shows it by what it says.
+    /// Home got all rows that the host had. If not, each row has to show by its content that home has it.
     #[serde(default)]
     pub(crate) rows: bool,
-    /// So was its list of tasks: it was not changed on both sides, and stayed as it was here.
+    /// Home got the list of tasks as well. One that changed on both sides stays as it is at home, and does not count.
     #[serde(default)]
     pub(crate) todos: bool,
-    /// The session here that `messages` and `stamp` are of, where what came back became one of its own.
+    /// What came back became this fork: `messages` and `stamp` are of it.
     #[serde(default, rename = "beside", skip_serializing_if = "Option::is_none")]
     pub(crate) fork: Option<String>,
-    /// Files that hold what was taken out of the rows since; `messages` and `stamp` are of what stayed.
+    /// Files with the rows that home took back since; `messages` and `stamp` are of what stayed.
     #[serde(default, rename = "taken", skip_serializing_if = "Vec::is_empty")]
     pub(crate) removed: Vec<RemovedRows>,
 }
@@ -62,7 +63,7 @@ impl LastSync {
             && self.removed.iter().all(|removed| removed.file.is_absolute())
     }
 
-    /// Whether a delta can be built upon it: the session itself has all of these rows.
+    /// Whether a delta can build on it: the session itself has all of these rows.
     pub(crate) fn is_whole(&self) -> bool {
         self.fork.is_none() && self.removed.is_empty()
     }
@@ -72,7 +73,7 @@ impl LastSync {
         stamp == Some(&self.stamp)
     }
 
-    /// Why nothing can be built upon the rows there: they are not what these terms would make of those at home.
+    /// Why no delta can build on the host's rows: this clock and these paths would translate home's rows otherwise.
     pub(crate) fn reason_to_resend(
         &self,
         clock: Option<Clock>,
@@ -102,10 +103,15 @@ pub(crate) enum ResendReason {
 }
 
 #[derive(Serialize, Deserialize)]
-struct File {
+struct File<T> {
     version: u32,
     #[serde(flatten)]
-    last_sync: LastSync,
+    content: T,
+}
+
+#[derive(Serialize, Deserialize)]
+struct HostClock {
+    clock: Clock,
 }
 
 fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
@@ -117,18 +123,44 @@ fn path(kugetsu_home: &Path, host: &str, session: &str) -> Option<PathBuf> {
         .then(|| kugetsu_home.join("known").join(host).join(format!("{session}.json")))
 }
 
-/// What is remembered. What cannot be read is as good as forgotten: more is sent then.
-pub(crate) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<LastSync> {
-    let bytes = std::fs::read(path(kugetsu_home, host, session)?).ok()?;
-    let file: File = serde_json::from_slice(&bytes).ok()?;
-    (file.version == VERSION && file.last_sync.is_sound()).then_some(file.last_sync)
+/// Reads a file of what is remembered. What cannot be read is as good as forgotten: more is sent then.
+fn read<T: DeserializeOwned>(path: Option<PathBuf>) -> Option<T> {
+    let file: File<T> = serde_json::from_slice(&std::fs::read(path?).ok()?).ok()?;
+    (file.version == VERSION).then_some(file.content)
 }
 
-/// Remembers. That it cannot costs only bytes of the next trip, so it is no error.
+/// Writes one. That it cannot costs only bytes of the next trip, so it is no error.
+fn write<T: Serialize>(kugetsu_home: &Path, host: &str, path: Option<PathBuf>, content: T) {
+    let bytes = serde_json::to_vec(&File { version: VERSION, content });
+    let (Some(path), Ok(bytes)) = (path, bytes) else { return };
+    let directories = [kugetsu_home.join("known"), kugetsu_home.join("known").join(host)];
+    let made = directories.iter().try_for_each(|directory| disk::private_dir(directory));
+    let _ = made.and_then(|()| disk::write_atomic(&path, &bytes));
+}
+
+/// What is remembered of the session there.
+pub(crate) fn recall(kugetsu_home: &Path, host: &str, session: &str) -> Option<LastSync> {
+    read(path(kugetsu_home, host, session)).filter(LastSync::is_sound)
+}
+
 pub(crate) fn remember(kugetsu_home: &Path, host: &str, session: &str, memory: LastSync) {
-    let Some(path) = path(kugetsu_home, host, session) else { return };
-    let Ok(bytes) = serde_json::to_vec(&File { version: VERSION, last_sync: memory }) else { return };
-    write(kugetsu_home, host, &path, &bytes);
+    write(kugetsu_home, host, path(kugetsu_home, host, session), memory);
+}
+
+/// Forgets: what the host has is no longer what was remembered.
+pub(crate) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
+    if let Some(path) = path(kugetsu_home, host, session) {
+        let _ = std::fs::remove_file(path);
+    }
+}
+
+/// The host's clock as it was on the last trip there that had to translate.
+pub(crate) fn recall_clock(kugetsu_home: &Path, host: &str) -> Option<Clock> {
+    read(path(kugetsu_home, host, "clock")).map(|HostClock { clock }| clock)
+}
+
+pub(crate) fn remember_clock(kugetsu_home: &Path, host: &str, clock: Clock) {
+    write(kugetsu_home, host, path(kugetsu_home, host, "clock"), HostClock { clock });
 }
 
 /// The hosts of which anything is remembered.
@@ -145,45 +177,6 @@ pub(crate) fn sessions(kugetsu_home: &Path) -> HashSet<String> {
     let session =
         |file: std::fs::DirEntry| Some(file.file_name().to_str()?.strip_suffix(".json")?.to_owned());
     files.filter_map(session).collect()
-}
-
-#[derive(Serialize, Deserialize)]
-struct ClockFile {
-    version: u32,
-    clock: Clock,
-}
-
-fn clock_path(kugetsu_home: &Path, host: &str) -> Option<PathBuf> {
-    path(kugetsu_home, host, "clock")
-}
-
-/// The host's clock as it was on the last trip there that had to translate.
-pub(crate) fn recall_clock(kugetsu_home: &Path, host: &str) -> Option<Clock> {
-    let bytes = std::fs::read(clock_path(kugetsu_home, host)?).ok()?;
-    let file: ClockFile = serde_json::from_slice(&bytes).ok()?;
-    (file.version == VERSION).then_some(file.clock)
-}
-
-/// Remembers it. That it cannot costs at most that all of a session is sent again.
-pub(crate) fn remember_clock(kugetsu_home: &Path, host: &str, clock: Clock) {
-    if let (Some(path), Ok(bytes)) =
-        (clock_path(kugetsu_home, host), serde_json::to_vec(&ClockFile { version: VERSION, clock }))
-    {
-        write(kugetsu_home, host, &path, &bytes);
-    }
-}
-
-fn write(kugetsu_home: &Path, host: &str, path: &Path, bytes: &[u8]) {
-    let directories = [kugetsu_home.join("known"), kugetsu_home.join("known").join(host)];
-    let made = directories.iter().try_for_each(|directory| disk::private_dir(directory));
-    let _ = made.and_then(|()| disk::write_atomic(path, bytes));
-}
-
-/// Forgets: what the host has is no longer what was remembered.
-pub(crate) fn forget(kugetsu_home: &Path, host: &str, session: &str) {
-    if let Some(path) = path(kugetsu_home, host, session) {
-        let _ = std::fs::remove_file(path);
-    }
 }
 
 #[cfg(test)]
@@ -286,8 +279,8 @@ mod tests {
         let last_sync =
             LastSync { fork: Some("ses_2".into()), removed: vec![removed], ..LastSync::example() };
         let text = r#"{"version":1,"messages":1,"stamp":"s","known":"ab12","translated":false,"rows":true,"todos":true,"beside":"ses_2","taken":[{"file":"/u","sum":"0f","messages":2,"stamp":"t"}]}"#;
-        let file = File { version: VERSION, last_sync };
+        let file = File { version: VERSION, content: last_sync };
         assert_eq!(serde_json::to_string(&file).unwrap(), text);
-        assert_eq!(serde_json::from_str::<File>(text).unwrap().last_sync, file.last_sync);
+        assert_eq!(serde_json::from_str::<File<LastSync>>(text).unwrap().content, file.content);
     }
 }

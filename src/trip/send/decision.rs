@@ -53,7 +53,7 @@ pub(crate) fn decide(holds: &Holds, here: LocalState<'_>) -> SendPlan {
             // keep their times, and the paths of the directory that was theirs.
             0 if here.translated || here.moved || here.lacks_rows => replace,
             0 => full,
-            // Home has nothing that the host lacks_rows. Where home took rows back, they would come home again with the run.
+            // The host has all that home has. Where home took rows back, they would come home again with the run.
             _ if here.shared == here.messages && !here.translated && !here.lacks_rows => full,
             more => SendPlan::Diverged(more),
         },
@@ -223,19 +223,9 @@ mod tests {
     fn what_nobody_remembers_is_compared_by_its_messages() {
         let other = holds(HostState::Other, 4);
         let of = |shared, messages, translated| {
-            decide(
-                &other,
-                LocalState { unchanged: None, lacks_rows: false, messages, shared, translated, moved: false },
-            )
+            decide(&other, LocalState { shared, translated, ..here(None, messages) })
         };
-        let moved = LocalState {
-            unchanged: None,
-            lacks_rows: false,
-            messages: 9,
-            shared: 4,
-            translated: false,
-            moved: true,
-        };
+        let moved = LocalState { shared: 4, moved: true, ..here(None, 9) };
         assert_eq!(decide(&other, moved), SendPlan::Send(Sending::Replace, 0), "paths of another directory");
         assert_eq!(of(4, 9, false), SendPlan::Send(Sending::Full, 0), "remains of a try");
         assert_eq!(of(4, 9, true), SendPlan::Send(Sending::Replace, 0));

@@ -19,53 +19,36 @@ fn unfit(host: &str, what: impl Into<String>, cure: impl Into<String>) -> TripEr
 /// Checks what the probe found, and gives the path of opencode there. `now_ms` is our clock when the answer came.
 pub(crate) fn check_facts(host: &str, facts: &Facts, now_ms: i64) -> Result<String, TripError> {
     let system = facts.system.as_str();
+    let refuse = |what: String, cure: &str| Err(unfit(host, what, cure));
     if ["MINGW", "MSYS", "CYGWIN", "Windows"].iter().any(|name| system.starts_with(name)) {
-        return Err(unfit(
-            host,
-            format!("it runs {system}, which kugetsu cannot work on"),
-            "use the sshd of a WSL system there",
-        ));
+        let what = format!("it runs {system}, which kugetsu cannot work on");
+        return refuse(what, "use the sshd of a WSL system there");
     }
     let Some(opencode) = &facts.opencode else {
-        return Err(unfit(
-            host,
-            "no opencode was found there",
-            format!(
-                "install it there (npm install -g opencode-ai), or name its path as \"opencode\" in {host}'s entry of hosts.json"
-            ),
-        ));
+        let cure = format!(
+            "install it there (npm install -g opencode-ai), or name its path as \"opencode\" in {host}'s entry of hosts.json"
+        );
+        return refuse("no opencode was found there".to_owned(), &cure);
     };
     if !facts.writable {
-        return Err(unfit(
-            host,
-            "~/.kugetsu there cannot be written",
-            "see to the permissions of the home directory there",
-        ));
+        let cure = "see to the permissions of the home directory there";
+        return refuse("~/.kugetsu there cannot be written".to_owned(), cure);
     }
     if !facts.scp {
-        return Err(unfit(
-            host,
-            "it has no scp, by which files are sent",
-            "install OpenSSH's client programs there",
-        ));
+        let what = "it has no scp, by which files are sent".to_owned();
+        return refuse(what, "install OpenSSH's client programs there");
     }
-    if let Some(blocked) = &facts.blocked {
-        let what = format!(
-            "the directory {} cannot be made: {} is not a directory",
-            plain(&facts.directory),
-            plain(blocked)
-        );
-        return Err(unfit(host, what, "name another directory: --dir DIR"));
+    let blocked =
+        facts.blocked.as_deref().map(|blocked| format!("made: {} is not a directory", plain(blocked)));
+    let readonly =
+        facts.readonly.as_deref().map(|readonly| format!("used: no permission in {}", plain(readonly)));
+    if let Some(why) = blocked.or(readonly) {
+        let what = format!("the directory {} cannot be {why}", plain(&facts.directory));
+        return refuse(what, "name another directory: --dir DIR");
     }
-    if let Some(readonly) = &facts.readonly {
-        let what = format!(
-            "the directory {} cannot be used: no permission in {}",
-            plain(&facts.directory),
-            plain(readonly)
-        );
-        return Err(unfit(host, what, "name another directory: --dir DIR"));
+    if clock_ahead(facts, now_ms).is_none() {
+        return refuse("it does not tell the time".to_owned(), "see that `date +%s` works there");
     }
-    check_clock(host, facts, now_ms)?;
     Ok(opencode.clone())
 }
 
@@ -74,13 +57,6 @@ pub(crate) fn clock_ahead(facts: &Facts, now_ms: i64) -> Option<i64> {
     // Without parts of a second, half a one is as good a guess as any.
     let there = facts.clock_ms?.saturating_add(if facts.clock_exact { 0 } else { 500 });
     Some(there.saturating_sub(now_ms))
-}
-
-fn check_clock(host: &str, facts: &Facts, now_ms: i64) -> Result<(), TripError> {
-    match clock_ahead(facts, now_ms) {
-        Some(_) => Ok(()),
-        None => Err(unfit(host, "it does not tell the time", "see that `date +%s` works there")),
-    }
 }
 
 /// Checks that a session of `bytes` has room there: the parcel and the file unpacked from it, or the back-file; and the
@@ -122,11 +98,8 @@ pub(crate) fn check_opencode(
     };
     if !version.is_supported() {
         let what = format!("opencode there is {}; kugetsu works with 1.x", checked.version);
-        return Err(unfit(
-            &host.name,
-            what,
-            "name the path of a 1.x as \"opencode\" in the host's entry of hosts.json",
-        ));
+        let cure = "name the path of a 1.x as \"opencode\" in the host's entry of hosts.json";
+        return Err(unfit(&host.name, what, cure));
     }
     if let Some(agent) = &setting.agent {
         known(host, "agent", agent, &checked.agents, &checked.trouble)?;
@@ -146,18 +119,11 @@ fn known(host: &HostEntry, what: &str, name: &str, names: &[String], trouble: &s
     let command = if what == "agent" { "agent list" } else { "models" };
     if names.is_empty() {
         let words = if trouble.is_empty() { String::new() } else { format!(": {trouble}") };
-        let cure = format!("see what it says: {} opencode {command}", host.ssh());
-        return Err(unfit(
-            &host.name,
-            format!("opencode there could not say which {what}s it has{words}"),
-            cure,
-        ));
+        let said = format!("opencode there could not say which {what}s it has{words}");
+        return Err(unfit(&host.name, said, format!("see what it says: {} opencode {command}", host.ssh())));
     }
-    Err(unfit(
-        &host.name,
-        format!("opencode there has no {what} {name}{meant}"),
-        format!("see what it has: {} opencode {command}; choose one: --{what} NAME", host.ssh()),
-    ))
+    let cure = format!("see what it has: {} opencode {command}; choose one: --{what} NAME", host.ssh());
+    Err(unfit(&host.name, format!("opencode there has no {what} {name}{meant}"), cure))
 }
 
 #[cfg(test)]
@@ -245,19 +211,15 @@ mod tests {
             model: Some(model.parse().unwrap()),
         };
         assert!(check_opencode(&pi(), &checked, &setting("plan", "p/m1")).is_ok());
-        let error = check_opencode(&pi(), &checked, &setting("pln", "p/m1")).unwrap_err().to_string();
-        assert!(error.contains("no agent pln") && error.contains("plan?"), "{error}");
-        assert!(
-            check_opencode(&pi(), &checked, &setting("plan", "p/m9"))
-                .unwrap_err()
-                .to_string()
-                .contains("p/m9")
-        );
-        let newer = Checked { version: "2.0.1".into(), ..checked.clone() };
-        assert!(
-            check_opencode(&pi(), &newer, &Setting::default()).unwrap_err().to_string().contains("2.0.1")
-        );
-        let odd = Checked { version: "command not found".into(), ..checked };
-        assert!(check_opencode(&pi(), &odd, &Setting::default()).is_err());
+        let of_version = |version: &str| Checked { version: version.into(), ..checked.clone() };
+        for (checked, setting, words) in [
+            (checked.clone(), setting("pln", "p/m1"), ["no agent pln", "plan?"]),
+            (checked.clone(), setting("plan", "p/m9"), ["no model", "p/m9"]),
+            (of_version("2.0.1"), Setting::default(), ["2.0.1", "1.x"]),
+            (of_version("command not found"), Setting::default(), ["version", "command not found"]),
+        ] {
+            let error = check_opencode(&pi(), &checked, &setting).unwrap_err().to_string();
+            assert!(words.iter().all(|words| error.contains(words)), "{error}");
+        }
     }
 }

@@ -162,9 +162,6 @@ impl From<TripError> for CliError {
         let (step, message, retryable) = (error.step().name(), error.to_string(), error.retryable());
         let hint = match &error {
             TripError::Busy { session, by } => Some(way_out(session, by)),
-            TripError::Program(ProgramError::UnsupportedVersion { .. }) => Some(ANOTHER_OPENCODE.to_owned()),
-            TripError::Program(error) => error.cure().map(str::to_owned),
-            TripError::Database(error) => error.cure().map(str::to_owned),
             _ => error.hint(),
         };
         match error {
@@ -177,9 +174,6 @@ impl From<TripError> for CliError {
         }
     }
 }
-
-/// What the user can do about an opencode of another major version.
-const ANOTHER_OPENCODE: &str = "name one that is 1.x: KUGETSU_OPENCODE=PATH";
 
 /// What to do about a session that is in use.
 fn way_out(name: &str, by: &Busy) -> String {
@@ -269,16 +263,12 @@ impl From<HostsError> for CliError {
 
 impl From<ProgramError> for CliError {
     fn from(error: ProgramError) -> Self {
-        match error {
-            ProgramError::Disk(error) => error.into(),
-            ProgramError::UnsupportedVersion { .. } => Self {
-                hint: Some(ANOTHER_OPENCODE.to_owned()),
-                ..Self::new(Exit::Refused, "opencode", error.to_string())
-            },
-            _ => {
-                Self { hint: error.cure().map(str::to_owned), ..Self::failed("opencode", error.to_string()) }
-            }
-        }
+        let exit = match error {
+            ProgramError::Disk(error) => return error.into(),
+            ProgramError::UnsupportedVersion { .. } => Exit::Refused,
+            _ => Exit::Failed,
+        };
+        Self { hint: error.cure().map(str::to_owned), ..Self::new(exit, "opencode", error.to_string()) }
     }
 }
 

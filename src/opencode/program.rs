@@ -76,6 +76,7 @@ impl ProgramError {
             {
                 Some("another program may hold opencode's database; the same again once that has ended")
             }
+            Self::UnsupportedVersion { .. } => Some("name one that is 1.x: KUGETSU_OPENCODE=PATH"),
             _ => None,
         }
     }

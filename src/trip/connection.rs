@@ -101,14 +101,20 @@ impl HostConnection {
         self.outage.as_ref().map(|(why, _)| why.clone())
     }
 
+    /// Since when there is no connection.
+    fn out_since(&self) -> Instant {
+        self.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since)
+    }
+
+    fn out_of_reach(&self, after: Duration, why: String) -> TripError {
+        TripError::OutOfReach { host: self.host.name.clone(), after, why, begun: true }
+    }
+
     /// When the host is given up, and how long it will have been tried then.
     fn deadline(&self) -> Option<(Instant, Duration)> {
         Some(match self.patience? {
             Patience::Until(deadline, after) => (deadline, after),
-            Patience::Each(outage) => {
-                let since = self.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since);
-                (since + outage, outage)
-            }
+            Patience::Each(outage) => (self.out_since() + outage, outage),
         })
     }
 
@@ -148,12 +154,7 @@ impl HostConnection {
                 Ok(connected) => connected,
                 Err(_) => {
                     let why = self.trouble().unwrap_or_else(|| "it does not answer".to_owned());
-                    return Err(TripError::OutOfReach {
-                        host: self.host.name.clone(),
-                        after,
-                        why,
-                        begun: true,
-                    });
+                    return Err(self.out_of_reach(after, why));
                 }
             },
             // Somebody here may be asked something meanwhile.
@@ -229,7 +230,7 @@ impl HostConnection {
                 }
             },
         };
-        if matches!(result, Err(TransportError::Lost { .. } | TransportError::Denied { .. })) {
+        if result.as_ref().is_err_and(TransportError::is_transient) {
             self.link = None;
         }
         result.map_err(|source| TripError::Transport { host: self.host.name.clone(), step, source })
@@ -292,6 +293,17 @@ impl HostConnection {
     }
 }
 
+/// What a host answers by then, or why it did not, in words.
+pub(crate) async fn answer_within<T>(
+    within: Duration,
+    asking: impl Future<Output = Result<T, TripError>>,
+) -> Result<T, String> {
+    match tokio::time::timeout(within, asking).await {
+        Ok(answer) => answer.map_err(|error| error.to_string()),
+        Err(_) => Err(format!("it did not answer within {} s", within.as_secs())),
+    }
+}
+
 /// How long a host may take to answer whose silence is borne for so long.
 fn answered_within(patience: Duration) -> Duration {
     if patience >= WORK_PATIENCE { WORKED_WITHIN } else { ANSWERED_WITHIN }
@@ -328,18 +340,12 @@ impl Pauses {
         error: &TripError,
     ) -> Result<(), TripError> {
         let why = error.to_string();
-        let since = connection.outage.as_ref().map_or_else(Instant::now, |(_, since)| *since);
-        connection.outage = Some((why.clone(), since));
+        connection.outage = Some((why.clone(), connection.out_since()));
         let mut pause = self.0;
         if let Some((deadline, after)) = connection.deadline() {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() {
-                return Err(TripError::OutOfReach {
-                    host: connection.host.name.clone(),
-                    after,
-                    why,
-                    begun: true,
-                });
+                return Err(connection.out_of_reach(after, why));
             }
             pause = pause.min(left);
         }

@@ -13,6 +13,8 @@ impl TripError {
             Self::UnknownHost { name, .. } => {
                 Some(format!("list the hosts: kugetsu hosts; or check that this works: ssh {name} true"))
             }
+            Self::Program(error) => error.cure().map(str::to_owned),
+            Self::Database(error) => error.cure().map(str::to_owned),
             Self::Away { dispatch, .. } => Some(format!("bring it home: kugetsu wait {dispatch}")),
             Self::Undone { session } => Some(format!(
                 "take them back with /redo, or go on without them, in opencode -s {session}; then type it again"

@@ -217,6 +217,16 @@ impl TripError {
         }
     }
 
+    /// The host has nothing of the dispatch any more.
+    pub(crate) fn not_on_host(record: &Record) -> Self {
+        Self::NotOnHost { host: record.host.clone(), dispatch: record.id.clone() }
+    }
+
+    /// What a script answered cannot be used.
+    pub(crate) fn garbled(host: &str, step: Step) -> impl Fn(AnswerError) -> Self {
+        move |source| Self::Script { host: host.to_owned(), step, source }
+    }
+
     /// Whether another connection may do what this one did not.
     pub(crate) fn is_transient(&self) -> bool {
         match self {
@@ -240,10 +250,8 @@ impl TripError {
             | Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
             | Self::NotBegun { .. }
-            | Self::Slow { .. }
-            | Self::Transport {
-                source: TransportError::Lost { .. } | TransportError::Denied { .. }, ..
-            } => Kind::Unreachable,
+            | Self::Slow { .. } => Kind::Unreachable,
+            Self::Transport { source, .. } if source.is_transient() => Kind::Unreachable,
             Self::UnknownSession { .. }
             | Self::Busy { .. }
             | Self::Away { .. }
@@ -271,19 +279,16 @@ impl TripError {
             | Self::Undone { .. }
             | Self::Database(_) => Step::Resolve,
             Self::Busy { .. } | Self::Away { .. } => Step::Lock,
-            Self::NoMessage { .. } => Step::Record,
-            Self::RunsThere { .. } => Step::Launch,
-            Self::OutOfReach { .. } => Step::Connect,
-            Self::Disk(_) | Self::Store(_) | Self::Broken(_) => Step::Record,
+            Self::NoMessage { .. } | Self::Disk(_) | Self::Store(_) | Self::Broken(_) => Step::Record,
             Self::Program(ProgramError::NotImported { .. } | ProgramError::NotADirectory { .. })
             | Self::Apply { .. }
             | Self::RowsMissing { .. } => Step::Import,
             Self::Program(_) | Self::Export { .. } | Self::Unreadable(_) => Step::Export,
             Self::Prepare { .. } => Step::Prepare,
-            Self::Connect { .. } => Step::Connect,
+            Self::Connect { .. } | Self::OutOfReach { .. } => Step::Connect,
             Self::Transport { step, .. } | Self::Script { step, .. } | Self::Slow { step, .. } => *step,
             Self::Unfit { .. } | Self::HostDiverged { .. } => Step::Probe,
-            Self::LaunchUnknown { .. } | Self::NotBegun { .. } => Step::Launch,
+            Self::LaunchUnknown { .. } | Self::NotBegun { .. } | Self::RunsThere { .. } => Step::Launch,
             Self::StillRunning { .. }
             | Self::TimedOut { .. }
             | Self::Watch { .. }
@@ -298,31 +303,36 @@ impl TripError {
 
     /// Whether the same command may well work a little later.
     pub(crate) fn retryable(&self) -> bool {
-        match self {
-            Self::Connect { source, .. } => source.retryable(),
+        let may_pass = matches!(
+            self,
             Self::LaunchUnknown { .. }
-            | Self::OutOfReach { .. }
-            | Self::Slow { .. }
-            | Self::RunsThere { .. }
-            | Self::Busy { .. }
-            | Self::StillRunning { .. }
-            | Self::TimedOut { .. }
-            | Self::NotBegun { .. }
-            | Self::Cut { .. } => true,
-            Self::Transport { source, .. } => source.is_transient(),
-            _ => false,
-        }
+                | Self::OutOfReach { .. }
+                | Self::Slow { .. }
+                | Self::RunsThere { .. }
+                | Self::Busy { .. }
+                | Self::StillRunning { .. }
+                | Self::TimedOut { .. }
+                | Self::NotBegun { .. }
+                | Self::Cut { .. }
+        );
+        may_pass || self.is_transient()
     }
 
     /// What is safe now, where that is not plain from the error itself.
     pub(crate) fn safe(&self) -> Option<String> {
         let here = "the session here is as it was";
         match self {
-            Self::LaunchUnknown { .. } | Self::NotBegun { known: false, .. } => Some(here.to_owned()),
+            Self::LaunchUnknown { .. }
+            | Self::NotBegun { known: false, .. }
+            | Self::NotOnHost { .. }
+            | Self::Export { .. }
+            | Self::Prepare { .. }
+            | Self::Program(_)
+            | Self::Undone { .. }
+            | Self::Unreadable(_) => Some(here.to_owned()),
             Self::OutOfReach { host, begun: false, .. } | Self::NotBegun { host, .. } => {
                 Some(format!("nothing runs on {host}, and {here}"))
             }
-            Self::NotOnHost { .. } => Some(here.to_owned()),
             Self::RunsThere { .. } => Some(format!("nothing was changed there, and {here}")),
             Self::OutOfReach { .. } => Some(format!("what was begun there goes on, and {here}")),
             Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
@@ -341,11 +351,6 @@ impl TripError {
             Self::Unfit { host, .. } | Self::HostDiverged { host, .. } => {
                 Some(format!("nothing was started on {host}, and {here}"))
             }
-            Self::Export { .. }
-            | Self::Prepare { .. }
-            | Self::Program(_)
-            | Self::Undone { .. }
-            | Self::Unreadable(_) => Some(here.to_owned()),
             // What is too large to be of use to anybody is not kept.
             Self::Home { host, kept, .. } if !kept.exists() => {
                 Some(format!("{here}; what came back is removed again, and stays on {host}"))

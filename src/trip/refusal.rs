@@ -32,6 +32,6 @@ pub(crate) fn refused(host: &str, step: Step, source: AnswerError) -> TripError 
             format!("the directory turned out to be {detail}: a link there changed meanwhile"),
             "the same again",
         ),
-        source => TripError::Script { host: host.to_owned(), step, source },
+        source => TripError::garbled(host, step)(source),
     }
 }

@@ -45,6 +45,11 @@ impl Tools {
         self.observer.tell(news);
     }
 
+    /// The dispatch of this id.
+    pub(crate) fn dispatch(&self, id: &str) -> Result<Dispatch, TripError> {
+        self.store.open(id)?.ok_or_else(|| TripError::UnknownDispatch(id.to_owned()))
+    }
+
     /// Takes the session's lock, or says who has it.
     pub(crate) fn lock(&self, session: &str, task: &str) -> Result<Lock, TripError> {
         let taken = disk::take_session(&self.kugetsu_home, session, task)?;

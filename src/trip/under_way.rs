@@ -1,7 +1,7 @@
 //! A trip under way, wherever it stands.
 
 use crate::disk::Lock;
-use crate::dispatch::{Dispatch, Record, State, Step};
+use crate::dispatch::{Dispatch, Record, Sent, State, Step};
 use crate::hosts::HostEntry;
 use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
@@ -47,17 +47,22 @@ impl Trip {
     /// # Errors
     /// [`TripError::Busy`] where another kugetsu is at it.
     pub(crate) fn resume(tools: &Tools, id: &str, host: HostEntry, verb: &str) -> Result<Self, TripError> {
-        let unknown = || TripError::UnknownDispatch(id.to_owned());
-        let session = tools.store.open(id)?.ok_or_else(unknown)?.record.session;
+        let session = tools.dispatch(id)?.record.session;
         let lock = tools.lock(&session, &format!("{verb} {id}"))?;
         // Read again under the lock: whoever had it may just have finished.
-        let dispatch = tools.store.open(id)?.ok_or_else(unknown)?;
+        let dispatch = tools.dispatch(id)?;
         tools.tell(News::Recorded(&dispatch.record));
         Ok(Self::new(dispatch, host, lock))
     }
 
     pub(crate) fn record(&self) -> &Record {
         &self.dispatch.record
+    }
+
+    /// What was sent, of a trip that went so far.
+    pub(crate) fn sent(&self) -> Result<Sent, TripError> {
+        let sent = self.record().sent.clone();
+        sent.ok_or_else(|| TripError::UnknownDispatch(self.record().id.clone()))
     }
 
     /// What there is to say of the trip now.

@@ -1,5 +1,5 @@
-//! What came back becomes what home has: it is checked against what left, and written into opencode's database in one
-//! step, or, where the session moved on here meanwhile, kept apart from it.
+//! What came back is checked against what was sent, and written into opencode's database in one step. Where the session was
+//! changed at home meanwhile, it becomes a fork.
 
 use crate::disk::{self, DiskError};
 use crate::dispatch::Dispatch;
@@ -29,7 +29,7 @@ pub(crate) struct Files {
     pub(crate) undo_log: PathBuf,
     /// For `opencode import`, where the schema is not known.
     pub(crate) import: PathBuf,
-    /// What becomes a session of its own, where the session moved on here.
+    /// The fork, where the session was changed at home meanwhile.
     fork: PathBuf,
     pub(crate) sent_state: PathBuf,
 }
@@ -55,7 +55,7 @@ pub(crate) struct ReturnedWork {
 #[derive(Debug)]
 pub(crate) enum ApplyOutcome {
     Home(Applied),
-    /// In the session, as far as `opencode import` could bring it: why no more, and what is not there.
+    /// `opencode import` brought home what it can: why no more, and what is not there.
     Imported(String, Vec<&'static str>),
     HomeChanged,
 }
@@ -109,7 +109,7 @@ impl ReturnedWork {
         blocking(move || {
             let back = open(&files.back)?;
             let before = open(&files.export)?;
-            remove(&files.change_set)?;
+            disk::remove(&files.change_set)?;
             let output = disk::create_new_private(&files.change_set)?;
             let rows = &|session: &str, id: &str| Ok(database.message(session, id)?);
             let here = MergeContext { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
@@ -141,7 +141,7 @@ impl ReturnedWork {
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let observer = Arc::clone(&tools.observer);
-        let applied = tokio::task::spawn_blocking(move || {
+        let applied = blocking(move || {
             let input = ApplyInput {
                 file: &files.change_set,
                 session: &session,
@@ -149,16 +149,16 @@ impl ReturnedWork {
                 undo_log: &files.undo_log,
                 now_ms,
             };
-            apply::apply_telling(&database, &input, &|| observer.tell(News::Critical(true)))
+            Ok(apply::apply_telling(&database, &input, &|| observer.tell(News::Critical(true))))
         });
         let applied = applied.await;
         // Nothing is waited for from here to where the record says so.
         tools.tell(News::Critical(false));
-        applied.map_err(|_| TripError::Broken("a worker thread ended before its work"))
+        applied
     }
 
-    /// Makes of what left, or is still there of it, and what was done there a session of its own, `copy`, with fresh ids; the
-    /// session itself is not touched. The same again changes nothing.
+    /// Makes a session of its own, `copy`, with fresh ids: of what was sent, as far as the host still has it, and of what was
+    /// done there. The session itself is not touched. The same again changes nothing.
     ///
     /// # Errors
     /// As for [`ReturnedWork::apply`].
@@ -187,7 +187,7 @@ impl ReturnedWork {
         let made = blocking(move || {
             let mut random = || RandomState::new().hash_one(0);
             let away = ForkInput { left: &left, undo: &undo, merged: &merged, children: &children };
-            remove(&files.fork)?;
+            disk::remove(&files.fork)?;
             let output = disk::create_new_private(&files.fork)?;
             let refused = |source| TripError::Home { host, source, kept: files.back };
             let (export, arrival) = (open(&files.export)?, open(&files.change_set)?);
@@ -234,11 +234,4 @@ impl ReturnedWork {
 
 pub(crate) fn open(path: &Path) -> Result<File, TripError> {
     File::open(path).map_err(|source| DiskError::at(path, source).into())
-}
-
-pub(crate) fn remove(path: &Path) -> Result<(), TripError> {
-    match std::fs::remove_file(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
-        _ => Ok(()),
-    }
 }

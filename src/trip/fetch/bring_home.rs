@@ -50,11 +50,8 @@ impl Trip {
         let arrived_ms = *self.dispatch.record.arrived_ms.get_or_insert_with(clock::now_ms);
         self.begin(tools, Step::Verify)?;
         self.unpack(&result).await?;
-        let Some(sent) = self.dispatch.record.sent.clone() else {
-            return Err(TripError::UnknownDispatch(self.record().id.clone()));
-        };
-        let mut returned =
-            ReturnedWork::new(&self.dispatch, &self.dispatch.directory, sent.undo, arrived_ms)?;
+        let undo = self.sent()?.undo;
+        let mut returned = ReturnedWork::new(&self.dispatch, &self.dispatch.directory, undo, arrived_ms)?;
         let merged = match returned.read(tools).await {
             Ok(merged) => merged,
             Err(error) => {
@@ -136,8 +133,9 @@ impl Trip {
         Ok(None)
     }
 
-    /// Remembers what the host has now, so that the next trip there sends only what is new: of a session of which `left`
-    /// messages left, and that has landed here or, with nothing, beside the one that left.
+    /// Remembers what the host has now, so that the next trip there sends only what is new.
+    ///
+    /// `landed`: the outcome here; `None` if the result became a fork. `left`: messages sent.
     fn save_last_sync(
         &self,
         tools: &Tools,
@@ -145,9 +143,7 @@ impl Trip {
         merged: &MergeResult,
         (landed, left): (Option<&ApplyOutcome>, usize),
     ) -> Result<(), TripError> {
-        let Record { host, session, sent, .. } = self.record();
-        let known = result.known.clone();
-        let messages = left + merged.new_messages.len();
+        let Record { host, session, sent, fork, .. } = self.record();
         let database = || Database::open(&tools.database);
         // What was there before and was not replaced comes home only where it changes there.
         let launch = sent.as_ref().map(|sent| &sent.launch);
@@ -155,65 +151,53 @@ impl Trip {
             let replaced = launch.sending == Sending::Replace;
             (replaced || launch.rows_held, replaced || launch.todos_held)
         });
-        let last_sync = match landed {
-            _ if result.kind != Kind::Bundle || known.is_empty() => None,
-            // `opencode import` leaves out what changed in rows that were here: only the host has that.
-            Some(ApplyOutcome::Imported(..) | ApplyOutcome::HomeChanged) => None,
-            Some(ApplyOutcome::Home(applied)) => {
-                // A row did not fit and got another id here.
-                let translated = !merged.keeps_ids;
-                let clock = sent.as_ref().and_then(|sent| sent.undo.clock);
-                let (translated, clock) = (translated || clock.is_some(), clock.filter(|_| !translated));
-                let stamp = database()?.stamp(session, messages)?;
-                let paths = sent.as_ref().and_then(|sent| sent.undo.paths.clone());
-                let todos = todos && applied.kept.is_empty();
-                let (fork, removed) = (None, Vec::new());
-                stamp.map(|stamp| LastSync {
-                    messages,
-                    stamp,
-                    known,
-                    translated,
-                    clock,
-                    paths,
-                    rows,
-                    todos,
-                    fork,
-                    removed,
-                })
-            }
-            // Another session here holds all of that: as long as it does, the next trip may put this one in its place.
-            None => self.last_sync_with_fork(&database()?, known, (rows, todos))?,
-        };
-        match last_sync {
-            Some(last_sync) => last_sync::remember(&tools.kugetsu_home, host, session, last_sync),
-            None => last_sync::forget(&tools.kugetsu_home, host, session),
-        }
-        Ok(())
-    }
-
-    /// What the host has, where all of that is here in the session that what came back became.
-    fn last_sync_with_fork(
-        &self,
-        database: &Database,
-        known: String,
-        (rows, todos): (bool, bool),
-    ) -> Result<Option<LastSync>, TripError> {
-        let Some(copy) = self.record().fork.clone() else { return Ok(None) };
-        let Some(row) = database.session(&copy)? else { return Ok(None) };
-        let messages = usize::try_from(row.messages).unwrap_or(usize::MAX);
-        let stamp = database.stamp(&copy, messages)?;
-        Ok(stamp.map(|stamp| LastSync {
-            messages,
-            stamp,
-            known,
+        let last_sync = LastSync {
+            messages: left + merged.new_messages.len(),
+            stamp: String::new(),
+            known: result.known.clone(),
             translated: true,
             clock: None,
             paths: None,
             rows,
             todos,
-            fork: Some(copy),
+            fork: None,
             removed: Vec::new(),
-        }))
+        };
+        let (holder, last_sync) = match (landed, fork) {
+            _ if result.kind != Kind::Bundle || result.known.is_empty() => (session, None),
+            (Some(ApplyOutcome::Home(applied)), _) => {
+                let undo = sent.as_ref().map(|sent| &sent.undo);
+                let clock = undo.and_then(|undo| undo.clock);
+                let last_sync = LastSync {
+                    // A row that did not fit got another id here: no clock tells which.
+                    translated: !merged.keeps_ids || clock.is_some(),
+                    clock: clock.filter(|_| merged.keeps_ids),
+                    paths: undo.and_then(|undo| undo.paths.clone()),
+                    todos: todos && applied.kept.is_empty(),
+                    ..last_sync
+                };
+                (session, Some(last_sync))
+            }
+            // `opencode import` leaves out what changed in rows that were here: only the host has that.
+            (Some(ApplyOutcome::Imported(..) | ApplyOutcome::HomeChanged), _) | (None, None) => {
+                (session, None)
+            }
+            // The fork holds all of that: as long as it does, the next trip may replace what the host has.
+            (None, Some(copy)) => {
+                let row = database()?.session(copy)?;
+                let messages = row.map(|row| usize::try_from(row.messages).unwrap_or(usize::MAX));
+                let fork = Some(copy.clone());
+                (copy, messages.map(|messages| LastSync { messages, fork, ..last_sync }))
+            }
+        };
+        let stamp = last_sync.as_ref().map(|last_sync| database()?.stamp(holder, last_sync.messages));
+        match last_sync.zip(stamp.transpose()?.flatten()) {
+            Some((last_sync, stamp)) => {
+                last_sync::remember(&tools.kugetsu_home, host, session, LastSync { stamp, ..last_sync });
+            }
+            None => last_sync::forget(&tools.kugetsu_home, host, session),
+        }
+        Ok(())
     }
 
     /// Says what of the session is not as it was on the host.

@@ -2,12 +2,11 @@
 
 use crate::disk::{self, DiskError};
 use crate::dispatch::{Sent, Step};
-use crate::host::{self, AnswerError, HostEnv, Made, Refusal, RunResult};
+use crate::host::{self, HostEnv, Made, Refusal, RunResult};
 use crate::text::plain;
 use crate::transport::{Transport, TransportError};
 use crate::trip::connection::{HostConnection, WhenUnreachable, moved_within};
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::remove;
 use crate::trip::observer::News;
 use crate::trip::send::parcel::cksum;
 use crate::trip::tools::{Tools, WORK_PATIENCE, blocking};
@@ -42,7 +41,7 @@ impl Trip {
         let result = match self.fetch(tools, &result).await {
             Err(TripError::Cut { what, .. }) => {
                 tools.tell(News::Warning(format!("{what}; it is made afresh there")));
-                let result = self.make_back(tools).await?;
+                let result = self.make_back(tools, "").await?;
                 self.fetch(tools, &result).await?;
                 result
             }
@@ -55,7 +54,7 @@ impl Trip {
     /// The result of a run that ended some time ago: the host holds the session since, and somebody may have gone on with it
     /// there. That comes home, too.
     async fn freshen(&mut self, tools: &Tools, found: RunResult) -> Result<RunResult, TripError> {
-        match self.make_back_since(tools, &found.known).await {
+        match self.make_back(tools, &found.known).await {
             Ok(result) => {
                 if result != found {
                     // Its messages may be newer than what arrived before.
@@ -75,37 +74,26 @@ impl Trip {
         }
     }
 
-    /// Has the host write what its opencode has of the session, for a run that is over.
-    pub(crate) async fn make_back(&mut self, tools: &Tools) -> Result<RunResult, TripError> {
-        self.make_back_since(tools, "").await
-    }
-
-    /// As [`Trip::make_back`], unless the session there is as it was when its rows had this checksum.
-    async fn make_back_since(&mut self, tools: &Tools, known: &str) -> Result<RunResult, TripError> {
-        let Some(Sent { run, path, .. }) = self.record().sent.clone() else {
-            return Err(TripError::UnknownDispatch(self.record().id.clone()));
-        };
-        let host = self.connection.host.name.clone();
+    /// Has the host write what its opencode has of the session, for a run that is over; unless its rows have the checksum
+    /// `known`, which may be empty.
+    pub(crate) async fn make_back(&mut self, tools: &Tools, known: &str) -> Result<RunResult, TripError> {
+        let Sent { run, path, .. } = self.sent()?;
         let env = HostEnv { path, variables: self.connection.host.env.clone(), ..HostEnv::default() };
         let back = host::back_since(&env, &run, known);
         let answer = self
             .connection
             .ask_again(tools, Step::Fetch, WhenUnreachable::Retry, (&back, WORK_PATIENCE))
             .await;
+        let host = &self.connection.host.name;
         let answer = answer.map_err(|error| match error {
             TripError::Script { source, .. } => match source.refusal() {
-                Some(Refusal::Running) => {
-                    TripError::StillRunning { host: host.clone(), dispatch: run.id.clone() }
-                }
-                Some(Refusal::Gone | Refusal::Never) => {
-                    TripError::NotOnHost { host: host.clone(), dispatch: run.id.clone() }
-                }
-                _ => TripError::Script { host: host.clone(), step: Step::Fetch, source },
+                Some(Refusal::Running) => TripError::StillRunning { host: host.clone(), dispatch: run.id },
+                Some(Refusal::Gone | Refusal::Never) => TripError::not_on_host(self.record()),
+                _ => TripError::garbled(host, Step::Fetch)(source),
             },
             error => error,
         })?;
-        let garbled = |source: AnswerError| TripError::Script { host, step: Step::Fetch, source };
-        let result = Made::from_answer(&answer).map_err(garbled)?.result;
+        let result = Made::from_answer(&answer).map_err(TripError::garbled(host, Step::Fetch))?.result;
         let record = &mut self.dispatch.record;
         record.trouble = ended_by(&result).or_else(|| record.trouble.take());
         record.result = Some(result.clone());
@@ -182,7 +170,7 @@ pub(crate) async fn download(
     let sum = blocking(move || Ok(cksum(&file)?)).await?;
     if sum != result.sum {
         let what = format!("its checksum is {sum}, and {} was announced", result.sum);
-        remove(&local)?;
+        disk::remove(&local)?;
         return Err(TripError::Cut { host, what });
     }
     Ok(())

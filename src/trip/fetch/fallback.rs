@@ -5,7 +5,7 @@ use crate::opencode::apply::ApplyError;
 use crate::session::Outline;
 use crate::transfer::{MergeResult, import_file};
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork, open, remove};
+use crate::trip::fetch::apply::{ApplyOutcome, ReturnedWork, open};
 use crate::trip::observer::News;
 use crate::trip::tools::{Tools, blocking};
 use std::collections::HashSet;
@@ -52,7 +52,7 @@ impl ReturnedWork {
         let (files, of, host) = (self.files.clone(), merged.clone(), self.host.clone());
         let undo = self.undo.clone();
         let left_out = blocking(move || {
-            remove(&files.import)?;
+            disk::remove(&files.import)?;
             let output = disk::create_new_private(&files.import)?;
             import_file(open(&files.change_set)?, &undo, &of, output).map_err(|source| TripError::Home {
                 host,

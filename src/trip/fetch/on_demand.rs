@@ -33,7 +33,7 @@ impl Trip {
                         dispatch: self.record().id.clone(),
                     });
                 }
-                Standing::Gone => return Err(self.not_on_host()),
+                Standing::Gone => return Err(TripError::not_on_host(self.record())),
                 // Launching: it was launched, and its claim went with the host's power.
                 Standing::Ended | Standing::Dead | Standing::Launching => self.take_result(tools).await?,
             }
@@ -46,7 +46,7 @@ impl Trip {
         match self.follow_without_end(tools).await {
             Err(TripError::Lost { .. }) => {
                 self.begin(tools, Step::Wait)?;
-                self.make_back(tools).await?;
+                self.make_back(tools, "").await?;
                 self.reach(tools, Step::Wait, State::Finished)
             }
             followed => followed,
@@ -59,15 +59,10 @@ impl Trip {
         let script = host::status(&HostEnv::default(), &[&id], 0);
         let answer =
             self.connection.ask_again(tools, Step::Wait, WhenUnreachable::Retry, (&script, PATIENCE)).await?;
-        let host = self.connection.host.name.clone();
         let told = Statuses::from_answer(&answer).and_then(|statuses| {
             let standing = statuses.of(&id).map(|status| status.standing);
             standing.ok_or_else(|| AnswerError::Garbled(format!("the host did not tell of {id}")))
         });
-        told.map_err(|source| TripError::Script { host, step: Step::Wait, source })
-    }
-
-    pub(crate) fn not_on_host(&self) -> TripError {
-        TripError::NotOnHost { host: self.connection.host.name.clone(), dispatch: self.record().id.clone() }
+        told.map_err(TripError::garbled(&self.connection.host.name, Step::Wait))
     }
 }

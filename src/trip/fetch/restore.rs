@@ -5,11 +5,10 @@ use crate::opencode::Fingerprint;
 use crate::opencode::apply::{self, ApplyInput};
 use crate::session::{Change, Outline, Raw, Todos, complete, scan};
 use crate::trip::error::TripError;
-use crate::trip::fetch::apply::{ReturnedWork, remove};
+use crate::trip::fetch::apply::{ReturnedWork, open};
 use crate::trip::observer::News;
 use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
-use std::fs::File;
 
 impl ReturnedWork {
     /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
@@ -39,17 +38,16 @@ impl ReturnedWork {
     /// Imports the session as it left, with what import insists on.
     async fn import_again(&self, tools: &Tools) -> Result<(), TripError> {
         let (export, fit) = (self.files.export.clone(), self.files.export.with_extension("fit"));
-        let (from, to, session) = (export.clone(), fit.clone(), self.session.clone());
+        let (from, to, session) = (export, fit.clone(), self.session.clone());
         blocking(move || {
-            remove(&to)?;
-            let open = || File::open(&from).map_err(|source| DiskError::at(&from, source));
+            disk::remove(&to)?;
             let unusable = |source| TripError::Export { session: session.clone(), source };
-            let left = scan(open()?).map_err(unusable)?;
-            complete(open()?, disk::create_new_private(&to)?, &left).map_err(unusable)
+            let left = scan(open(&from)?).map_err(unusable)?;
+            complete(open(&from)?, disk::create_new_private(&to)?, &left).map_err(unusable)
         })
         .await?;
         let imported = tools.program.import(&fit, &self.directory, &self.session).await;
-        remove(&fit)?;
+        disk::remove(&fit)?;
         if let Err(error) = imported {
             // opencode imports row by row; where it keeps what there is of it, the next try goes on from there.
             let _ = tools.program.delete(&self.session).await;
@@ -73,13 +71,13 @@ impl ReturnedWork {
             (self.files.change_set.with_extension("todos"), self.files.undo_log.with_extension("todos"));
         let (session, database, now_ms) = (self.session.clone(), tools.database.clone(), self.arrived_ms);
         let put = blocking(move || {
-            remove(&before)?;
+            disk::remove(&before)?;
             write(&file, &session, &todos)?;
             let input =
                 ApplyInput { file: &file, session: &session, sent: Some(&now), undo_log: &before, now_ms };
             let put = apply::apply(&database, &input);
-            remove(&before)?;
-            remove(&file)?;
+            disk::remove(&before)?;
+            disk::remove(&file)?;
             Ok(put)
         });
         match put.await? {
@@ -93,7 +91,7 @@ impl ReturnedWork {
 }
 
 fn write(path: &std::path::Path, session: &str, todos: &Raw) -> Result<(), TripError> {
-    remove(path)?;
+    disk::remove(path)?;
     let mut file = disk::create_new_private(path)?;
     let todos = serde_json::from_str(todos.get()).map_err(|error| DiskError::at(path, error.into()))?;
     let op = Change::Todos(Todos { session: session.into(), todos });

@@ -12,7 +12,6 @@ use crate::trip::fetch::apply::ReturnedWork;
 use crate::trip::fetch::download::{download, limit, unpack};
 use crate::trip::tools::{Tools, WORK_PATIENCE, blocking};
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 
 /// Everything of a snapshot until it is a session is in a directory of its own, in the dispatch's: its name begins so.
 const ROOM: &str = "snapshot-";
@@ -35,18 +34,10 @@ pub(crate) async fn snapshot(
 ) -> Result<Snapshot, TripError> {
     let at = |source| DiskError::at(&dispatch.directory, source);
     // Private, and gone when dropped.
-    let room = tempfile::Builder::new().prefix(ROOM).tempdir_in(&dispatch.directory).map_err(at)?;
-    take(tools, dispatch, host, room.path()).await
-}
-
-async fn take(
-    tools: &Tools,
-    dispatch: &Dispatch,
-    host: HostEntry,
-    room: &Path,
-) -> Result<Snapshot, TripError> {
+    let directory = tempfile::Builder::new().prefix(ROOM).tempdir_in(&dispatch.directory).map_err(at)?;
+    let room = directory.path();
     let id = dispatch.record.id.clone();
-    let not_on_host = || TripError::NotOnHost { host: dispatch.record.host.clone(), dispatch: id.clone() };
+    let not_on_host = || TripError::not_on_host(&dispatch.record);
     let Sent { run, path, undo, .. } = dispatch.record.sent.clone().ok_or_else(not_on_host)?;
     let env = HostEnv { path, variables: host.env.clone(), ..HostEnv::default() };
     let mut connection = HostConnection::new(host);
@@ -60,8 +51,7 @@ async fn take(
             }
             error => error,
         })?;
-    let garbled =
-        |source| TripError::Script { host: dispatch.record.host.clone(), step: Step::Fetch, source };
+    let garbled = TripError::garbled(&dispatch.record.host, Step::Fetch);
     let Made { result, turn } = Made::from_answer(&answer).map_err(garbled)?;
     let limit = limit(&dispatch.file("parcel"));
     let (packed, plain) = (room.join("back"), room.join("back.json"));

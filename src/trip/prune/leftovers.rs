@@ -3,7 +3,7 @@
 use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::host::{self, HostEnv, Kept, KeptList, Remembered, Standing};
 use crate::hosts::HostEntry;
-use crate::trip::connection::HostConnection;
+use crate::trip::connection::{HostConnection, answer_within};
 use crate::trip::error::TripError;
 use crate::trip::prune::remains::{Remains, Removed, What};
 use crate::trip::prune::remembered;
@@ -49,18 +49,9 @@ pub(crate) async fn left_on_hosts(
         let (tools, whose) = (tools.clone(), owner.clone());
         let ask = async move {
             let mut connection = HostConnection::new(entry);
-            let late = || format!("it did not answer within {} s", ANSWERS_WITHIN.as_secs());
-            let kept = match tokio::time::timeout(ANSWERS_WITHIN, list(&tools, &mut connection)).await {
-                Ok(kept) => kept.map_err(|error| error.to_string())?,
-                Err(_) => return Err(late()),
-            };
-            let remembered =
-                match tokio::time::timeout(ANSWERS_WITHIN, remembered(&tools, &mut connection, &whose)).await
-                {
-                    Ok(Ok(remembered)) => Ok(remembered),
-                    Ok(Err(error)) => Err(error.to_string()),
-                    Err(_) => Err(late()),
-                };
+            let kept = answer_within(ANSWERS_WITHIN, list(&tools, &mut connection)).await?;
+            let asking = remembered(&tools, &mut connection, &whose);
+            let remembered = answer_within(ANSWERS_WITHIN, asking).await;
             Ok((connection, kept, remembered))
         };
         asking.insert(name.clone(), tokio::spawn(ask));
@@ -109,8 +100,7 @@ pub(crate) async fn left_on_hosts(
 
 async fn list(tools: &Tools, connection: &mut HostConnection) -> Result<KeptList, TripError> {
     let answer = connection.ask(tools, Step::Clean, &host::list(&HostEnv::default()), PATIENCE).await?;
-    let host = connection.host.name.clone();
-    KeptList::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
+    KeptList::from_answer(&answer).map_err(TripError::garbled(&connection.host.name, Step::Clean))
 }
 
 /// Whether it is ours and over. What nobody here remembers is left alone while its session may be on that host only.

@@ -4,6 +4,7 @@ use crate::disk::{Lock, session_lock};
 use crate::dispatch::{Dispatch, Step};
 use crate::host::{self, HostEnv, Remembered};
 use crate::opencode::Database;
+use crate::transport::Script;
 use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::last_sync;
@@ -60,10 +61,7 @@ pub(crate) async fn remembered(
     connection: &mut HostConnection,
     owner: &str,
 ) -> Result<Remembered, TripError> {
-    let script = host::remembered(&HostEnv::default(), owner);
-    let answer = connection.ask(tools, Step::Clean, &script, PATIENCE).await?;
-    let host = connection.host.name.clone();
-    Remembered::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
+    ask(tools, connection, host::remembered(&HostEnv::default(), owner)).await
 }
 
 /// Has the host forget; gives what went.
@@ -73,10 +71,16 @@ pub(crate) async fn forget(
     owner: &str,
     remembered: &Remembered,
 ) -> Result<Remembered, TripError> {
-    let script = host::forget(&HostEnv::default(), owner, remembered);
+    ask(tools, connection, host::forget(&HostEnv::default(), owner, remembered)).await
+}
+
+async fn ask(
+    tools: &Tools,
+    connection: &mut HostConnection,
+    script: Script,
+) -> Result<Remembered, TripError> {
     let answer = connection.ask(tools, Step::Clean, &script, PATIENCE).await?;
-    let host = connection.host.name.clone();
-    Remembered::from_answer(&answer).map_err(|source| TripError::Script { host, step: Step::Clean, source })
+    Remembered::from_answer(&answer).map_err(TripError::garbled(&connection.host.name, Step::Clean))
 }
 
 /// Where it is, below `~/.kugetsu` on the host: the lists, then the claims.

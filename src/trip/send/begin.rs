@@ -1,7 +1,7 @@
 //! The way out: from a request, or a trip that stopped on the way, to a run on the host.
 
 use crate::clock;
-use crate::disk::{self, Busy, DiskError};
+use crate::disk::{self, Busy};
 use crate::dispatch::{HostOrigin, Plan, ProjectHost, Record, State, Step, Store};
 use crate::host;
 use crate::hosts::HostEntry;
@@ -124,13 +124,8 @@ impl Trip {
         }
         self.dispatch.record.sent = None;
         self.dispatch.reach(State::Planned)?;
-        let path = self.dispatch.file(MESSAGE);
-        let message = match std::fs::read(&path) {
-            Ok(message) => message,
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {
-                return Err(TripError::NoMessage { dispatch: self.record().id.clone() });
-            }
-            Err(error) => return Err(DiskError::at(&path, error).into()),
+        let Some(message) = disk::read(&self.dispatch.file(MESSAGE))? else {
+            return Err(TripError::NoMessage { dispatch: self.record().id.clone() });
         };
         let gone = match self.patience {
             None => self.go(tools, &message).await,
@@ -139,16 +134,12 @@ impl Trip {
                 Err(_) => Err(self.too_slow(after)),
             },
         };
-        match gone {
-            Ok(()) => Ok(()),
-            Err(mut error) => {
-                if let TripError::OutOfReach { begun, .. } = &mut error {
-                    *begun = self.record().is_away();
-                }
-                self.give_up(&error)?;
-                Err(error)
-            }
+        let Err(mut error) = gone else { return Ok(()) };
+        if let TripError::OutOfReach { begun, .. } = &mut error {
+            *begun = self.record().is_away();
         }
+        self.give_up(&error)?;
+        Err(error)
     }
 
     /// The user's time passed on the way out.

@@ -118,14 +118,14 @@ async fn compare(
     mut here: HashSet<String>,
 ) -> Result<(Holds, usize), TripError> {
     let host = connection.host.name.clone();
-    let garbled = |source| TripError::Script { host: host.clone(), step: Step::Probe, source };
+    let garbled = TripError::garbled(&host, Step::Probe);
     let mut page = Page { skip: 0, most: PAGE };
     let (mut first, mut shared) = (None, 0);
     loop {
         let script = host::holds(env, program, session, known, page);
         let answer =
             connection.ask_again(tools, Step::Probe, WhenUnreachable::GiveUp, (&script, PATIENCE)).await?;
-        let (holds, ids) = Holds::from_answer(&answer, page).map_err(garbled)?;
+        let (holds, ids) = Holds::from_answer(&answer, page).map_err(&garbled)?;
         if *first.get_or_insert(holds) != holds {
             let moved = "somebody works with the session there: it changed while it was looked at";
             return Err(garbled(AnswerError::Garbled(moved.to_owned())));

@@ -41,8 +41,7 @@ pub(crate) async fn inspect(
     let answer =
         connection.ask_again(tools, Step::Probe, WhenUnreachable::GiveUp, (&probe, PATIENCE)).await?;
     let now = clock::now_ms();
-    let garbled = |source| TripError::Script { host: name.clone(), step: Step::Probe, source };
-    let facts = Facts::from_answer(&answer).map_err(garbled)?;
+    let facts = Facts::from_answer(&answer).map_err(TripError::garbled(name, Step::Probe))?;
     let program = fitness::check_facts(name, &facts, now)?;
     env.path.clone_from(&facts.path);
     steps.done(Step::Probe)?;

@@ -14,9 +14,7 @@ impl Trip {
     /// Imports there and starts the runner. The host starts a dispatch once, however often it is told to: so a
     /// connection that is lost before the answer came is made again, and the same is asked again.
     pub(crate) async fn start(&mut self, tools: &Tools, env: &HostEnv, home: &str) -> Result<(), TripError> {
-        let Some(Sent { run, launch, .. }) = self.record().sent.clone() else {
-            return Err(TripError::UnknownDispatch(self.record().id.clone()));
-        };
+        let Sent { run, launch, .. } = self.sent()?;
         self.begin(tools, Step::Launch)?;
         let script = host::launch(env, &run, &launch);
         let host = self.connection.host.name.clone();
@@ -37,8 +35,7 @@ impl Trip {
             }
             answer => answer?,
         };
-        let garbled = |source| TripError::Script { host: host.clone(), step: Step::Launch, source };
-        let launched = Launched::from_answer(&answer).map_err(garbled)?;
+        let launched = Launched::from_answer(&answer).map_err(TripError::garbled(&host, Step::Launch))?;
         self.abandon_other_trips(tools)?;
         self.dispatch.record.launched_ms = Some(clock::now_ms());
         self.reach(tools, Step::Launch, State::Launched { identity: launched.identity })?;
@@ -79,12 +76,11 @@ impl Trip {
         let probe = host::probe(&env, host.opencode.as_deref().unwrap_or_default(), directory);
         let answer =
             self.connection.ask_again(tools, Step::Probe, WhenUnreachable::Retry, (&probe, PATIENCE)).await?;
-        let garbled = |source| TripError::Script { host: host.name.clone(), step: Step::Probe, source };
-        let facts = Facts::from_answer(&answer).map_err(garbled)?;
+        let facts = Facts::from_answer(&answer).map_err(TripError::garbled(&host.name, Step::Probe))?;
         env.path = facts.path;
         let error = match self.start(tools, &env, &facts.home).await {
             Err(TripError::Script { source, .. }) if source.refusal() == Some(Refusal::Elsewhere) => {
-                return Err(self.not_on_host());
+                return Err(TripError::not_on_host(self.record()));
             }
             Err(
                 error @ (TripError::Script { .. }

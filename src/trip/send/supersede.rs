@@ -7,7 +7,7 @@ use crate::text::plain_bytes;
 use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
-use crate::trip::tools::{MESSAGE, PATIENCE, Tools, UNDER_WAY};
+use crate::trip::tools::{PATIENCE, Tools, UNDER_WAY, message};
 use crate::trip::under_way::Trip;
 
 /// Characters of a message by which the user knows it again.
@@ -50,8 +50,8 @@ impl Trip {
     pub(crate) async fn supersede_earlier(&mut self, tools: &Tools, env: &HostEnv) -> Result<(), TripError> {
         for mut old in std::mem::take(&mut self.earlier) {
             let cut_short = old.record.is_unlaunched();
-            let litter = old.record.is_on_host && old.record.state.is_end();
-            if !(cut_short || litter) {
+            let left_behind = old.record.is_on_host && old.record.state.is_end();
+            if !(cut_short || left_behind) {
                 continue;
             }
             if old.record.host == self.connection.host.name {
@@ -85,8 +85,7 @@ impl Trip {
 
 /// How the message of a dispatch begins; empty where it is not known.
 pub(crate) fn message_start(dispatch: &Dispatch) -> String {
-    let message = std::fs::read(dispatch.file(MESSAGE)).unwrap_or_default();
-    let mut words = plain_bytes(&message);
+    let mut words = plain_bytes(&message(dispatch).unwrap_or_default());
     if let Some((end, _)) = words.char_indices().nth(WORDS) {
         words.truncate(end);
         words.push('…');

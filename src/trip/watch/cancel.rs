@@ -2,10 +2,10 @@
 
 use crate::clock;
 use crate::disk::Busy;
-use crate::dispatch::{Dispatch, State, Step};
+use crate::dispatch::{State, Step};
 use crate::host::{self, Cancel, HostEnv};
 use crate::hosts::HostEntry;
-use crate::trip::connection::WhenUnreachable;
+use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::TripError;
 use crate::trip::report::Report;
 use crate::trip::send::supersede::SweepResult;
@@ -42,8 +42,7 @@ pub(crate) struct CancelReport {
 /// # Errors
 /// [`TripError::Over`] where there is nothing to end; [`TripError::Survived`] where something of the run is left.
 pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<CancelReport, TripError> {
-    let unknown = || TripError::UnknownDispatch(id.to_owned());
-    let record = tools.store.open(id)?.ok_or_else(unknown)?.record;
+    let record = tools.dispatch(id)?.record;
     match Trip::resume(tools, id, host.clone(), "cancel") {
         Ok(mut trip) => {
             let ended = trip.cancel(tools).await?;
@@ -51,14 +50,13 @@ pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<C
         }
         // Who follows a run has the lock as long as it lasts.
         Err(TripError::Busy { by, .. }) if record.is_away() => {
-            let mut connection = crate::trip::connection::HostConnection::new(host);
-            let found = connection.cancel(tools, id).await?;
-            let dispatch = tools.store.open(id)?.ok_or_else(unknown)?;
+            let found = HostConnection::new(host).cancel(tools, id).await?;
+            let dispatch = tools.dispatch(id)?;
             let ended = match found {
                 Cancel::Yes => Ended::TheirRun { by },
                 Cancel::Ended => Ended::ByItself,
                 Cancel::Never => Ended::Unlaunched,
-                Cancel::Gone => return Err(gone(&dispatch)),
+                Cancel::Gone => return Err(TripError::not_on_host(&dispatch.record)),
             };
             Ok(CancelReport { ended, report: Report::of(&dispatch) })
         }
@@ -66,11 +64,7 @@ pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<C
     }
 }
 
-fn gone(dispatch: &Dispatch) -> TripError {
-    TripError::NotOnHost { host: dispatch.record.host.clone(), dispatch: dispatch.record.id.clone() }
-}
-
-impl crate::trip::connection::HostConnection {
+impl HostConnection {
     /// Has the host end all of a run, and say that nothing is left of it.
     async fn cancel(&mut self, tools: &Tools, id: &str) -> Result<Cancel, TripError> {
         self.connect(tools).await?;
@@ -79,12 +73,12 @@ impl crate::trip::connection::HostConnection {
         let script = host::cancel(&HostEnv::default(), id);
         let answer =
             self.ask_again(tools, Step::Wait, WhenUnreachable::Retry, (&script, WORK_PATIENCE)).await?;
-        let host = self.host.name.clone();
-        let garbled = |source| TripError::Script { host: host.clone(), step: Step::Wait, source };
-        let cancelled = host::Cancelled::from_answer(&answer).map_err(garbled)?;
+        let host = &self.host.name;
+        let cancelled =
+            host::Cancelled::from_answer(&answer).map_err(TripError::garbled(host, Step::Wait))?;
         match cancelled.left {
             0 => Ok(cancelled.found),
-            left => Err(TripError::Survived { host, dispatch: id.to_owned(), left }),
+            left => Err(TripError::Survived { host: host.clone(), dispatch: id.to_owned(), left }),
         }
     }
 }
@@ -95,23 +89,19 @@ impl Trip {
             self.never(tools).await?;
             return Ok(Ended::Unlaunched);
         }
+        let id = self.record().id.clone();
         match self.record().state {
             State::Cancelled { launched: false } => return Ok(Ended::Unlaunched),
             State::Finished => {
                 // What the run left at work, as a server.
-                let id = self.record().id.clone();
                 self.connection.cancel(tools, &id).await?;
                 return Ok(Ended::ByItself);
             }
             State::Home { .. } | State::Failed { .. } => {
-                return Err(TripError::Over {
-                    dispatch: self.record().id.clone(),
-                    state: self.record().state.name(),
-                });
+                return Err(TripError::Over { dispatch: id, state: self.record().state.name() });
             }
             _ => {}
         }
-        let id = self.record().id.clone();
         match self.connection.cancel(tools, &id).await? {
             Cancel::Yes => {
                 self.dispatch.record.trouble = Some("it was cancelled".to_owned());
@@ -128,7 +118,7 @@ impl Trip {
                 self.never(tools).await?;
                 Ok(Ended::Unlaunched)
             }
-            Cancel::Gone => Err(gone(&self.dispatch)),
+            Cancel::Gone => Err(TripError::not_on_host(self.record())),
         }
     }
 

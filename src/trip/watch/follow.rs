@@ -139,7 +139,7 @@ impl Trip {
                 self.reach(tools, Step::Wait, State::Lost { last_words: words })?;
                 Err(error)
             }
-            _ => Err(self.not_on_host()),
+            _ => Err(TripError::not_on_host(self.record())),
         }
     }
 }

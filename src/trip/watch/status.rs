@@ -5,7 +5,7 @@ use crate::dispatch::{Dispatch, Record, State, Step};
 use crate::events::{Activity, Lines};
 use crate::host::{self, HostEnv, Standing, Status, Statuses};
 use crate::hosts::HostEntry;
-use crate::trip::connection::HostConnection;
+use crate::trip::connection::{HostConnection, answer_within};
 use crate::trip::error::TripError;
 use crate::trip::report::Report;
 use crate::trip::tools::{ANSWER, PATIENCE, Tools};
@@ -96,24 +96,19 @@ pub(crate) async fn statuses(
         let tools = tools.clone();
         let ask = async move {
             let mut told = HostAnswer::default();
-            let entry = match entry {
-                Ok(entry) => entry,
-                Err(why) => {
-                    told.trouble = Some(why);
-                    return told;
-                }
+            let mut connection = match entry {
+                Ok(entry) => HostConnection::new(entry),
+                Err(why) => return HostAnswer { trouble: Some(why), ..told },
             };
-            let mut connection = HostConnection::new(entry);
             for some in ids.chunks(AT_ONCE) {
                 let within = ANSWERS_WITHIN + FOR_EACH * u32::try_from(some.len()).unwrap_or_default();
-                match tokio::time::timeout(within, ask(&tools, &mut connection, some)).await {
-                    Ok(Ok(answered)) => told.statuses.0.extend(answered.0),
-                    Ok(Err(error)) => told.trouble = Some(error.to_string()),
-                    Err(_) => told.trouble = Some(format!("it did not answer within {} s", within.as_secs())),
-                }
-                // What it told before that stands.
-                if told.trouble.is_some() {
-                    break;
+                match answer_within(within, ask(&tools, &mut connection, some)).await {
+                    Ok(answered) => told.statuses.0.extend(answered.0),
+                    Err(why) => {
+                        // What it told before that stands.
+                        told.trouble = Some(why);
+                        break;
+                    }
                 }
             }
             told
@@ -132,15 +127,10 @@ pub(crate) async fn statuses(
 }
 
 async fn ask(tools: &Tools, connection: &mut HostConnection, ids: &[String]) -> Result<Statuses, TripError> {
-    let name = connection.host.name.clone();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     let script = host::status(&HostEnv::default(), &ids, tail(ids.len()));
     let answer = connection.ask(tools, Step::Wait, &script, PATIENCE).await?;
-    Statuses::from_answer(&answer).map_err(|source| TripError::Script {
-        host: name,
-        step: Step::Wait,
-        source,
-    })
+    Statuses::from_answer(&answer).map_err(TripError::garbled(&connection.host.name, Step::Wait))
 }
 
 fn status_of(tools: &Tools, dispatch: &Dispatch, told: Option<&HostAnswer>) -> TripStatus {

@@ -93,13 +93,25 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
         self.inputs[at].clone()
     }
 
+    fn number(&mut self) -> &'static str {
+        NUMBERS[self.below(NUMBERS.len())]
+    }
+
+    fn piece(&mut self) -> &'static str {
+        PIECES[self.below(PIECES.len())]
+    }
+
+    fn key(&mut self, fields: &Map<String, Value>) -> String {
+        fields.keys().nth(self.below(fields.len())).unwrap().clone()
+    }
+
     /// The next input.
     pub(super) fn make(&mut self) -> Vec<u8> {
         let mut input = self.any();
         for _ in 0..=self.below(4) {
             input = match self.below(10) {
-                0..=3 => self.json(&input),
-                4 if self.lines == Lines::Hex => self.hex(&input),
+                0..=3 => self.line(&input, Self::json),
+                4 if self.lines == Lines::Hex => self.line(&input, Self::hex),
                 _ => self.bytes(input),
             };
             input.truncate(self.largest);
@@ -126,8 +138,7 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
             }
             1 => drop(input.drain(range)),
             2 => {
-                let piece = PIECES[self.below(PIECES.len())];
-                input.splice(range.start..range.start, piece.bytes());
+                input.splice(range.start..range.start, self.piece().bytes());
             }
             3 => {
                 let piece = input[range.clone()].to_vec();
@@ -146,8 +157,7 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
                     input[range.start..].iter().position(u8::is_ascii_digit).map(|at| range.start + at);
                 if let Some(start) = start {
                     let length = input[start..].iter().take_while(|byte| byte.is_ascii_digit()).count();
-                    let number = NUMBERS[self.below(NUMBERS.len())];
-                    input.splice(start..start + length, number.bytes());
+                    input.splice(start..start + length, self.number().bytes());
                 }
             }
             7 => {
@@ -167,42 +177,36 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
         input
     }
 
-    /// Changes a value that stands in hexadecimal, and spells it so again.
-    fn hex(&mut self, input: &[u8]) -> Vec<u8> {
-        let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
+    /// Changes one line of an input.
+    fn line(&mut self, input: &[u8], change: impl FnOnce(&mut Self, &[u8]) -> Option<String>) -> Vec<u8> {
+        let mut lines: Vec<&[u8]> = input.split(|byte| *byte == b'\n').collect();
         let at = self.below(lines.len());
-        let line = String::from_utf8_lossy(&lines[at]).into_owned();
-        if let Some((key, hex)) = line.split_once(' ') {
-            let digits: Vec<u8> =
-                hex.bytes().filter_map(|b| char::from(b).to_digit(16)).map(|d| d as u8).collect();
-            let value: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
-            let value =
-                if self.one_in(3) { NUMBERS[self.below(NUMBERS.len())].into() } else { self.bytes(value) };
-            let hex: String = value.iter().map(|byte| format!("{byte:02x}")).collect();
-            lines[at] = format!("{key} {hex}").into_bytes();
-        }
+        let Some(changed) = change(self, lines[at]) else { return self.bytes(input.to_vec()) };
+        lines[at] = changed.as_bytes();
         lines.join(&b'\n')
     }
 
-    /// Changes a line that is JSON, or all of it, as JSON.
-    fn json(&mut self, input: &[u8]) -> Vec<u8> {
-        let mut lines: Vec<Vec<u8>> = input.split(|byte| *byte == b'\n').map(<[u8]>::to_vec).collect();
-        let at = self.below(lines.len());
-        let Ok(mut value) = serde_json::from_slice::<Value>(&lines[at]) else {
-            return self.bytes(input.to_vec());
-        };
+    /// Changes a value that stands in hexadecimal, and spells it so again.
+    fn hex(&mut self, line: &[u8]) -> Option<String> {
+        let line = String::from_utf8_lossy(line);
+        let (key, hex) = line.split_once(' ')?;
+        let digits: Vec<u8> =
+            hex.bytes().filter_map(|b| char::from(b).to_digit(16)).map(|d| d as u8).collect();
+        let value: Vec<u8> = digits.chunks_exact(2).map(|pair| pair[0] << 4 | pair[1]).collect();
+        let value = if self.one_in(3) { self.number().into() } else { self.bytes(value) };
+        Some(format!("{key} {}", value.iter().map(|byte| format!("{byte:02x}")).collect::<String>()))
+    }
+
+    /// Changes a line that is JSON, as JSON.
+    fn json(&mut self, line: &[u8]) -> Option<String> {
+        let mut value: Value = serde_json::from_slice(line).ok()?;
         for _ in 0..=self.below(3) {
             let mut left = self.below(count(&value));
             if let Some(node) = nth(&mut value, &mut left) {
                 self.change(node);
             }
         }
-        lines[at] = match self.below(8) {
-            0 => serde_json::to_string_pretty(&value).unwrap(),
-            _ => value.to_string(),
-        }
-        .into_bytes();
-        lines.join(&b'\n')
+        Some(if self.one_in(8) { serde_json::to_string_pretty(&value).unwrap() } else { value.to_string() })
     }
 
     fn change(&mut self, node: &mut Value) {
@@ -220,8 +224,7 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
             }
             (4, Value::Array(all)) if !all.is_empty() => drop(all.remove(self.below(all.len()))),
             (1..=2, Value::Object(fields)) if !fields.is_empty() => {
-                let key = fields.keys().nth(self.below(fields.len())).unwrap().clone();
-                fields.shift_remove(&key);
+                fields.shift_remove(&self.key(fields));
             }
             (3, Value::Object(fields)) => {
                 for n in 0..self.below(many) {
@@ -229,13 +232,10 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
                 }
             }
             (4..=5, Value::Object(fields)) if !fields.is_empty() => {
-                let key = fields.keys().nth(self.below(fields.len())).unwrap().clone();
-                let value = self.odd();
-                fields.insert(key, value);
+                fields.insert(self.key(fields), self.odd());
             }
             (6, Value::Object(fields)) => {
-                let turned: Map<String, Value> = std::mem::take(fields).into_iter().rev().collect();
-                *fields = turned;
+                *fields = std::mem::take(fields).into_iter().rev().collect();
             }
             (1..=4, Value::String(text)) => {
                 // The mutator itself must not hold what no reader may.
@@ -243,14 +243,10 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
                 *text = text.repeat(1 + self.below(most));
             }
             (5, Value::String(text)) => {
-                let end = text.char_indices().nth_back(0).map_or(0, |(at, _)| at);
-                text.truncate(end);
+                text.pop();
             }
-            (6..=8, Value::String(text)) => text.push_str(PIECES[self.below(PIECES.len())]),
-            (1..=8, Value::Number(_)) => {
-                let number = NUMBERS[self.below(NUMBERS.len())];
-                *node = serde_json::from_str(number).unwrap_or(Value::Null);
-            }
+            (6..=8, Value::String(text)) => text.push_str(self.piece()),
+            (1..=8, Value::Number(_)) => *node = serde_json::from_str(self.number()).unwrap_or(Value::Null),
             (9, _) => {
                 for _ in 0..self.below(130) {
                     let inner = node.take();
@@ -266,14 +262,14 @@ impl<R: FnMut() -> u64> Mutator<'_, R> {
             0 => Value::Null,
             1 => json!([]),
             2 => json!({}),
-            3 => json!(PIECES[self.below(PIECES.len())]),
+            3 => json!(self.piece()),
             4 => json!(true),
             5 => json!({"status": "running", "input": {"a": "/srv/work here/x"}, "time": {"start": 1}}),
             6 => {
                 json!([{"id": "prt_zz", "sessionID": "ses_1", "messageID": "msg_1", "type": "text", "text": "x"}])
             }
             7 => json!("x".repeat(self.below(5000))),
-            _ => serde_json::from_str(NUMBERS[self.below(NUMBERS.len())]).unwrap_or(Value::Null),
+            _ => serde_json::from_str(self.number()).unwrap_or(Value::Null),
         }
     }
 }

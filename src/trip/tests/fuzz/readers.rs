@@ -28,26 +28,22 @@ pub(super) struct Reader {
     pub(super) lines: Spelling,
 }
 
+impl Reader {
+    const fn plain(name: &'static str, read: fn(&[u8]) -> String, seeds: fn() -> Vec<Vec<u8>>) -> Self {
+        Self { name, read, seeds, lines: Spelling::Plain }
+    }
+}
+
 pub(super) static READERS: [Reader; 9] = [
-    Reader { name: "answer", read: answer, seeds: answers, lines: Spelling::Hex },
-    Reader { name: "result", read: result, seeds: || vec![RESULT.into()], lines: Spelling::Plain },
-    Reader {
-        name: "frames",
-        read: frames,
-        seeds: || vec![STREAM.into(), b"dead\nwords\n".into()],
-        lines: Spelling::Plain,
-    },
-    Reader { name: "events", read: events, seeds: event_lines, lines: Spelling::Plain },
-    Reader { name: "bundle", read: bundle, seeds: bundles, lines: Spelling::Plain },
-    Reader { name: "documents", read: documents, seeds: document_lines, lines: Spelling::Plain },
-    Reader { name: "export", read: export, seeds: exports, lines: Spelling::Plain },
-    Reader { name: "json", read: json_text, seeds: values, lines: Spelling::Plain },
-    Reader {
-        name: "text",
-        read: text,
-        seeds: || vec!["a \x1b[2Jb\u{202e}\n".into(), "é😀".into()],
-        lines: Spelling::Plain,
-    },
+    Reader { lines: Spelling::Hex, ..Reader::plain("answer", answer, answers) },
+    Reader::plain("result", result, || vec![RESULT.into()]),
+    Reader::plain("frames", frames, || vec![STREAM.into(), b"dead\nwords\n".into()]),
+    Reader::plain("events", events, event_lines),
+    Reader::plain("bundle", bundle, bundles),
+    Reader::plain("documents", documents, document_lines),
+    Reader::plain("export", export, exports),
+    Reader::plain("json", json_text, values),
+    Reader::plain("text", text, || vec!["a \x1b[2Jb\u{202e}\n".into(), "é😀".into()]),
 ];
 
 fn said<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
@@ -77,14 +73,9 @@ fn frames(input: &[u8]) -> String {
     said(frames.end())
 }
 
-fn hexed(facts: &[(&str, &str)]) -> Vec<u8> {
-    let hex = |value: &str| value.bytes().map(|byte| format!("{byte:02x}")).collect::<String>();
-    facts.iter().map(|(key, value)| format!("{key} {}\n", hex(value))).collect::<String>().into_bytes()
-}
-
 fn answers() -> Vec<Vec<u8>> {
-    vec![
-        hexed(&[
+    let answers: [&[(&str, &str)]; 7] = [
+        &[
             ("system", "Linux"),
             ("home", "/home/me"),
             ("path", "/bin:/usr/bin"),
@@ -94,22 +85,22 @@ fn answers() -> Vec<Vec<u8>> {
             ("database_free", "1"),
             ("fingerprint", "1 2"),
             ("clock", "1795170275 123456789"),
-        ]),
-        hexed(&[
+        ],
+        &[
             ("version", "1.18.33"),
             ("agents", "build (primary)\nx (subagent)"),
             ("models", "a/b\nc/d/e"),
             ("models_error", "no"),
-        ]),
-        hexed(&[
+        ],
+        &[
             ("session", "grew"),
             ("messages", "2"),
             ("parts", "5"),
             ("changed", "0"),
             ("missing", "0"),
             ("ids", "msg_1 msg_2"),
-        ]),
-        hexed(&[
+        ],
+        &[
             ("dispatch_1", "a-1"),
             ("state_1", "running"),
             ("started_1", "1795170275"),
@@ -119,11 +110,12 @@ fn answers() -> Vec<Vec<u8>> {
             ("owner_1", "me"),
             ("size_1", "48"),
             ("dispatches", "1"),
-        ]),
-        hexed(&[("cancelled", "yes"), ("left", "0"), ("made", "yes"), ("turn", "7"), ("result", RESULT)]),
-        hexed(&[("identity", "boot 1 2"), ("launched", "now"), ("account", "9fa6")]),
-        hexed(&[("opened", "yes"), ("account", "9fa6")]),
-    ]
+        ],
+        &[("cancelled", "yes"), ("left", "0"), ("made", "yes"), ("turn", "7"), ("result", RESULT)],
+        &[("identity", "boot 1 2"), ("launched", "now"), ("account", "9fa6")],
+        &[("opened", "yes"), ("account", "9fa6")],
+    ];
+    answers.map(Answer::output).into()
 }
 
 fn answer(input: &[u8]) -> String {
@@ -245,14 +237,8 @@ impl World {
             rows: &|_, _| Ok(None),
         };
         let mut arrival = Vec::new();
-        let merged = match reconcile(
-            &self.left,
-            &self.undo,
-            Cursor::new(back),
-            self.export.as_bytes(),
-            &mut arrival,
-            &here,
-        ) {
+        let (back, export) = (Cursor::new(back), self.export.as_bytes());
+        let merged = match reconcile(&self.left, &self.undo, back, export, &mut arrival, &here) {
             Ok(merged) => merged,
             Err(error) => return error.to_string(),
         };
@@ -264,32 +250,30 @@ impl World {
         import_file(arrival.as_slice(), &self.undo, &merged, std::io::sink()).unwrap();
         let left = merged.remaining.as_ref().unwrap_or(&self.left);
         let away = ForkInput { left, undo: &self.undo, merged: &merged, children: &children };
-        let spec = CopySpec {
-            session: "ses_e07836e36ffethU5G8J1S16Fh3".into(),
-            title: "t".into(),
-            directory: None,
-            now_ms: NOW_MS,
-        };
-        let mut random = random(7);
-        let made =
-            fork(&away, self.export.as_bytes(), arrival.as_slice(), std::io::sink(), &spec, &mut random);
+        let (export, arrival) = (self.export.as_bytes(), arrival.as_slice());
+        let made = fork(&away, export, arrival, std::io::sink(), &copy_spec(), &mut random(7));
         format!("ok {} {}", said(made), merged.not_carried.join(" "))
     }
+}
+
+fn copy_spec() -> CopySpec {
+    let (session, title) = ("ses_e07836e36ffethU5G8J1S16Fh3".into(), "t".into());
+    CopySpec { session, title, directory: None, now_ms: NOW_MS }
 }
 
 /// What a run leaves: something added to a message that had left, a new question with its answer, todos, and a sub-agent.
 fn documents_of(sent: &Value, now_ms: i64) -> Vec<Value> {
     let session = sent["info"]["id"].as_str().unwrap();
+    // The time in an id of opencode's, and which id of that millisecond it is.
+    let time = |n: usize, k: usize| ((now_ms + n as i64) * 0x1000 + k as i64) as u64 & 0xffff_ffff_ffff;
     let of = |session: &str, message: &Value, n: usize| {
         let mut message = message.clone();
-        let id =
-            format!("msg_{:012x}new{n}Zm7ZOVRlqZ", ((now_ms + n as i64) * 0x1000) as u64 & 0xffff_ffff_ffff);
+        let id = format!("msg_{:012x}new{n}Zm7ZOVRlqZ", time(n, 0));
         message["info"]["id"] = json!(id);
         message["info"]["sessionID"] = json!(session);
         message["info"]["time"] = json!({"created": now_ms + n as i64, "completed": now_ms + n as i64 + 5});
         for (k, part) in message["parts"].as_array_mut().unwrap().iter_mut().enumerate() {
-            let time = ((now_ms + n as i64) * 0x1000 + 1 + k as i64) as u64 & 0xffff_ffff_ffff;
-            part["id"] = json!(format!("prt_{time:012x}new{n}{k}m7ZOVRlqZ"));
+            part["id"] = json!(format!("prt_{:012x}new{n}{k}m7ZOVRlqZ", time(n, 1 + k)));
             part["messageID"] = json!(id);
             part["sessionID"] = json!(session);
         }
@@ -297,7 +281,7 @@ fn documents_of(sent: &Value, now_ms: i64) -> Vec<Value> {
     };
     let messages = sent["messages"].as_array().unwrap();
     let mut late = messages.last().unwrap().clone();
-    let part = json!({"id": format!("prt_{:012x}lateZm7ZOVRlqZ", (now_ms * 0x1000) as u64 & 0xffff_ffff_ffff),
+    let part = json!({"id": format!("prt_{:012x}lateZm7ZOVRlqZ", time(0, 0)),
         "sessionID": session, "messageID": late["info"]["id"], "type": "patch", "files": ["/srv/work here/a"], "hash": "4b82"});
     late["parts"].as_array_mut().unwrap().push(part);
     let mut now = sent["info"].clone();
@@ -307,10 +291,8 @@ fn documents_of(sent: &Value, now_ms: i64) -> Vec<Value> {
     let todos = json!([{"content": "c", "status": "pending", "priority": "high"}]);
     let mut root =
         json!({"info": now, "messages": [late], "todos": todos, "base": {"info": sent["info"], "todos": []}});
-    root["messages"]
-        .as_array_mut()
-        .unwrap()
-        .extend((0..4).map(|n| of(session, &messages[n % messages.len()], n)));
+    let new = (0..4).map(|n| of(session, &messages[n % messages.len()], n));
+    root["messages"].as_array_mut().unwrap().extend(new);
     let child = "ses_e07836e36ffethChildSession";
     let info = json!({"id": child, "parentID": session, "slug": "x", "projectID": "global", "directory": "/srv/work here",
         "path": "srv/work here", "title": "sub", "version": "1.18.33", "time": {"created": now_ms, "updated": now_ms}});
@@ -357,14 +339,7 @@ fn export(input: &[u8]) -> String {
         Ok(scanned) => scanned,
         Err(error) => return error.to_string(),
     };
-    let spec = CopySpec {
-        session: "ses_e07836e36ffethU5G8J1S16Fh3".into(),
-        title: "t".into(),
-        directory: None,
-        now_ms: NOW_MS,
-    };
-    let mut random = random(7);
-    format!("ok {}", said(copy(input, std::io::sink(), &scanned, &spec, &mut random)))
+    format!("ok {}", said(copy(input, std::io::sink(), &scanned, &copy_spec(), &mut random(7))))
 }
 
 fn values() -> Vec<Vec<u8>> {

@@ -193,14 +193,29 @@ fn way_out(name: &str, by: &Busy) -> String {
 
 impl From<WorkError> for CliError {
     fn from(error: WorkError) -> Self {
+        let refused = |step: &'static str, hint: String| (Exit::Refused, step, Some(hint));
         let (exit, step, hint) = match &error {
-            WorkError::Busy { name, by } => (Exit::Refused, "lock", Some(way_out(name, by))),
+            WorkError::Busy { name, by } => refused("lock", way_out(name, by)),
             WorkError::Away { dispatch, .. } => {
-                let hint = format!("wait for it and bring it home: kugetsu wait {dispatch}");
-                (Exit::Refused, "lock", Some(hint))
+                refused("lock", format!("wait for it and bring it home: kugetsu wait {dispatch}"))
             }
+            WorkError::NothingRuns { .. } => refused("lock", "see what runs: kugetsu list".to_owned()),
             WorkError::Started { issue } => {
-                (Exit::Refused, "resolve", Some(format!("go on with it: kugetsu continue '{issue}' \"…\"")))
+                refused("resolve", format!("go on with it: kugetsu continue '{issue}' \"…\""))
+            }
+            WorkError::NoBase => refused("resolve", "make one: kugetsu init".to_owned()),
+            WorkError::BaseLost { .. } => refused("resolve", "make another: kugetsu init --force".to_owned()),
+            WorkError::NoSession { .. } => {
+                refused("resolve", "list the sessions: opencode session list".to_owned())
+            }
+            WorkError::SessionLost { name, .. } => {
+                refused("resolve", format!("forget it, and start anew: kugetsu destroy '{name}'"))
+            }
+            WorkError::UnknownAgent { known, .. } => {
+                refused("check", format!("choose one: --agent {}", known.join("|")))
+            }
+            WorkError::NoDirectory { .. } => {
+                refused("check", "make it, or restore it from where it went".to_owned())
             }
             WorkError::Interrupted { left } => {
                 let hint = match left {
@@ -208,27 +223,6 @@ impl From<WorkError> for CliError {
                     None => "nothing of it is left; type it again".to_owned(),
                 };
                 (Exit::Interrupted, "interrupted", Some(hint))
-            }
-            WorkError::NoBase => (Exit::Refused, "resolve", Some("make one: kugetsu init".to_owned())),
-            WorkError::BaseLost { .. } => {
-                (Exit::Refused, "resolve", Some("make another: kugetsu init --force".to_owned()))
-            }
-            WorkError::NoSession { .. } => {
-                (Exit::Refused, "resolve", Some("list the sessions: opencode session list".to_owned()))
-            }
-            WorkError::SessionLost { name, .. } => (
-                Exit::Refused,
-                "resolve",
-                Some(format!("forget it, and start anew: kugetsu destroy '{name}'")),
-            ),
-            WorkError::UnknownAgent { known, .. } => {
-                (Exit::Refused, "check", Some(format!("choose one: --agent {}", known.join("|"))))
-            }
-            WorkError::NoDirectory { .. } => {
-                (Exit::Refused, "check", Some("make it, or restore it from where it went".to_owned()))
-            }
-            WorkError::NothingRuns { .. } => {
-                (Exit::Refused, "lock", Some("see what runs: kugetsu list".to_owned()))
             }
             WorkError::Survived { .. } => {
                 (Exit::Failed, "run", Some("end them by their numbers: kill -9 PID".to_owned()))

@@ -321,7 +321,7 @@ impl TripError {
     /// What is safe now, where that is not plain from the error itself.
     pub(crate) fn safe(&self) -> Option<String> {
         let here = "the session here is as it was";
-        match self {
+        Some(match self {
             Self::LaunchUnknown { .. }
             | Self::NotBegun { known: false, .. }
             | Self::NotOnHost { .. }
@@ -329,36 +329,36 @@ impl TripError {
             | Self::Prepare { .. }
             | Self::Program(_)
             | Self::Undone { .. }
-            | Self::Unreadable(_) => Some(here.to_owned()),
+            | Self::Unreadable(_) => here.to_owned(),
             Self::OutOfReach { host, begun: false, .. } | Self::NotBegun { host, .. } => {
-                Some(format!("nothing runs on {host}, and {here}"))
-            }
-            Self::RunsThere { .. } => Some(format!("nothing was changed there, and {here}")),
-            Self::OutOfReach { .. } => Some(format!("what was begun there goes on, and {here}")),
-            Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
-                Some(format!("the work stays on the host, and {here}"))
+                format!("nothing runs on {host}, and {here}")
             }
             Self::Transport { host, step, .. }
             | Self::Script { host, step, .. }
             | Self::Slow { host, step, .. }
                 if *step <= Step::Launch =>
             {
-                Some(format!("nothing runs on {host}, and {here}"))
+                format!("nothing runs on {host}, and {here}")
+            }
+            Self::RunsThere { .. } => format!("nothing was changed there, and {here}"),
+            Self::OutOfReach { .. } => format!("what was begun there goes on, and {here}"),
+            Self::TimedOut { .. } | Self::StillRunning { .. } | Self::Watch { .. } | Self::Cut { .. } => {
+                format!("the work stays on the host, and {here}")
             }
             Self::Transport { .. } | Self::Slow { .. } => {
-                Some(format!("what was done there stays there, and {here}"))
+                format!("what was done there stays there, and {here}")
             }
             Self::Unfit { host, .. } | Self::HostDiverged { host, .. } => {
-                Some(format!("nothing was started on {host}, and {here}"))
+                format!("nothing was started on {host}, and {here}")
             }
             // What is too large to be of use to anybody is not kept.
             Self::Home { host, kept, .. } if !kept.exists() => {
-                Some(format!("{here}; what came back is removed again, and stays on {host}"))
+                format!("{here}; what came back is removed again, and stays on {host}")
             }
             Self::Home { kept, .. } | Self::Apply { kept, .. } | Self::RowsMissing { kept, .. } => {
-                Some(format!("{here}; what came back is kept in {}", kept.display()))
+                format!("{here}; what came back is kept in {}", kept.display())
             }
-            _ => None,
-        }
+            _ => return None,
+        })
     }
 }

@@ -20,19 +20,11 @@ impl Remembered {
     /// An answer that was cut.
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
         let sessions = |kind: &str| {
-            let named = (1..=answer.count(kind)?).map(|n| {
-                let cut = || AnswerError::Garbled(format!("not all of {kind} were told"));
-                answer.get(&format!("{kind}_{n}")).ok_or_else(cut)
-            });
+            let cut = || AnswerError::Garbled(format!("not all of {kind} were told"));
             // One by one until one is missing: a number that nobody counted costs nothing.
-            let mut sessions = Vec::new();
-            for session in named {
-                let session = session?;
-                if is_name(session) {
-                    sessions.push(session.to_owned());
-                }
-            }
-            Ok::<_, AnswerError>(sessions)
+            let told = (1..=answer.count(kind)?).map(|n| answer.get(&format!("{kind}_{n}")).ok_or_else(cut));
+            let told = told.collect::<Result<Vec<&str>, AnswerError>>()?;
+            Ok::<_, AnswerError>(told.into_iter().filter(|name| is_name(name)).map(str::to_owned).collect())
         };
         let (known, claims) = (sessions("known")?, sessions("claims")?);
         Ok(Self { known, claims, more: answer.get("more").is_some() })

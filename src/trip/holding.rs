@@ -8,7 +8,7 @@ use std::fs::File;
 use std::path::{Path, PathBuf};
 
 impl LastSync {
-    /// As it was before rows were taken back that stand here again.
+    /// As it was before rows were taken back, if these rows are back at home.
     pub(crate) fn after_restore(self, database: &Database, session: &str) -> Result<Self, DatabaseError> {
         for (at, removed) in self.removed.iter().enumerate() {
             if database.stamp(session, removed.messages)?.as_ref() == Some(&removed.stamp) {
@@ -94,7 +94,7 @@ fn current(
     Ok(last_syncs)
 }
 
-/// A memory of rows of which some are in `file` now, or stand here again; `None` where all of its rows are as they were.
+/// A last sync after rows of it went to `file`, or were restored; `None` if all of its rows are as they were.
 fn without(
     last_sync: LastSync,
     database: &Database,

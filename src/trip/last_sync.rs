@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 const VERSION: u32 = 1;
 
 /// What a host has of a session: what home had when the session last came home from there.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(crate) struct LastSync {
     /// The session's messages then, from the first on.
     pub(crate) messages: usize,
@@ -183,18 +183,8 @@ pub(crate) fn sessions(kugetsu_home: &Path) -> HashSet<String> {
 impl LastSync {
     /// One of a single message, for tests.
     pub(crate) fn example() -> Self {
-        Self {
-            messages: 1,
-            stamp: "s".into(),
-            known: "ab12".into(),
-            translated: false,
-            clock: None,
-            paths: None,
-            rows: true,
-            todos: true,
-            fork: None,
-            removed: Vec::new(),
-        }
+        let (stamp, known) = ("s".into(), "ab12".into());
+        Self { messages: 1, stamp, known, rows: true, todos: true, ..Self::default() }
     }
 }
 

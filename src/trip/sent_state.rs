@@ -1,4 +1,4 @@
-//! How the session at home stood when it left: what it is held against when it comes home.
+//! How the session at home stood when it was sent: what comes back is compared with that.
 
 use crate::disk::{self, DiskError};
 use crate::opencode::Fingerprint;
@@ -14,10 +14,10 @@ pub(crate) const FILE: &str = "departed";
 /// The format of the file.
 const VERSION: u32 = 1;
 
-/// The session as it left.
+/// The session as it was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SentState {
-    /// What tells later whether it moved on here.
+    /// Tells later whether the session was changed at home.
     pub(crate) fingerprint: Fingerprint,
     pub(crate) outline: Outline,
 }

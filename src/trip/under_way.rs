@@ -21,9 +21,9 @@ pub(crate) struct Trip {
     /// Earlier trips of the session, as they stood when this one began.
     pub(crate) earlier: Vec<Dispatch>,
     pub(crate) reply: Option<String>,
-    /// How long the way out may take in all; `None`: for as long as it goes on.
+    /// How long the way out may take in all; `None`: as long as it takes.
     pub(crate) patience: Option<Duration>,
-    /// What the run left there is as new as can be: this process saw the run end, or had it made.
+    /// The host's result is the latest: this process saw the run end, or had the result made.
     pub(crate) has_latest_result: bool,
     _lock: Lock,
 }

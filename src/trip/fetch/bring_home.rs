@@ -151,18 +151,8 @@ impl Trip {
             let replaced = launch.sending == Sending::Replace;
             (replaced || launch.rows_held, replaced || launch.todos_held)
         });
-        let last_sync = LastSync {
-            messages: left + merged.new_messages.len(),
-            stamp: String::new(),
-            known: result.known.clone(),
-            translated: true,
-            clock: None,
-            paths: None,
-            rows,
-            todos,
-            fork: None,
-            removed: Vec::new(),
-        };
+        let (messages, known) = (left + merged.new_messages.len(), result.known.clone());
+        let last_sync = LastSync { messages, known, translated: true, rows, todos, ..LastSync::default() };
         let (holder, last_sync) = match (landed, fork) {
             _ if result.kind != Kind::Bundle || result.known.is_empty() => (session, None),
             (Some(ApplyOutcome::Home(applied)), _) => {

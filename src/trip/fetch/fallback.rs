@@ -27,8 +27,7 @@ impl ReturnedWork {
         Ok(ApplyOutcome::Imported(why.to_string(), self.import(tools, merged).await?))
     }
 
-    /// Whether the session here is another than the one that left; what an import that was cut short has brought
-    /// already does not count.
+    /// Whether somebody changed the session at home since it was sent. What an earlier import, cut short, brought does not count.
     fn has_moved_on(&self, tools: &Tools, merged: &MergeResult) -> Result<bool, TripError> {
         let database = self.database(tools)?;
         let unknown = || TripError::UnknownSession { session: self.session.clone() };

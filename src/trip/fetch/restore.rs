@@ -11,7 +11,7 @@ use crate::trip::sent_state::SentState;
 use crate::trip::tools::{Tools, blocking};
 
 impl ReturnedWork {
-    /// Puts it back where it is not here any more. Whatever comes home is written as a change of what is here.
+    /// Puts the session back if it was deleted at home: what comes home is written as a change of it.
     pub(crate) async fn restore_if_deleted(&mut self, tools: &Tools) -> Result<(), TripError> {
         if self.database(tools)?.contains(&self.session)? {
             return Ok(());
@@ -61,7 +61,7 @@ impl ReturnedWork {
         self.database(tools)?.fingerprint(&self.session)?.ok_or_else(unknown)
     }
 
-    /// An export has no todos: those of before the trip are put behind it.
+    /// Restores the todos of before the trip: an export has none.
     async fn restore_todos(&self, tools: &Tools) -> Result<(), TripError> {
         let todos = self.undo.departed.todos.clone();
         let Some(todos) = todos.filter(|todos| todos.get() != "[]") else { return Ok(()) };

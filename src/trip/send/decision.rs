@@ -6,13 +6,12 @@ use crate::trip::last_sync::LastSync;
 /// What home knows of its own side.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LocalState<'a> {
-    /// What is remembered of that host, where home still has all of that unchanged, and ids, times and paths are translated
-    /// as then.
+    /// The last sync with that host, if home still has all of it unchanged, and this trip translates as that one did.
     pub(crate) unchanged: Option<&'a LastSync>,
     /// Home does not hold all that it got from that host any more: rows were changed here, or taken back.
     pub(crate) lacks_rows: bool,
     pub(crate) messages: usize,
-    /// Of the messages that the host has beyond what home is known to have, those that are here as well. All of them were told.
+    /// Messages that the host got since the last sync and that home has too.
     pub(crate) shared: usize,
     /// Ids and times are translated to the host's clock on this trip.
     pub(crate) translated: bool,
@@ -23,7 +22,7 @@ pub(crate) struct LocalState<'a> {
 /// What to send.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum SendPlan {
-    /// Send this much; a delta leaves out that many messages, from the first on.
+    /// Send this much. A delta leaves out so many messages, from the first on.
     Send(Sending, usize),
     /// Both sides went on with the session, each for itself: so many messages there are not here.
     Diverged(usize),
@@ -37,7 +36,7 @@ pub(crate) fn decide(holds: &Holds, here: LocalState<'_>) -> SendPlan {
     let theirs = holds.unlisted.saturating_sub(here.shared);
     match holds.held {
         HostState::None | HostState::Unknown => full,
-        // What was added there and is here as well remained of a try that was given up.
+        // Rows that only the host should have, but home has too, are left from a failed launch.
         HostState::Same | HostState::Ahead if theirs == 0 => {
             delta.map_or(replace, |memory| SendPlan::Send(Sending::Delta, memory.messages))
         }

@@ -62,12 +62,12 @@ pub(crate) async fn delta(
         .filter(|_| is_still_held)
         .map(|last_sync| last_sync.known.as_str())
         .unwrap_or_default();
-    // Those of a try that was given up are here as well, by their ids there.
+    // Rows left from a failed launch are at home too; on the host they have translated ids.
     let there = messages_there(outline, clock.as_ref());
     let (holds, shared) = compare(tools, connection, (env, program), (session, asked), there).await?;
     let whole = last_sync.as_ref().filter(|last_sync| is_still_held && last_sync.is_whole());
     let reason_to_resend = whole.and_then(|last_sync| last_sync.reason_to_resend(clock, paths));
-    // Why what is there cannot come home with this trip although home stood still.
+    // Home stood still, and what is there cannot come home all the same: why.
     let stood_still = whole.is_some_and(|last_sync| last_sync.messages == outline.len());
     let differs_now = reason_to_resend.filter(|_| stood_still);
     let grown = shared < holds.unlisted;
@@ -108,8 +108,8 @@ pub(crate) async fn delta(
     }
 }
 
-/// What the host has of the session, and how many of its messages that are not listed as `known` are among `here`: page by page
-/// until all were named, since what was not named may be anything.
+/// What the host has of the session, and how many of its unlisted messages are among `here`. The host is asked page by page until
+/// it named all: a message that it did not name may be anything.
 async fn compare(
     tools: &Tools,
     connection: &mut HostConnection,

@@ -9,7 +9,7 @@ use crc::{CRC_32_CKSUM, Crc, Digest, Table};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Write};
+use std::io::{self, BufReader, BufWriter, Write};
 use std::path::Path;
 
 static CKSUM: Crc<u32, Table<16>> = Crc::<u32, Table<16>>::new(&CRC_32_CKSUM);
@@ -24,11 +24,6 @@ pub(crate) struct Summed<T> {
 impl<T> Summed<T> {
     pub(crate) fn new(inner: T) -> Self {
         Self { inner, digest: CKSUM.digest(), bytes: 0 }
-    }
-
-    fn add(&mut self, bytes: &[u8]) {
-        self.digest.update(bytes);
-        self.bytes += bytes.len() as u64;
     }
 
     /// `SUM SIZE`, as `cksum` prints them.
@@ -46,7 +41,8 @@ impl<T> Summed<T> {
 impl<W: Write> Write for Summed<W> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let n = self.inner.write(bytes)?;
-        self.add(bytes.get(..n).unwrap_or_default());
+        self.digest.update(bytes.get(..n).unwrap_or_default());
+        self.bytes += n as u64;
         Ok(n)
     }
 
@@ -58,16 +54,10 @@ impl<W: Write> Write for Summed<W> {
 /// The checksum of a file, as `cksum` prints it.
 pub(crate) fn cksum(path: &Path) -> Result<String, DiskError> {
     let at = |source| DiskError::at(path, source);
-    let mut file = File::open(path).map_err(at)?;
-    let mut summed = Summed::new(());
-    let mut buffer = vec![0; 256 * 1024];
-    loop {
-        let n = file.read(&mut buffer).map_err(at)?;
-        if n == 0 {
-            return Ok(summed.sum().0);
-        }
-        summed.add(buffer.get(..n).unwrap_or_default());
-    }
+    let mut file = BufReader::with_capacity(256 * 1024, File::open(path).map_err(at)?);
+    let mut summed = Summed::new(io::sink());
+    io::copy(&mut file, &mut summed).map_err(at)?;
+    Ok(summed.sum().0)
 }
 
 /// What goes into a parcel beside the session, and how.

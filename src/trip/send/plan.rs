@@ -8,7 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 
 /// What the user asked for.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Request {
     pub id: String,
     pub host: HostEntry,
@@ -98,24 +98,8 @@ mod tests {
     use super::*;
 
     fn request() -> Request {
-        Request {
-            id: String::new(),
-            host: HostEntry { name: "pi".into(), ..HostEntry::default() },
-            session: "ses_1".into(),
-            issue: None,
-            message: b"go on".to_vec(),
-            mode: Mode::OneWay,
-            directory: None,
-            agent: None,
-            model: None,
-            variant: None,
-            auto: false,
-            bare: false,
-            keep_paths: false,
-            force: false,
-            run_timeout: None,
-            patience: None,
-        }
+        let host = HostEntry { name: "pi".into(), ..HostEntry::default() };
+        Request { host, session: "ses_1".into(), message: b"go on".to_vec(), ..Request::default() }
     }
 
     fn model(text: &str, variant: Option<&str>) -> Model {

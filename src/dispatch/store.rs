@@ -80,8 +80,8 @@ impl Store {
         Ok(sorted(ids.iter().filter_map(|id| self.open(id).transpose()).collect()))
     }
 
-    /// As [`Store::each`], of the sessions that are `wanted`. The records of other sessions are not read, but for those
-    /// of which nobody has written down yet whose they are.
+    /// As [`Store::each`], of the sessions that are `wanted`. A record of another session is read only if the table does not
+    /// have it yet.
     pub fn each_of(
         &self,
         wanted: impl Fn(&str) -> bool,

@@ -61,7 +61,7 @@ pub struct RunResult {
     /// Tool calls that were open at its end and were settled there.
     #[serde(default)]
     pub settled: u64,
-    /// What came back holds what somebody did with the session there, behind the run.
+    /// Somebody went on with the session on the host after the run, and that came back too.
     #[serde(default)]
     pub later: bool,
     /// The back-file is an export although the host can make a bundle: this once, that failed.

@@ -22,11 +22,11 @@ use std::time::Duration;
 /// How long an interruption waits for a host that is being cleaned up.
 const MANNERS: Duration = Duration::from_millis(800);
 
-/// More of what a run made than anybody expects: that is said.
+/// A run that made more than these is told of.
 const MANY_SUB_AGENTS: usize = 50;
 const MANY_TODOS: usize = 1000;
 
-/// Of what was refused, no more than so many bytes are kept here; the host has it.
+/// A refused file larger than this is not kept at home; the host has it.
 const KEPT: u64 = 64 << 20;
 
 /// How long a host is tried to be cleaned up: what stays there costs only room.
@@ -94,7 +94,7 @@ impl Trip {
         Ok(())
     }
 
-    /// What came back to a session that had moved on is said to be another one, however often it is asked for.
+    /// Says that what came back became a fork, each time that the trip is asked for.
     fn check_fork(&self) -> Result<(), TripError> {
         let Record { session, host, fork, undone, refused, .. } = self.record().clone();
         match fork {
@@ -103,8 +103,7 @@ impl Trip {
         }
     }
 
-    /// Writes what came home into the session or, where that has moved on here or went back there, beside it; then there is
-    /// nothing to tell.
+    /// Writes what came back into the session. If home changed, or the host undid what was sent, it becomes a fork: `None`.
     async fn apply(
         &mut self,
         tools: &Tools,

@@ -18,9 +18,9 @@ use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// What a back-file may come to when unpacked, at least: one of a megabyte may be two gigabytes of spaces.
+/// Unpacked bytes that are allowed whatever was sent: a back-file of a megabyte may be two gigabytes of spaces.
 const LARGEST: u64 = 1 << 30;
-/// How many times what left a back-file may come to.
+/// How many times larger than the parcel a back-file may be when it is unpacked.
 const GROWTH: u64 = 16;
 
 impl Trip {
@@ -30,7 +30,7 @@ impl Trip {
         let Some(found) = self.record().result.clone() else {
             return Err(TripError::UnknownDispatch(self.record().id.clone()));
         };
-        // What may be home already, or have become a session of its own, is what it was.
+        // A result that may be applied already, or that became a fork, stays as it was fetched.
         let may_be_home = self.dispatch.file("before").exists() || self.record().fork.is_some();
         self.begin(tools, Step::Fetch)?;
         let result = if (self.has_latest_result && !found.lesser) || may_be_home {

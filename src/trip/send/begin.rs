@@ -87,8 +87,8 @@ fn origin(host: &HostEntry) -> HostOrigin {
     })
 }
 
-/// Refuses a session that is not here, unless it is `forced`, or that something works on which an earlier run left. Hold
-/// its lock.
+/// Refuses a session that is on a host, unless `forced`, and one in which a process of an earlier run still works. Hold the
+/// session's lock.
 ///
 /// # Errors
 /// [`TripError::Away`], [`TripError::Busy`]; a record that cannot be read.

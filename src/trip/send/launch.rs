@@ -43,7 +43,7 @@ impl Trip {
         Ok(())
     }
 
-    /// Where the user sent the session although a host held it, that one is let go: not before this one has it.
+    /// Abandons the trip whose host held the session when this one was forced: not before this one's host has it.
     fn abandon_other_trips(&self, tools: &Tools) -> Result<(), TripError> {
         if !self.record().plan.forced {
             return Ok(());

@@ -1,14 +1,14 @@
 //! opencode's database: what is known of a session before it leaves, whether all rows of an import are there, and
 //! the one thing that import does not bring back. Measured on opencode 1.3, 1.14 and 1.18.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use crate::session::message::{self, said_in};
 use crate::session::{LastUser, Setting};
-use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _};
+use rusqlite::{Connection, ErrorCode, OpenFlags, OptionalExtension as _, Params, Transaction};
 
 /// How long a writer (a running opencode) is waited for.
 pub(super) const PATIENCE: Duration = Duration::from_secs(5);
@@ -90,8 +90,8 @@ pub(crate) struct Listed {
 /// The database, open for reading. Calls block; a writer is waited for, five seconds at most.
 #[derive(Debug)]
 pub struct Database {
-    pub(super) path: PathBuf,
-    pub(super) connection: Connection,
+    path: PathBuf,
+    connection: Connection,
     /// Whether `session` has the columns `agent` and `model`.
     has_setting: bool,
 }
@@ -99,10 +99,7 @@ pub struct Database {
 impl Database {
     /// Opens it read-only and looks at its schema. Safe beside a running opencode (WAL).
     pub fn open(path: &Path) -> Result<Self, DatabaseError> {
-        if !path.is_file() {
-            return Err(DatabaseError::Missing { path: path.to_owned() });
-        }
-        let connection = connect(path).map_err(|e| at(path, e))?;
+        let connection = connect(path)?;
         for (table, needed) in NEEDED {
             let columns = columns(&connection, table).map_err(|e| at(path, e))?;
             if columns.is_empty() {
@@ -119,12 +116,10 @@ impl Database {
 
     /// What is known of a session; `None` if it is not there.
     pub(crate) fn session(&self, id: &str) -> Result<Option<SessionRow>, DatabaseError> {
-        self.read_session(id).map_err(|e| at(&self.path, e))
+        self.in_one_moment(|snapshot| self.session_in(snapshot, id))
     }
 
-    fn read_session(&self, id: &str) -> rusqlite::Result<Option<SessionRow>> {
-        // One transaction: all figures are of one moment.
-        let snapshot = self.connection.unchecked_transaction()?;
+    fn session_in(&self, snapshot: &Transaction<'_>, id: &str) -> rusqlite::Result<Option<SessionRow>> {
         let setting = if self.has_setting { "agent, model" } else { "NULL, NULL" };
         let row = snapshot
             .query_row(
@@ -159,9 +154,9 @@ impl Database {
 
     /// All sessions by their ids, in one query.
     pub(crate) fn sessions(&self) -> Result<HashMap<String, Listed>, DatabaseError> {
-        let read = || -> rusqlite::Result<HashMap<String, Listed>> {
+        self.in_one_moment(|snapshot| {
             let mut all =
-                self.connection.prepare("SELECT id, directory, time_created, time_updated FROM session")?;
+                snapshot.prepare("SELECT id, directory, time_created, time_updated FROM session")?;
             let mut rows = all.query([])?;
             let mut sessions = HashMap::new();
             let mut last: Arc<str> = Arc::from("");
@@ -174,20 +169,18 @@ impl Database {
                 sessions.insert(row.get(0)?, Listed { directory: Arc::clone(&last), created_ms, updated_ms });
             }
             Ok(sessions)
-        };
-        read().map_err(|e| at(&self.path, e))
+        })
     }
 
     /// Whether prompts of a session were undone and not redone: at the next prompt opencode deletes every message from
     /// there on.
     pub(crate) fn is_undone(&self, session: &str) -> Result<bool, DatabaseError> {
-        is_undone(&self.connection, session).map_err(|e| at(&self.path, e))
+        self.in_one_moment(|snapshot| is_undone(snapshot, session))
     }
 
     /// Whether it has this session.
     pub(crate) fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
-        let ask = || self.connection.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]);
-        ask().map_err(|e| at(&self.path, e))
+        self.in_one_moment(|snapshot| snapshot.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]))
     }
 
     /// The newest session made in one of these directories since `ms` (milliseconds since the Unix epoch), those of
@@ -197,17 +190,12 @@ impl Database {
         ms: i64,
         directories: [&str; 2],
     ) -> Result<Option<String>, DatabaseError> {
-        let ask = || {
-            self.connection
-                .query_row(
-                    "SELECT id FROM session WHERE parent_id IS NULL AND time_created >= ?1 AND directory IN (?2, ?3)
-                     ORDER BY time_created DESC, id LIMIT 1",
-                    (ms, directories[0], directories[1]),
-                    |row| row.get(0),
-                )
-                .optional()
-        };
-        ask().map_err(|e| at(&self.path, e))
+        self.in_one_moment(|snapshot| {
+            let newest =
+                "SELECT id FROM session WHERE parent_id IS NULL AND time_created >= ?1 AND directory IN (?2, ?3)
+                 ORDER BY time_created DESC, id LIMIT 1";
+            snapshot.query_row(newest, (ms, directories[0], directories[1]), |row| row.get(0)).optional()
+        })
     }
 
     /// Which of these messages, each with its parts, are not there under this session: the ids, in the order given.
@@ -217,39 +205,61 @@ impl Database {
         session: &str,
         ids: &[(String, Vec<String>)],
     ) -> Result<Vec<String>, DatabaseError> {
-        self.find_missing(session, ids).map_err(|e| at(&self.path, e))
-    }
-
-    fn find_missing(&self, session: &str, ids: &[(String, Vec<String>)]) -> rusqlite::Result<Vec<String>> {
-        let snapshot = self.connection.unchecked_transaction()?;
-        let mut message = snapshot.prepare("SELECT 1 FROM message WHERE id = ?1 AND session_id = ?2")?;
-        let mut part =
-            snapshot.prepare("SELECT 1 FROM part WHERE id = ?1 AND session_id = ?2 AND message_id = ?3")?;
-        let mut missing = Vec::new();
-        for (message_id, part_ids) in ids {
-            if !message.exists((message_id, session))? {
-                missing.push(message_id.clone());
-            }
-            for part_id in part_ids {
-                if !part.exists((part_id, session, message_id))? {
-                    missing.push(part_id.clone());
+        self.in_one_moment(|snapshot| {
+            let mut message = snapshot.prepare("SELECT 1 FROM message WHERE id = ?1 AND session_id = ?2")?;
+            let mut part = snapshot
+                .prepare("SELECT 1 FROM part WHERE id = ?1 AND session_id = ?2 AND message_id = ?3")?;
+            let mut missing = Vec::new();
+            for (message_id, part_ids) in ids {
+                if !message.exists((message_id, session))? {
+                    missing.push(message_id.clone());
+                }
+                for part_id in part_ids {
+                    if !part.exists((part_id, session, message_id))? {
+                        missing.push(part_id.clone());
+                    }
                 }
             }
-        }
-        Ok(missing)
+            Ok(missing)
+        })
+    }
+
+    /// Reads in one transaction: all that is read is of one moment.
+    pub(super) fn in_one_moment<T>(
+        &self,
+        read: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
+    ) -> Result<T, DatabaseError> {
+        let done = self.connection.unchecked_transaction().and_then(|snapshot| read(&snapshot));
+        done.map_err(|error| at(&self.path, error))
     }
 }
 
-pub(super) fn connect(path: &Path) -> rusqlite::Result<Connection> {
-    let mode = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let connection = Connection::open_with_flags(path, mode)?;
-    connection.busy_timeout(PATIENCE)?;
-    Ok(connection)
+/// Opens a database that is there, for reading alone.
+pub(super) fn connect(path: &Path) -> Result<Connection, DatabaseError> {
+    open(path, OpenFlags::SQLITE_OPEN_READ_ONLY, PATIENCE)
 }
 
-pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<BTreeSet<String>> {
-    let mut names = connection.prepare("SELECT name FROM pragma_table_info(?1)")?;
-    names.query_map([table], |row| row.get(0))?.collect()
+/// Opens a database that is there; another writer is waited for as long as `patience`.
+pub(super) fn open(path: &Path, mode: OpenFlags, patience: Duration) -> Result<Connection, DatabaseError> {
+    if !path.is_file() {
+        return Err(DatabaseError::Missing { path: path.to_owned() });
+    }
+    let opened = Connection::open_with_flags(path, mode | OpenFlags::SQLITE_OPEN_NO_MUTEX);
+    let opened = opened.and_then(|connection| connection.busy_timeout(patience).map(|()| connection));
+    opened.map_err(|error| at(path, error))
+}
+
+pub(super) fn columns(connection: &Connection, table: &str) -> rusqlite::Result<HashSet<String>> {
+    Ok(strings(connection, "SELECT name FROM pragma_table_info(?1)", [table])?.into_iter().collect())
+}
+
+/// The first column of all that a query finds.
+pub(super) fn strings(
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<Vec<String>> {
+    connection.prepare_cached(query)?.query_map(parameters, |row| row.get(0))?.collect()
 }
 
 /// As [`Database::is_undone`], within a transaction.

@@ -1,11 +1,11 @@
 //! What of a session at home decides how it travels: what it holds, and which sub-agents it has.
 
-use super::database::{Database, DatabaseError, at, columns};
-use super::fingerprint::{feed, hex};
+use super::database::{Database, DatabaseError, columns, strings};
+use super::fingerprint::{TODOS, feed};
 use crate::session::raw::Object;
 use crate::session::{Outline, Raw};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension as _, Transaction};
+use rusqlite::{Connection, OptionalExtension as _};
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
@@ -22,41 +22,30 @@ impl Database {
         let count = i64::try_from(messages).unwrap_or(i64::MAX);
         self.in_one_moment(|snapshot| {
             let mut hash = Sha256::new();
-            let mut found = 0;
-            let first = "SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id LIMIT ?2";
-            for (is_message, query) in [
-                (
-                    true,
-                    "SELECT id, time_created, time_updated, octet_length(data) FROM message
-                     WHERE session_id = ?1 ORDER BY time_created, id LIMIT ?2"
-                        .to_owned(),
-                ),
-                (
-                    false,
-                    format!(
-                        "SELECT id, message_id, time_updated, octet_length(data) FROM part
-                         WHERE session_id = ?1 AND message_id IN ({first}) ORDER BY message_id, id"
-                    ),
-                ),
-            ] {
-                let mut query = snapshot.prepare(&query)?;
-                let mut rows = query.query((session, count))?;
-                while let Some(row) = rows.next()? {
-                    found += usize::from(is_message);
-                    for column in 0..4 {
-                        feed(&mut hash, row.get_ref(column)?);
-                    }
-                }
-            }
-            Ok((found == messages).then(|| hex(hash, 32)))
+            let found = feed(
+                &mut hash,
+                snapshot,
+                "SELECT id, time_created, time_updated, octet_length(data) FROM message
+                 WHERE session_id = ?1 ORDER BY time_created, id LIMIT ?2",
+                (session, count),
+            )?;
+            feed(
+                &mut hash,
+                snapshot,
+                "SELECT id, message_id, time_updated, octet_length(data) FROM part
+                 WHERE session_id = ?1 AND message_id IN
+                   (SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id LIMIT ?2)
+                 ORDER BY message_id, id",
+                (session, count),
+            )?;
+            Ok((found == messages).then(|| format!("{:x}", hash.finalize())))
         })
     }
 
     /// The sessions of a session's sub-agents, with theirs, parents first: their ids, and what they hold.
     pub(crate) fn descendants(&self, session: &str) -> Result<Vec<(String, Outline)>, DatabaseError> {
         self.in_one_moment(|snapshot| {
-            let mut query = snapshot.prepare(DESCENDANTS)?;
-            let ids: Vec<String> = query.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
+            let ids = strings(snapshot, DESCENDANTS, [session])?;
             ids.into_iter().map(|id| outline(snapshot, &id).map(|outline| (id, outline))).collect()
         })
     }
@@ -133,9 +122,7 @@ impl Database {
     /// The session's todos as opencode has them, as JSON: `[{"content", "status", "priority"}, …]`.
     pub(crate) fn todos(&self, session: &str) -> Result<Option<Raw>, DatabaseError> {
         let todos = self.in_one_moment(|snapshot| {
-            let mut query = snapshot.prepare(
-                "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position",
-            )?;
+            let mut query = snapshot.prepare(TODOS)?;
             let rows = query.query_map([session], |row| {
                 let [content, status, priority]: [String; 3] = [row.get(0)?, row.get(1)?, row.get(2)?];
                 Ok(json!({"content": content, "status": status, "priority": priority}))
@@ -143,14 +130,6 @@ impl Database {
             rows.collect::<Result<Vec<_>, _>>()
         })?;
         Ok(serde_json::value::to_raw_value(&todos).ok().map(|raw| Raw::from(raw.as_ref())))
-    }
-
-    fn in_one_moment<T>(
-        &self,
-        read: impl FnOnce(&Transaction<'_>) -> rusqlite::Result<T>,
-    ) -> Result<T, DatabaseError> {
-        let done = self.connection.unchecked_transaction().and_then(|snapshot| read(&snapshot));
-        done.map_err(|error| at(&self.path, error))
     }
 }
 
@@ -168,15 +147,12 @@ fn with_keys(data: &[u8], keys: &[(&str, &str)]) -> rusqlite::Result<String> {
 }
 
 fn outline(connection: &Connection, session: &str) -> rusqlite::Result<Outline> {
-    let mut messages = connection
-        .prepare_cached("SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id")?;
-    let mut parts = connection.prepare_cached("SELECT id FROM part WHERE message_id = ?1 ORDER BY id")?;
-    let ids: Vec<String> = messages.query_map([session], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    let messages = "SELECT id FROM message WHERE session_id = ?1 ORDER BY time_created, id";
     let mut outline = Outline::default();
-    for id in &ids {
-        let of: Vec<String> = parts.query_map([id], |row| row.get(0))?.collect::<Result<_, _>>()?;
+    for id in strings(connection, messages, [session])? {
+        let parts = strings(connection, "SELECT id FROM part WHERE message_id = ?1 ORDER BY id", [&id])?;
         // Only ids of four gigabytes do not fit.
-        let _ = outline.push(id, of.iter().map(String::as_str));
+        let _ = outline.push(&id, parts.iter().map(String::as_str));
     }
     Ok(outline)
 }

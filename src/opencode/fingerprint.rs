@@ -1,11 +1,10 @@
 //! What a session looked like at a moment, in one short text: enough to see later whether it changed.
 
-use super::database::{Database, DatabaseError, at, columns};
+use super::database::{Database, DatabaseError, columns};
 use rusqlite::types::ValueRef;
-use rusqlite::{Connection, OptionalExtension as _};
+use rusqlite::{Connection, Params};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use std::fmt::Write as _;
 
 /// A session's rows and the fields of its own record that may come home changed.
 ///
@@ -60,6 +59,10 @@ impl Field {
     }
 }
 
+/// A session's todos in their order.
+pub(super) const TODOS: &str =
+    "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position";
+
 /// Stands for a field that the schema has no column for.
 const ABSENT: &str = "-";
 
@@ -89,86 +92,71 @@ impl Fingerprint {
 impl Database {
     /// What a session looks like now; `None` if it is not there.
     pub fn fingerprint(&self, session: &str) -> Result<Option<Fingerprint>, DatabaseError> {
-        let read = || {
-            // One transaction: all of it is of one moment.
-            let snapshot = self.connection.unchecked_transaction()?;
-            let columns = columns(&snapshot, "session")?;
-            take(&snapshot, session, |column| columns.contains(column))
-        };
-        read().map_err(|e| at(&self.path, e))
+        self.in_one_moment(|snapshot| take(snapshot, session))
     }
 }
 
-/// Takes a session's fingerprint, within a transaction; `has` knows the columns of `session`.
-pub(super) fn take(
-    connection: &Connection,
-    session: &str,
-    has: impl Fn(&str) -> bool,
-) -> rusqlite::Result<Option<Fingerprint>> {
-    let mut fields = Vec::new();
+/// Takes a session's fingerprint, within a transaction.
+pub(super) fn take(connection: &Connection, session: &str) -> rusqlite::Result<Option<Fingerprint>> {
+    let known = columns(connection, "session")?;
+    let mut fields = String::new();
     for field in Field::ALL {
-        let digest = match field {
-            Field::Todos => Some(todos(connection, session)?),
-            _ if !field.columns().iter().all(|column| has(column)) => Some(ABSENT.to_owned()),
-            _ => record(connection, session, field)?,
+        let mut hash = Sha256::new();
+        let names = field.columns();
+        let digest = if field == Field::Todos {
+            feed(&mut hash, connection, TODOS, [session])?;
+            format!("{:.16x}", hash.finalize())
+        } else if !names.iter().all(|column| known.contains(*column)) {
+            ABSENT.to_owned()
+        } else {
+            let query = format!("SELECT {} FROM session WHERE id = ?1", names.join(", "));
+            if feed(&mut hash, connection, &query, [session])? == 0 {
+                return Ok(None);
+            }
+            format!("{:.16x}", hash.finalize())
         };
-        let Some(digest) = digest else { return Ok(None) };
-        fields.push(format!(";{}={digest}", field.name()));
+        fields.push_str(&format!(";{}={digest}", field.name()));
     }
-    Ok(Some(Fingerprint(format!("{}{}", rows(connection, session)?, fields.concat()))))
-}
-
-fn rows(connection: &Connection, session: &str) -> rusqlite::Result<String> {
     let mut hash = Sha256::new();
-    let mut counts = [0_u64; 2];
-    for (count, query) in counts.iter_mut().zip([
+    let messages = feed(
+        &mut hash,
+        connection,
         "SELECT id, '', time_created, time_updated, octet_length(data) FROM message
          WHERE session_id = ?1 ORDER BY time_created, id",
+        [session],
+    )?;
+    let parts = feed(
+        &mut hash,
+        connection,
         "SELECT id, message_id, 0, time_updated, octet_length(data) FROM part
          WHERE session_id = ?1 ORDER BY message_id, id",
-    ]) {
-        let mut query = connection.prepare_cached(query)?;
-        let mut rows = query.query([session])?;
-        while let Some(row) = rows.next()? {
-            *count += 1;
-            for column in 0..5 {
-                feed(&mut hash, row.get_ref(column)?);
-            }
-        }
-    }
-    let [messages, parts] = counts;
-    Ok(format!("{messages}+{parts}:{}", hex(hash, 32)))
-}
-
-fn record(connection: &Connection, session: &str, field: Field) -> rusqlite::Result<Option<String>> {
-    let names = field.columns();
-    let query = format!("SELECT {} FROM session WHERE id = ?1", names.join(", "));
-    let digest = |row: &rusqlite::Row<'_>| {
-        let mut hash = Sha256::new();
-        for column in 0..names.len() {
-            feed(&mut hash, row.get_ref(column)?);
-        }
-        Ok(hex(hash, 8))
-    };
-    connection.prepare_cached(&query)?.query_row([session], digest).optional()
-}
-
-fn todos(connection: &Connection, session: &str) -> rusqlite::Result<String> {
-    let mut hash = Sha256::new();
-    let mut query = connection.prepare_cached(
-        "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position",
+        [session],
     )?;
-    let mut rows = query.query([session])?;
+    Ok(Some(Fingerprint(format!("{messages}+{parts}:{:x}{fields}", hash.finalize()))))
+}
+
+/// Adds all values that a query finds; how many rows these are.
+pub(super) fn feed(
+    hash: &mut Sha256,
+    connection: &Connection,
+    query: &str,
+    parameters: impl Params,
+) -> rusqlite::Result<usize> {
+    let mut query = connection.prepare_cached(query)?;
+    let columns = query.column_count();
+    let mut rows = query.query(parameters)?;
+    let mut found = 0;
     while let Some(row) = rows.next()? {
-        for column in 0..3 {
-            feed(&mut hash, row.get_ref(column)?);
+        found += 1;
+        for column in 0..columns {
+            feed_value(hash, row.get_ref(column)?);
         }
     }
-    Ok(hex(hash, 8))
+    Ok(found)
 }
 
 /// Adds a value, its kind and its length with it, so that no two rows look alike.
-pub(super) fn feed(hash: &mut Sha256, value: ValueRef<'_>) {
+fn feed_value(hash: &mut Sha256, value: ValueRef<'_>) {
     let (kind, number, bytes): (u8, [u8; 8], &[u8]) = match value {
         ValueRef::Null => (0, [0; 8], &[]),
         ValueRef::Integer(number) => (1, number.to_le_bytes(), &[]),
@@ -179,13 +167,4 @@ pub(super) fn feed(hash: &mut Sha256, value: ValueRef<'_>) {
     hash.update([kind]);
     hash.update(number);
     hash.update(bytes);
-}
-
-/// The first `bytes` of a digest.
-pub(super) fn hex(hash: Sha256, bytes: usize) -> String {
-    hash.finalize().iter().take(bytes).fold(String::new(), |mut text, byte| {
-        // Writing into a String does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

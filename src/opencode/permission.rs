@@ -198,27 +198,13 @@ fn read<T: DeserializeOwned>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use tempfile::TempDir;
+    use crate::opencode::tests::{AWAY, NEW, OLD, OTHER, SCHEMAS, World};
 
-    const SCHEMAS: [&str; 3] = [
-        include_str!("../../tests/fixtures/schema-1.3.2.sql"),
-        include_str!("../../tests/fixtures/schema-1.14.41.sql"),
-        include_str!("../../tests/fixtures/schema-1.18.33.sql"),
-    ];
-
-    fn database(schema: &str) -> (TempDir, PathBuf) {
-        let dir = tempfile::tempdir().unwrap();
-        let path = dir.path().join("opencode.db");
-        let connection = Connection::open(&path).unwrap();
-        connection.execute_batch(schema).unwrap();
-        connection
-            .execute_batch(
-                "INSERT INTO project(id, worktree, sandboxes, time_created, time_updated) VALUES ('global', '/', '[]', 1, 1);
-                 INSERT INTO session(id, project_id, slug, directory, title, version, time_created, time_updated)
-                   VALUES ('ses_1', 'global', 's', '/w', 't', '1', 1, 1), ('ses_2', 'global', 's', '/w', 't', '1', 1, 1);",
-            )
-            .unwrap();
-        (dir, path)
+    /// Two sessions without rules.
+    fn database(schema: &str) -> World {
+        let world = World::new(schema);
+        world.connection().execute("UPDATE session SET permission = NULL", []).unwrap();
+        world
     }
 
     fn rule(permission: &str, pattern: &str, action: Action) -> Rule {
@@ -234,18 +220,22 @@ mod tests {
     #[test]
     fn a_rule_is_added_last_and_the_others_are_kept_on_all_three_releases() {
         for schema in SCHEMAS {
-            let (_dir, path) = database(schema);
-            let mut permissions = Permissions::open(&path).unwrap();
-            assert_eq!(permissions.rules("ses_1").unwrap(), []);
+            let world = database(schema);
+            let mut permissions = Permissions::open(&world.database).unwrap();
+            assert_eq!(permissions.rules(AWAY).unwrap(), []);
             let (bash, out) =
                 (rule("bash", "ls *", Action::Allow), rule("external_directory", "/tmp/*", Action::Ask));
-            permissions.add("ses_1", bash.clone()).unwrap();
-            assert_eq!(permissions.add("ses_1", out.clone()).unwrap(), [bash.clone(), out.clone()]);
+            permissions.add(AWAY, bash.clone()).unwrap();
+            assert_eq!(permissions.add(AWAY, out.clone()).unwrap(), [bash.clone(), out.clone()]);
             let again = rule("bash", "ls *", Action::Deny);
-            assert_eq!(permissions.add("ses_1", again.clone()).unwrap(), [out.clone(), again.clone()]);
-            assert_eq!(permissions.rules("ses_1").unwrap(), [out, again]);
+            assert_eq!(permissions.add(AWAY, again.clone()).unwrap(), [out.clone(), again.clone()]);
+            assert_eq!(permissions.rules(AWAY).unwrap(), [out, again]);
             let text = r#"[{"permission":"external_directory","pattern":"/tmp/*","action":"ask"},{"permission":"bash","pattern":"ls *","action":"deny"}]"#;
-            assert_eq!(raw(&path), [Some(text.to_owned()), None], "as opencode writes it, and only there");
+            assert_eq!(
+                raw(&world.database),
+                [Some(text.to_owned()), None],
+                "as opencode writes it, and only there"
+            );
             assert!(matches!(permissions.rules("ses_3"), Err(PermissionError::UnknownSession { .. })));
             let unknown = permissions.add("ses_3", bash);
             assert!(matches!(unknown, Err(PermissionError::UnknownSession { .. })));
@@ -254,13 +244,13 @@ mod tests {
 
     #[test]
     fn what_nobody_could_answer_stays_denied() {
-        let (_dir, path) = database(SCHEMAS[2]);
-        let mut permissions = Permissions::open(&path).unwrap();
-        let all = permissions.add("ses_1", rule("*", "*", Action::Allow)).unwrap();
+        let world = database(NEW);
+        let mut permissions = Permissions::open(&world.database).unwrap();
+        let all = permissions.add(AWAY, rule("*", "*", Action::Allow)).unwrap();
         let names: Vec<&str> = all.iter().map(|rule| rule.permission.as_str()).collect();
         assert_eq!(names, ["*", "question", "plan_enter", "plan_exit"]);
         assert!(all[1..].iter().all(|rule| rule.action == Action::Deny && rule.pattern == "*"));
-        let all = permissions.add("ses_1", rule("plan_*", "*", Action::Ask)).unwrap();
+        let all = permissions.add(AWAY, rule("plan_*", "*", Action::Ask)).unwrap();
         let names: Vec<&str> = all.iter().map(|rule| rule.permission.as_str()).collect();
         assert_eq!(names, ["*", "question", "plan_*", "plan_enter", "plan_exit"]);
         assert!(rule("*", "*", Action::Deny).answerless().is_empty());
@@ -295,24 +285,24 @@ mod tests {
             (vec![rule("question", "*", "allow"), rule("question", "x", "deny")], &all[..1], &all),
             (vec![rule("question", "*", "allow"), rule("*", "*", "deny")], &[], &[]),
         ] {
-            let (_dir, path) = database(SCHEMAS[0]);
+            let world = database(OLD);
             let before = Value::from(rules.clone()).to_string();
-            let set = "UPDATE session SET permission = ?1 WHERE id = 'ses_1'";
-            Connection::open(&path).unwrap().execute(set, [&before]).unwrap();
-            let mut permissions = Permissions::open(&path).unwrap();
-            assert_eq!(permissions.deny_answerless("ses_1").unwrap(), asked, "{before}");
+            let set = "UPDATE session SET permission = ?1 WHERE id = 'ses_away'";
+            Connection::open(&world.database).unwrap().execute(set, [&before]).unwrap();
+            let mut permissions = Permissions::open(&world.database).unwrap();
+            assert_eq!(permissions.deny_answerless(AWAY).unwrap(), asked, "{before}");
             let after = Value::from([rules, denied(added)].concat()).to_string();
-            assert_eq!(raw(&path), [Some(after), None], "{before}");
-            assert!(permissions.deny_answerless("ses_1").unwrap().is_empty());
+            assert_eq!(raw(&world.database), [Some(after), None], "{before}");
+            assert!(permissions.deny_answerless(AWAY).unwrap().is_empty());
         }
-        let (_dir, path) = database(SCHEMAS[0]);
-        assert!(Permissions::open(&path).unwrap().deny_answerless("ses_2").unwrap().is_empty());
-        assert_eq!(raw(&path), [None, Some(Value::from(denied(&all)).to_string())]);
+        let world = database(OLD);
+        assert!(Permissions::open(&world.database).unwrap().deny_answerless(OTHER).unwrap().is_empty());
+        assert_eq!(raw(&world.database), [None, Some(Value::from(denied(&all)).to_string())]);
     }
 
     #[test]
     fn what_cannot_be_read_is_never_overwritten() {
-        let (_dir, path) = database(SCHEMAS[2]);
+        let world = database(NEW);
         for bad in [
             "",
             "{",
@@ -322,13 +312,13 @@ mod tests {
             r#"[{"permission":"bash","pattern":"*","action":"perhaps"}]"#,
             r#"[{"permission":"bash","pattern":"*","action":"ask","until":7}]"#,
         ] {
-            let connection = Connection::open(&path).unwrap();
-            connection.execute("UPDATE session SET permission = ?1 WHERE id = 'ses_1'", [bad]).unwrap();
-            let mut permissions = Permissions::open(&path).unwrap();
-            assert!(matches!(permissions.rules("ses_1"), Err(PermissionError::Damaged { .. })), "{bad:?}");
-            let added = permissions.add("ses_1", rule("bash", "*", Action::Allow));
+            let connection = Connection::open(&world.database).unwrap();
+            connection.execute("UPDATE session SET permission = ?1 WHERE id = 'ses_away'", [bad]).unwrap();
+            let mut permissions = Permissions::open(&world.database).unwrap();
+            assert!(matches!(permissions.rules(AWAY), Err(PermissionError::Damaged { .. })), "{bad:?}");
+            let added = permissions.add(AWAY, rule("bash", "*", Action::Allow));
             assert!(matches!(added, Err(PermissionError::Damaged { .. })), "{bad:?}");
-            assert_eq!(raw(&path)[0].as_deref(), Some(bad));
+            assert_eq!(raw(&world.database)[0].as_deref(), Some(bad));
         }
     }
 
@@ -344,14 +334,17 @@ mod tests {
 
     #[test]
     fn a_writer_is_waited_for() {
-        let (_dir, path) = database(SCHEMAS[2]);
-        let other = Connection::open(&path).unwrap();
+        let world = database(NEW);
+        let other = Connection::open(&world.database).unwrap();
         other.execute_batch("BEGIN IMMEDIATE").unwrap();
         std::thread::scope(|scope| {
             let adding = scope.spawn(|| {
-                Permissions::open(&path).unwrap().add("ses_1", rule("bash", "*", Action::Allow)).unwrap()
+                Permissions::open(&world.database)
+                    .unwrap()
+                    .add(AWAY, rule("bash", "*", Action::Allow))
+                    .unwrap()
             });
-            other.execute("UPDATE session SET permission = '[]' WHERE id = 'ses_1'", []).unwrap();
+            other.execute("UPDATE session SET permission = '[]' WHERE id = 'ses_away'", []).unwrap();
             other.execute_batch("COMMIT").unwrap();
             assert_eq!(adding.join().unwrap().len(), 1);
         });

@@ -5,22 +5,21 @@ use super::database::{DatabaseError, unknown};
 use rusqlite::Connection;
 use std::path::Path;
 
-/// What rows are written into, and the columns that every known release has.
-const TABLES: [(&str, &[&str]); 4] = [
-    (
-        "session",
-        &[
-            "id",
-            "project_id",
-            "parent_id",
-            "slug",
-            "directory",
-            "title",
-            "version",
-            "time_created",
-            "time_updated",
-        ],
-    ),
+/// The columns of `session` that every known release has. What a new one needs is known only where one is made.
+const SESSION: &[&str] = &[
+    "id",
+    "project_id",
+    "parent_id",
+    "slug",
+    "directory",
+    "title",
+    "version",
+    "time_created",
+    "time_updated",
+];
+
+/// What else rows are written into, likewise.
+const TABLES: [(&str, &[&str]); 3] = [
     ("message", &["id", "session_id", "time_created", "time_updated", "data"]),
     ("part", &["id", "message_id", "session_id", "time_created", "time_updated", "data"]),
     ("todo", &["session_id", "content", "status", "priority", "position", "time_created", "time_updated"]),
@@ -59,25 +58,19 @@ impl Schema {
         connection: &Connection,
         database: &Path,
     ) -> rusqlite::Result<Result<Self, DatabaseError>> {
-        Ok(Self::look(connection)?.map_err(|what| unknown(database, what)))
-    }
-
-    /// Reads it. The inner error says in words what is not known.
-    pub(super) fn look(connection: &Connection) -> rusqlite::Result<Result<Self, String>> {
-        let mut session = None;
+        let unknown = |what| Ok(Err(unknown(database, what)));
+        let session = match read_table(connection, "session", SESSION)? {
+            Ok(session) => session,
+            Err(what) => return unknown(what),
+        };
         for (name, needed) in TABLES {
-            let table = match read_table(connection, name, needed)? {
-                Ok(table) => table,
-                Err(unknown) => return Ok(Err(unknown)),
-            };
-            // What a new session needs is known only where one is made.
-            if name == "session" {
-                session = Some(table);
-            } else if let Some(unknown) = table.unknown_need(needed) {
-                return Ok(Err(unknown));
+            let table = read_table(connection, name, needed)?;
+            match table.map(|table| table.unknown_need(needed)) {
+                Ok(None) => {}
+                Ok(Some(what)) | Err(what) => return unknown(what),
             }
         }
-        Ok(session.map(|session| Self { session }).ok_or_else(|| "no table session".to_owned()))
+        Ok(Ok(Self { session }))
     }
 }
 
@@ -118,26 +111,21 @@ fn read_table(
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    const NEW: &str = include_str!("../../tests/fixtures/schema-1.18.33.sql");
+    use crate::opencode::tests::{MID, NEW, OLD};
 
     fn read(more: &str) -> Result<Schema, String> {
         let connection = Connection::open_in_memory().unwrap();
         connection.execute_batch(NEW).unwrap();
         connection.execute_batch(more).unwrap();
-        Schema::look(&connection).unwrap()
+        Schema::read(&connection, Path::new("x.db")).unwrap().map_err(|error| error.to_string())
     }
 
     #[test]
     fn the_three_releases_are_known() {
-        for (schema, cost, agent) in [
-            (include_str!("../../tests/fixtures/schema-1.3.2.sql"), false, false),
-            (include_str!("../../tests/fixtures/schema-1.14.41.sql"), false, true),
-            (NEW, true, true),
-        ] {
+        for (schema, cost, agent) in [(OLD, false, false), (MID, false, true), (NEW, true, true)] {
             let connection = Connection::open_in_memory().unwrap();
             connection.execute_batch(schema).unwrap();
-            let session = Schema::look(&connection).unwrap().unwrap().session;
+            let session = Schema::read(&connection, Path::new("x.db")).unwrap().unwrap().session;
             assert_eq!((session.has("cost"), session.has("agent")), (cost, agent));
         }
     }
@@ -162,7 +150,8 @@ mod tests {
                 "a view on part, part",
             ),
         ] {
-            assert_eq!(read(more).unwrap_err(), what, "{more}");
+            let expected = format!("x.db is not the database of a known opencode: {what}");
+            assert_eq!(read(more).unwrap_err(), expected, "{more}");
         }
         for more in [
             "ALTER TABLE part ADD COLUMN colour TEXT",

@@ -1,13 +1,14 @@
 //! Puts sessions back as an undo log tells that they were, in one transaction.
 
 use super::database::DatabaseError;
-use super::fingerprint;
+use super::fingerprint::{self, Fingerprint};
 use super::schema::Schema;
 use super::undo_log::{self, End, Line, Table, UndoLogError, Writer};
 use super::writer::{self, Stop};
 use crate::disk::DiskError;
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// Numbers of rows.
@@ -34,26 +35,16 @@ pub struct Undone {
 
 /// Why nothing was put back. Nothing was changed then.
 #[derive(Debug, thiserror::Error)]
+#[allow(missing_docs, reason = "its message says what each is")]
 pub enum UndoError {
-    /// Somebody went on with a session.
     #[error("{session} has changed since then, so it stays as it is")]
-    Changed {
-        /// Which session.
-        session: String,
-    },
-    /// A session would not be as it was.
+    Changed { session: String },
     #[error("{session} would not be as it was, so it stays as it is")]
-    Mismatch {
-        /// Which session.
-        session: String,
-    },
-    /// The undo log.
+    Mismatch { session: String },
     #[error(transparent)]
     UndoLog(#[from] UndoLogError),
-    /// The database.
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The disk.
     #[error(transparent)]
     Disk(#[from] DiskError),
 }
@@ -84,40 +75,34 @@ pub(super) fn undo_on(
         // Cannot be changed within a transaction.
         connection.pragma_update(None, "foreign_keys", !end.loose)?;
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let schema = Schema::read(&transaction, database)??;
+        Schema::read(&transaction, database)??;
         let undone = Undone { session, ..Undone::default() };
-        if let Some(changed) = differing(&transaction, &schema, end.after.iter())? {
-            return match differing(&transaction, &schema, end.former.iter())? {
+        if let Some(changed) = differing(&transaction, &end.after)? {
+            return match differing(&transaction, &end.former)? {
                 None => Ok(Undone { already: true, ..undone }),
                 Some(_) => Err(UndoError::Changed { session: changed }.into()),
             };
         }
-        put_back(transaction, &schema, before, after, undone, end)
+        put_back(transaction, before, after, undone, end)
     };
     done().map_err(|stop| stop.told(database))
 }
 
 /// A session that does not look as it should.
-fn differing<'a>(
+fn differing(
     transaction: &Transaction<'_>,
-    schema: &Schema,
-    mut sessions: impl Iterator<Item = (&'a String, &'a Option<fingerprint::Fingerprint>)>,
+    expected: &BTreeMap<String, Option<Fingerprint>>,
 ) -> rusqlite::Result<Option<String>> {
-    sessions
-        .find_map(|(session, expected)| {
-            let now = fingerprint::take(transaction, session, |column| schema.session.has(column));
-            match now {
-                Ok(now) if now == *expected => None,
-                Ok(_) => Some(Ok(session.clone())),
-                Err(error) => Some(Err(error)),
-            }
-        })
-        .transpose()
+    for (session, expected) in expected {
+        if fingerprint::take(transaction, session)? != *expected {
+            return Ok(Some(session.clone()));
+        }
+    }
+    Ok(None)
 }
 
 fn put_back(
     transaction: Transaction<'_>,
-    schema: &Schema,
     before: &Path,
     after: &Path,
     mut undone: Undone,
@@ -129,7 +114,7 @@ fn put_back(
     undo_log::read(before, |line| save(&transaction, line, &mut keep))?;
     undo_log::read(before, |line| remove(&transaction, line, &mut undone))?;
     undo_log::read(before, |line| put(&transaction, line, &mut undone))?;
-    if let Some(session) = differing(&transaction, schema, end.former.iter())? {
+    if let Some(session) = differing(&transaction, &end.former)? {
         return Err(UndoError::Mismatch { session }.into());
     }
     keep.finish(End { former: end.after, after: end.former, loose: end.loose })?;

@@ -5,7 +5,7 @@
 use super::Fingerprint;
 use crate::disk::{AtomicFile, DiskError};
 use rusqlite::types::{Value, ValueRef};
-use rusqlite::{Connection, OptionalExtension as _, Params};
+use rusqlite::{Connection, Params};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value as Json};
 use std::collections::BTreeMap;
@@ -174,16 +174,16 @@ pub(super) fn rows(
 
 /// Puts a row where it stood, in place of what has its id now.
 pub(super) fn put(connection: &Connection, table: Table, columns: &Columns) -> rusqlite::Result<()> {
+    // No REPLACE: that would remove the row, and all that hangs on it.
+    let names = columns.keys().map(|name| quoted(name));
+    let sets: Vec<String> = names.map(|name| format!("{name} = excluded.{name}")).collect();
+    insert(connection, table.name(), columns, &format!("ON CONFLICT(id) DO UPDATE SET {}", sets.join(", ")))
+}
+
+fn insert(connection: &Connection, table: &str, columns: &Columns, otherwise: &str) -> rusqlite::Result<()> {
     let names: Vec<String> = columns.keys().map(|name| quoted(name)).collect();
     let marks = vec!["?"; names.len()].join(", ");
-    // No REPLACE: that would remove the row, and all that hangs on it.
-    let sets: Vec<String> = names.iter().map(|name| format!("{name} = excluded.{name}")).collect();
-    let insert = format!(
-        "INSERT INTO {}({}) VALUES ({marks}) ON CONFLICT(id) DO UPDATE SET {}",
-        table.name(),
-        names.join(", "),
-        sets.join(", ")
-    );
+    let insert = format!("INSERT INTO {table}({}) VALUES ({marks}) {otherwise}", names.join(", "));
     let values = rusqlite::params_from_iter(columns.values().map(value));
     connection.prepare_cached(&insert)?.execute(values).map(drop)
 }
@@ -204,12 +204,7 @@ pub(super) fn record(
     names: &[&str],
 ) -> rusqlite::Result<Option<Columns>> {
     let query = format!("SELECT {} FROM session WHERE id = ?1", names.join(", "));
-    let mut query = connection.prepare_cached(&query)?;
-    let columns = query.query_row([session], |row| {
-        let cells = names.iter().enumerate();
-        cells.map(|(n, name)| Ok(((*name).to_owned(), json(row.get_ref(n)?, n)?))).collect()
-    });
-    columns.optional()
+    Ok(rows(connection, &query, [session])?.pop())
 }
 
 /// Todos of a session, as they stand.
@@ -220,14 +215,7 @@ pub(super) fn todos(connection: &Connection, session: &str) -> rusqlite::Result<
 /// Puts these todos in place of those that the session has.
 pub(super) fn put_todos(connection: &Connection, session: &str, todos: &[Columns]) -> rusqlite::Result<()> {
     connection.prepare_cached("DELETE FROM todo WHERE session_id = ?1")?.execute([session])?;
-    for columns in todos {
-        let names: Vec<String> = columns.keys().map(|name| quoted(name)).collect();
-        let marks = vec!["?"; names.len()].join(", ");
-        let insert = format!("INSERT INTO todo({}) VALUES ({marks})", names.join(", "));
-        let values = rusqlite::params_from_iter(columns.values().map(value));
-        connection.prepare_cached(&insert)?.execute(values)?;
-    }
-    Ok(())
+    todos.iter().try_for_each(|columns| insert(connection, "todo", columns, ""))
 }
 
 fn quoted(name: &str) -> String {

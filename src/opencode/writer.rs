@@ -1,6 +1,6 @@
 //! opencode's database, open for changes.
 
-use super::database::{DatabaseError, at};
+use super::database::{self, DatabaseError, at};
 use super::undo_log::UndoLogError;
 use crate::disk::DiskError;
 use rusqlite::{Connection, OpenFlags};
@@ -18,19 +18,11 @@ pub(super) fn open(path: &Path) -> Result<Connection, DatabaseError> {
 
 /// As [`open`], with another patience.
 pub(super) fn open_within(path: &Path, patience: Duration) -> Result<Connection, DatabaseError> {
-    if !path.is_file() {
-        return Err(DatabaseError::Missing { path: path.to_owned() });
-    }
-    let open = || {
-        let mode = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-        let connection = Connection::open_with_flags(path, mode)?;
-        connection.busy_timeout(patience)?;
-        connection.pragma_update(None, "foreign_keys", true)?;
-        connection.pragma_update(None, "synchronous", "full")?;
-        connection.set_prepared_statement_cache_capacity(64);
-        Ok(connection)
-    };
-    open().map_err(|error| at(path, error))
+    let connection = database::open(path, OpenFlags::SQLITE_OPEN_READ_WRITE, patience)?;
+    let set = connection.pragma_update(None, "foreign_keys", true);
+    set.and_then(|()| connection.pragma_update(None, "synchronous", "full")).map_err(|e| at(path, e))?;
+    connection.set_prepared_statement_cache_capacity(64);
+    Ok(connection)
 }
 
 /// Why a transaction was given up: SQLite's answer, or a reason of its own.

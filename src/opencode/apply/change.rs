@@ -185,15 +185,14 @@ impl<'c> Application<'c> {
             let is_below = self.input.sent.is_some()
                 && self.exists(
                     "WITH RECURSIVE above(id) AS (SELECT parent_id FROM session WHERE id = ?1
-                   UNION SELECT parent_id FROM session JOIN above USING (id))
-                 SELECT 1 FROM above WHERE id = ?2",
+                       UNION SELECT parent_id FROM session JOIN above USING (id))
+                     SELECT 1 FROM above WHERE id = ?2",
                     (session, self.input.session),
                 )?;
             if !is_below {
                 return Err(stray().into());
             }
-            let former =
-                fingerprint::take(self.connection, session, |column| self.schema.session.has(column))?;
+            let former = fingerprint::take(self.connection, session)?;
             self.touched.insert(session.to_owned(), Touched { former, ..Touched::default() });
         }
         let stray = || ApplyError::Stray { id: session.to_owned() }.into();

@@ -1,6 +1,6 @@
 //! Changes apart from messages: fields of a session's own record, and its todos.
 
-use super::super::fingerprint::Field;
+use super::super::fingerprint::{Field, TODOS};
 use super::super::undo_log::{self, Line};
 use super::change::{Application, Done};
 use super::error::ApplyError;
@@ -51,9 +51,7 @@ impl Application<'_> {
     }
 
     pub(super) fn todos_of(&self, session: &str) -> rusqlite::Result<Vec<Todo>> {
-        let mut query = self.connection.prepare_cached(
-            "SELECT content, status, priority FROM todo WHERE session_id = ?1 ORDER BY position",
-        )?;
+        let mut query = self.connection.prepare_cached(TODOS)?;
         let todo = |row: &rusqlite::Row<'_>| {
             Ok(Todo { content: row.get(0)?, status: row.get(1)?, priority: row.get(2)? })
         };

@@ -39,16 +39,7 @@ pub fn apply_telling(
     apply_with(&mut connection, database, input, commits)
 }
 
-#[cfg(test)]
-pub(super) fn apply_on(
-    connection: &mut Connection,
-    database: &Path,
-    input: &ApplyInput<'_>,
-) -> Result<Applied, ApplyError> {
-    apply_with(connection, database, input, &|| ())
-}
-
-fn apply_with(
+pub(super) fn apply_with(
     connection: &mut Connection,
     database: &Path,
     input: &ApplyInput<'_>,
@@ -63,10 +54,10 @@ fn apply_with(
         // Immediate: what is compared now cannot be changed by another before it is written.
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let schema = Schema::read(&transaction, database)??;
-        let now = fingerprint::take(&transaction, input.session, |column| schema.session.has(column))?
+        let now = fingerprint::take(&transaction, input.session)?
             .ok_or_else(|| ApplyError::Gone { session: input.session.to_owned() })?;
         if let Some(end) = known.filter(|end| !end.after.is_empty())
-            && is_done(&transaction, &schema, input, &now, &end)?
+            && is_done(&transaction, input, &now, &end)?
         {
             return Ok(Applied { already: true, ..Applied::default() });
         }
@@ -90,7 +81,6 @@ fn apply_with(
 /// that it made are there. `end` is that of its undo log.
 fn is_done(
     transaction: &Transaction<'_>,
-    schema: &Schema,
     input: &ApplyInput<'_>,
     now: &Fingerprint,
     end: &End,
@@ -109,7 +99,7 @@ fn is_done(
     }
     let mut as_left = true;
     for (session, after) in &end.after {
-        let there = fingerprint::take(transaction, session, |column| schema.session.has(column))?;
+        let there = fingerprint::take(transaction, session)?;
         // That a session was made is proof enough; somebody may have gone on with it.
         as_left &= if formerly(session).is_some() { there == *after } else { there.is_some() };
     }
@@ -150,8 +140,7 @@ fn write(
     let mut former = BTreeMap::new();
     for (session, touched) in touched {
         order::check(&transaction, &session, &touched)?;
-        let now = fingerprint::take(&transaction, &session, |column| schema.session.has(column))?;
-        after.insert(session.clone(), now);
+        after.insert(session.clone(), fingerprint::take(&transaction, &session)?);
         former.insert(session, touched.former);
     }
     let end = End { former, after, loose: false };

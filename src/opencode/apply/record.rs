@@ -5,7 +5,7 @@ use super::super::fingerprint::Field;
 use super::super::schema::Schema;
 use super::super::writer::Stop;
 use super::error::ApplyError;
-use super::rows::{object, read, unsound};
+use super::rows::{LARGEST, object, read, unsound};
 use crate::session::raw::{Lossy, Object};
 use crate::session::same::on_one_line;
 use crate::session::{NewSession, Patch};
@@ -72,12 +72,16 @@ pub(super) fn missing<'a>(
 ) -> rusqlite::Result<Vec<&'a Cell>> {
     let mut missing = Vec::new();
     for cell in cells {
-        let query = format!("SELECT 1 FROM session WHERE id = ?1 AND {} IS ?2", cell.column);
-        if !connection.prepare_cached(&query)?.exists((session, &cell.value))? {
+        if !stands(connection, session, cell.column, &cell.value)? {
             missing.push(cell);
         }
     }
     Ok(missing)
+}
+
+fn stands(connection: &Connection, session: &str, column: &str, value: &Value) -> rusqlite::Result<bool> {
+    let query = format!("SELECT 1 FROM session WHERE id = ?1 AND {column} IS ?2");
+    connection.prepare_cached(&query)?.exists((session, value))
 }
 
 /// Sets columns of a session's record.
@@ -92,8 +96,12 @@ pub(super) fn set(connection: &Connection, session: &str, cells: &[&Cell]) -> ru
 /// A session's columns, and what else it has that this database has no column for.
 type NewRow = (Vec<(&'static str, Value)>, Vec<&'static str>);
 
-/// `rules` are those that it gets, whatever its record says.
-fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>, rules: Value) -> Result<NewRow, ApplyError> {
+fn row_of(
+    connection: &Connection,
+    schema: &Schema,
+    home: &Home,
+    new: &NewSession<'_>,
+) -> Result<NewRow, Stop<ApplyError>> {
     let info = object(new.info, "a session's record")?;
     let table = &schema.session;
     let mut columns: Vec<(&'static str, Value)> = vec![
@@ -121,7 +129,7 @@ fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>, rules: Value) -> R
         }
     }
     if table.has("permission") {
-        columns.push(("permission", rules));
+        columns.push(("permission", rules_of_parent(connection, new)?));
     }
     for name in ["agent", "model"] {
         let Some(raw) = info.get(name) else { continue };
@@ -139,14 +147,8 @@ fn row_of(schema: &Schema, home: &Home, new: &NewSession<'_>, rules: Value) -> R
 
 /// The permission rules of a session that is made: a sub-agent's are those that its parent has here, and another session
 /// has none. No rule of a host's comes home.
-fn rules_of_parent(
-    connection: &Connection,
-    schema: &Schema,
-    new: &NewSession<'_>,
-) -> rusqlite::Result<Value> {
-    let Some(parent) = new.parent.as_deref().filter(|_| schema.session.has("permission")) else {
-        return Ok(Value::Null);
-    };
+fn rules_of_parent(connection: &Connection, new: &NewSession<'_>) -> rusqlite::Result<Value> {
+    let Some(parent) = new.parent.as_deref() else { return Ok(Value::Null) };
     let rules = connection
         .prepare_cached("SELECT permission FROM session WHERE id = ?1")?
         .query_row([parent], |row| row.get(0))
@@ -161,10 +163,8 @@ pub(super) fn is_made(
     home: &Home,
     new: &NewSession<'_>,
 ) -> Result<bool, Stop<ApplyError>> {
-    let rules = rules_of_parent(connection, schema, new)?;
-    for (column, value) in row_of(schema, home, new, rules)?.0 {
-        let query = format!("SELECT 1 FROM session WHERE id = ?1 AND {column} IS ?2");
-        if !connection.prepare_cached(&query)?.exists((&new.id, value))? {
+    for (column, value) in row_of(connection, schema, home, new)?.0 {
+        if !stands(connection, &new.id, column, &value)? {
             return Ok(false);
         }
     }
@@ -178,8 +178,7 @@ pub(super) fn insert(
     home: &Home,
     new: &NewSession<'_>,
 ) -> Result<Vec<&'static str>, Stop<ApplyError>> {
-    let rules = rules_of_parent(connection, schema, new)?;
-    let (columns, lacking) = row_of(schema, home, new, rules)?;
+    let (columns, lacking) = row_of(connection, schema, home, new)?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     if let Some(what) = schema.session.unknown_need(&names) {
         return Err(unknown(Path::new(connection.path().unwrap_or_default()), what).into());
@@ -270,9 +269,6 @@ fn lossy(info: &Object<'_>, key: &str) -> Result<Option<Value>, ApplyError> {
     let value = raw.map(|raw| read::<Lossy>(raw, key)).transpose()?;
     Ok(value.map(|text| Value::Text(text.0)))
 }
-
-/// The largest number that is kept: up to here JavaScript's are exact, and none that opencode writes is near.
-const LARGEST: f64 = 9_007_199_254_740_992.0;
 
 /// JavaScript's numbers that are whole ones.
 fn integer(number: f64) -> Result<Value, ApplyError> {

@@ -11,6 +11,9 @@ use std::borrow::Cow;
 use std::fs::File;
 use std::path::Path;
 
+/// The largest number that is kept: up to here JavaScript's are exact, and none that opencode writes is near.
+pub(super) const LARGEST: f64 = 9_007_199_254_740_992.0;
+
 /// A message as it is to stand in its table.
 pub(super) struct MessageRow {
     pub(super) id: String,
@@ -84,8 +87,8 @@ pub(super) fn message(info: &RawValue) -> Result<MessageRow, ApplyError> {
     session_id(&session)?;
     let time = fields.get("time").ok_or_else(|| unsound("a message has no time"))?;
     let created = read::<Time>(time, "a message's time")?.created;
-    // JavaScript's numbers are exact up to here; opencode asks the model for ever behind a message of the far future.
-    if created.abs() > 9_007_199_254_740_992.0 {
+    // opencode asks the model for ever behind a message of the far future.
+    if created.abs() > LARGEST {
         return Err(unsound("a message's time is none"));
     }
     let created = created as i64;

@@ -1,8 +1,8 @@
 //! What a repair keeps of what was there before.
 
 use super::report::Result;
+use crate::opencode::database::strings;
 use crate::opencode::fingerprint::{self, Fingerprint};
-use crate::opencode::schema::Schema;
 use crate::opencode::undo_log::{self, End, Line, Table, Writer};
 use crate::session::ending::set_time;
 use crate::session::raw::Object;
@@ -25,7 +25,7 @@ impl Kept {
 
     /// Keeps how a session looks, before anything of it is changed.
     pub(super) fn session(&mut self, connection: &Connection, session: &str) -> Result<()> {
-        self.former.insert(session.to_owned(), fingerprint_of(connection, session)?);
+        self.former.insert(session.to_owned(), fingerprint::take(connection, session)?);
         Ok(())
     }
 
@@ -43,21 +43,15 @@ impl Kept {
     pub(super) fn finish(self, connection: &Connection) -> Result<()> {
         let mut after = BTreeMap::new();
         for session in self.former.keys() {
-            after.insert(session.clone(), fingerprint_of(connection, session)?);
+            after.insert(session.clone(), fingerprint::take(connection, session)?);
         }
         let end = End { former: self.former, after, loose: true };
         Ok(self.log.finish(end)?)
     }
 }
 
-fn fingerprint_of(connection: &Connection, session: &str) -> Result<Option<Fingerprint>> {
-    let Ok(schema) = Schema::look(connection)? else { return Ok(None) };
-    Ok(fingerprint::take(connection, session, |column| schema.session.has(column))?)
-}
-
 pub(super) fn parts_of(connection: &Connection, message: &str) -> rusqlite::Result<Vec<String>> {
-    let mut parts = connection.prepare_cached("SELECT id FROM part WHERE message_id = ?1")?;
-    parts.query_map([message], |row| row.get(0))?.collect()
+    strings(connection, "SELECT id FROM part WHERE message_id = ?1", [message])
 }
 
 /// A message with another time.

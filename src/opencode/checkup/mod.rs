@@ -13,7 +13,7 @@ mod report;
 
 pub(crate) use report::{CheckupError, Kind, Moment, Problem, Report};
 
-use super::database::{DatabaseError, at, connect};
+use super::database::{connect, strings};
 use super::schema::Schema;
 use super::writer;
 use look::Seen;
@@ -27,10 +27,7 @@ pub(crate) fn check(
     session: &str,
     moment: Moment,
 ) -> std::result::Result<Report, CheckupError> {
-    if !database.is_file() {
-        return Err(DatabaseError::Missing { path: database.to_owned() }.into());
-    }
-    let connection = connect(database).map_err(|error| at(database, error))?;
+    let connection = connect(database)?;
     let look = || -> Result<Report> {
         // One transaction: all of it is of one moment.
         let snapshot = connection.unchecked_transaction()?;
@@ -79,12 +76,13 @@ pub(crate) fn repair(
 /// A session and all its sub-agents, as they stand.
 fn look_at(connection: &Connection, database: &Path, session: &str) -> Result<Vec<Seen>> {
     Schema::read(connection, database)??;
-    let mut all = connection.prepare_cached(
+    let ids = strings(
+        connection,
         "WITH RECURSIVE below(id) AS (SELECT id FROM session WHERE id = ?1
            UNION SELECT session.id FROM session JOIN below ON parent_id = below.id)
          SELECT id FROM below",
+        [session],
     )?;
-    let ids: Vec<String> = all.query_map([session], |row| row.get(0))?.collect::<rusqlite::Result<_>>()?;
     if ids.is_empty() {
         return Err(CheckupError::UnknownSession { session: session.to_owned() }.into());
     }

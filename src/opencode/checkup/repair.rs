@@ -1,14 +1,14 @@
 //! Settling what is wrong. Whatever is changed is kept first.
 
 use super::kept::{Kept, parts_of, with_time};
-use super::look::Seen;
+use super::look::{self, Seen};
 use super::order;
 use super::rename::put_right;
 use super::report::{Moment, Result};
 use crate::opencode::undo_log::Table;
 use crate::session::ending::{CallEnd, ended};
 use crate::session::raw::Object;
-use rusqlite::Connection;
+use rusqlite::{Connection, OptionalExtension as _};
 use std::path::Path;
 
 /// What a call is told that has no end.
@@ -31,16 +31,12 @@ pub(super) fn settle(
             end_calls(connection, session, moment, &mut kept)?;
             end_messages(connection, session, moment, &mut kept)?;
         }
-        let sound: Vec<_> = look_again(connection, session)?;
+        // Those that could not be read are gone.
+        let sound = look::at(connection, session.id.clone())?.messages;
         let moved = order::put_right(&sound, moment.now_ms);
         put_right(connection, session, &moved, moment, &mut kept)?;
     }
     Ok(kept)
-}
-
-/// The messages that are left once those that cannot be read are gone.
-fn look_again(connection: &Connection, session: &Seen) -> Result<Vec<super::look::SeenMessage>> {
-    Ok(super::look::at(connection, session.id.clone())?.messages)
 }
 
 /// Takes away what opencode cannot read, and what it never shows.
@@ -64,13 +60,10 @@ fn end_calls(connection: &Connection, session: &Seen, moment: Moment, kept: &mut
     for id in &session.open_calls {
         let row = connection
             .prepare_cached("SELECT data, time_created, time_updated FROM part WHERE id = ?1")?
-            .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)));
-        let (data, begun, last) = match row {
-            Ok(row) => row,
-            // Its message could not be read, and is gone.
-            Err(rusqlite::Error::QueryReturnedNoRows) => continue,
-            Err(error) => return Err(error.into()),
-        };
+            .query_row([id], |row| Ok((row.get::<_, String>(0)?, row.get(1)?, row.get(2)?)))
+            .optional()?;
+        // Else its message could not be read, and is gone.
+        let Some((data, begun, last)) = row else { continue };
         let Some(data) = with_end(&data, begun, last) else { continue };
         kept.row(connection, Table::Part, id)?;
         connection

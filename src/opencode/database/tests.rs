@@ -1,11 +1,8 @@
 use super::*;
 use crate::disk::write_atomic;
+use crate::opencode::tests::{NEW, OLD, SCHEMAS};
 use crate::session::Model;
 use tempfile::TempDir;
-
-const OLD: &str = include_str!("../../../tests/fixtures/schema-1.3.2.sql");
-const MID: &str = include_str!("../../../tests/fixtures/schema-1.14.41.sql");
-const NEW: &str = include_str!("../../../tests/fixtures/schema-1.18.33.sql");
 
 /// A home's database with one session of two prompts. The last one has a variant, in the words of the release.
 fn sample(schema: &str) -> (TempDir, PathBuf) {
@@ -40,7 +37,7 @@ fn sample(schema: &str) -> (TempDir, PathBuf) {
 
 #[test]
 fn a_session_is_read_on_all_three_releases() {
-    for schema in [OLD, MID, NEW] {
+    for schema in SCHEMAS {
         let (_dir, path) = sample(schema);
         let database = Database::open(&path).unwrap();
         let row = database.session("ses_1").unwrap().unwrap();
@@ -92,7 +89,7 @@ fn the_last_user_message_says_agent_and_model_and_then_the_row() {
 
 #[test]
 fn all_sessions_are_read_at_once() {
-    for schema in [OLD, MID, NEW] {
+    for schema in SCHEMAS {
         let (_dir, path) = sample(schema);
         let all = Database::open(&path).unwrap().sessions().unwrap();
         let listed = Listed { directory: "/w".into(), created_ms: 1, updated_ms: 1 };
@@ -153,7 +150,7 @@ fn what_is_not_opencodes_database_is_told_apart_and_left_alone() {
 
 #[test]
 fn a_session_whose_prompts_were_undone_is_known_by_its_row() {
-    for schema in [OLD, MID, NEW] {
+    for schema in SCHEMAS {
         let (_dir, path) = sample(schema);
         let revert = r#"UPDATE session SET revert = '{"messageID":"msg_3"}' WHERE id = 'ses_1'"#;
         Connection::open(&path).unwrap().execute_batch(revert).unwrap();

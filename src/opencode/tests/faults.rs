@@ -2,7 +2,7 @@
 
 use super::super::undo::undo_on;
 use super::*;
-use crate::opencode::apply::apply_on;
+use crate::opencode::apply::apply_with;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -57,19 +57,17 @@ fn sampled(end: u64) -> impl Iterator<Item = u64> {
 #[test]
 fn interrupted_at_any_step_it_is_before_or_after() {
     let (world, departed, file) = world();
-    let (image, redo) = (world.path("before"), world.path("undone"));
-    let input =
-        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &image, now_ms: NOW };
+    let input = world.input(Some(&departed), &file);
     let apply = |at: u64| {
         let mut connection = world.connection();
         let steps = interrupt(&connection, at);
-        let done = apply_on(&mut connection, &world.database, &input);
+        let done = apply_with(&mut connection, &world.database, &input, &|| ());
         (done, steps.load(Ordering::Relaxed))
     };
     let undo = |at: u64| {
         let mut connection = world.connection();
         let steps = interrupt(&connection, at);
-        let done = undo_on(&mut connection, &world.database, &image, &redo);
+        let done = undo_on(&mut connection, &world.database, &world.before, &world.path("undone"));
         (done, steps.load(Ordering::Relaxed))
     };
 
@@ -114,15 +112,13 @@ fn interrupted_at_any_step_it_is_before_or_after() {
 fn without_room_nothing_comes_home() {
     let (world, departed, file) = world();
     let before = world.dump();
-    let image = world.path("before");
-    let input =
-        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &image, now_ms: NOW };
+    let input = world.input(Some(&departed), &file);
     let pages = world.values("PRAGMA page_count")[0][0].as_u64().unwrap();
     let mut refused = 0;
     loop {
         let mut connection = world.connection();
         connection.pragma_update(None, "max_page_count", pages + refused).unwrap();
-        match apply_on(&mut connection, &world.database, &input) {
+        match apply_with(&mut connection, &world.database, &input, &|| ()) {
             Ok(applied) => break assert!(!applied.already),
             Err(error) => {
                 assert!(error.to_string().contains("no space is left"), "{error}");
@@ -140,9 +136,8 @@ fn without_room_nothing_comes_home() {
 fn without_an_image_nothing_becomes_true() {
     let (world, departed, file) = world();
     let before = world.dump();
-    let image = world.path("nowhere/before");
-    let input =
-        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &image, now_ms: NOW };
+    let nowhere = world.path("nowhere/before");
+    let input = ApplyInput { undo_log: &nowhere, ..world.input(Some(&departed), &file) };
     let error = apply(&world.database, &input).unwrap_err();
     assert!(matches!(error, ApplyError::Disk(_)), "{error:?}");
     // Its place is taken: it fails only at the very end.

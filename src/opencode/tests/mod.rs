@@ -32,13 +32,15 @@ pub(super) const NOW: i64 = THEN + 3_600_000;
 pub(super) struct World {
     pub(super) directory: TempDir,
     pub(super) database: PathBuf,
+    /// The undo log of what comes home.
+    pub(super) before: PathBuf,
 }
 
 impl World {
     pub(super) fn new(schema: &str) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let database = directory.path().join("opencode.db");
-        let world = Self { directory, database };
+        let [database, before] = ["opencode.db", "before"].map(|name| directory.path().join(name));
+        let world = Self { directory, database, before };
         let connection = world.connection();
         connection.pragma_update(None, "journal_mode", "wal").unwrap();
         connection.execute_batch(schema).unwrap();
@@ -130,11 +132,11 @@ impl World {
         departed: Option<&Fingerprint>,
         file: &Path,
     ) -> Result<Applied, ApplyError> {
-        let before = self.path("before");
-        apply(
-            &self.database,
-            &ApplyInput { file, session: AWAY, sent: departed, undo_log: &before, now_ms: NOW },
-        )
+        apply(&self.database, &self.input(departed, file))
+    }
+
+    pub(super) fn input<'a>(&'a self, departed: Option<&'a Fingerprint>, file: &'a Path) -> ApplyInput<'a> {
+        ApplyInput { file, session: AWAY, sent: departed, undo_log: &self.before, now_ms: NOW }
     }
 
     pub(super) fn assert_sound(&self) {

@@ -1,7 +1,7 @@
 //! One home step at a time.
 
 use super::super::UndoError;
-use super::super::apply::{Applied, ApplyError};
+use super::super::apply::{Applied, ApplyError, apply_with};
 use super::super::undo::{Rows, undo};
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
@@ -462,15 +462,8 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
     ] {
         let mut connection = world.connection();
         connection.execute_batch(&format!("CREATE TEMP TRIGGER t {trigger}")).unwrap();
-        let image = world.path("before");
-        let input = super::super::apply::ApplyInput {
-            file: &file,
-            session: AWAY,
-            sent: Some(&departed),
-            undo_log: &image,
-            now_ms: NOW,
-        };
-        let error = super::super::apply::apply_on(&mut connection, &world.database, &input).unwrap_err();
+        let input = world.input(Some(&departed), &file);
+        let error = apply_with(&mut connection, &world.database, &input, &|| ()).unwrap_err();
         assert!(matches!(&error, ApplyError::Mismatch { id: at } if at == id), "{trigger}: {error:?}");
         drop(connection);
         assert_eq!(world.dump(), before);

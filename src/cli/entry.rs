@@ -129,10 +129,7 @@ mod tests {
 
         fn meant(&self, text: &str, here: &str) -> Meant {
             let remote = Repository::of_remote(here).ok_or(crate::issue::RemoteError::NoRemote);
-            match text.parse::<Argument>().unwrap().complete(|| remote).unwrap() {
-                crate::issue::Named::Issue(meant) => meant,
-                other => panic!("{other:?}"),
-            }
+            text.parse::<Argument>().unwrap().complete(|| remote).unwrap()
         }
 
         fn find(&self, text: &str, here: &str) -> Result<Option<String>, Several> {

@@ -9,7 +9,7 @@ use crate::text::quoted;
 use crate::trip::{Kind, TripError};
 use crate::work::WorkError;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use serde::Serialize;
+use serde_json::json;
 use std::borrow::Cow;
 use std::process::ExitCode;
 
@@ -59,20 +59,6 @@ pub(super) struct CliError {
     pub(super) retryable: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    error: Body<'a>,
-}
-
-#[derive(Serialize)]
-struct Body<'a> {
-    kind: &'static str,
-    step: &'a str,
-    message: &'a str,
-    hint: Option<String>,
-    retryable: bool,
-}
-
 impl CliError {
     pub(super) fn new(exit: Exit, step: impl Into<Cow<'static, str>>, message: impl Into<String>) -> Self {
         Self {
@@ -91,7 +77,11 @@ impl CliError {
     }
 
     pub(super) fn usage(message: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self { hint: Some(hint.into()), ..Self::new(Exit::Usage, "arguments", message) }
+        Self::new(Exit::Usage, "arguments", message).with_hint(hint)
+    }
+
+    pub(super) fn with_hint(self, hint: impl Into<String>) -> Self {
+        Self { hint: Some(hint.into()), ..self }
     }
 
     /// A refusal of the argument parser, in its own words.
@@ -118,7 +108,7 @@ impl CliError {
     }
 
     /// The document that `--json` prints.
-    pub(super) fn document(&self) -> impl Serialize + '_ {
+    pub(super) fn document(&self) -> serde_json::Value {
         let kind = match self.exit {
             Exit::Done | Exit::Failed | Exit::Passed(_) => "failed",
             Exit::Usage => "usage",
@@ -132,7 +122,7 @@ impl CliError {
         let all: Vec<String> = self.safe.iter().chain(&self.hint).cloned().chain(ways).collect();
         let hint = (!all.is_empty()).then(|| all.join("; "));
         let Self { step, message, retryable, .. } = self;
-        Document { error: Body { kind, step, message, hint, retryable: *retryable } }
+        json!({"error": {"kind": kind, "step": step, "message": message, "hint": hint, "retryable": retryable}})
     }
 }
 
@@ -175,6 +165,9 @@ impl From<TripError> for CliError {
     }
 }
 
+/// What to do about a session that opencode does not have.
+pub(super) const LIST_SESSIONS: &str = "list the sessions: opencode session list";
+
 /// What to do about a session that is in use.
 fn way_out(name: &str, by: &Busy) -> String {
     let name = quoted(name);
@@ -205,9 +198,7 @@ impl From<WorkError> for CliError {
             }
             WorkError::NoBase => refused("resolve", "make one: kugetsu init".to_owned()),
             WorkError::BaseLost { .. } => refused("resolve", "make another: kugetsu init --force".to_owned()),
-            WorkError::NoSession { .. } => {
-                refused("resolve", "list the sessions: opencode session list".to_owned())
-            }
+            WorkError::NoSession { .. } => refused("resolve", LIST_SESSIONS.to_owned()),
             WorkError::SessionLost { name, .. } => {
                 refused("resolve", format!("forget it, and start anew: kugetsu destroy '{name}'"))
             }
@@ -289,7 +280,7 @@ impl From<StoreError> for CliError {
             }
             StoreError::Newer { .. } => "use that newer kugetsu".to_owned(),
         };
-        Self { hint: Some(hint), ..Self::failed("dispatches", message) }
+        Self::failed("dispatches", message).with_hint(hint)
     }
 }
 

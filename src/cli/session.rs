@@ -5,7 +5,8 @@ use super::entry::{self, Entry, Several};
 use super::error::{CliError, Exit};
 use crate::disk::{self, Lock};
 use crate::index::Index;
-use crate::issue::{Argument, IssueRef, Meant, Named, RemoteError, Repository};
+use crate::issue::{Argument, IssueError, IssueRef, Meant, RefError, RemoteError, Repository};
+use crate::session::is_session_id;
 use crate::text::{plain, quoted};
 use crate::trip::{TripError, check_here};
 use std::path::PathBuf;
@@ -34,16 +35,15 @@ pub(super) enum ToStart {
 ///
 /// An issue without a session is refused and no wrong usage: the same words are right once it was started.
 pub(super) fn resolve(context: &Context, text: &str) -> Result<Resolved, CliError> {
-    let found = match text.parse() {
-        Ok(Argument::Session(id)) => of_session(context, id),
-        _ => {
-            let (issue, file) = listed(context, text)?;
-            let file = file.ok_or_else(|| CliError {
-                hint: Some(format!("make one: kugetsu start {}", quoted(text))),
-                ..CliError::new(Exit::Refused, STEP, format!("{issue} has no session yet"))
-            })?;
-            of_file(context, text, issue, file)?
-        }
+    let found = if is_session_id(text) {
+        of_session(context, text)
+    } else {
+        let (issue, file) = listed(context, text)?;
+        let file = file.ok_or_else(|| {
+            CliError::new(Exit::Refused, STEP, format!("{issue} has no session yet"))
+                .with_hint(format!("make one: kugetsu start {}", quoted(text)))
+        })?;
+        of_file(context, text, issue, file)?
     };
     tell_another(context, found.issue.as_deref(), found.file.as_deref());
     Ok(found)
@@ -54,36 +54,28 @@ fn of_file(context: &Context, text: &str, issue: String, file: String) -> Result
     let store = context.index();
     match store.read(&file)? {
         Some(found) => Ok(Resolved { session: found.session, issue: Some(issue), file: Some(file) }),
-        None => Err(CliError {
-            hint: Some(format!("forget it, and start anew: kugetsu destroy {}", quoted(text))),
-            ..CliError::new(
-                Exit::Refused,
-                STEP,
-                format!("the file of {issue} is gone: {}", store.path_of(&file).display()),
-            )
-        }),
+        None => {
+            let message = format!("the file of {issue} is gone: {}", store.path_of(&file).display());
+            Err(CliError::new(Exit::Refused, STEP, message)
+                .with_hint(format!("forget it, and start anew: kugetsu destroy {}", quoted(text))))
+        }
     }
 }
 
 /// As [`resolve`], of whoever needs no more than the session's id: which issue a session is of is told by the files of all
 /// issues only.
 pub(super) fn resolve_id(context: &Context, text: &str) -> Result<String, CliError> {
-    match text.parse() {
-        Ok(Argument::Session(id)) => Ok(id),
-        _ => Ok(resolve(context, text)?.session),
-    }
+    if is_session_id(text) { Ok(text.to_owned()) } else { Ok(resolve(context, text)?.session) }
 }
 
 /// The issue that `text` means, as the index spells it, and its file; without one where it has no session. What stands
 /// in the index just so is meant, whether or not we would write it like that.
 pub(super) fn listed(context: &Context, text: &str) -> Result<(String, Option<String>), CliError> {
-    let index = match text.parse() {
-        Ok(Argument::Session(id)) => {
-            let Resolved { issue, file, .. } = of_session(context, id);
-            return Ok((issue.ok_or_else(|| no_issue(text))?, file));
-        }
-        _ => context.index().index()?,
-    };
+    if is_session_id(text) {
+        let Resolved { issue, file, .. } = of_session(context, text);
+        return Ok((issue.ok_or_else(|| no_issue(text))?, file));
+    }
+    let index = context.index().index()?;
     if let Some((issue, file)) = index.spelled(text) {
         return Ok((issue.to_owned(), Some(file.to_owned())));
     }
@@ -93,8 +85,8 @@ pub(super) fn listed(context: &Context, text: &str) -> Result<(String, Option<St
 
 /// The issue that is to be started: its session where it has one, or how it is to be called.
 pub(super) fn to_start(context: &Context, text: &str) -> Result<ToStart, CliError> {
-    if let Ok(Argument::Session(id)) = text.parse() {
-        let found = of_session(context, id);
+    if is_session_id(text) {
+        let found = of_session(context, text);
         return if found.issue.is_some() { Ok(ToStart::Started(found)) } else { Err(no_issue(text)) };
     }
     let index = context.index().index()?;
@@ -114,7 +106,9 @@ pub(super) fn to_start(context: &Context, text: &str) -> Result<ToStart, CliErro
 
 /// The issue that `text` means, and its entry in the index, if it has one.
 fn known(context: &Context, text: &str, index: &Index) -> Result<(Meant, Option<Entry>), CliError> {
-    let meant = complete(context, parse(text)?, index)?;
+    let argument =
+        text.parse().map_err(|error: RefError| CliError::new(Exit::Usage, "arguments", error.to_string()))?;
+    let meant = complete(context, argument, index)?;
     let here = if index.near(&meant.issue).is_empty() { None } else { context.remote().ok() };
     let works_in = |file: &str| works_in(context, file).and_then(|(_, repository)| repository);
     match entry::find(index, &meant, here.as_ref(), works_in) {
@@ -154,52 +148,37 @@ fn no_issue(text: &str) -> CliError {
     CliError::usage(format!("{} is no issue's session", plain(text)), format!("name the issue: {wrong}"))
 }
 
-fn parse(text: &str) -> Result<Argument, CliError> {
-    text.parse::<Argument>().map_err(|error| CliError::new(Exit::Usage, "arguments", error.to_string()))
-}
-
 /// A session named by its own id, and the issue that it is recorded for. An index that cannot be read does not stand
 /// in the way of a session that needs none.
-fn of_session(context: &Context, session: String) -> Resolved {
+fn of_session(context: &Context, session: &str) -> Resolved {
     let store = context.index();
     let index = store.index().unwrap_or_else(|error| {
         context.ui.note(&format!("{error}, so it is not known whether {session} is an issue's"));
         Index::default()
     });
-    let found = store.issue_of(&index, &session);
+    let found = store.issue_of(&index, session);
     let (issue, file) = found.map(|(issue, file)| (issue.to_owned(), file.to_owned())).unzip();
-    Resolved { session, issue, file }
+    Resolved { session: session.to_owned(), issue, file }
 }
 
 /// The whole address: completed from the directory's remote or, where that tells nothing and the repository is named,
 /// from the one issue in the index that can be meant.
 fn complete(context: &Context, argument: Argument, index: &Index) -> Result<Meant, CliError> {
-    let without_remote = |error: &RemoteError| match &argument {
-        Argument::Partial { path, number } => only_known(index, path, *number).map(Meant::from),
-        _ => Err(CliError {
-            hint: Some(RemoteError::CURE.to_owned()),
-            ..CliError::new(Exit::Usage, STEP, error.to_string())
-        }),
-    };
-    let remote = match &argument {
-        Argument::Session(_) | Argument::Issue(_) => Err(RemoteError::NotARepository),
-        Argument::Partial { .. } | Argument::Short(_) => match context.remote() {
-            Ok(remote) => Ok(remote),
-            Err(error) => return without_remote(&error),
-        },
-    };
-    match argument.complete(|| remote) {
-        Ok(Named::Issue(meant)) => Ok(meant),
-        Ok(Named::Session(id)) => Err(CliError::failed(STEP, format!("{id} is no issue"))),
-        Err(error) => Err(CliError::new(Exit::Usage, STEP, error.to_string())),
-    }
+    argument.clone().complete(|| context.remote()).or_else(|error| {
+        let wrong = CliError::new(Exit::Usage, STEP, error.to_string());
+        match (error, argument) {
+            (IssueError::Remote(_), Argument::Partial { path, number }) => {
+                only_known(index, &path, number).map(Meant::from)
+            }
+            (IssueError::Remote(_), _) => Err(wrong.with_hint(RemoteError::CURE)),
+            (IssueError::Ref(_), _) => Err(wrong),
+        }
+    })
 }
 
 fn several(named: &str, names: &[String]) -> CliError {
-    CliError {
-        hint: Some(format!("write the whole address: {}", names.join(" or "))),
-        ..CliError::new(Exit::Usage, STEP, format!("{named} is known at several forges"))
-    }
+    CliError::new(Exit::Usage, STEP, format!("{named} is known at several forges"))
+        .with_hint(format!("write the whole address: {}", names.join(" or ")))
 }
 
 /// The issue of the index whose repository and number these are; `path` may begin with its host.
@@ -219,14 +198,11 @@ fn only_known(index: &Index, path: &str, number: u64) -> Result<IssueRef, CliErr
             let names: Vec<String> = meant.iter().chain([&issue]).map(ToString::to_string).collect();
             Err(several(&named, &names))
         }
-        (None, _) => Err(CliError {
-            hint: Some(format!("write its host, too, as github.com/{named}")),
-            ..CliError::new(
-                Exit::Usage,
-                STEP,
-                format!("no git remote tells where {named} is, and no session of it is known"),
-            )
-        }),
+        (None, _) => {
+            let message = format!("no git remote tells where {named} is, and no session of it is known");
+            Err(CliError::new(Exit::Usage, STEP, message)
+                .with_hint(format!("write its host, too, as github.com/{named}")))
+        }
     }
 }
 

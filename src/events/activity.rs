@@ -12,8 +12,7 @@ pub(crate) struct Activity {
 impl Activity {
     pub(crate) fn add(&mut self, event: &Event) {
         self.doing = Some(match event {
-            Event::StepStarted => "thinking".to_owned(),
-            Event::Reasoning => "thinking".to_owned(),
+            Event::StepStarted | Event::Reasoning => "thinking".to_owned(),
             Event::Text(_) => "writing".to_owned(),
             Event::Tool(call) if call.title.is_empty() => call.tool.clone(),
             Event::Tool(call) => format!("{} {}", call.tool, call.title),

@@ -10,7 +10,6 @@ use sha2::{Digest as _, Sha256};
 
 use super::Pending;
 use super::error::AllowedError;
-use super::pending::hex;
 use crate::disk::{DiskError, private_dir, write_atomic};
 
 const VERSION: u64 = 1;
@@ -76,8 +75,7 @@ impl Allowed {
         let place = file.parent().zip(file.file_name());
         let place = place.and_then(|(directory, name)| Some(fs::canonicalize(directory).ok()?.join(name)));
         let place = place.unwrap_or_else(|| file.to_owned());
-        let name = hex(&Sha256::digest(place.as_os_str().as_bytes()));
-        self.directory().join(format!("{name}.json"))
+        self.directory().join(format!("{:x}.json", Sha256::digest(place.as_os_str().as_bytes())))
     }
 }
 

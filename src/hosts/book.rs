@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::error::{HostsError, Warning};
-use super::{Allowed, HostEntry, Pending, SearchPath, Source, nearest, root, text_file, value};
+use super::file::Parsed;
+use super::{Allowed, HostEntry, Pending, SearchPath, nearest, root, text_file, value};
 
 /// The hosts that the files name.
 ///
@@ -57,7 +58,10 @@ impl Hosts {
         for source in &path.files {
             if !source.is_project {
                 match text_file::read(&source.path)? {
-                    Some(text) => hosts.add_own(&text, source, home)?,
+                    Some(text) => {
+                        let Parsed { entries, warnings, .. } = root::parse(&text, source, home)?;
+                        hosts.add(&source.path, entries, warnings);
+                    }
                     None if path.required => return Err(HostsError::Missing { path: source.path.clone() }),
                     None => {}
                 }
@@ -108,25 +112,19 @@ impl Hosts {
 
     /// Makes the hosts of a project's file count.
     pub(crate) fn accept(&mut self, file: Pending) {
-        self.warnings.extend(file.warnings);
-        self.files.push(file.path);
-        file.entries.into_iter().for_each(|entry| self.put(entry));
+        self.add(&file.path, file.entries, file.warnings);
     }
 
-    fn add_own(&mut self, text: &str, source: &Source, home: Option<&Path>) -> Result<(), HostsError> {
-        let parsed = root::parse(text, source, home)?;
-        self.warnings.extend(parsed.warnings);
-        if !parsed.entries.is_empty() {
-            self.files.push(source.path.clone());
+    fn add(&mut self, path: &Path, entries: Vec<HostEntry>, warnings: Vec<Warning>) {
+        self.warnings.extend(warnings);
+        if !entries.is_empty() {
+            self.files.push(path.to_owned());
         }
-        parsed.entries.into_iter().for_each(|entry| self.put(entry));
-        Ok(())
-    }
-
-    fn put(&mut self, entry: HostEntry) {
-        match self.entries.iter_mut().find(|known| known.name == entry.name) {
-            Some(known) => self.replaced.push(std::mem::replace(known, entry)),
-            None => self.entries.push(entry),
+        for entry in entries {
+            match self.entries.iter_mut().find(|known| known.name == entry.name) {
+                Some(known) => self.replaced.push(std::mem::replace(known, entry)),
+                None => self.entries.push(entry),
+            }
         }
     }
 }

@@ -39,11 +39,7 @@ fn digest(content: &str, warnings: &[Warning]) -> String {
         };
         sum.update(format!("\0{host}\0{name}"));
     }
-    hex(&sum.finalize())
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    format!("{:x}", sum.finalize())
 }
 
 #[cfg(test)]

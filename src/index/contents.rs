@@ -1,12 +1,13 @@
 //! `index.json`: the base session, and which file is which issue's.
 
 use super::FORMAT;
-use super::session_file::Unreadable;
+use super::error::IndexError;
 use crate::issue::{IssueRef, Likeness, Repository};
 use crate::session::is_session_id;
 use indexmap::IndexMap;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
+use std::path::Path;
 
 /// What `index.json` holds; whatever else is in it is kept, in its place.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -91,13 +92,14 @@ impl Index {
         self.issues.shift_remove(issue)
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let damaged = |error: serde_json::Error| Unreadable::Damaged(error.to_string());
-        let refused = |reason: &str| Err(Unreadable::Damaged(reason.to_owned()));
+    /// Reads what stands in the file at `path`.
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, IndexError> {
+        let damaged = |error: serde_json::Error| IndexError::damaged(path, error.to_string());
+        let refused = |reason: &str| Err(IndexError::damaged(path, reason));
         let all: IndexMap<String, &RawValue> = serde_json::from_slice(bytes).map_err(damaged)?;
         let format = all.get("format").and_then(|raw| serde_json::from_str::<u64>(raw.get()).ok());
         if let Some(version) = format.filter(|version| *version > u64::from(FORMAT)) {
-            return Err(Unreadable::Newer(version));
+            return Err(IndexError::Newer { path: path.to_owned(), version });
         }
         let mut index = Self::default();
         for (key, raw) in all {
@@ -152,7 +154,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn parse(text: &str) -> Index {
-        Index::parse(text.as_bytes()).unwrap_or_else(|_| panic!("{text}"))
+        Index::parse(text.as_bytes(), Path::new("x")).expect(text)
     }
 
     fn issue(path: &str, number: u64) -> IssueRef {
@@ -266,9 +268,11 @@ mod tests {
             r#"{"issues":{"a":"x\u0000.json"}}"#,
             "{\"base\":null}}",
         ] {
-            assert!(matches!(Index::parse(bad.as_bytes()), Err(Unreadable::Damaged(_))), "{bad}");
+            let read = Index::parse(bad.as_bytes(), Path::new("x"));
+            assert!(matches!(read, Err(IndexError::Damaged { .. })), "{bad}");
         }
-        assert!(matches!(Index::parse(br#"{"format":2,"issues":[]}"#), Err(Unreadable::Newer(2))));
+        let newer = Index::parse(br#"{"format":2,"issues":[]}"#, Path::new("x"));
+        assert!(matches!(newer, Err(IndexError::Newer { version: 2, .. })));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! One session's file.
 
 use super::FORMAT;
+use super::error::IndexError;
 use crate::session::is_session_id;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
+use std::path::Path;
 use std::time::{Duration, UNIX_EPOCH};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -58,11 +60,6 @@ pub(crate) fn moment(text: &str) -> Option<i64> {
     since.as_millis().try_into().ok()
 }
 
-pub(super) enum Unreadable {
-    Newer(u64),
-    Damaged(String),
-}
-
 impl SessionFile {
     /// A new one; nothing was done with it yet.
     pub(crate) fn new(kind: Kind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
@@ -86,23 +83,26 @@ impl SessionFile {
         self.directory.is_some() && self.message.is_none()
     }
 
-    pub(super) fn parse(bytes: &[u8]) -> Result<Self, Unreadable> {
-        let damaged = |error: &dyn std::fmt::Display| Unreadable::Damaged(error.to_string());
+    /// Reads what stands in the file at `path`.
+    pub(super) fn parse(bytes: &[u8], path: &Path) -> Result<Self, IndexError> {
+        let newer = |version: &u64| *version > u64::from(FORMAT);
+        let refused = |version| IndexError::Newer { path: path.to_owned(), version };
         let file: Self = serde_json::from_slice(bytes).map_err(|error| {
             // Where the format is a newer one, that is what is wrong.
-            let version = serde_json::from_slice::<Value>(bytes).ok().as_ref().and_then(newer);
-            version.map_or_else(|| damaged(&error), Unreadable::Newer)
+            let value: Value = serde_json::from_slice(bytes).unwrap_or_default();
+            let version = value.get("format").and_then(Value::as_u64).filter(newer);
+            version.map_or_else(|| IndexError::damaged(path, error.to_string()), refused)
         })?;
-        match file.format {
-            Some(version) if version > u64::from(FORMAT) => Err(Unreadable::Newer(version)),
-            _ if !is_session_id(&file.session) => {
-                Err(damaged(&"its opencode_session_id is not of opencode's shape"))
-            }
-            _ if file.directory.as_deref().is_some_and(|directory| !is_directory(directory)) => {
-                Err(damaged(&"its directory is no absolute path"))
-            }
-            _ => Ok(file),
+        if let Some(version) = file.format.filter(newer) {
+            return Err(refused(version));
         }
+        if !is_session_id(&file.session) {
+            return Err(IndexError::damaged(path, "its opencode_session_id is not of opencode's shape"));
+        }
+        if file.directory.as_deref().is_some_and(|directory| !is_directory(directory)) {
+            return Err(IndexError::damaged(path, "its directory is no absolute path"));
+        }
+        Ok(file)
     }
 
     /// The file's new text: `old` with our fields set in their places, and all others kept.
@@ -131,14 +131,13 @@ fn is_directory(path: &str) -> bool {
     path.starts_with('/') && !path.contains('\0')
 }
 
-/// The format of a file that a newer kugetsu wrote.
-fn newer(file: &Value) -> Option<u64> {
-    file.get("format").and_then(Value::as_u64).filter(|version| *version > u64::from(FORMAT))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn parse(text: &str) -> Result<SessionFile, IndexError> {
+        SessionFile::parse(text.as_bytes(), Path::new("x"))
+    }
 
     #[test]
     fn moments_are_written_in_utc() {
@@ -151,8 +150,8 @@ mod tests {
 
     #[test]
     fn what_was_made_and_told_nothing_is_fresh() {
-        let script = br#"{"type": "forked", "opencode_session_id": "ses_a", "state": "idle"}"#;
-        let Ok(mut file) = SessionFile::parse(script) else { panic!() };
+        let mut file =
+            parse(r#"{"type": "forked", "opencode_session_id": "ses_a", "state": "idle"}"#).unwrap();
         assert!(!file.is_fresh());
         file.directory = Some("/srv".into());
         assert!(file.is_fresh());
@@ -162,14 +161,13 @@ mod tests {
 
     #[test]
     fn what_is_not_ours_keeps_its_place() {
-        let old =
-            br#"{"note": [1, {"x": null}], "type": "forked", "opencode_session_id": "ses_a", "state": "used",
+        let old = r#"{"note": [1, {"x": null}], "type": "forked", "opencode_session_id": "ses_a", "state": "used",
             "issue_ref": "x.org/a/b#1", "message": "old", "created_at": "Mon Mar 30", "pid": 7}"#;
-        let Ok(mut file) = SessionFile::parse(old) else { panic!() };
+        let mut file = parse(old).unwrap();
         file.state = Some("idle".into());
         file.message = None;
         file.directory = Some("/srv".into());
-        let text = String::from_utf8(file.merged_into(Some(old)).unwrap()).unwrap();
+        let text = String::from_utf8(file.merged_into(Some(old.as_bytes())).unwrap()).unwrap();
         let value: Value = serde_json::from_str(&text).unwrap();
         let keys: Vec<_> = value.as_object().unwrap().keys().map(String::as_str).collect();
         let script = ["note", "type", "opencode_session_id", "state", "issue_ref", "created_at", "pid"];
@@ -196,13 +194,13 @@ mod tests {
             r#"{"type":"forked","opencode_session_id":"ses_a","directory":"../elsewhere"}"#,
             r#"{"type":"forked","opencode_session_id":"ses_a","directory":"/a\u0000b"}"#,
         ] {
-            assert!(matches!(SessionFile::parse(bad.as_bytes()), Err(Unreadable::Damaged(_))), "{bad}");
+            assert!(matches!(parse(bad), Err(IndexError::Damaged { .. })), "{bad}");
         }
         for newer in [
             r#"{"type":"forked","opencode_session_id":"ses_a","format":2}"#,
             r#"{"type":"of tomorrow","format":9}"#,
         ] {
-            assert!(matches!(SessionFile::parse(newer.as_bytes()), Err(Unreadable::Newer(2 | 9))), "{newer}");
+            assert!(matches!(parse(newer), Err(IndexError::Newer { version: 2 | 9, .. })), "{newer}");
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::contents::Index;
 use super::error::IndexError;
-use super::session_file::{Kind, SessionFile, Unreadable};
+use super::session_file::{Kind, SessionFile};
 use crate::disk::{self, DiskError, Lock};
 use crate::issue::IssueRef;
 use std::collections::HashSet;
@@ -46,7 +46,7 @@ impl Store {
     pub(crate) fn index(&self) -> Result<Index, IndexError> {
         let path = self.index_path();
         match bytes_at(&path)? {
-            Some(bytes) => Index::parse(&bytes).map_err(|error| error.at(&path)),
+            Some(bytes) => Index::parse(&bytes, &path),
             None => Ok(Index::default()),
         }
     }
@@ -98,9 +98,10 @@ impl Store {
     pub(crate) fn set_base(&self, command: &str, session: &SessionFile) -> Result<(), IndexError> {
         self.update(command, |index| {
             let name = self.base(index)?.map_or_else(|| BASE.to_owned(), |(name, _)| name);
-            let old = self.bytes_of(&name)?;
+            let path = self.path_of(&name);
+            let old = bytes_at(&path)?;
             if let Some(old) = &old {
-                SessionFile::parse(old).map_err(|error| error.at(&self.path_of(&name)))?;
+                SessionFile::parse(old, &path)?;
             }
             self.write(&name, session, old.as_deref())?;
             index.set_base(Some(&session.session));
@@ -124,9 +125,8 @@ impl Store {
 
     /// Reads a session's file; `None` if there is none.
     pub(crate) fn read(&self, file: &str) -> Result<Option<SessionFile>, IndexError> {
-        let bytes = self.bytes_of(file)?;
-        let parsed = bytes.map(|bytes| SessionFile::parse(&bytes));
-        parsed.transpose().map_err(|error| error.at(&self.path_of(file)))
+        let path = self.path_of(file);
+        bytes_at(&path)?.map(|bytes| SessionFile::parse(&bytes, &path)).transpose()
     }
 
     /// Changes a session's file while nobody else does; the new content, or `None` if there is no such file.
@@ -140,8 +140,9 @@ impl Store {
         change: impl FnOnce(&mut SessionFile),
     ) -> Result<Option<SessionFile>, IndexError> {
         let _lock = self.lock(command)?;
-        let Some(bytes) = self.bytes_of(file)? else { return Ok(None) };
-        let before = SessionFile::parse(&bytes).map_err(|error| error.at(&self.path_of(file)))?;
+        let path = self.path_of(file);
+        let Some(bytes) = bytes_at(&path)? else { return Ok(None) };
+        let before = SessionFile::parse(&bytes, &path)?;
         let mut after = before.clone();
         change(&mut after);
         if after != before {
@@ -206,14 +207,14 @@ impl Store {
 
     /// The files in `sessions/` that belong to no issue and are not the base's, by name.
     pub(crate) fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
-        let names = self.unlisted(index)?.into_iter().filter(|name| name != BASE);
-        let found = names.map(|name| {
+        let mut strays = Vec::new();
+        for name in self.unlisted(index)?.into_iter().filter(|name| name != BASE) {
             let found = self.find(&name);
-            (name, found)
-        });
-        Ok(found
-            .filter(|(_, found)| !matches!(found, Found::Session(file) if file.kind == Kind::Base))
-            .collect())
+            if !matches!(&found, Found::Session(file) if file.kind == Kind::Base) {
+                strays.push((name, found));
+            }
+        }
+        Ok(strays)
     }
 
     fn find(&self, file: &str) -> Found {
@@ -245,20 +246,11 @@ impl Store {
 
     /// Names in `sessions/` that the index does not have, sorted.
     fn unlisted(&self, index: &Index) -> Result<Vec<String>, IndexError> {
-        let directory = self.sessions();
-        let entries = match std::fs::read_dir(&directory) {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(DiskError::at(&directory, error).into()),
-        };
         let listed: HashSet<&str> = index.issues().map(|(_, file)| file).collect();
-        let mut names: Vec<String> = entries
-            .filter_map(|entry| entry.ok()?.file_name().into_string().ok())
-            .filter(|name| {
-                name.ends_with(".json") && !name.starts_with('.') && !listed.contains(name.as_str())
-            })
-            .collect();
-        names.sort_unstable();
+        let mut names = disk::names(&self.sessions())?;
+        names.retain(|name| {
+            name.ends_with(".json") && !name.starts_with('.') && !listed.contains(name.as_str())
+        });
         Ok(names)
     }
 
@@ -274,10 +266,6 @@ impl Store {
         let path = self.path_of(file);
         let text = session.merged_into(old).map_err(|error| IndexError::damaged(&path, error.to_string()))?;
         Ok(disk::write_atomic(&path, &text)?)
-    }
-
-    fn bytes_of(&self, file: &str) -> Result<Option<Vec<u8>>, IndexError> {
-        bytes_at(&self.path_of(file))
     }
 
     fn remove_file(&self, file: &str) -> Result<(), IndexError> {
@@ -303,14 +291,5 @@ fn bytes_at(path: &Path) -> Result<Option<Vec<u8>>, IndexError> {
         Ok(bytes) => Ok(Some(bytes)),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(DiskError::at(path, error).into()),
-    }
-}
-
-impl Unreadable {
-    pub(super) fn at(self, path: &Path) -> IndexError {
-        match self {
-            Self::Newer(version) => IndexError::Newer { path: path.to_owned(), version },
-            Self::Damaged(reason) => IndexError::damaged(path, reason),
-        }
     }
 }

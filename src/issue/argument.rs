@@ -1,16 +1,14 @@
-//! What a user may write where a session is asked for.
+//! What a user may write to name an issue.
 
 use super::error::{IssueError, RefError, RemoteError};
 use super::reference::{IssueRef, check_path, number};
 use super::repository::{Meant, Repository};
 use super::url;
-use crate::session::is_session_id;
 use crate::text::plain;
 use std::str::FromStr;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Argument {
-    Session(String),
     Issue(Meant),
     /// `user/repo#14`: its host is that of the directory's remote.
     Partial {
@@ -22,12 +20,6 @@ pub(crate) enum Argument {
     Short(u64),
 }
 
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Named {
-    Session(String),
-    Issue(Meant),
-}
-
 impl Argument {
     /// Completes it; `remote` is asked only where something is missing.
     ///
@@ -36,14 +28,13 @@ impl Argument {
     pub(crate) fn complete(
         self,
         remote: impl FnOnce() -> Result<Repository, RemoteError>,
-    ) -> Result<Named, IssueError> {
+    ) -> Result<Meant, IssueError> {
         let of = |remote: Repository, path: &str, number| {
             let issue = IssueRef::new(&remote.instance(), path, number)?;
             let repository = Repository { path: path.to_owned(), ..remote };
             Ok::<_, RefError>(Meant { issue, repository })
         };
-        let meant = match self {
-            Self::Session(id) => return Ok(Named::Session(id)),
+        Ok(match self {
             Self::Issue(meant) => meant,
             Self::Short(number) => {
                 let remote = remote()?;
@@ -60,8 +51,7 @@ impl Argument {
                     _ => of(remote, &path, number)?,
                 }
             }
-        };
-        Ok(Named::Issue(meant))
+        })
     }
 }
 
@@ -70,9 +60,6 @@ impl FromStr for Argument {
 
     fn from_str(text: &str) -> Result<Self, RefError> {
         let not_a_ref = || RefError::NotARef { text: plain(text) };
-        if is_session_id(text) {
-            return Ok(Self::Session(text.to_owned()));
-        }
         if text.chars().any(|c| c.is_whitespace() || c.is_control() || c == '\\') {
             return Err(not_a_ref());
         }
@@ -121,10 +108,7 @@ mod tests {
     }
 
     fn whole(text: &str) -> String {
-        match read(text).unwrap().complete(|| Ok(remote("git.example.org"))).unwrap() {
-            Named::Issue(meant) => meant.issue.to_string(),
-            Named::Session(id) => id,
-        }
+        read(text).unwrap().complete(|| Ok(remote("git.example.org"))).unwrap().issue.to_string()
     }
 
     #[test]
@@ -143,25 +127,23 @@ mod tests {
             ("https://github.com/a/b/issues/14#issuecomment-1", "github.com/a/b#14"),
             ("https://github.com/a/b/issues/14#3", "github.com/a/b#14"),
             ("github.com/a/b/issues/14", "github.com/a/b#14"),
-            ("ses_e07836e36ffeth5U8G1J1S36Fh", "ses_e07836e36ffeth5U8G1J1S36Fh"),
         ] {
             assert_eq!(whole(text), issue, "{text}");
         }
         let inside = read("forge/a/b#1").unwrap().complete(|| Ok(remote("forge"))).unwrap();
-        let Named::Issue(inside) = inside else { panic!("{inside:?}") };
         assert_eq!(inside.issue, IssueRef::new("forge", "a/b", 1).unwrap());
         let web = Repository { port: Some(3000), by: By::Web { dashed: false }, ..remote("forge") };
-        let Ok(Named::Issue(web)) = read("14").unwrap().complete(|| Ok(web)) else { panic!() };
+        let web = read("14").unwrap().complete(|| Ok(web)).unwrap();
         assert_eq!(web.issue.to_string(), "forge:3000/shoko/kugetsu#14");
         // An sshd's port is not that of the pages.
         let ssh = Repository { port: Some(2222), ..remote("forge") };
-        let Ok(Named::Issue(ssh)) = read("a/b#14").unwrap().complete(|| Ok(ssh)) else { panic!() };
+        let ssh = read("a/b#14").unwrap().complete(|| Ok(ssh)).unwrap();
         assert_eq!((ssh.issue.to_string().as_str(), ssh.repository.port), ("forge/a/b#14", Some(2222)));
     }
 
     #[test]
     fn the_remote_is_asked_only_where_something_is_missing() {
-        for text in ["github.com/a/b#14", "ses_abc", "https://github.com/a/b/issues/14"] {
+        for text in ["github.com/a/b#14", "https://github.com/a/b/issues/14"] {
             assert!(read(text).unwrap().complete(|| Err(RemoteError::NotARepository)).is_ok(), "{text}");
         }
         for text in ["14", "a/b#14"] {
@@ -233,7 +215,7 @@ mod tests {
 
         #[test]
         fn any_text_is_survived_and_what_is_accepted_is_safe(text in "\\PC{0,30}|[a.#/:14@-]{0,16}") {
-            if let Ok(Ok(Named::Issue(Meant { issue, .. }))) = read(&text).map(|a| a.complete(|| Ok(remote("x.org")))) {
+            if let Ok(Ok(Meant { issue, .. })) = read(&text).map(|a| a.complete(|| Ok(remote("x.org")))) {
                 prop_assert!(issue.file_name().bytes().all(|b| b.is_ascii_alphanumeric() || b"._-~+".contains(&b)));
                 prop_assert!(!issue.path().split('/').any(|part| [".", "..", ""].contains(&part)));
             }

@@ -11,8 +11,8 @@ mod remote;
 mod repository;
 mod url;
 
-pub(crate) use argument::{Argument, Named};
-pub(crate) use error::RemoteError;
+pub(crate) use argument::Argument;
+pub(crate) use error::{IssueError, RefError, RemoteError};
 pub(crate) use git::remote_of;
 pub(crate) use reference::IssueRef;
 pub(crate) use repository::{By, Likeness, Meant, Repository};

@@ -32,7 +32,7 @@ pub(super) async fn run(mut command: Command, stdout: File) -> io::Result<Ended>
     let mut group = Group(child.id().and_then(|id| Pid::from_raw(id.try_into().ok()?)));
     let status = child.wait().await?;
     group.0 = None;
-    Ok(Ended { status, cause: cause(&tail(&mut stderr)?) })
+    Ok(Ended { status, cause: cause(&tail(&mut stderr, STDERR_TAIL)?) })
 }
 
 /// The process group of a child that has not been waited for yet.
@@ -55,11 +55,12 @@ pub(super) fn head(file: &mut File, limit: u64) -> io::Result<String> {
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 
-fn tail(file: &mut File) -> io::Result<String> {
+/// The last `limit` bytes, likewise.
+pub(crate) fn tail(file: &mut File, limit: u64) -> io::Result<String> {
     let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(STDERR_TAIL)))?;
+    file.seek(SeekFrom::Start(length.saturating_sub(limit)))?;
     let mut bytes = Vec::new();
-    file.take(STDERR_TAIL).read_to_end(&mut bytes)?;
+    file.take(limit).read_to_end(&mut bytes)?;
     Ok(String::from_utf8_lossy(&bytes).into_owned())
 }
 

@@ -20,7 +20,7 @@ mod version;
 mod version_cache;
 mod writer;
 
-pub(crate) use child::cause;
+pub(crate) use child::{cause, tail};
 pub use database::Database;
 pub(crate) use database::{DatabaseError, Listed};
 pub use exported::scan_export;

@@ -1,7 +1,7 @@
 //! Why work on this machine did not go through.
 
 use crate::disk::{Busy, DiskError};
-use crate::dispatch::{Record, StoreError};
+use crate::dispatch::StoreError;
 use crate::index::IndexError;
 use crate::opencode::{DatabaseError, PermissionError, ProgramError, Unreadable};
 use crate::session::{CopyError, ExportError};
@@ -64,16 +64,6 @@ pub(crate) enum WorkError {
 }
 
 impl WorkError {
-    /// A host holds the session that the user calls `name`.
-    pub(super) fn away(name: &str, record: &Record) -> Self {
-        Self::Away {
-            name: name.to_owned(),
-            host: record.host.clone(),
-            dispatch: record.id.clone(),
-            state: record.state.name(),
-        }
-    }
-
     /// opencode has no session of this id, which the user calls `name`.
     pub(crate) fn lost(name: &str, session: &str) -> Self {
         match name == session {

@@ -3,12 +3,11 @@
 use super::WorkError;
 use super::job::Job;
 use crate::disk;
-use crate::opencode::cause;
+use crate::opencode::{cause, tail};
 use crate::process::Found;
 use crate::session::is_session_id;
 use crate::text::plain;
 use std::fs::File;
-use std::io::{Read as _, Seek as _, SeekFrom};
 use std::path::{Path, PathBuf};
 
 /// Bytes of standard error that are looked at for last words.
@@ -87,15 +86,9 @@ impl RunFiles {
 
     /// The end of the run's standard error, in lines.
     pub(super) fn last_words(&self) -> String {
-        let mut tail = Vec::new();
         // Where nothing can be read, nothing was said.
-        let _ = File::open(self.stderr()).and_then(|mut file| {
-            let length = file.metadata()?.len();
-            file.seek(SeekFrom::Start(length.saturating_sub(TAIL)))?;
-            file.take(TAIL).read_to_end(&mut tail)
-        });
-        let lines = String::from_utf8_lossy(&tail).lines().map(plain).collect::<Vec<_>>();
-        lines.into_iter().filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
+        let end = File::open(self.stderr()).and_then(|mut file| tail(&mut file, TAIL)).unwrap_or_default();
+        end.lines().map(plain).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
     /// The one of these lines that says why the run ended.
@@ -106,22 +99,9 @@ impl RunFiles {
 
 /// The sessions whose message is still there, sorted: a run of theirs goes on, or was cut short.
 pub(crate) fn unfinished(kugetsu_home: &Path) -> Result<Vec<String>, WorkError> {
-    let mut sessions = names(&kugetsu_home.join("runs"))?;
+    let mut sessions = disk::names(&kugetsu_home.join("runs"))?;
     sessions.retain(|name| is_session_id(name) && RunFiles::new(kugetsu_home, name).prompt().is_file());
     Ok(sessions)
-}
-
-/// Names in a directory of ours, sorted; none if there is no such directory.
-pub(super) fn names(directory: &Path) -> Result<Vec<String>, WorkError> {
-    let entries = match std::fs::read_dir(directory) {
-        Ok(entries) => entries,
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Vec::new()),
-        Err(error) => return Err(disk::DiskError::at(directory, error).into()),
-    };
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort_unstable();
-    Ok(names)
 }
 
 /// A process that could not be ended, as the user is told of it.

@@ -3,7 +3,7 @@
 
 use crate::process::{Found, Mark, end_all};
 use rustix::io::Errno;
-use rustix::process::{Pid, WaitOptions, wait, waitpid};
+use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait, waitpid};
 use std::ffi::OsString;
 use std::io;
 use std::os::unix::process::ExitStatusExt as _;
@@ -31,7 +31,7 @@ pub(crate) async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io:
     let (mut told, mut children) = (signal(SignalKind::terminate())?, signal(SignalKind::child())?);
     #[cfg(target_os = "linux")]
     {
-        rustix::process::set_parent_process_death_signal(Some(rustix::process::Signal::TERM))?;
+        rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
         // What loses its parent becomes a child of this process, so that all stays below it, with the mark or without.
         rustix::process::set_child_subreaper(Some(rustix::process::getpid()))?;
     }
@@ -70,6 +70,13 @@ pub(crate) async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io:
             left = &mut ending => return Ok(Guarded::Stopped(left?)),
             _ = children.recv() => drop(reap(child)?),
         }
+    }
+}
+
+/// Asks a process to end; that it has just ended by itself is as good.
+pub(super) fn terminate(pid: u32) {
+    if let Some(pid) = i32::try_from(pid).ok().and_then(Pid::from_raw) {
+        let _ = kill_process(pid, Signal::TERM);
     }
 }
 

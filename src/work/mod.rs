@@ -31,7 +31,7 @@ pub(crate) use state::{State, state_of};
 pub(crate) use stop::{Stopped, stop};
 pub(crate) use survey::{HERE, Row, Survey, survey};
 
-use crate::dispatch::Store as Dispatches;
+use crate::dispatch::{Record, Store as Dispatches};
 use crate::index::Store as Index;
 use crate::opencode::Program;
 use std::path::PathBuf;
@@ -50,7 +50,8 @@ pub(crate) struct Bench {
 impl Bench {
     /// Refuses a session that a host holds; `name` is what the user calls it.
     fn check_here(&self, session: &str, name: &str) -> Result<(), WorkError> {
-        let away = self.dispatches.away(session)?;
-        away.map_or(Ok(()), |away| Err(WorkError::away(name, &away.record)))
+        let Some(away) = self.dispatches.away(session)? else { return Ok(()) };
+        let Record { host, id: dispatch, state, .. } = away.record;
+        Err(WorkError::Away { name: name.to_owned(), host, dispatch, state: state.name() })
     }
 }

@@ -4,8 +4,8 @@
 mod removal;
 
 use super::WorkError;
-use super::files::{names, unfinished};
-use crate::disk::{Lock, session_lock};
+use super::files::unfinished;
+use crate::disk::{Lock, names, session_lock};
 use crate::dispatch::{self, Dispatch, State};
 use crate::index::{self, Entry, Found};
 use crate::opencode::Database;
@@ -60,7 +60,6 @@ pub(crate) struct Item {
     pub(crate) why: String,
     /// The session, whose lock is held while it is removed.
     session: Option<String>,
-    file: String,
 }
 
 /// Everything of no more use, in the order in which it is removed.
@@ -97,45 +96,39 @@ pub(crate) fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, Wo
     // Nothing else has the message by which a session that is no issue's is taken up.
     found.tracked.extend(unfinished.into_iter().filter(|session| sessions.contains_key(session.as_str())));
     if let Err(error) = store.base(&index) {
-        found.unreadable(error.into());
+        found.troubles.push(error.into());
     }
     for Entry { issue, file, found: what } in entries {
-        let (issue, file) = (issue.to_owned(), file.to_owned());
+        let issue = issue.to_owned();
         match what {
             Found::Session(session) if sessions.contains_key(&session.session) => {
                 found.tracked.insert(session.session);
             }
             Found::Session(session) => {
                 let why = format!("opencode no longer has {}", session.session);
-                found.add(Litter::Session, issue, why, Some(session.session), file);
+                found.add(Litter::Session, issue, why, Some(session.session));
             }
             Found::Missing if !found.issues_away.contains(&issue) => {
-                found.add(Litter::Entry, issue, format!("sessions/{file} is not there"), None, file);
+                found.add(Litter::Entry, issue, format!("sessions/{file} is not there"), None);
             }
             Found::Missing => {}
-            Found::Unreadable(error) => found.unreadable(error.into()),
+            Found::Unreadable(error) => found.troubles.push(error.into()),
         }
     }
     for (file, what) in store.strays(&index)? {
         match what {
             Found::Session(session) => {
                 let why = "no issue in the index has it".to_owned();
-                found.add(Litter::File, format!("sessions/{file}"), why, Some(session.session), file);
+                found.add(Litter::File, format!("sessions/{file}"), why, Some(session.session));
             }
             Found::Missing => {}
-            Found::Unreadable(error) => found.unreadable(error.into()),
+            Found::Unreadable(error) => found.troubles.push(error.into()),
         }
     }
     if !sessions.is_empty() {
         for (kind, what, session) in kept {
             if !sessions.contains_key(session.as_str()) {
-                found.add(
-                    kind,
-                    what,
-                    format!("opencode no longer has {session}"),
-                    Some(session),
-                    String::new(),
-                );
+                found.add(kind, what, format!("opencode no longer has {session}"), Some(session));
             }
         }
     }
@@ -162,8 +155,9 @@ fn kept(kugetsu_home: &Path) -> Result<Vec<(Litter, String, String)>, WorkError>
     Ok(kept)
 }
 
-struct Finding<'h> {
-    kugetsu_home: &'h Path,
+#[derive(Default)]
+struct Finding {
+    kugetsu_home: PathBuf,
     items: Vec<Item>,
     troubles: Vec<WorkError>,
     /// Sessions of issues, of the base, of trips that are not at their end, and of runs that can be taken up.
@@ -174,23 +168,15 @@ struct Finding<'h> {
     away_unknown: bool,
 }
 
-impl<'h> Finding<'h> {
-    fn new(kugetsu_home: &'h Path, dispatches: Vec<Result<Dispatch, dispatch::StoreError>>) -> Self {
-        let mut new = Self {
-            kugetsu_home,
-            items: Vec::new(),
-            troubles: Vec::new(),
-            tracked: BTreeSet::new(),
-            away: HashSet::new(),
-            issues_away: HashSet::new(),
-            away_unknown: false,
-        };
+impl Finding {
+    fn new(kugetsu_home: &Path, dispatches: Vec<Result<Dispatch, dispatch::StoreError>>) -> Self {
+        let mut new = Self { kugetsu_home: kugetsu_home.to_owned(), ..Self::default() };
         let mut ended = Vec::new();
         for dispatch in dispatches {
             let record = match dispatch {
                 Ok(dispatch) => dispatch.record,
                 Err(error) => {
-                    new.unreadable(error.into());
+                    new.troubles.push(error.into());
                     new.away_unknown = true;
                     continue;
                 }
@@ -220,33 +206,29 @@ impl<'h> Finding<'h> {
             }
         }
         for (id, why, session) in ended {
-            new.push(Litter::Dispatch, id, why, Some(session), String::new());
+            new.push(Litter::Dispatch, id, why, Some(session));
         }
         new
     }
 
-    fn unreadable(&mut self, trouble: WorkError) {
-        self.troubles.push(trouble);
-    }
-
     /// Adds what is not of a session that is away.
-    fn add(&mut self, kind: Litter, what: String, why: String, session: Option<String>, file: String) {
+    fn add(&mut self, kind: Litter, what: String, why: String, session: Option<String>) {
         match session {
             Some(session) if self.away.contains(&session) => {
                 self.tracked.insert(session);
             }
-            session => self.push(kind, what, why, session, file),
+            session => self.push(kind, what, why, session),
         }
     }
 
-    fn push(&mut self, kind: Litter, what: String, why: String, session: Option<String>, file: String) {
+    fn push(&mut self, kind: Litter, what: String, why: String, session: Option<String>) {
         let running =
-            session.as_ref().is_some_and(|session| Lock::is_held(&session_lock(self.kugetsu_home, session)));
+            session.as_ref().is_some_and(|session| Lock::is_held(&session_lock(&self.kugetsu_home, session)));
         match session {
             Some(session) if running => {
                 self.tracked.insert(session);
             }
-            session => self.items.push(Item { kind, what, why, session, file }),
+            session => self.items.push(Item { kind, what, why, session }),
         }
     }
 
@@ -258,7 +240,7 @@ impl<'h> Finding<'h> {
                 for (session, name) in self.remains(directory)? {
                     let what = format!("{directory}/{name}");
                     let why = format!("{session} is no issue's session any more");
-                    self.push(kind, what, why, Some(session), name);
+                    self.push(kind, what, why, Some(session));
                 }
             }
         }
@@ -267,11 +249,11 @@ impl<'h> Finding<'h> {
         }
         if !names(&self.kugetsu_home.join("cache"))?.is_empty() {
             let why = "it is made again when it is needed".to_owned();
-            self.push(Litter::Cache, "cache".to_owned(), why, None, String::new());
+            self.push(Litter::Cache, "cache".to_owned(), why, None);
         }
         self.items.sort_by(|a, b| (a.kind, &a.what).cmp(&(b.kind, &b.what)));
         let Self { kugetsu_home, items, troubles, .. } = self;
-        Ok(Litters { items, troubles, kugetsu_home: kugetsu_home.to_owned() })
+        Ok(Litters { items, troubles, kugetsu_home })
     }
 
     /// What is in a directory of ours of sessions that are not tracked: session and name, once for all files of a log.

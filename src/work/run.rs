@@ -1,10 +1,11 @@
 //! A message is worked on in a session, on this machine.
 
 use super::files::survivor;
+use super::guard::{GRACE, terminate};
 use super::job::Job;
 use super::{Bench, RunFiles, State, WorkError};
 use crate::clock;
-use crate::disk::{self, DiskError, Lock, Task};
+use crate::disk::{self, DiskError, Task};
 use crate::events::{Event, Lines, Outcome, Reply};
 use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
@@ -57,13 +58,14 @@ pub(crate) async fn run(
     watcher: &dyn Watcher,
     stop: impl Future<Output = ()>,
 ) -> Result<Done, WorkError> {
-    let _lock = claim(bench, job)?;
+    let taken = disk::take_session(&bench.kugetsu_home, &job.session, Task::Run(job.name.clone()))?;
+    let _lock = taken.map_err(|by| WorkError::Busy { name: job.name.clone(), by })?;
     let last = check(bench, job).await?;
     let mark = run_mark(&job.session);
     let remains = find(&mark, None);
     if !remains.is_empty() {
         watcher.remains(&remains);
-        end_all(&mark, None, super::guard::GRACE);
+        end_all(&mark, None, GRACE);
     }
     let files = RunFiles::of(&bench.kugetsu_home, job);
     files.make()?;
@@ -108,7 +110,7 @@ async fn attend(
             status = child.wait() => break status.map_err(WorkError::Start)?,
             () = &mut stop, if !stopped => {
                 stopped = true;
-                end(&child);
+                child.id().into_iter().for_each(terminate);
             }
             // What cannot be read now is read at the end; the run is not left alone for it.
             () = tokio::time::sleep(TICK) => drop(events.take(watcher)),
@@ -117,7 +119,7 @@ async fn attend(
     let mut survivors = files.survivors();
     if status.code().is_none() {
         // The guard was killed, and what it guarded may be alive.
-        survivors.extend(end_all(&mark, None, super::guard::GRACE).iter().map(survivor));
+        survivors.extend(end_all(&mark, None, GRACE).iter().map(survivor));
     }
     events.take(watcher)?;
     let Events { outcome, reply, .. } = events;
@@ -144,11 +146,6 @@ async fn attend(
     }
     let trouble = if stopped { Some("it was stopped".to_owned()) } else { trouble? };
     Ok(Done { exit: status.code(), trouble, stopped, reply: reply.text().map(str::to_owned) })
-}
-
-fn claim(bench: &Bench, job: &Job) -> Result<Lock, WorkError> {
-    let taken = disk::take_session(&bench.kugetsu_home, &job.session, Task::Run(job.name.clone()))?;
-    taken.map_err(|by| WorkError::Busy { name: job.name.clone(), by })
 }
 
 /// The session's last prompt until now.
@@ -248,15 +245,6 @@ fn spawn(bench: &Bench, job: &Job, files: &RunFiles) -> Result<Child, WorkError>
         .stdout(Stdio::from(stdout))
         .stderr(Stdio::from(stderr));
     command.spawn().map_err(WorkError::Start)
-}
-
-fn end(child: &Child) {
-    use rustix::process::{Pid, Signal, kill_process};
-    let pid = child.id().and_then(|id| Pid::from_raw(i32::try_from(id).ok()?));
-    if let Some(pid) = pid {
-        // It may just have ended by itself.
-        let _ = kill_process(pid, Signal::TERM);
-    }
 }
 
 /// The exit status as a shell tells it: 128 and the signal, where one ended the program.

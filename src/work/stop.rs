@@ -1,12 +1,11 @@
 //! A run is ended cleanly, with everything that it started.
 
 use super::files::survivor;
-use super::guard::GRACE;
+use super::guard::{GRACE, terminate};
 use super::{Bench, RunFiles, WorkError};
 use crate::disk::{self, Busy, Holder, Lock, Task, session_lock};
 use crate::process::{end_all, run_mark};
 use crate::work::State;
-use rustix::process::{Pid, Signal, kill_process};
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -42,10 +41,7 @@ pub(crate) fn stop(
             return Err(WorkError::Busy { name: name.to_owned(), by: Busy::Held(holder) });
         };
         // The lock is held, so its holder lives, and this is its number.
-        if let Some(pid) = i32::try_from(runner).ok().and_then(Pid::from_raw) {
-            // Gone just now is what was wanted.
-            let _ = kill_process(pid, Signal::TERM);
-        }
+        terminate(runner);
         let patience = GRACE + Duration::from_secs(10);
         let Some(_free) = Lock::exclusive_within(&path, "stop", patience)? else {
             return Err(WorkError::Survived {

@@ -1,7 +1,7 @@
 use super::*;
 use crate::disk::write_atomic;
-use crate::hosts::Form;
 use crate::hosts::error::AllowedError;
+use crate::hosts::{Form, Source};
 use std::os::unix::fs::symlink;
 use std::process::Command;
 

@@ -1,13 +1,13 @@
 //! Removing what is of no more use, some sessions at a time.
 
 use super::{Item, Litter, Litters, Pruned, log_of};
-use crate::disk::DiskError;
+use crate::disk::{self, DiskError, names};
 use crate::dispatch::{self, Dispatch};
 use crate::index;
-use crate::work::files::names;
 use crate::work::held::Held;
 use crate::work::{RunFiles, WorkError};
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::io::ErrorKind;
 use std::path::Path;
 
 /// Things that are removed in one go: each may need a session's lock, and a process has 256 open files on some systems.
@@ -63,6 +63,13 @@ fn remove_some(kugetsu_home: &Path, items: Vec<Item>, pruned: &mut Pruned) -> Re
     Ok(())
 }
 
+impl Item {
+    /// The name in `sessions/` of a file.
+    fn stray(&self) -> Option<&str> {
+        self.what.strip_prefix("sessions/")
+    }
+}
+
 /// What was removed from the index, which is written once for all of it, and of its files.
 struct Listed {
     issues: HashSet<String>,
@@ -77,7 +84,7 @@ impl Listed {
             items.iter().filter(is_entry).map(|item| (item.what.as_str(), item.session.as_deref())).collect();
         let issues: Vec<&str> = items.iter().filter(is_entry).map(|item| item.what.as_str()).collect();
         let files: Vec<&str> =
-            items.iter().filter(|item| item.kind == Litter::File).map(|item| item.file.as_str()).collect();
+            items.iter().filter(|item| item.kind == Litter::File).filter_map(Item::stray).collect();
         let mut removed = Self { issues: HashSet::new(), files: HashSet::new() };
         if !issues.is_empty() {
             // Another session may stand there by now.
@@ -99,7 +106,7 @@ impl Listed {
     fn has(&self, item: &Item) -> bool {
         match item.kind {
             Litter::Session | Litter::Entry => self.issues.contains(&item.what),
-            Litter::File => self.files.contains(&item.file),
+            Litter::File => item.stray().is_some_and(|file| self.files.contains(file)),
             _ => false,
         }
     }
@@ -118,22 +125,23 @@ fn remove(kugetsu_home: &Path, item: &Item, logs: &[String]) -> Result<bool, Wor
         }
         Litter::Log => {
             for name in logs.iter().filter(|name| log_of(name) == Some(session)) {
-                gone(&kugetsu_home.join("logs").join(name), |path| std::fs::remove_file(path))?;
+                disk::remove(&kugetsu_home.join("logs").join(name))?;
             }
             Ok(true)
         }
         Litter::Run => {
-            let files = RunFiles::new(kugetsu_home, session);
-            gone(files.directory(), |path| std::fs::remove_dir_all(path)).map(|()| true)
+            remove_tree(RunFiles::new(kugetsu_home, session).directory())?;
+            Ok(true)
         }
         Litter::Known => {
             let path = kugetsu_home.join(&item.what);
-            gone(&path, |path| std::fs::remove_file(path))?;
+            disk::remove(&path)?;
             forget_host(path.parent())?;
             Ok(true)
         }
         Litter::Repair => {
-            gone(&kugetsu_home.join(&item.what), |path| std::fs::remove_file(path)).map(|()| true)
+            disk::remove(&kugetsu_home.join(&item.what))?;
+            Ok(true)
         }
         // Taken away by whoever holds it.
         Litter::Lock => Ok(true),
@@ -141,10 +149,10 @@ fn remove(kugetsu_home: &Path, item: &Item, logs: &[String]) -> Result<bool, Wor
             let directory = kugetsu_home.join("cache");
             for name in names(&directory)? {
                 let path = directory.join(name);
-                gone(&path, |path| match path.is_dir() && !path.is_symlink() {
-                    true => std::fs::remove_dir_all(path),
-                    false => std::fs::remove_file(path),
-                })?;
+                match path.is_dir() && !path.is_symlink() {
+                    true => remove_tree(&path)?,
+                    false => disk::remove(&path)?,
+                }
             }
             Ok(true)
         }
@@ -155,16 +163,17 @@ fn remove(kugetsu_home: &Path, item: &Item, logs: &[String]) -> Result<bool, Wor
 fn forget_host(directory: Option<&Path>) -> Result<(), WorkError> {
     let Some(directory) = directory else { return Ok(()) };
     if names(directory)? == ["clock.json"] {
-        gone(&directory.join("clock.json"), |path| std::fs::remove_file(path))?;
+        disk::remove(&directory.join("clock.json"))?;
     }
     // One that is in use again stays.
     let _ = std::fs::remove_dir(directory);
     Ok(())
 }
 
-fn gone(path: &Path, remove: impl Fn(&Path) -> std::io::Result<()>) -> Result<(), WorkError> {
-    match remove(path) {
-        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(DiskError::at(path, error).into()),
+/// Removes a directory with all that is in it; that there is none is as good.
+fn remove_tree(path: &Path) -> Result<(), DiskError> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(DiskError::at(path, error)),
         _ => Ok(()),
     }
 }

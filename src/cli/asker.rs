@@ -1,5 +1,6 @@
 //! Questions on the way to a host, asked on the terminal.
 
+use super::output::ask;
 use super::progress::Progress;
 use crate::ssh::{Asker, HostKeyQuestion};
 use crate::text::plain;
@@ -33,11 +34,8 @@ impl Asker for TerminalAsker {
                 format!("  {fingerprint}"),
                 format!("If that is its key, it is added to {}.", file.display()),
             ];
-            let asked = lines.iter().try_for_each(|line| term.write_line(line));
-            if asked.and_then(|()| term.write_str("Trust it? Type yes: ")).is_err() {
-                return false;
-            }
-            term.read_line().is_ok_and(|answer| answer.trim() == "yes")
+            let told = lines.iter().try_for_each(|line| term.write_line(line));
+            told.is_ok() && ask("Trust it? Type yes: ") == "yes"
         })
     }
 

@@ -15,22 +15,18 @@ const STOP: &str = "stop it there";
 const COPY_GOES: &str = "send a copy";
 const COPY_HERE: &str = "work on a copy here";
 
-/// What the user wants to do with a session that may be away.
-pub(super) struct Wanted<'a> {
-    pub(super) found: &'a Resolved,
-    /// What they called it.
-    pub(super) called: &'a str,
-    /// The command up to the session, as `kugetsu remote pi`.
-    pub(super) command: String,
-    /// The host that it is to go to.
-    pub(super) to: Option<&'a str>,
-}
-
-/// Refuses a session that a host holds. `force`: the user goes on all the same; here, the host's trip is let go.
-pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Result<(), CliError> {
-    let session = &wanted.found.session;
+/// Refuses a session that a host holds; the user `called` it so, and wants it to go `to` another, or to work on it here.
+/// With `force` they go on all the same; here, the host's trip is let go.
+pub(super) fn check(
+    context: &Context,
+    found: &Resolved,
+    called: &str,
+    to: Option<&str>,
+    force: bool,
+) -> Result<(), CliError> {
+    let session = &found.session;
     let Some(away) = context.store().away(session)? else { return Ok(()) };
-    let refused = refusal(&away.record, wanted);
+    let refused = refusal(&away.record, found, called, to);
     let _lock = match disk::take_session(context.kugetsu_home(), session, "force")? {
         Ok(lock) if force => lock,
         Ok(_) => return Err(refused),
@@ -45,7 +41,7 @@ pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Resu
     // Read again under the lock: it may just have come home.
     let Some(mut away) = context.store().away(session)? else { return Ok(()) };
     // A trip lets it go itself, once its own run has begun: until then nothing has changed.
-    if wanted.to.is_none() {
+    if to.is_none() {
         away.record.is_abandoned = true;
         away.save()?;
     }
@@ -57,12 +53,11 @@ pub(super) fn check(context: &Context, wanted: &Wanted<'_>, force: bool) -> Resu
     Ok(())
 }
 
-fn refusal(record: &Record, wanted: &Wanted<'_>) -> CliError {
-    let name = wanted
-        .found
-        .issue
-        .as_deref()
-        .map_or_else(|| format!("session {}", record.session), |issue| short(issue).to_owned());
+fn refusal(record: &Record, found: &Resolved, called: &str, to: Option<&str>) -> CliError {
+    let name = match &found.issue {
+        Some(issue) => short(issue).to_owned(),
+        None => format!("session {}", record.session),
+    };
     let since = record.launched_ms.unwrap_or(record.created_ms);
     let age = span(Duration::from_millis(clock::now_ms().saturating_sub(since).max(0).unsigned_abs()));
     let (how, over) = match &record.state {
@@ -72,7 +67,11 @@ fn refusal(record: &Record, wanted: &Wanted<'_>) -> CliError {
         State::Cancelled { .. } => ("its run was cancelled", true),
         _ => ("whether its run began is not known", false),
     };
-    let (called, command) = (quoted(wanted.called), &wanted.command);
+    let called = quoted(called);
+    let command = match to {
+        Some(to) => format!("kugetsu remote {}", quoted(to)),
+        None => "kugetsu continue".to_owned(),
+    };
     let mut ways = if over {
         vec![("bring it home", format!("kugetsu fetch {called}"))]
     } else {
@@ -81,10 +80,10 @@ fn refusal(record: &Record, wanted: &Wanted<'_>) -> CliError {
             (STOP, format!("kugetsu cancel {called}")),
         ]
     };
-    if wanted.to.is_some_and(|to| to != record.host) {
+    if to.is_some_and(|to| to != record.host) {
         ways.push(("bring it home once it has ended, and go", format!("{command} {called} --via-home …")));
     }
-    let copy = if wanted.to.is_some() { COPY_GOES } else { COPY_HERE };
+    let copy = if to.is_some() { COPY_GOES } else { COPY_HERE };
     ways.push((copy, format!("{command} {called} --fork …")));
     ways.push(("go on here all the same", format!("{command} {called} --force …")));
     let message = format!("{name} is on {} since {age}: {how}", record.host);

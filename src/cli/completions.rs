@@ -8,7 +8,7 @@ use crate::dispatch::Record;
 use crate::issue::{IssueRef, Repository};
 use crate::text::plain;
 use clap::error::ErrorKind;
-use clap::{Args, Command, CommandFactory as _, ValueEnum};
+use clap::{Args, Command, CommandFactory as _};
 use clap_complete::CompleteEnv;
 use clap_complete::engine::{ArgValueCandidates, ArgValueCompleter, CompletionCandidate};
 use clap_complete::env::Shells;
@@ -24,29 +24,12 @@ const VARIABLE: &str = "KUGETSU_COMPLETE";
 #[derive(Args)]
 pub(super) struct CompletionsArgs {
     /// Which shell
-    #[arg(value_enum)]
-    shell: Shell,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum Shell {
-    Bash,
-    Zsh,
-    Fish,
-}
-
-impl Shell {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Bash => "bash",
-            Self::Zsh => "zsh",
-            Self::Fish => "fish",
-        }
-    }
+    #[arg(value_parser = ["bash", "zsh", "fish"])]
+    shell: String,
 }
 
 pub(super) fn run(arguments: CompletionsArgs, context: &Context) -> Result<Exit, CliError> {
-    let name = arguments.shell.name();
+    let name = arguments.shell.as_str();
     let unknown = || CliError::failed("start", format!("no completions for {name}"));
     let shells = Shells::builtins();
     let shell = shells.completer(name).ok_or_else(unknown)?;

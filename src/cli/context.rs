@@ -10,7 +10,7 @@ use crate::dispatch::{Moment, Step, Store};
 use crate::hosts::{self, Allowed, HostEntry, Hosts, SearchPath};
 use crate::index;
 use crate::issue::{self, RemoteError, Repository};
-use crate::opencode::{Program, Surroundings};
+use crate::opencode::{Program, Surroundings, Version};
 use crate::ssh::{self, NoAsker, Target};
 use crate::transport::{ConnectError, Connector, Transport};
 use crate::trip::Tools;
@@ -134,12 +134,11 @@ impl Context {
         Ok(bench)
     }
 
-    /// Refuses an opencode that kugetsu does not know. Asked once for each that is installed.
-    pub(super) async fn check_version(&self, program: &Program) -> Result<(), CliError> {
+    /// Its version; an opencode that kugetsu does not know is refused. Asked once for each that is installed.
+    pub(super) async fn check_version(&self, program: &Program) -> Result<Version, CliError> {
         let cache = self.kugetsu_home.join("cache");
         disk::private_dir(&cache)?;
-        program.version(Some(&cache.join("opencode.json"))).await?;
-        Ok(())
+        Ok(program.version(Some(&cache.join("opencode.json"))).await?)
     }
 
     /// The local opencode, and where its database is.

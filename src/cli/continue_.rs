@@ -1,6 +1,6 @@
 //! `kugetsu continue`
 
-use super::away::{self, Wanted};
+use super::away;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
@@ -39,8 +39,6 @@ pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Ex
         let target = Target { name: session.clone(), session, file: None };
         return work_with(context, &bench, target, words, arguments.work, directory, setting).await;
     }
-    let command = "kugetsu continue".to_owned();
-    let wanted = Wanted { found: &found, called: &arguments.session, command, to: None };
-    away::check(context, &wanted, arguments.force)?;
+    away::check(context, &found, &arguments.session, None, arguments.force)?;
     work(context, &bench, Target::of(found), words, arguments.work).await
 }

@@ -2,11 +2,11 @@
 
 use super::context::Context;
 use super::error::{CliError, Exit};
+use super::output::ask;
 use super::session;
 use crate::text::plain;
 use crate::work::{self, Doomed, WorkError};
 use clap::Args;
-use console::Term;
 use serde::Serialize;
 use std::io::IsTerminal as _;
 
@@ -64,10 +64,8 @@ pub(super) async fn run(arguments: DestroyArgs, context: &Context) -> Result<Exi
 fn of_issue(context: &Context, text: &str) -> Result<Doomed, CliError> {
     let (issue, file) = session::listed(context, text)?;
     let Some(file) = file else {
-        return Err(CliError {
-            hint: Some("see what there is: kugetsu list".to_owned()),
-            ..CliError::new(Exit::Refused, "resolve", format!("{issue} has no session"))
-        });
+        return Err(CliError::new(Exit::Refused, "resolve", format!("{issue} has no session"))
+            .with_hint("see what there is: kugetsu list"));
     };
     let session = context.index().read(&file)?.map(|file| file.session);
     Ok(Doomed { issue: Some(issue), session })
@@ -84,14 +82,8 @@ fn confirm(context: &Context, doomed: &Doomed, session_too: bool) -> Result<(), 
     let ui = &context.ui;
     let name = plain(doomed.name());
     if !(std::io::stdin().is_terminal() && ui.live) {
-        return Err(CliError {
-            hint: Some("say that it is meant: -y".to_owned()),
-            ..CliError::new(
-                Exit::Refused,
-                "confirm",
-                format!("nobody can be asked whether to destroy {name}"),
-            )
-        });
+        let message = format!("nobody can be asked whether to destroy {name}");
+        return Err(CliError::new(Exit::Refused, "confirm", message).with_hint("say that it is meant: -y"));
     }
     let session = doomed.session.as_deref().unwrap_or("that is not known");
     ui.wrapped("", &format!("kugetsu is to forget {name} (session {session})."));
@@ -102,9 +94,7 @@ fn confirm(context: &Context, doomed: &Doomed, session_too: bool) -> Result<(), 
             false => "The session stays in opencode.",
         },
     );
-    let term = Term::stderr();
-    let asked = term.write_str("Do it? (y/n) ").and_then(|()| term.read_line());
-    if asked.is_ok_and(|answer| matches!(answer.trim(), "y" | "Y" | "yes")) {
+    if matches!(ask("Do it? (y/n) ").as_str(), "y" | "Y" | "yes") {
         return Ok(());
     }
     Err(CliError::new(Exit::Refused, "confirm", format!("{name} stays as it was")))

@@ -1,6 +1,6 @@
 //! The flags that every verb takes.
 
-use clap::{Args, ValueEnum};
+use clap::{Args, ColorChoice};
 
 #[derive(Args, Clone, Default)]
 pub(super) struct Global {
@@ -15,13 +15,5 @@ pub(super) struct Global {
     pub(super) verbose: bool,
     /// When to use colour
     #[arg(long, global = true, value_name = "WHEN", default_value = "auto")]
-    pub(super) color: Color,
-}
-
-#[derive(Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub(super) enum Color {
-    #[default]
-    Auto,
-    Always,
-    Never,
+    pub(super) color: ColorChoice,
 }

@@ -138,17 +138,14 @@ fn look_up(context: &Context, hosts: &Hosts, name: &str) -> Result<(HostEntry, O
             let message = format!(
                 "the host {name} is only in {path}, which came with the project and is not allowed yet"
             );
-            let mut error = CliError::new(Exit::Refused, "resolve", harmless(&message));
-            error.hint = Some(format!("a {name} of your own hosts.json would come before it"));
-            error.ways = vec![("see what it says, and allow it", trust(&file.path))];
-            Err(error)
+            let ways = vec![("see what it says, and allow it", trust(&file.path))];
+            Err(CliError { ways, ..CliError::new(Exit::Refused, "resolve", harmless(&message)) }
+                .with_hint(format!("a {name} of your own hosts.json would come before it")))
         }
         Lookup::Unusable(error) => {
-            let mut error = CliError::new(Exit::Usage, "hosts", error.to_string());
-            error.hint = Some(format!(
-                "no other file has a host {name}: name it in your own hosts.json, or mend this one"
-            ));
-            Err(error)
+            let hint =
+                format!("no other file has a host {name}: name it in your own hosts.json, or mend this one");
+            Err(CliError::new(Exit::Usage, "hosts", error.to_string()).with_hint(hint))
         }
     }
 }

@@ -1,12 +1,12 @@
 //! `kugetsu init`
 
 use super::context::Context;
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, LIST_SESSIONS};
 use super::interrupt::told_to_stop;
 use crate::clock;
 use crate::disk::{DiskError, Lock, private_dir};
 use crate::index::{Kind, SessionFile};
-use crate::opencode::{Database, Program};
+use crate::opencode::{Database, Program, Version};
 use crate::session::{empty, is_session_id, new_session_id};
 use crate::text::plain;
 use crate::work::WorkError;
@@ -52,13 +52,13 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
     if let Some(base) = index.base().filter(|_| !arguments.force) {
         return Err(there_already(base, &database)?);
     }
-    context.check_version(&program).await?;
+    let version = context.check_version(&program).await?;
     let directory = context.working_directory();
     let terminal = std::io::stdin().is_terminal() && std::io::stdout().is_terminal() && !context.ui.json;
     let session = match &arguments.session {
         Some(session) => existing(session, &database)?,
         None if terminal => by_hand(&program, directory, &database).await?,
-        None => made_empty(&program, directory, &database, context).await?,
+        None => made_empty(&program, version, &database, context).await?,
     };
     let mut file = SessionFile::new(Kind::Base, None, session.clone(), clock::now_ms());
     file.directory = Database::open(&database)?.session(&session)?.map(|row| row.directory);
@@ -66,9 +66,8 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
     if context.ui.json {
         context.ui.document(&Document { base: &session });
     } else {
-        let next = "start an issue: kugetsu start '#14' \"…\"";
         context.ui.done(&format!("{session} is the base session"));
-        context.ui.note(&format!("  {next}"));
+        context.ui.note("  start an issue: kugetsu start '#14' \"…\"");
     }
     Ok(Exit::Done)
 }
@@ -84,23 +83,19 @@ fn there_already(base: &str, database: &Path) -> Result<CliError, CliError> {
     } else {
         (format!("opencode has lost the base session {base}"), "make another: kugetsu init --force")
     };
-    Ok(CliError { hint: Some(hint.to_owned()), ..CliError::new(Exit::Refused, "resolve", message) })
+    Ok(CliError::new(Exit::Refused, "resolve", message).with_hint(hint))
 }
 
 fn existing(session: &str, database: &Path) -> Result<String, CliError> {
     if !is_session_id(session) {
-        return Err(CliError::usage(
-            format!("{:?} is no id of a session", plain(session)),
-            "write it as ses_…; list the sessions: opencode session list",
-        ));
+        let message = format!("{:?} is no id of a session", plain(session));
+        return Err(CliError::usage(message, format!("write it as ses_…; {LIST_SESSIONS}")));
     }
     if Database::open(database)?.contains(session)? {
         return Ok(session.to_owned());
     }
-    Err(CliError {
-        hint: Some("list the sessions: opencode session list".to_owned()),
-        ..CliError::new(Exit::Refused, "resolve", format!("opencode has no session {session}"))
-    })
+    Err(CliError::new(Exit::Refused, "resolve", format!("opencode has no session {session}"))
+        .with_hint(LIST_SESSIONS))
 }
 
 /// Whoever sits at the terminal makes it, in opencode's own interface.
@@ -115,24 +110,20 @@ async fn by_hand(program: &Program, directory: &Path, database: &Path) -> Result
         true => Database::open(database)?.newest_since(since, [&names[0], &names[1]])?,
         false => None,
     };
-    made.ok_or_else(|| CliError {
-        hint: Some(
-            "say something in a new session there, or name one: kugetsu init --session ses_…".to_owned(),
-        ),
-        ..CliError::failed("run", "no session was made in opencode, so there is no base session")
+    made.ok_or_else(|| {
+        CliError::failed("run", "no session was made in opencode, so there is no base session")
+            .with_hint("say something in a new session there, or name one: kugetsu init --session ses_…")
     })
 }
 
 /// opencode imports a session in which nothing was said.
 async fn made_empty(
     program: &Program,
-    directory: &Path,
+    version: Version,
     database: &Path,
     context: &Context,
 ) -> Result<String, CliError> {
-    let cache = context.kugetsu_home().join("cache");
-    private_dir(&cache)?;
-    let version = program.version(Some(&cache.join("opencode.json"))).await?;
+    let (cache, directory) = (context.kugetsu_home().join("cache"), context.working_directory());
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
     let place = directory.display().to_string();
     let document = empty(&session, TITLE, &place, &version.to_string(), clock::now_ms());

@@ -211,6 +211,6 @@ async fn follow(context: &Context, mut reader: LogReader, lock: &std::path::Path
 
 fn nothing(found: &Resolved) -> CliError {
     let name = found.issue.as_deref().unwrap_or(&found.session);
-    let hint = Some(format!("begin one: kugetsu continue '{name}' \"…\""));
-    CliError { hint, ..CliError::failed("resolve", format!("no run of {name} has printed anything")) }
+    CliError::failed("resolve", format!("no run of {name} has printed anything"))
+        .with_hint(format!("begin one: kugetsu continue '{name}' \"…\""))
 }

@@ -84,7 +84,7 @@ enum Verb {
     #[command(name = crate::work::GUARD, hide = true)]
     Guard(work::GuardArgs),
     #[command(name = work::DETACHED, hide = true)]
-    Detached(work::DetachedArgs),
+    Detached,
 }
 
 /// Runs kugetsu with this process's arguments.
@@ -146,7 +146,7 @@ pub fn main() -> ExitCode {
             Verb::Completions(arguments) => completions::run(arguments, &context),
             Verb::Man(arguments) => man::run(arguments, &context),
             Verb::Guard(arguments) => work::guard(arguments, &context).await,
-            Verb::Detached(arguments) => work::detached(arguments, &context).await,
+            Verb::Detached => work::detached(&context).await,
         }
     });
     // A worker may still sit in a call on a connection that nobody waits for any more.
@@ -166,11 +166,7 @@ fn colour(arguments: &[OsString]) -> ColorChoice {
         after = word == "--color";
         value
     });
-    match wanted.last() {
-        Some("always") => ColorChoice::Always,
-        Some("never") => ColorChoice::Never,
-        _ => ColorChoice::Auto,
-    }
+    wanted.last().and_then(|word| word.parse().ok()).unwrap_or_default()
 }
 
 #[cfg(test)]

@@ -1,8 +1,9 @@
 //! Standard output for the answer, standard error for everything else.
 
 use super::error::{CliError, Exit};
-use super::global::{Color, Global};
+use super::global::Global;
 use crate::text::{harmless, harmless_json};
+use clap::ColorChoice;
 use console::{Style, Term};
 use serde::Serialize;
 use std::borrow::Cow;
@@ -43,6 +44,13 @@ pub(super) fn tell_parent(line: &str) {
     let _ = writeln!(out, "{line}").and_then(|()| out.flush());
 }
 
+/// The answer of whoever sits at the terminal; nothing where none comes.
+pub(super) fn ask(question: &str) -> String {
+    let term = Term::stderr();
+    let answer = term.write_str(question).and_then(|()| term.read_line());
+    answer.unwrap_or_default().trim().to_owned()
+}
+
 /// Columns where there is no terminal to ask.
 const COLUMNS: usize = 100;
 
@@ -63,9 +71,9 @@ impl Ui {
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
         let unwanted = std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty());
         let colour = match global.color {
-            Color::Always => true,
-            Color::Never => false,
-            Color::Auto => live && !dumb && !unwanted,
+            ColorChoice::Always => true,
+            ColorChoice::Never => false,
+            ColorChoice::Auto => live && !dumb && !unwanted,
         };
         Self { json: global.json, quiet: global.quiet, verbose: global.verbose, live: live && !dumb, colour }
     }

@@ -1,7 +1,7 @@
 //! `kugetsu permit`
 
 use super::context::Context;
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, LIST_SESSIONS};
 use super::session;
 use crate::hosts::nearest;
 use crate::opencode::{Action, DatabaseError, PermissionError, Permissions, Rule};
@@ -112,11 +112,8 @@ fn checked(rule: Rule) -> Result<Rule, CliError> {
     }
     if rule.answerless() == [rule.permission.as_str()] {
         let why = "in a run without a terminal it would wait for ever for an answer";
-        return Err(CliError::new(
-            Exit::Refused,
-            "permit",
-            format!("{} stays denied: {why}", rule.permission),
-        ));
+        let message = format!("{} stays denied: {why}", rule.permission);
+        return Err(CliError::new(Exit::Refused, "permit", message));
     }
     Ok(rule)
 }
@@ -159,9 +156,7 @@ impl From<PermissionError> for CliError {
         let (exit, hint) = match &error {
             PermissionError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
             PermissionError::Database(error) => (Exit::Failed, error.cure().map(str::to_owned)),
-            PermissionError::UnknownSession { .. } => {
-                (Exit::Refused, Some("list the sessions: opencode session list".to_owned()))
-            }
+            PermissionError::UnknownSession { .. } => (Exit::Refused, Some(LIST_SESSIONS.to_owned())),
             PermissionError::Damaged { .. } => {
                 (Exit::Refused, Some("a newer opencode may have written them; see to it there".to_owned()))
             }

@@ -1,6 +1,6 @@
 //! `kugetsu remote`
 
-use super::away::{self, Wanted};
+use super::away;
 use super::conclude::{conclude, near, to_be_taken_up, write_down};
 use super::context::Context;
 use super::error::{CliError, Exit};
@@ -143,7 +143,7 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     };
     let trips = Trips::new(context).await?;
     let tools = &trips.tools;
-    let away = |force| away::check(context, &wanted(&found, session, &host.name), force);
+    let away = |force| away::check(context, &found, session, Some(&host.name), force);
     match source {
         Source::Here { force } | Source::Base { force } => away(force)?,
         Source::Host => {
@@ -213,11 +213,6 @@ pub(super) async fn run(arguments: RemoteArgs, context: &Context) -> Result<Exit
     Err(failed)
 }
 
-/// What is wanted here of a session, `called` so by the user.
-fn wanted<'a>(found: &'a Resolved, called: &'a str, host: &'a str) -> Wanted<'a> {
-    Wanted { found, called, command: format!("kugetsu remote {}", quoted(host)), to: Some(host) }
-}
-
 /// The session of an issue, to be worked on elsewhere: a new one, or one that was told nothing yet, as an attempt that
 /// did not get to its host leaves it.
 async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, CliError> {
@@ -225,7 +220,7 @@ async fn start(context: &Context, text: &str, host: &str) -> Result<Resolved, Cl
         ToStart::New(issue) => issue,
         ToStart::Started(found) if is_fresh(context, &found)? => return Ok(found),
         ToStart::Started(found) => {
-            away::check(context, &wanted(&found, text, host), false)?;
+            away::check(context, &found, text, Some(host), false)?;
             return Err(started(found.issue.unwrap_or(found.session), text, host));
         }
     };

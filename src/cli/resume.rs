@@ -1,16 +1,16 @@
 //! `kugetsu resume`
 
-use super::away::{self, Wanted};
+use super::away;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::message;
+use super::output::ask;
 use super::session::{self, Resolved};
 use super::work::{Target, WorkArgs, work};
 use crate::index::Found;
 use crate::opencode::Database;
 use crate::work::{RunFiles, State, state_of, unfinished};
 use clap::Args;
-use console::Term;
 use std::collections::HashSet;
 use std::io::IsTerminal as _;
 
@@ -33,29 +33,21 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
     };
     let called = arguments.issue.as_deref().or(found.issue.as_deref()).unwrap_or(&found.session);
     // The ways out that it names are those of `continue`.
-    let wanted = Wanted { found: &found, called, command: "kugetsu continue".to_owned(), to: None };
-    away::check(context, &wanted, false)?;
+    away::check(context, &found, called, None, false)?;
     let target = Target::of(found);
     let files = RunFiles::new(&bench.kugetsu_home, &target.session);
     let words = match message::read_if_given(arguments.message.as_deref())? {
         Some(words) => words,
         // What came to its end is not done once more.
         None if !is_left(context, &bench.database, &target)? => {
-            return Err(CliError {
-                hint: Some(format!("say what to do now: kugetsu continue '{}' \"…\"", target.name)),
-                ..CliError::new(
-                    Exit::Refused,
-                    "resolve",
-                    format!("{} was not left in the middle of a run", target.name),
-                )
-            });
+            let message = format!("{} was not left in the middle of a run", target.name);
+            return Err(CliError::new(Exit::Refused, "resolve", message)
+                .with_hint(format!("say what to do now: kugetsu continue '{}' \"…\"", target.name)));
         }
         None => std::fs::read(files.prompt()).map_err(|_| {
             let message = format!("nothing was being done in {} that could be taken up", target.name);
-            CliError {
-                hint: Some(format!("say what to do: kugetsu continue '{}' \"…\"", target.name)),
-                ..CliError::new(Exit::Refused, "resolve", message)
-            }
+            CliError::new(Exit::Refused, "resolve", message)
+                .with_hint(format!("say what to do: kugetsu continue '{}' \"…\"", target.name))
         })?,
     };
     work(context, &bench, target, words, arguments.work).await
@@ -112,9 +104,7 @@ fn pick(context: &Context, left: &[Resolved]) -> Result<Resolved, CliError> {
     for (number, name) in names().enumerate() {
         context.ui.line(&format!("{:>3}  {name}", number + 1));
     }
-    let term = Term::stderr();
-    let asked = term.write_str("Which one? ").and_then(|()| term.read_line()).unwrap_or_default();
-    let number = asked.trim().parse::<usize>().ok().and_then(|number| number.checked_sub(1));
+    let number = ask("Which one? ").parse::<usize>().ok().and_then(|number| number.checked_sub(1));
     let chosen = number.and_then(|number| left.get(number)).cloned();
     chosen.ok_or_else(|| CliError::usage("none was chosen", "type the number before it"))
 }

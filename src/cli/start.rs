@@ -1,6 +1,6 @@
 //! `kugetsu start`
 
-use super::away::{self, Wanted};
+use super::away;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
@@ -30,9 +30,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
         ToStart::New(issue) => issue,
         ToStart::Started(found) => {
             // Where it is says more than that it was started.
-            let command = "kugetsu continue".to_owned();
-            let wanted = Wanted { found: &found, called: &arguments.issue, command, to: None };
-            away::check(context, &wanted, false)?;
+            away::check(context, &found, &arguments.issue, None, false)?;
             return Err(WorkError::Started { issue: found.issue.unwrap_or(found.session) }.into());
         }
     };

@@ -49,5 +49,5 @@ fn nothing_runs(context: &Context, session: &str, name: String) -> Result<CliErr
     };
     let hint = format!("end its run there: kugetsu cancel {}", quoted(&name));
     let message = format!("{name} is on {}, and nothing of it runs here", away.record.host);
-    Ok(CliError { hint: Some(hint), ..CliError::new(Exit::Refused, "lock", message) })
+    Ok(CliError::new(Exit::Refused, "lock", message).with_hint(hint))
 }

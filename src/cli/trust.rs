@@ -3,12 +3,12 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::host;
+use super::output::ask;
 use crate::hosts::{
     Difference, Form, HostEntry, Hosts, HostsError, Lookup, Pending, SearchPath, Source, differences,
 };
 use crate::text::{harmless, plain};
 use clap::{Args, ValueHint};
-use console::Term;
 use serde::Serialize;
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
@@ -56,7 +56,7 @@ pub(super) fn run(arguments: &TrustArgs, context: &Context) -> Result<Exit, CliE
         if !arguments.yes || !ui.quiet {
             describe(&file, &hosts, context).iter().for_each(|line| ui.line(line));
         }
-        let agreed = arguments.yes || (asks && agrees());
+        let agreed = arguments.yes || (asks && ask("Allow it? Type yes: ") == "yes");
         if !agreed {
             return Err(refused(&file, asks, context));
         }
@@ -107,12 +107,6 @@ fn wanted(named: &[PathBuf], hosts: &mut Hosts, context: &Context) -> Result<Vec
 fn whole(path: &Path) -> PathBuf {
     let directory = path.parent().and_then(|directory| std::fs::canonicalize(directory).ok());
     directory.zip(path.file_name()).map_or_else(|| path.to_owned(), |(directory, name)| directory.join(name))
-}
-
-fn agrees() -> bool {
-    let term = Term::stderr();
-    term.write_str("Allow it? Type yes: ").is_ok()
-        && term.read_line().is_ok_and(|answer| answer.trim() == "yes")
 }
 
 fn refused(file: &Pending, asked: bool, context: &Context) -> CliError {

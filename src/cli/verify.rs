@@ -1,7 +1,7 @@
 //! `kugetsu verify`
 
 use super::context::Context;
-use super::error::{CliError, Exit};
+use super::error::{CliError, Exit, LIST_SESSIONS};
 use super::output::Ui;
 use super::session;
 use crate::clock;
@@ -37,19 +37,9 @@ struct Document<'a> {
     session: &'a str,
     ok: bool,
     running: bool,
-    sessions: usize,
-    messages: usize,
-    parts: usize,
-    problems: Vec<Row<'a>>,
+    #[serde(flatten)]
+    report: &'a Report,
     before: Option<&'a Path>,
-}
-
-#[derive(Serialize)]
-struct Row<'a> {
-    kind: &'static str,
-    session: &'a str,
-    id: &'a str,
-    repaired: bool,
 }
 
 pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit, CliError> {
@@ -75,22 +65,8 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
     };
     let ok = report.problems.iter().all(|problem| problem.repaired);
     if context.ui.json {
-        let rows = report.problems.iter().map(|problem| Row {
-            kind: problem.kind.name(),
-            session: &problem.session,
-            id: &problem.id,
-            repaired: problem.repaired,
-        });
-        context.ui.document(&Document {
-            session: &session,
-            ok,
-            running,
-            sessions: report.sessions,
-            messages: report.messages,
-            parts: report.parts,
-            problems: rows.collect(),
-            before: before.as_deref(),
-        });
+        let before = before.as_deref();
+        context.ui.document(&Document { session: &session, ok, running, report: &report, before });
     } else {
         show(context, &arguments, &report, running, before);
     }
@@ -169,9 +145,7 @@ fn settled(problem: &Problem) -> &'static str {
 impl From<CheckupError> for CliError {
     fn from(error: CheckupError) -> Self {
         let (exit, hint) = match &error {
-            CheckupError::UnknownSession { .. } => {
-                (Exit::Refused, Some("list the sessions: opencode session list".to_owned()))
-            }
+            CheckupError::UnknownSession { .. } => (Exit::Refused, Some(LIST_SESSIONS.to_owned())),
             CheckupError::Database(DatabaseError::UnknownSchema { .. }) => (Exit::Refused, None),
             _ => (Exit::Failed, None),
         };

@@ -187,13 +187,10 @@ pub(super) async fn setting(
 pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliError> {
     let path = context.working_directory().join(given);
     if path.to_str().is_none() {
-        return Err(CliError::usage(
-            format!(
-                "the directory {} has a name that is not UTF-8, which opencode cannot keep",
-                path.display()
-            ),
-            "name another: --dir DIR",
-        ));
+        let place = path.display();
+        let message =
+            format!("the directory {place} has a name that is not UTF-8, which opencode cannot keep");
+        return Err(CliError::usage(message, "name another: --dir DIR"));
     }
     Ok(std::fs::canonicalize(&path).map_err(|_| work::WorkError::NoDirectory { path })?)
 }
@@ -202,7 +199,7 @@ pub(super) fn directory(context: &Context, given: &Path) -> Result<PathBuf, CliE
 async fn here(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> {
     let progress = Arc::new(Progress::new(&context.ui));
     progress.say(&context.ui.strong(&job.name));
-    let shown = Shown::new(bench, job, &progress, None)?;
+    let shown = Shown::new(bench, job, &progress, false)?;
     let done = work::run(bench, job, &shown, told_to_stop()).await;
     progress.clear();
     let done = done?;
@@ -216,14 +213,10 @@ async fn here(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliEr
 fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError> {
     let ui = &context.ui;
     if done.stopped {
-        let mut error = CliError::new(
-            Exit::Interrupted,
-            "run",
-            "interrupted: the run and all that it started were ended",
-        );
-        error.safe = Some("what was done until then is in the session".to_owned());
-        error.hint = Some(format!("go on: kugetsu continue {} \"go on\"", quoted(&job.name)));
-        return Err(error);
+        let message = "interrupted: the run and all that it started were ended";
+        let safe = Some("what was done until then is in the session".to_owned());
+        return Err(CliError { safe, ..CliError::new(Exit::Interrupted, "run", message) }
+            .with_hint(format!("go on: kugetsu continue {} \"go on\"", quoted(&job.name))));
     }
     if let Some(trouble) = &done.trouble {
         ui.run_failed(&format!("{NOT_DONE}: {}", plain(trouble)));
@@ -294,10 +287,7 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
 }
 
 /// Goes on with what [`leave`] has left.
-#[derive(Args)]
-pub(super) struct DetachedArgs {}
-
-pub(super) async fn detached(_: DetachedArgs, context: &Context) -> Result<Exit, CliError> {
+pub(super) async fn detached(context: &Context) -> Result<Exit, CliError> {
     let done = begun(context).await;
     if let Err(error) = &done {
         let CliError { exit, step, message, safe, hint, retryable, .. } = error.clone();
@@ -315,7 +305,7 @@ async fn begun(context: &Context) -> Result<Exit, CliError> {
     rustix::process::setsid().map_err(|error| failed(error.into()))?;
     let bench = context.bench().await?;
     let job: Job = serde_json::from_reader(std::io::stdin().lock()).map_err(|error| failed(error.into()))?;
-    let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), Some(()))?;
+    let shown = Shown::new(&bench, &job, &Arc::new(Progress::new(&context.ui)), true)?;
     let done = work::run(&bench, &job, &shown, told_to_stop()).await?;
     Ok(if done.trouble.is_some() { Exit::RunFailed } else { Exit::Done })
 }
@@ -349,17 +339,22 @@ struct Shown {
     log: Mutex<RotatingLog>,
     message: String,
     /// Whoever started this process waits to hear that the run has begun.
-    began: Option<()>,
+    tells_parent: bool,
 }
 
 impl Shown {
-    fn new(bench: &Bench, job: &Job, progress: &Arc<Progress>, began: Option<()>) -> Result<Self, CliError> {
+    fn new(bench: &Bench, job: &Job, progress: &Arc<Progress>, tells_parent: bool) -> Result<Self, CliError> {
         let path = work::log_path(&bench.kugetsu_home, &job.session);
         if let Some(logs) = path.parent() {
             disk::private_dir(logs)?;
         }
         let log = RotatingLog::open(&path, LOG_FILES, LOG_BYTES)?;
-        Ok(Self { progress: Arc::clone(progress), log: Mutex::new(log), message: job.message.clone(), began })
+        Ok(Self {
+            progress: Arc::clone(progress),
+            log: Mutex::new(log),
+            message: job.message.clone(),
+            tells_parent,
+        })
     }
 
     /// A log that cannot be written is no reason to end a run.
@@ -372,7 +367,7 @@ impl Shown {
 impl Watcher for Shown {
     fn began(&self) {
         self.write(&format!("{} > {}\n", timestamp(clock::now_ms()), plain(&self.message)));
-        if self.began.is_some() {
+        if self.tells_parent {
             tell_parent("began");
         }
         self.progress.working("working (Ctrl-C ends it)");

@@ -4,9 +4,11 @@ use crate::disk::DiskError;
 use crate::opencode::database::DatabaseError;
 use crate::opencode::undo_log::UndoLogError;
 use crate::opencode::writer::Stop;
+use serde::Serialize;
 
 /// What is wrong.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub(crate) enum Kind {
     /// A message that opencode cannot read.
     BrokenMessage,
@@ -24,22 +26,8 @@ pub(crate) enum Kind {
     Ahead,
 }
 
-impl Kind {
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::BrokenMessage => "broken-message",
-            Self::BrokenPart => "broken-part",
-            Self::PartWithoutMessage => "part-without-message",
-            Self::OpenCall => "open-call",
-            Self::OpenMessage => "open-message",
-            Self::OutOfOrder => "out-of-order",
-            Self::Ahead => "ahead",
-        }
-    }
-}
-
 /// One thing that is wrong.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
     pub kind: Kind,
     /// The session, or a sub-agent's.
@@ -51,7 +39,7 @@ pub(crate) struct Problem {
 }
 
 /// What was looked at, and what was found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub(crate) struct Report {
     /// The session and all its sub-agents.
     pub sessions: usize,
@@ -60,6 +48,7 @@ pub(crate) struct Report {
     /// What is wrong, by kind.
     pub problems: Vec<Problem>,
     /// Something was changed; the undo log is written.
+    #[serde(skip)]
     pub changed: bool,
 }
 

@@ -7,10 +7,9 @@ use super::heading::heading;
 use super::host;
 use crate::dispatch::{Dispatch, Record};
 use crate::text::{plain, span};
-use crate::trip::{Report, TripStatus, statuses};
+use crate::trip::{TripStatus, statuses};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
-use serde::Serialize;
 use std::time::Duration;
 
 /// Shows where sessions are that went to hosts, and what is done there now
@@ -21,17 +20,6 @@ pub(super) struct StatusArgs {
     /// A session, by any of its names ('#14', user/repo#14, ses_…), or a dispatch
     #[arg(value_name = "SESSION|DISPATCH")]
     what: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    #[serde(flatten)]
-    report: &'a Report,
-    reachable: Option<bool>,
-    activity: Option<&'a str>,
-    for_seconds: Option<u64>,
-    tokens: Option<u64>,
-    stalled: Option<bool>,
 }
 
 pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit, CliError> {
@@ -59,10 +47,9 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
     };
     let looks = statuses(&tools, &shown, host_of).await;
     if ui.json {
-        let documents: Vec<Document<'_>> = looks.iter().map(document).collect();
-        match documents.first().filter(|_| one) {
-            Some(document) => ui.document(document),
-            None => ui.document(&documents),
+        match looks.first().filter(|_| one) {
+            Some(look) => ui.document(look),
+            None => ui.document(&looks),
         }
     } else if looks.is_empty() {
         ui.note("No session is on a host.");
@@ -71,17 +58,6 @@ pub(super) async fn run(arguments: StatusArgs, context: &Context) -> Result<Exit
         ui.answer(&looks.iter().map(|look| paragraph(look, columns)).collect::<String>());
     }
     Ok(Exit::Done)
-}
-
-fn document(look: &TripStatus) -> Document<'_> {
-    Document {
-        report: &look.report,
-        reachable: look.reachable,
-        activity: look.activity.as_deref(),
-        for_seconds: look.for_seconds,
-        tokens: look.tokens,
-        stalled: look.stalled,
-    }
 }
 
 /// A trip, in lines none of which is wider than `columns`.
@@ -117,6 +93,7 @@ fn paragraph(look: &TripStatus, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::trip::Report;
     use crate::trip::report::RunReport;
     use proptest::prelude::*;
 

@@ -49,24 +49,28 @@ impl HostAnswer {
     }
 }
 
-/// A trip as it stands.
-#[derive(Debug, Clone)]
+/// A trip as it stands, and as scripts are told of it.
+#[derive(Debug, Clone, serde::Serialize)]
 pub(crate) struct TripStatus {
     /// What the record tells, with the state that the host tells where it was asked.
+    #[serde(flatten)]
     pub report: Report,
     /// Whether the host answered; `None` where nobody had to ask it.
     pub reachable: Option<bool>,
+    #[serde(skip)]
     pub trouble: Option<String>,
     /// What the agent is doing, or did last.
     pub activity: Option<String>,
     /// Seconds since that began, by the host's clock.
     pub for_seconds: Option<u64>,
     /// Milliseconds since the run was launched, by ours, while it goes on.
+    #[serde(skip)]
     pub running_ms: Option<i64>,
     /// Tokens so far; `None` where not all events are known.
     pub tokens: Option<u64>,
     /// Nothing was heard of the run for a long time.
     pub stalled: Option<bool>,
+    #[serde(skip)]
     pub title: String,
 }
 

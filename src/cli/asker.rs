@@ -10,13 +10,7 @@ use std::sync::Arc;
 
 /// Asks whoever sits at the terminal, with the progress out of the way meanwhile.
 pub(super) struct TerminalAsker {
-    progress: Arc<Progress>,
-}
-
-impl TerminalAsker {
-    pub(super) fn new(progress: Arc<Progress>) -> Self {
-        Self { progress }
-    }
+    pub(super) progress: Arc<Progress>,
 }
 
 impl Asker for TerminalAsker {

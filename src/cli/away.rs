@@ -30,7 +30,7 @@ pub(super) fn check(
     let _lock = match disk::take_session(context.kugetsu_home(), session, "force")? {
         Ok(lock) if force => lock,
         Ok(_) => return Err(refused),
-        // Who follows it is who to ask, and brings it home.
+        // Whoever follows the trip also brings the session home.
         Err(by) => {
             let mut error = CliError::from(TripError::Busy { session: session.clone(), by });
             let ways = refused.ways.into_iter();

@@ -24,7 +24,7 @@ pub(super) fn over(record: &Record) -> Result<(), CliError> {
     }
 }
 
-/// Whoever's session is still away after an error is told how to go on, where the error itself does not say it.
+/// Tells how to go on after an error that leaves a session away, if the error itself does not say it.
 pub(super) fn to_be_taken_up(error: TripError, context: &Context, id: &str) -> CliError {
     let ends = matches!(error, TripError::Lost { .. } | TripError::Diverged { .. });
     // What these hint at comes before it is tried again.
@@ -70,7 +70,7 @@ pub(super) fn missing(error: TripError, record: &Record) -> CliError {
     error
 }
 
-/// The name that comes nearest, where nobody knows the host.
+/// Adds the nearest name that is known to the error of an unknown host.
 pub(super) fn near(error: TripError, nearest: Option<String>) -> TripError {
     match error {
         TripError::UnknownHost { name, .. } => TripError::UnknownHost { name, nearest },

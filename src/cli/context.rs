@@ -77,7 +77,6 @@ impl Context {
         Ok(hosts)
     }
 
-    /// The files that may name hosts.
     pub(super) fn hosts_files(&self) -> SearchPath {
         let (config_home, file) = (variable("XDG_CONFIG_HOME"), variable("KUGETSU_HOSTS"));
         SearchPath::new(hosts::Surroundings {
@@ -88,7 +87,6 @@ impl Context {
         })
     }
 
-    /// What the user allowed of projects' files.
     pub(super) fn allowed(&self) -> Allowed {
         Allowed::new(&self.kugetsu_home)
     }
@@ -106,7 +104,6 @@ impl Context {
         &self.kugetsu_home
     }
 
-    /// Where the user stands.
     pub(super) fn working_directory(&self) -> &Path {
         &self.working_directory
     }
@@ -169,11 +166,10 @@ impl Context {
         SshConnector { user_home: self.user_home.clone(), agent_socket, asker }
     }
 
-    /// What a trip is made with.
     pub(super) async fn tools(&self, progress: Arc<Progress>) -> Result<Tools, CliError> {
         let (program, database) = self.opencode().await?;
         let asks = std::io::stdin().is_terminal() && self.ui.live;
-        let asker = asks.then(|| TerminalAsker::new(Arc::clone(&progress)));
+        let asker = asks.then(|| TerminalAsker { progress: Arc::clone(&progress) });
         disk::private_dir(&self.kugetsu_home)?;
         Ok(Tools {
             kugetsu_home: self.kugetsu_home.clone(),

@@ -7,7 +7,7 @@ use super::session;
 use crate::text::plain;
 use crate::work::{self, Doomed, WorkError};
 use clap::Args;
-use serde::Serialize;
+use serde_json::json;
 use std::io::IsTerminal as _;
 
 /// Removes an issue's session from kugetsu; opencode keeps it
@@ -27,14 +27,6 @@ pub(super) struct DestroyArgs {
     session_too: bool,
 }
 
-#[derive(Serialize)]
-struct Document<'a> {
-    issue: Option<&'a str>,
-    session: Option<&'a str>,
-    removed: bool,
-    session_removed: bool,
-}
-
 pub(super) async fn run(arguments: DestroyArgs, context: &Context) -> Result<Exit, CliError> {
     let ui = &context.ui;
     let doomed = match &arguments.issue {
@@ -50,7 +42,10 @@ pub(super) async fn run(arguments: DestroyArgs, context: &Context) -> Result<Exi
     let session_removed = work::destroy(&bench, &doomed, arguments.session_too).await?;
     let session = doomed.session.as_deref();
     if ui.json {
-        ui.document(&Document { issue: doomed.issue.as_deref(), session, removed: true, session_removed });
+        let issue = &doomed.issue;
+        ui.document(&json!({
+            "issue": issue, "session": session, "removed": true, "session_removed": session_removed,
+        }));
     }
     let kept = match session {
         Some(_) if session_removed => "; opencode has removed its session".to_owned(),

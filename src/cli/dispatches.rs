@@ -21,7 +21,7 @@ pub(super) fn find(context: &Context, what: &str) -> Result<Dispatch, CliError> 
     })
 }
 
-/// The dispatch that has a session away, be it let go or not, or its newest.
+/// The dispatch that has a session away, abandoned or not; else its newest.
 pub(super) fn of(context: &Context, session: &str) -> Result<Option<Dispatch>, CliError> {
     let mut all = context.store().of(session)?;
     let waited_for = all.iter().rposition(|found| found.record.is_away() && !found.record.is_abandoned);

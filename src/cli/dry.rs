@@ -5,71 +5,40 @@ use super::heading;
 use crate::text::plain;
 use crate::trip::{DryRun, Request};
 use indicatif::HumanBytes;
-use serde::Serialize;
-
-#[derive(Serialize)]
-struct Document<'a> {
-    session: &'a str,
-    issue: Option<&'a str>,
-    title: &'a str,
-    host: &'a str,
-    mode: &'a str,
-    messages: u64,
-    bytes: u64,
-    directory: &'a str,
-    agent: Option<&'a str>,
-    model: Option<String>,
-    variant: Option<&'a str>,
-    opencode: &'a str,
-    opencode_version: &'a str,
-    prompt: String,
-}
+use serde_json::json;
 
 /// Shows what a trip would do.
 pub(super) fn show(context: &Context, request: &Request, dry: &DryRun) {
-    let model = dry.setting.model.as_ref();
-    let document = Document {
-        session: &request.session,
-        issue: request.issue.as_deref(),
-        title: &dry.title,
-        host: &request.host.name,
-        mode: request.mode.name(),
-        messages: dry.messages,
-        bytes: dry.bytes,
-        directory: &dry.directory,
-        agent: dry.setting.agent.as_deref(),
-        model: model.map(ToString::to_string),
-        variant: model.and_then(|model| model.variant.as_deref()),
-        opencode: &dry.opencode.1,
-        opencode_version: &dry.opencode.0,
-        prompt: String::from_utf8_lossy(&dry.prompt).into_owned(),
-    };
+    let DryRun { title, messages, bytes, directory, setting, opencode: (version, program), prompt } = dry;
+    let (session, issue) = (&request.session, request.issue.as_deref());
+    let (host, mode) = (&request.host.name, request.mode.name());
+    let (agent, model) = (setting.agent.as_deref(), setting.model.as_ref().map(ToString::to_string));
+    let variant = setting.model.as_ref().and_then(|model| model.variant.as_deref());
+    let prompt = String::from_utf8_lossy(prompt);
     if context.ui.json {
-        return context.ui.document(&document);
+        return context.ui.document(&json!({
+            "session": session, "issue": issue, "title": title, "host": host, "mode": mode, "messages": messages,
+            "bytes": bytes, "directory": directory, "agent": agent, "model": model, "variant": variant,
+            "opencode": program, "opencode_version": version, "prompt": prompt,
+        }));
     }
     let unset = "opencode's default";
-    let issue = document.issue.map(|issue| format!("{} ", heading::short(issue))).unwrap_or_default();
+    let issue = issue.map(|issue| format!("{} ", heading::short(issue))).unwrap_or_default();
     let text = format!(
-        "{}{} → {} ({}), nothing done yet\n\
-         session    {}, {} messages, {}\n\
+        "{issue}{} → {host} ({mode}), nothing done yet\n\
+         session    {session}, {messages} messages, {}\n\
          directory  {}\n\
          agent      {}\n\
          model      {}{}\n\
-         opencode   {} at {}\n\n{}\n",
-        issue,
-        plain(document.title),
-        document.host,
-        document.mode,
-        document.session,
-        document.messages,
-        HumanBytes(document.bytes),
-        plain(document.directory),
-        document.agent.map_or(unset.to_owned(), plain),
-        document.model.as_deref().map_or(unset.to_owned(), plain),
-        document.variant.map(|variant| format!(", {}", plain(variant))).unwrap_or_default(),
-        plain(document.opencode_version),
-        plain(document.opencode),
-        document.prompt,
+         opencode   {} at {}\n\n{prompt}\n",
+        plain(title),
+        HumanBytes(*bytes),
+        plain(directory),
+        agent.map_or(unset.to_owned(), plain),
+        model.as_deref().map_or(unset.to_owned(), plain),
+        variant.map(|variant| format!(", {}", plain(variant))).unwrap_or_default(),
+        plain(version),
+        plain(program),
     );
     context.ui.answer(&text);
 }

@@ -56,8 +56,7 @@ pub(super) fn find(
     }
 }
 
-/// The entry that is spelled as `meant` would be. An address that sshd's port is known of is spelled with that where
-/// another repository has the one without.
+/// The entry that is spelled like `meant`. Where the port of its sshd is known, that is a part of the spelling.
 fn exact<'i>(index: &'i Index, meant: &Meant) -> Option<(&'i str, &'i str)> {
     match own_port(meant) {
         Some(port) => index.find(&meant.issue.at_port(port).ok()?),

@@ -40,7 +40,7 @@ pub(super) async fn run(arguments: FetchArgs, context: &Context) -> Result<Exit,
     let trips = Trips::new(context).await?;
     let tools = &trips.tools;
     if arguments.snapshot {
-        let (host, nearest) = host::of(context, record)?;
+        let (host, nearest) = host::of(context, &context.hosts()?, record)?;
         let taken = trips.attend(&record.id, snapshot(tools, &found, host)).await?;
         let taken = taken.map_err(|error| missing(near(error, nearest), record))?;
         return Ok(show(context, &found, taken));

@@ -32,12 +32,7 @@ pub(super) fn find(context: &Context, name: &str) -> Result<(HostEntry, Option<S
 }
 
 /// The host of a trip that is gone on with: whatever became of its name since, the machine that the trip went to.
-pub(super) fn of(context: &Context, record: &Record) -> Result<(HostEntry, Option<String>), CliError> {
-    of_among(context, &context.hosts()?, record)
-}
-
-/// As [`of`], with the hosts of all files.
-fn of_among(
+pub(super) fn of(
     context: &Context,
     hosts: &Hosts,
     record: &Record,
@@ -106,7 +101,7 @@ pub(super) fn to_reach(
 ) -> Result<(HostEntry, Option<String>), CliError> {
     match (&record.origin, record.is_unlaunched()) {
         (Some(HostOrigin::Project(kept)), true) => Ok((as_it_was(&record.host, kept), None)),
-        _ => of_among(context, hosts, record),
+        _ => of(context, hosts, record),
     }
 }
 

@@ -11,7 +11,7 @@ use crate::session::{empty, is_session_id, new_session_id};
 use crate::text::plain;
 use crate::work::WorkError;
 use clap::Args;
-use serde::Serialize;
+use serde_json::json;
 use std::hash::{BuildHasher as _, RandomState};
 use std::io::{IsTerminal as _, Write as _};
 use std::path::{Path, PathBuf};
@@ -32,11 +32,6 @@ pub(super) struct InitArgs {
     /// Take another base in place of the one there is; issues that were started keep their sessions
     #[arg(long)]
     force: bool,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    base: &'a str,
 }
 
 pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, CliError> {
@@ -64,7 +59,7 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
     file.directory = Database::open(&database)?.session(&session)?.map(|row| row.directory);
     context.index().set_base("init", &file)?;
     if context.ui.json {
-        context.ui.document(&Document { base: &session });
+        context.ui.document(&json!({ "base": session }));
     } else {
         context.ui.done(&format!("{session} is the base session"));
         context.ui.note("  start an issue: kugetsu start '#14' \"…\"");

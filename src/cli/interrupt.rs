@@ -1,14 +1,14 @@
 //! Ctrl-C, and the signals that mean the same.
 
 use super::progress::Progress;
-use rustix::termios::{OptionalActions, Termios, tcgetattr, tcsetattr};
+use rustix::termios::{OptionalActions, tcgetattr, tcsetattr};
 use std::future::Future;
 use tokio::signal::unix::{SignalKind, signal};
 
 /// Runs `work` until it ends (`Some`) or the user interrupts it (`None`). While the trip says that it must not be
 /// interrupted, the interruption waits; the terminal is given back as it was found.
 pub(super) async fn interruptible<T>(progress: &Progress, work: impl Future<Output = T>) -> Option<T> {
-    let before = terminal();
+    let before = tcgetattr(std::io::stdin()).ok();
     let mut work = std::pin::pin!(work);
     // Listened to from before the work begins.
     let interrupted = told_to_stop();
@@ -48,8 +48,4 @@ pub(super) fn told_to_stop() -> impl Future<Output = ()> {
             _ = term.recv() => (),
         }
     }
-}
-
-fn terminal() -> Option<Termios> {
-    tcgetattr(std::io::stdin()).ok()
 }

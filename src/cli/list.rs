@@ -76,7 +76,7 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
     Ok(Exit::Done)
 }
 
-/// What is said of a run that was cut short and is not quite over: opencode lives on where its guard was killed, too.
+/// What is said of a run that was cut short and still has processes: opencode lives on if its guard is killed, too.
 fn remains(row: &Row, running: &[(String, u32)]) -> Option<String> {
     let session = row.session.as_deref()?;
     let of_it = running.iter().filter(|(run, _)| run == session);

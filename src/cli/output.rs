@@ -31,8 +31,8 @@ pub(super) fn unwritten(error: io::Error) {
     let _ = UNWRITTEN.set(error);
 }
 
-/// Whether standard output takes anything, after a write of another library's to it has failed. Where it does not,
-/// [`Ui::finish`] says why.
+/// Whether standard output takes anything, once another library has failed to write to it. If not, [`Ui::finish`] says
+/// why.
 pub(super) fn is_taken() -> bool {
     print(|out| out.write_all(b"\n"))
 }
@@ -167,7 +167,7 @@ impl Ui {
     /// The exit status of a command that came to its end with `exit`. An answer that could not be written is a failure; a
     /// reader that has seen enough is none.
     pub(super) fn finish(&self, exit: Exit) -> Exit {
-        // What the standard library still holds is written at the end without a word of how that went.
+        // The standard library writes what it still holds at the end, and tells nobody how that went.
         print(|_| Ok(()));
         match UNWRITTEN.get() {
             None => exit,
@@ -217,8 +217,8 @@ impl Ui {
     }
 }
 
-/// A line without what a terminal acts upon but colours, which are ours. Whoever shows others' words makes them harmless; where
-/// that was forgotten, this is what they can do.
+/// A line whose only escapes are colours, which are ours. Others' words are made harmless where they are shown; this is
+/// for where that was forgotten.
 fn coloured(line: &str) -> Cow<'_, str> {
     if !line.contains(|c: char| c.is_control() && c != '\n') && *harmless(line) == *line {
         return Cow::Borrowed(line);

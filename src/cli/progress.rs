@@ -40,7 +40,6 @@ impl Progress {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Whether the trip must not be interrupted now.
     pub(super) fn is_critical(&self) -> bool {
         *self.critical.borrow()
     }

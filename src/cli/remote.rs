@@ -310,16 +310,12 @@ pub(super) async fn complete(
 
 /// Refuses a name that neither hosts.json nor ssh know: it is more likely mistyped than unreachable.
 fn known_host(context: &Context, host: &HostEntry, nearest: Option<&str>) -> Result<(), TripError> {
-    match host.source {
-        Some(_) => Ok(()),
-        None => match context.look_up(host) {
-            Err(ConnectError::Resolve { .. }) => {
-                Err(TripError::UnknownHost { name: host.name.clone(), nearest: nearest.map(str::to_owned) })
-            }
-            // Whatever else is wrong is told where it is connected to.
-            _ => Ok(()),
-        },
+    if host.source.is_none() && matches!(context.look_up(host), Err(ConnectError::Resolve { .. })) {
+        let (name, nearest) = (host.name.clone(), nearest.map(str::to_owned));
+        return Err(TripError::UnknownHost { name, nearest });
     }
+    // Whatever else is wrong is told where it is connected to.
+    Ok(())
 }
 
 #[cfg(test)]

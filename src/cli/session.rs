@@ -62,8 +62,7 @@ fn of_file(context: &Context, text: &str, issue: String, file: String) -> Result
     }
 }
 
-/// As [`resolve`], of whoever needs no more than the session's id: which issue a session is of is told by the files of all
-/// issues only.
+/// As [`resolve`], for the id alone: to find the issue of a session, the files of all issues are read.
 pub(super) fn resolve_id(context: &Context, text: &str) -> Result<String, CliError> {
     if is_session_id(text) { Ok(text.to_owned()) } else { Ok(resolve(context, text)?.session) }
 }
@@ -124,8 +123,7 @@ fn works_in(context: &Context, file: &str) -> Option<(PathBuf, Option<Repository
     Some((directory, repository))
 }
 
-/// Says so where an issue is of another repository than the one that the user stands in: the message goes elsewhere than
-/// to what they look at.
+/// Says so if an issue is of another repository than the working directory's: the user may not mean that one.
 fn tell_another(context: &Context, issue: Option<&str>, file: Option<&str>) {
     let Some(address) = issue.and_then(|issue| issue.parse::<IssueRef>().ok()) else { return };
     let Ok(here) = context.remote() else { return };

@@ -7,7 +7,7 @@ use super::work::Target;
 use crate::text::quoted;
 use crate::work::{self, Stopped, WorkError};
 use clap::Args;
-use serde::Serialize;
+use serde_json::json;
 
 /// Ends a run on this machine, with all that it started
 #[derive(Args)]
@@ -15,13 +15,6 @@ pub(super) struct StopArgs {
     /// The session: an issue, or an opencode session id (ses_…)
     #[arg(value_name = "ISSUE")]
     session: String,
-}
-
-#[derive(Serialize)]
-struct Document<'a> {
-    session: &'a str,
-    issue: Option<&'a str>,
-    state: &'a str,
 }
 
 pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, CliError> {
@@ -37,7 +30,8 @@ pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, 
         Stopped::Remains => format!("what an earlier run in {name} had left is ended"),
     });
     if ui.json {
-        ui.document(&Document { session: &session, issue: file.is_some().then_some(&name), state: "idle" });
+        let issue = file.is_some().then_some(name);
+        ui.document(&json!({ "session": session, "issue": issue, "state": "idle" }));
     }
     Ok(Exit::Done)
 }

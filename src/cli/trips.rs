@@ -10,7 +10,6 @@ use crate::dispatch::Record;
 use crate::trip::{Tools, Trip, TripError};
 use std::sync::Arc;
 
-/// What a verb makes trips with, and shows them by.
 pub(super) struct Trips<'c> {
     pub(super) tools: Tools,
     context: &'c Context,
@@ -41,7 +40,7 @@ impl<'c> Trips<'c> {
         verb: &str,
         work: impl AsyncFnOnce(&mut Trip) -> Result<(), TripError>,
     ) -> Result<Trip, CliError> {
-        let (host, nearest) = host::of(self.context, record)?;
+        let (host, nearest) = host::of(self.context, &self.context.hosts()?, record)?;
         let mut trip = Trip::resume(&self.tools, &record.id, host, verb)?;
         // Another kugetsu may just have ended it.
         over(trip.record())?;

@@ -70,7 +70,7 @@ impl Allowed {
         self.kugetsu_home.join("allowed")
     }
 
-    /// Two ways to the same directory are one; of the file itself the name counts, wherever a link of that name leads.
+    /// Links to the directory are resolved. Of the file its name counts, wherever a link of that name leads.
     fn record(&self, file: &Path) -> PathBuf {
         let place = file.parent().zip(file.file_name());
         let place = place.and_then(|(directory, name)| Some(fs::canonicalize(directory).ok()?.join(name)));

@@ -18,7 +18,7 @@ use super::{Allowed, HostEntry, Pending, SearchPath, nearest, root, text_file, v
 pub(crate) struct Hosts {
     /// Those that count, in the order in which their names were first seen.
     pub(crate) entries: Vec<HostEntry>,
-    /// Those in whose place a later one counts, the earliest first.
+    /// Those that a later file replaced, the earliest first.
     pub(crate) replaced: Vec<HostEntry>,
     /// What is odd but harmless, in the order of the files.
     pub(crate) warnings: Vec<Warning>,
@@ -37,7 +37,7 @@ pub(crate) enum Lookup<'a> {
     Entry(&'a HostEntry),
     /// Only a project's file has it, which the user has not allowed yet.
     Pending(&'a Pending),
-    /// No file has it that can be used, and a project's file cannot be: it may be there.
+    /// No usable file has it, and a project's file that cannot be used may have it.
     Unusable(&'a HostsError),
     /// In no file; it may still be an alias that ssh knows.
     Unknown {

@@ -1,6 +1,6 @@
 //! In which fields one entry differs from another of the same name.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::HostEntry;
 
@@ -19,16 +19,14 @@ pub(crate) struct Difference {
 pub(crate) fn differences(new: &HostEntry, old: Option<&HostEntry>) -> Vec<Difference> {
     let reordered = old.and_then(|old| reordered(new, old));
     let (new, old) = (fields(new), old.map(fields).unwrap_or_default());
-    let names: BTreeSet<(usize, &str)> =
-        new.iter().chain(&old).map(|field| (field.order, field.name.as_str())).collect();
-    let of = |fields: &'_ [Field], name: &str| fields.iter().find(|field| field.name == name).cloned();
-    let differs = |(_, name): (usize, &str)| {
-        let (old, new) = (of(&old, name), of(&new, name));
-        let same = old.as_ref().map(|field| &field.value) == new.as_ref().map(|field| &field.value);
-        let from = old.map(|field| if field.is_secret { "…".to_owned() } else { field.value });
-        (!same).then(|| Difference { field: name.to_owned(), from, to: new.map(|field| field.value) })
-    };
-    names.into_iter().filter_map(differs).chain(reordered).collect()
+    let all: BTreeSet<&Field> = new.keys().chain(old.keys()).collect();
+    let differing = all.into_iter().filter(|field| old.get(*field) != new.get(*field));
+    let differences = differing.map(|field| {
+        let is_secret = field.0 == ENV;
+        let from = old.get(field).map(|value| if is_secret { "…".to_owned() } else { value.clone() });
+        Difference { field: field.1.clone(), from, to: new.get(field).cloned() }
+    });
+    differences.chain(reordered).collect()
 }
 
 /// The same permissions in another order mean something else: the last one that fits decides.
@@ -44,15 +42,13 @@ fn reordered(new: &HostEntry, old: &HostEntry) -> Option<Difference> {
     })
 }
 
-#[derive(Clone)]
-struct Field {
-    order: usize,
-    name: String,
-    value: String,
-    is_secret: bool,
-}
+/// Where a field is told, and its name.
+type Field = (usize, String);
 
-fn fields(entry: &HostEntry) -> Vec<Field> {
+/// Where environment variables are told: behind the fields that stand alone.
+const ENV: usize = 100;
+
+fn fields(entry: &HostEntry) -> BTreeMap<Field, String> {
     // Every field is named here, so that a new one cannot be forgotten.
     let HostEntry {
         name: _,
@@ -82,22 +78,12 @@ fn fields(entry: &HostEntry) -> Vec<Field> {
         ("opencode", opencode.clone()),
         ("run_timeout", run_timeout.map(|time| humantime::format_duration(time).to_string())),
     ];
-    let mut fields: Vec<Field> = Vec::new();
-    let mut add = |order: usize, name: String, value: String, is_secret: bool| {
-        fields.push(Field { order, name, value, is_secret });
-    };
-    for (order, (name, value)) in single.into_iter().enumerate() {
-        if let Some(value) = value {
-            add(order, name.to_owned(), value, false);
-        }
-    }
-    for (name, value) in env {
-        add(100, format!("env.{name}"), value.clone(), true);
-    }
-    for (name, rule) in permission {
-        add(101, format!("permission.{name}"), rule.to_string(), false);
-    }
-    fields
+    let single = single.into_iter().enumerate();
+    let single = single.filter_map(|(at, (name, value))| Some(((at, name.to_owned()), value?)));
+    let env = env.iter().map(|(name, value)| ((ENV, format!("env.{name}")), value.clone()));
+    let rules = permission.iter();
+    let rules = rules.map(|(name, rule)| ((ENV + 1, format!("permission.{name}")), rule.to_string()));
+    single.chain(env).chain(rules).collect()
 }
 
 #[cfg(test)]

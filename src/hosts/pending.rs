@@ -27,8 +27,8 @@ impl Pending {
     }
 }
 
-/// What tells one content from another. A field that is ignored today may mean something to a later kugetsu; since the
-/// ignored ones are a part of it, that kugetsu asks anew.
+/// The digest of what a file says. It covers fields that are ignored today, so a later kugetsu that knows one of them
+/// asks anew.
 fn digest(content: &str, warnings: &[Warning]) -> String {
     let mut sum = Sha256::new();
     sum.update(content);

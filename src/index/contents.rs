@@ -12,9 +12,9 @@ use std::path::Path;
 /// What `index.json` holds; whatever else is in it is kept, in its place.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Index {
-    /// All but the issues, in whose place stands what they are where there are none.
+    /// All fields; `issues` has its place among them, with the value that it has when there are none.
     fields: Map<String, Value>,
-    /// By their names: there may be ten thousand, and as values they would take twice as long to read.
+    /// The file of each issue. As JSON values, ten thousand of them would take twice as long to read.
     issues: IndexMap<String, String>,
 }
 
@@ -34,8 +34,8 @@ impl Index {
 
     /// The issue as it is spelled in the index, and its file.
     ///
-    /// Forges do not mind how letters are written, so where nothing is spelled like it, the first that differs in that
-    /// alone is it, or else the only one that means it, such as one with `www.`
+    /// Forges ignore the case of letters. If no entry is spelled like the issue, the first that differs in case alone is
+    /// meant, or else the only entry that means the same, such as one with `www.`
     pub(crate) fn find(&self, issue: &IssueRef) -> Option<(&str, &str)> {
         let wanted = issue.to_string();
         match self.spelled(&wanted) {

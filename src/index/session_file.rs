@@ -18,7 +18,7 @@ pub(crate) enum Kind {
 }
 
 /// What is known of a session: the script's fields, then ours. What is `None` is not in the file.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SessionFile {
     #[serde(rename = "type")]
     pub(crate) kind: Kind,
@@ -70,10 +70,7 @@ impl SessionFile {
             created_at: Some(timestamp(now_ms)),
             state: Some("idle".to_owned()),
             format: Some(FORMAT.into()),
-            directory: None,
-            last_activity: None,
-            message: None,
-            trouble: None,
+            ..Self::default()
         }
     }
 

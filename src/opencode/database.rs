@@ -56,7 +56,6 @@ impl DatabaseError {
 /// What the database knows of a session.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SessionRow {
-    /// Its title, as stored.
     pub title: String,
     pub directory: String,
     /// Its own agent and model: opencode 1.18 sets them, 1.14 leaves them NULL, 1.3 has no such columns.
@@ -178,7 +177,6 @@ impl Database {
         self.in_one_moment(|snapshot| is_undone(snapshot, session))
     }
 
-    /// Whether it has this session.
     pub(crate) fn contains(&self, id: &str) -> Result<bool, DatabaseError> {
         self.in_one_moment(|snapshot| snapshot.prepare("SELECT 1 FROM session WHERE id = ?1")?.exists([id]))
     }
@@ -198,8 +196,8 @@ impl Database {
         })
     }
 
-    /// Which of these messages, each with its parts, are not there under this session: the ids, in the order given.
-    /// Ids are primary keys of the whole database, so a row that is there under another session counts as missing.
+    /// The ids of those messages and parts that this session does not have, in the order given. Ids are keys of the whole
+    /// database, so a row of another session counts as missing.
     pub(crate) fn missing(
         &self,
         session: &str,

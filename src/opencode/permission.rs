@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
-/// What a rule decides.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Action {
@@ -36,7 +35,6 @@ impl Action {
     }
 }
 
-/// One rule.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 // What is not known would be lost when the rules are written again.
 #[serde(deny_unknown_fields)]
@@ -49,8 +47,8 @@ pub(crate) struct Rule {
 }
 
 impl Rule {
-    /// What it would let opencode ask that nobody answers in a run without a terminal, which then waits for ever: a
-    /// session's own rules beat those of the run's environment (measured on 1.3, 1.14 and 1.18).
+    /// The questions that this rule allows and that nobody answers in a run without a terminal. Such a run waits for
+    /// ever: a session's own rules beat the run's environment (measured on 1.3, 1.14 and 1.18).
     pub(crate) fn answerless(&self) -> Vec<&'static str> {
         let asks = |name: &&str| self.action != Action::Deny && fits_glob(name, &self.permission);
         ANSWERLESS.into_iter().filter(asks).collect()
@@ -96,8 +94,8 @@ impl Permissions {
         read(&self.connection, &self.path, session)
     }
 
-    /// Adds a rule behind the others, in place of one for the same permission and pattern; the rules from now on. What
-    /// nobody could answer stays denied behind it, see [`Rule::answerless`].
+    /// Adds a rule behind the others, in place of one for the same permission and pattern; returns all rules. Questions
+    /// that nobody could answer stay denied behind it, see [`Rule::answerless`].
     pub(crate) fn add(&mut self, session: &str, rule: Rule) -> Result<Vec<Rule>, PermissionError> {
         let denied = rule.answerless().into_iter().map(|name| Rule {
             permission: name.to_owned(),
@@ -114,13 +112,13 @@ impl Permissions {
         })
     }
 
-    /// Denies behind all other rules what nobody could answer in a run without a terminal, as opencode does in the
-    /// sessions that `opencode run` makes; what of it these rules had let opencode ask.
+    /// Denies, behind all other rules, the questions that nobody could answer in a run without a terminal, as opencode
+    /// does in the sessions that `opencode run` makes. Returns those that the rules had allowed.
     ///
     /// Nothing else keeps such a run from waiting for ever: a session's own rules, and those of an agent in opencode's
     /// configuration, beat the run's environment (measured on 1.3 and 1.18). The session's beat the agent's.
     pub(crate) fn deny_answerless(&mut self, session: &str) -> Result<Vec<&'static str>, PermissionError> {
-        // Mostly it is done already, and nobody need be waited for.
+        // Mostly this is done already, and no writer need be waited for.
         if undenied(&read(&self.connection, &self.path, session)?).is_empty() {
             return Ok(Vec::new());
         }
@@ -155,8 +153,8 @@ impl Permissions {
     }
 }
 
-/// What nobody answers and these rules do not deny whatever else is configured; and whether they let it be asked, with
-/// whatever pattern.
+/// The questions that nobody answers and that these rules do not deny for every pattern; and whether they allow one for
+/// some pattern.
 fn undenied(rules: &[Value]) -> Vec<(&'static str, bool)> {
     let text = |rule: &Value, field: &str| rule.get(field).and_then(Value::as_str).map(str::to_owned);
     let denies = |rule: &Value| text(rule, "action").as_deref() == Some("deny");

@@ -25,7 +25,6 @@ const TABLES: [(&str, &[&str]); 3] = [
     ("todo", &["session_id", "content", "status", "priority", "position", "time_created", "time_updated"]),
 ];
 
-/// One table.
 #[derive(Debug)]
 pub(super) struct Table {
     name: &'static str,
@@ -46,7 +45,6 @@ impl Table {
     }
 }
 
-/// The tables of a session.
 #[derive(Debug)]
 pub(super) struct Schema {
     pub(super) session: Table,

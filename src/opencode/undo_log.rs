@@ -19,7 +19,6 @@ const VERSION: u32 = 1;
 /// A row, or some of its columns.
 pub(super) type Columns = Map<String, Json>;
 
-/// One line of the file.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(super) enum Line {

@@ -2,7 +2,6 @@
 
 use std::fmt;
 
-/// A release of opencode.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Version {
     /// 1; a release of another major version is refused, its database and its exports are not ours.

@@ -19,7 +19,7 @@ pub(super) struct Copying<'a> {
     pub(super) command: &'a str,
 }
 
-/// Copies a session; the copy's id, and its lock: nobody else knows of it until it is dropped.
+/// Copies a session. Returns the copy's id, and its lock, which keeps others away until it is dropped.
 ///
 /// # Errors
 /// [`WorkError::Interrupted`] where `stop` came first. Nothing of the copy is left then, or after any other error.
@@ -29,7 +29,7 @@ pub(super) async fn copied(
     stop: impl Future<Output = ()>,
 ) -> Result<(String, Held), WorkError> {
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
-    // Held before there is anything of it: what no issue has and nobody holds is what `prune` takes away.
+    // Locked before it exists: `prune` removes what no issue has and nobody holds.
     let held = Held::take_free(&bench.kugetsu_home, &session, &session, copying.command)?;
     let files = RunFiles::new(&bench.kugetsu_home, &session);
     files.make()?;

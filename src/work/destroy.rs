@@ -19,7 +19,7 @@ impl Doomed {
     }
 }
 
-/// Whether it could be forgotten now.
+/// Refuses a session that could not be forgotten now.
 ///
 /// # Errors
 /// [`WorkError::Busy`], [`WorkError::Away`].
@@ -32,8 +32,8 @@ pub(crate) fn check_free(bench: &Bench, doomed: &Doomed) -> Result<(), WorkError
     bench.check_here(session, doomed.name())
 }
 
-/// Removes kugetsu's record of a session and, with `session_too`, the session itself from opencode, first: as long as the
-/// record is there, it can be said again. True if opencode had it, and has it no more.
+/// Removes kugetsu's record of a session. With `session_too` opencode removes the session before: while the record is
+/// there, the command can be given again. True if opencode removed it.
 ///
 /// # Errors
 /// [`WorkError::Busy`], [`WorkError::Away`]: nothing was done.
@@ -54,7 +54,7 @@ pub(crate) async fn destroy(bench: &Bench, doomed: &Doomed, session_too: bool) -
         None => bench.index.remove_base("destroy")?,
     }
     if let Some(session) = &doomed.session {
-        // Forgotten, it is not taken up any more.
+        // A session that is forgotten is not taken up again.
         disk::remove(&RunFiles::new(&bench.kugetsu_home, session).prompt())?;
     }
     drop(held);

@@ -25,7 +25,8 @@ pub(crate) enum WorkError {
     NoSession { session: String },
     #[error("opencode has lost the session {session} of {name}")]
     SessionLost { name: String, session: String },
-    /// A prompt of the session is undone: opencode deletes from there on at the next one, and a copy cannot say where.
+    /// A prompt of the session is undone: at the next prompt opencode deletes all from there on, and a copy cannot say
+    /// where that is.
     #[error("the last words of session {session} are undone here")]
     Undone { session: String },
     #[error(transparent)]

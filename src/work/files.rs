@@ -13,7 +13,7 @@ use std::path::{Path, PathBuf};
 /// Bytes of standard error that are looked at for last words.
 const TAIL: u64 = 2000;
 
-/// Where the files of a session's current or last run are.
+/// The files of a session's current or last run.
 #[derive(Debug, Clone)]
 pub(crate) struct RunFiles {
     directory: PathBuf,
@@ -44,17 +44,16 @@ impl RunFiles {
         self.directory.join("events")
     }
 
-    /// What opencode prints beside; with `--debug` its own log, which stays until the next run with that.
+    /// opencode's standard error; with `--debug` its own log, which stays until the next such run.
     pub(crate) fn stderr(&self) -> PathBuf {
         self.directory.join(if self.debug { "opencode.log" } else { "stderr" })
     }
 
-    /// What of a run that was stopped could not be ended.
+    /// Tells which processes of a stopped run could not be ended.
     fn survivors_path(&self) -> PathBuf {
         self.directory.join("survivors")
     }
 
-    /// Writes down what could not be ended.
     pub(crate) fn keep_survivors(&self, left: &[Found]) -> Result<(), WorkError> {
         if left.is_empty() {
             return Ok(());
@@ -63,13 +62,13 @@ impl RunFiles {
         Ok(disk::write_atomic(&self.survivors_path(), text.join("\n").as_bytes())?)
     }
 
-    /// What of the last run could not be ended.
+    /// Processes of the last run that could not be ended.
     pub(super) fn survivors(&self) -> Vec<String> {
         let text = std::fs::read_to_string(self.survivors_path()).unwrap_or_default();
         text.lines().map(plain).collect()
     }
 
-    /// A run begins; of the one before nothing is said any more.
+    /// A run begins, so the survivors of the last one are forgotten.
     pub(super) fn forget_survivors(&self) -> Result<(), WorkError> {
         Ok(disk::remove(&self.survivors_path())?)
     }
@@ -91,7 +90,7 @@ impl RunFiles {
         end.lines().map(plain).filter(|line| !line.is_empty()).collect::<Vec<_>>().join("\n")
     }
 
-    /// The one of these lines that says why the run ended.
+    /// The line of standard error that says why the run ended.
     pub(super) fn cause(&self) -> String {
         cause(&self.last_words())
     }

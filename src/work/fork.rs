@@ -8,9 +8,8 @@ use crate::opencode::Database;
 use std::future::Future;
 use std::path::Path;
 
-/// Makes a copy of `session` with ids of its own, in the same directory; its id. `name` is what the user calls the
-/// original, which is only read: somebody may work on it, here or elsewhere. When `stop` comes before it is whole, it is
-/// not made.
+/// Copies `session` in its directory; returns the copy's id. The original, which the user calls `name`, is only read:
+/// somebody may work on it meanwhile. If `stop` comes first, no copy is made.
 ///
 /// # Errors
 /// [`WorkError::SessionLost`], [`WorkError::Undone`], [`WorkError::Interrupted`]; a copy that could not be made is

@@ -13,7 +13,7 @@ pub(super) struct Held {
 }
 
 impl Held {
-    /// Says who has it where the session is running or being moved. `command` is what others are told meanwhile.
+    /// Takes the lock, or says who has it. `command` is what others are told meanwhile.
     pub(super) fn take(
         kugetsu_home: &Path,
         session: &str,

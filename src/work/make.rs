@@ -11,8 +11,8 @@ use crate::opencode::Database;
 use std::future::Future;
 use std::path::Path;
 
-/// Makes the session of an issue that has none; its id, and the name of its file in the index. When `stop` comes before
-/// that is done, it is not made.
+/// Makes the session of an issue that has none. Returns its id, and the name of its file in the index. If `stop` comes
+/// first, no session is made.
 ///
 /// # Errors
 /// [`WorkError::Started`] if it has one; [`WorkError::NoBase`], [`WorkError::BaseLost`], [`WorkError::Undone`],

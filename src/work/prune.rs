@@ -1,5 +1,4 @@
-//! What is of no more use: looked for, shown, and removed. The base, what cannot be read, and what is away or running are
-//! never among it.
+//! Finds and removes what is of no more use. The base, what cannot be read, and sessions that are away or running stay.
 
 mod removal;
 
@@ -66,7 +65,7 @@ pub(crate) struct Item {
 #[derive(Debug)]
 pub(crate) struct Litters {
     pub(crate) items: Vec<Item>,
-    /// What cannot be read, and is left alone with all that it may be about.
+    /// What cannot be read; it stays, with all that it may be about.
     pub(crate) troubles: Vec<WorkError>,
     kugetsu_home: PathBuf,
 }
@@ -74,7 +73,7 @@ pub(crate) struct Litters {
 #[derive(Debug, Default)]
 pub(crate) struct Pruned {
     pub(crate) removed: Vec<Item>,
-    /// What came into use again since it was looked for.
+    /// What came into use again since it was found.
     pub(crate) left: Vec<Item>,
 }
 
@@ -85,15 +84,15 @@ pub(crate) fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, Wo
     let mut found = Finding::new(kugetsu_home, dispatch::Store::new(kugetsu_home).each()?);
     let entries = store.entries(index.issues());
     let (unfinished, kept) = (unfinished(kugetsu_home)?, kept(kugetsu_home)?);
-    // Without any of them opencode need not be asked, nor have ever been there.
+    // Without any of these, opencode need not even be installed.
     let sessions = match entries.is_empty() && unfinished.is_empty() {
         true if kept.is_empty() => HashMap::new(),
-        // Whatever else is of no more use is found without it.
+        // The rest is found without opencode's database.
         true => Database::open(database).and_then(|database| database.sessions()).unwrap_or_default(),
         false => Database::open(database)?.sessions()?,
     };
     found.tracked.extend(index.base().map(str::to_owned));
-    // Nothing else has the message by which a session that is no issue's is taken up.
+    // A session without an issue is taken up by its message, which only its run's files hold.
     found.tracked.extend(unfinished.into_iter().filter(|session| sessions.contains_key(session.as_str())));
     if let Err(error) = store.base(&index) {
         found.troubles.push(error.into());
@@ -135,8 +134,8 @@ pub(crate) fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, Wo
     found.finish()
 }
 
-/// What is kept of sessions beside logs, runs and locks: what hosts have of them, and how they were before a repair. The
-/// kind, the file, and the session.
+/// Files about sessions beside logs, runs and locks: what hosts have of them, and how they were before a repair. Returns
+/// kind, file and session.
 fn kept(kugetsu_home: &Path) -> Result<Vec<(Litter, String, String)>, WorkError> {
     let mut kept = Vec::new();
     for host in names(&kugetsu_home.join("known"))? {
@@ -211,7 +210,7 @@ impl Finding {
         new
     }
 
-    /// Adds what is not of a session that is away.
+    /// Adds an item, unless its session is away.
     fn add(&mut self, kind: Litter, what: String, why: String, session: Option<String>) {
         match session {
             Some(session) if self.away.contains(&session) => {
@@ -256,7 +255,7 @@ impl Finding {
         Ok(Litters { items, troubles, kugetsu_home })
     }
 
-    /// What is in a directory of ours of sessions that are not tracked: session and name, once for all files of a log.
+    /// Files of untracked sessions in one of our directories, by session; all files of a log are one.
     fn remains(&self, directory: &str) -> Result<BTreeMap<String, String>, WorkError> {
         let names = names(&self.kugetsu_home.join(directory))?;
         let of_session = names.iter().filter_map(|name| {

@@ -36,14 +36,14 @@ pub(crate) struct Done {
 pub(crate) trait Watcher {
     /// The run has begun; nobody else can begin one.
     fn began(&self);
-    /// What an earlier run had left alive, and is ended now.
+    /// Processes that an earlier run left alive; they are ended now.
     fn remains(&self, found: &[Found]);
-    /// What the session's own rules would have let opencode ask, and deny from now on.
+    /// Questions that the session's own rules allowed, and deny from now on.
     fn denied(&self, names: &[&str]);
     /// The run has ended, and the index could not be told.
     fn unrecorded(&self, why: &WorkError);
     fn event(&self, event: &Event);
-    /// The run, which had begun, did not do its work; with the end of what it said on standard error.
+    /// The run began and did not do its work; `words` is the end of its standard error.
     fn failed(&self, why: &str, words: &str);
 }
 
@@ -79,7 +79,7 @@ pub(crate) async fn run(
     let child = spawn(bench, job, &files)?;
     watcher.began();
     let done = attend(bench, job, &files, child, last.as_deref(), watcher, stop).await;
-    // Told before the lock is free: whoever follows the log leaves it then.
+    // Told before the lock is free: whoever follows the log stops reading then.
     match &done {
         Ok(Done { trouble: Some(trouble), stopped, .. }) => {
             watcher.failed(trouble, &if *stopped { String::new() } else { files.last_words() });
@@ -162,8 +162,8 @@ async fn check(bench: &Bench, job: &Job) -> Result<Option<String>, WorkError> {
     Ok(row.last_user.map(|user| user.id))
 }
 
-/// Whether another agent did the work than was asked for, as opencode silently lets one where it does not have that: the prompt,
-/// as it has it since `last`, tells.
+/// Says so if another agent ran than was asked for: opencode silently takes one where it does not have that. The prompt
+/// that came after `last` names the agent.
 fn other_agent(bench: &Bench, job: &Job, last: Option<&str>) -> Result<Option<String>, WorkError> {
     let row = Database::open(&bench.database)?.session(&job.session)?;
     let prompt = row.and_then(|row| row.last_user).filter(|user| Some(user.id.as_str()) != last);

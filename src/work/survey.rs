@@ -100,7 +100,7 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
     sound.then_some(holders)
 }
 
-/// The row of a session as its file has it: what is written down of its state stands where the true one is to stand.
+/// The row of a session as its file has it. Its state is the one that was written down; [`Look::find_out`] replaces it.
 fn recorded(file: SessionFile) -> Row {
     let used = file.state.as_deref() == Some(State::Used.name());
     Row {
@@ -116,7 +116,7 @@ fn recorded(file: SessionFile) -> Row {
     }
 }
 
-/// The row of the base. What the index says of it is what sessions are copied from.
+/// The row of the base. Sessions are copied from the one that the index names.
 fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> Option<Row> {
     let id = index.base()?;
     let found = store.base(index).unwrap_or_else(|error| {
@@ -141,13 +141,13 @@ impl Look<'_> {
         let state = |exists| state_of(self.kugetsu_home, session, row.state.map(State::name), exists);
         row.state = match self.sessions {
             Some(_) => Some(state(listed.is_some())),
-            // It runs, so it is there; nothing else is certain.
+            // A session that runs is there; nothing else is certain.
             None => Some(state(true)).filter(|state| *state == State::Used),
         };
         row.holder =
             self.holders.map(|holders| holders.get(session).cloned().unwrap_or_else(|| HERE.to_owned()));
         let away = row.holder.as_ref().is_some_and(|holder| holder != HERE);
-        // Its file knows nothing of the kugetsu that follows its run there, or brings it home.
+        // Another kugetsu may follow its run on the host, or bring it home; its file does not say so.
         if away && row.state == Some(State::Idle) && Lock::is_held(&session_lock(self.kugetsu_home, session))
         {
             row.state = Some(State::Used);

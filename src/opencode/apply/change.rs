@@ -42,7 +42,7 @@ pub struct Applied {
 /// A session that something came home to.
 #[derive(Debug, Default)]
 pub(super) struct Touched {
-    /// What it looked like; `None` for one that was made.
+    /// What it looked like before; `None` for a session that was made.
     pub(super) former: Option<Fingerprint>,
     /// The messages that came home, in the order of the file.
     pub(super) messages: Vec<Message>,
@@ -50,7 +50,6 @@ pub(super) struct Touched {
     pub(super) changed: bool,
 }
 
-/// A message that came home.
 #[derive(Debug)]
 pub(super) struct Message {
     pub(super) id: String,
@@ -68,7 +67,7 @@ pub(super) struct Application<'c> {
     pub(super) now: Fingerprint,
     log: Writer,
     touched: BTreeMap<String, Touched>,
-    /// What came home; each comes once.
+    /// The ids that came home; each comes once.
     seen: HashSet<String>,
     pub(super) applied: Applied,
 }

@@ -84,7 +84,6 @@ fn stands(connection: &Connection, session: &str, column: &str, value: &Value) -
     connection.prepare_cached(&query)?.exists((session, value))
 }
 
-/// Sets columns of a session's record.
 pub(super) fn set(connection: &Connection, session: &str, cells: &[&Cell]) -> rusqlite::Result<()> {
     for cell in cells {
         let update = format!("UPDATE session SET {} = ?2 WHERE id = ?1", cell.column);
@@ -93,7 +92,7 @@ pub(super) fn set(connection: &Connection, session: &str, cells: &[&Cell]) -> ru
     Ok(())
 }
 
-/// A session's columns, and what else it has that this database has no column for.
+/// A session's columns, and the names of fields that this database has no column for.
 type NewRow = (Vec<(&'static str, Value)>, Vec<&'static str>);
 
 fn row_of(
@@ -171,7 +170,7 @@ pub(super) fn is_made(
     Ok(true)
 }
 
-/// Makes a session. Returns what it has and this database has no column for.
+/// Makes a session. Returns the names of fields that this database has no column for.
 pub(super) fn insert(
     connection: &Connection,
     schema: &Schema,

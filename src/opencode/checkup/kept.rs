@@ -10,7 +10,6 @@ use rusqlite::Connection;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-/// What was there before.
 pub(super) struct Kept {
     pub(super) log: Writer,
     rows: HashSet<String>,

@@ -2,12 +2,10 @@
 
 use crate::session::ending;
 use crate::session::raw::Lossy;
-use rusqlite::types::ValueRef;
 use rusqlite::{Connection, Row};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-/// What is there of a session.
 #[derive(Debug, Default)]
 pub(super) struct Seen {
     pub(super) id: String,
@@ -67,7 +65,7 @@ pub(super) fn at(connection: &Connection, id: String) -> rusqlite::Result<Seen> 
         seen.parts += 1;
         let found = match row.get(2)? {
             true => &mut lone,
-            false => match text(row.get_ref(1)?).and_then(is_open) {
+            false => match row.get_ref(1)?.as_str().ok().and_then(is_open) {
                 Some(false) => continue,
                 Some(true) => &mut open,
                 None => &mut broken,
@@ -86,7 +84,8 @@ fn ids(mut parts: Vec<(String, String)>) -> Vec<String> {
 }
 
 fn message(row: &Row<'_>) -> rusqlite::Result<SeenMessage> {
-    let info = text(row.get_ref(2)?).and_then(|data| serde_json::from_str::<Info>(data).ok());
+    let data = row.get_ref(2)?.as_str().ok();
+    let info = data.and_then(|data| serde_json::from_str::<Info>(data).ok());
     Ok(SeenMessage {
         id: row.get(0)?,
         created: row.get(1)?,
@@ -94,10 +93,6 @@ fn message(row: &Row<'_>) -> rusqlite::Result<SeenMessage> {
         open: info.as_ref().is_some_and(|info| info.role.0 == "assistant" && info.time.completed.is_none()),
         parent: info.and_then(|info| info.parent).map(|parent| parent.0),
     })
-}
-
-fn text(value: ValueRef<'_>) -> Option<&str> {
-    value.as_str().ok()
 }
 
 /// Whether a part is a tool call without an end; `None` where it cannot be read.

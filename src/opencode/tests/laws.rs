@@ -170,14 +170,13 @@ impl Writer {
 }
 
 fn furnish(world: &World, session: &str, name: &str, drafts: &[Draft], todos: &[String]) {
-    let parsed = |text: &str| text.to_owned();
     let mut connection = world.connection();
     let rows = connection.transaction().unwrap();
     for (n, draft) in drafts.iter().enumerate() {
         let message = format!("msg_{name}{n:03}");
         let data = message_data(created(n), &draft.value);
         let insert = "INSERT INTO message VALUES (?1, ?2, ?3, ?3, ?4)";
-        rows.execute(insert, params![message, session, created(n), parsed(&data)]).unwrap();
+        rows.execute(insert, params![message, session, created(n), data]).unwrap();
         for (k, part) in draft.parts.iter().enumerate() {
             let insert = "INSERT INTO part VALUES (?1, ?2, ?3, ?4, ?4, ?5)";
             let id = format!("prt_{name}{n:03}_{k}");

@@ -112,8 +112,8 @@ impl Listed {
     }
 }
 
-/// Removes one thing that is not in the index; false where it is not there any more, or of use again. `logs` are the
-/// names in that directory.
+/// Removes one thing that is not in the index; false if it is gone already, or of use again. `logs` are the names in that
+/// directory.
 fn remove(kugetsu_home: &Path, item: &Item, logs: &[String]) -> Result<bool, WorkError> {
     let session = item.session.as_deref().unwrap_or_default();
     match item.kind {
@@ -143,7 +143,7 @@ fn remove(kugetsu_home: &Path, item: &Item, logs: &[String]) -> Result<bool, Wor
             disk::remove(&kugetsu_home.join(&item.what))?;
             Ok(true)
         }
-        // Taken away by whoever holds it.
+        // Whoever holds it removes it.
         Litter::Lock => Ok(true),
         Litter::Cache => {
             let directory = kugetsu_home.join("cache");
@@ -159,7 +159,7 @@ fn remove(kugetsu_home: &Path, item: &Item, logs: &[String]) -> Result<bool, Wor
     }
 }
 
-/// What is known of a host's clock is of use for the sessions only that are known to be on it.
+/// A host's clock is of use only while some session is known to be on it.
 fn forget_host(directory: Option<&Path>) -> Result<(), WorkError> {
     let Some(directory) = directory else { return Ok(()) };
     if names(directory)? == ["clock.json"] {

@@ -306,6 +306,24 @@ fn a_sub_agent_that_home_let_go_does_not_come_back() {
 }
 
 #[test]
+fn a_list_of_tasks_that_a_sub_agent_changed_comes_home_without_a_message() {
+    let mut trip = Trip::start(FIXTURES[0].1, &spec(None));
+    let own = child(trip.id(), LATER);
+    trip.imported.insert(CHILD.to_owned(), own.clone());
+    let mut there = trip.imported.clone();
+    let todos = json!([{"content": "the rest", "status": "pending", "priority": "high"}]);
+    there.get_mut(CHILD).unwrap().todos = todos.clone();
+    let mut home = trip.home();
+    home.insert(CHILD.to_owned(), own.clone());
+    let before = home.clone();
+    let children = [(CHILD.to_owned(), outline(&own))];
+    let here = MergeContext { children: &children, rows: &rows(&before), ..HERE };
+    let (_, arrival) = trip.back(&trip.bundle(&there), &here).unwrap();
+    apply(&mut home, trip.id(), &arrival);
+    assert_eq!(home[CHILD], Session { todos, ..own });
+}
+
+#[test]
 fn what_was_done_there_before_the_launch_comes_home() {
     let (trip, mut there) = worked();
     let launched = LATER + 1_000_000;

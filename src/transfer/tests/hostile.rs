@@ -69,7 +69,8 @@ fn what_left_is_not_rewritten_in_silence() {
         (|all| all[0]["info"]["system"] = json!("obey"), "system"),
         (|all| all[1]["info"]["time"]["completed"] = json!(BEGIN_MS), "time.completed"),
         (|all| all[0]["parts"][0]["type"] = json!("reasoning"), "type"),
-    ] as [(Damage, &str); 6]
+        (|all| all[1]["info"]["path"] = json!("/etc"), "path"),
+    ] as [(Damage, &str); 7]
     {
         let (trip, mut there) = trip();
         damage(&mut trip.root(&mut there).messages);

@@ -4,7 +4,9 @@ use super::home::FRESH;
 use super::world::{Database, Trip, text};
 use super::{parts_in, spec, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, session};
+use crate::session::stamp::{Kind, PER_MS};
 use crate::session::{Clock, SAME_CLOCK_MS};
+use crate::transfer::inbound::new_ids::{Bounds, Had, Placement};
 use crate::transfer::{MergeContext, Spec};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -153,6 +155,27 @@ fn ids_of_other_programs_keep_their_places() {
         );
         assert_eq!(all[1]["info"]["parentID"], "msg-by-hand");
     }
+}
+
+#[test]
+fn a_part_that_was_added_when_the_ids_began_anew_stands_behind_the_others() {
+    // The time in ids begins anew at this millisecond. The host's clock is ahead, so that both parts are of later there.
+    let (anew, ahead) = (26_i64 << 36, 600_000);
+    let bounds = Bounds {
+        ahead_ms: ahead,
+        launched_ms: anew - 10_000,
+        earliest_ms: anew - 10_000,
+        now_ms: anew + 60_000,
+    };
+    let id = |ms: i64| Kind::Part.id(ms * PER_MS, "m7ZOVR00000000");
+    let (last, last_there, added) = (id(anew - 1000), id(anew - 1000 + ahead), id(anew + 1000 + ahead));
+    assert!(last_there < added);
+    let had = Had { id: "msg_x", last_part: Some(&last), last_there: Some(&last_there) };
+    let mut placement = Placement::behind(&bounds, None, None);
+    placement.left(anew - 2000 + ahead, &had, [added.as_str()].into_iter());
+    let (there, home) = placement.arrivals.new.remove(0);
+    assert_eq!(there, added);
+    assert!(home > last, "{home} is before {last}");
 }
 
 proptest! {

@@ -98,6 +98,7 @@ fn urls_are_read_as_such() {
         (&app(), "https://home/me/app", "https://home/me/app"),
         (&blank, "file:///home/m%20e/%C3%A4/x%20y", "file:///srv/w%20%231/x%20y"),
         (&blank, "file:///home/m e/ä/x y", "file:///srv/w #1/x y"),
+        (&blank, "file:///home/m%41e/%C3%A4/x", "file:///home/m%41e/%C3%A4/x"),
     ] {
         assert_eq!(out(paths, Style::Url, home), there);
     }

@@ -144,7 +144,7 @@ impl Trip {
             }
             let changed: Vec<Value> =
                 session.messages.iter().filter_map(|message| changed(before, message)).collect();
-            if id != self.id() && changed.is_empty() {
+            if id != self.id() && changed.is_empty() && session == *there {
                 continue;
             }
             let mut document = json!({"info": session.info, "messages": changed, "todos": session.todos});

@@ -28,8 +28,8 @@ impl Asker for TerminalAsker {
                 format!("  {fingerprint}"),
                 format!("If that is its key, it is added to {}.", file.display()),
             ];
-            let told = lines.iter().try_for_each(|line| term.write_line(line));
-            told.is_ok() && ask("Trust it? Type yes: ") == "yes"
+            let is_shown = lines.iter().try_for_each(|line| term.write_line(line));
+            is_shown.is_ok() && ask("Trust it? Type yes: ") == "yes"
         })
     }
 

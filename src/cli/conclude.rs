@@ -6,7 +6,7 @@ use crate::clock;
 use crate::dispatch::{Record, State};
 use crate::index::{IndexError, SessionFile, moment, timestamp};
 use crate::text::{plain, quoted, span};
-use crate::trip::{Report, TripError};
+use crate::trip::{TripError, TripReport};
 use std::time::Duration;
 
 /// Refuses a trip that is over and did not come home.
@@ -124,7 +124,7 @@ pub(super) fn interrupted(context: &Context, id: &str) -> CliError {
 }
 
 /// The end of a trip: what came of it, and the answer.
-pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> Exit {
+pub(super) fn conclude(context: &Context, record: &Record, report: &TripReport) -> Exit {
     let ui = &context.ui;
     note(context, record, report);
     if let Some(trouble) = &report.run.error {
@@ -151,7 +151,7 @@ pub(super) fn conclude(context: &Context, record: &Record, report: &Report) -> E
 }
 
 /// Writes down in the index how the run went, unless something was done with the session since it came home.
-fn note(context: &Context, record: &Record, report: &Report) {
+fn note(context: &Context, record: &Record, report: &TripReport) {
     let (Some(issue), Some(ended_ms), Some(_)) = (&record.issue, record.ended_ms, report.new_messages) else {
         return;
     };

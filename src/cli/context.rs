@@ -198,14 +198,14 @@ const STALL_AFTER: Duration = Duration::from_secs(600);
 
 /// Debug builds can be told a shorter time, for tests.
 fn stall_after() -> Duration {
-    let told = if cfg!(debug_assertions) { std::env::var("KUGETSU_STALL_AFTER").ok() } else { None };
-    told.and_then(|told| humantime::parse_duration(&told).ok()).unwrap_or(STALL_AFTER)
+    let value = if cfg!(debug_assertions) { std::env::var("KUGETSU_STALL_AFTER").ok() } else { None };
+    value.and_then(|value| humantime::parse_duration(&value).ok()).unwrap_or(STALL_AFTER)
 }
 
 /// Debug builds can be told where to die, for tests: `KUGETSU_KILL_AT=before:launch`.
 fn kill_at() -> Option<(Moment, Step)> {
-    let told = if cfg!(debug_assertions) { std::env::var("KUGETSU_KILL_AT").ok()? } else { return None };
-    let (moment, step) = told.split_once(':')?;
+    let value = if cfg!(debug_assertions) { std::env::var("KUGETSU_KILL_AT").ok()? } else { return None };
+    let (moment, step) = value.split_once(':')?;
     let moment = Moment::ALL.into_iter().find(|known| known.name() == moment)?;
     Some((moment, Step::ALL.into_iter().find(|known| known.name() == step)?))
 }

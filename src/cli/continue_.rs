@@ -4,7 +4,7 @@ use super::away;
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
-use super::work::{Target, WorkArgs, how, work, work_with};
+use super::work::{RunTarget, WorkArgs, how, work, work_with};
 use super::{message, session};
 use clap::Args;
 
@@ -31,14 +31,14 @@ pub(super) async fn run(arguments: ContinueArgs, context: &Context) -> Result<Ex
     let words = message::read(arguments.message.as_deref())?;
     let bench = context.bench_to_work().await?;
     if arguments.fork {
-        let original = Target::of(found);
+        let original = RunTarget::of(found);
         // What is wrong is found before the copy is made, which would be left behind.
         let (directory, setting) = how(context, &bench, &original, &arguments.work).await?;
         let session = crate::work::fork(&bench, &original.session, &original.name, told_to_stop()).await?;
         context.ui.done(&format!("a copy of {}: {session}", original.name));
-        let target = Target { name: session.clone(), session, file: None };
+        let target = RunTarget { name: session.clone(), session, file: None };
         return work_with(context, &bench, target, words, arguments.work, directory, setting).await;
     }
     away::check(context, &found, &arguments.session, None, arguments.force)?;
-    work(context, &bench, Target::of(found), words, arguments.work).await
+    work(context, &bench, RunTarget::of(found), words, arguments.work).await
 }

@@ -6,7 +6,7 @@ use crate::hosts::HostsError;
 use crate::index::IndexError;
 use crate::opencode::{DatabaseError, ProgramError};
 use crate::text::quoted;
-use crate::trip::{Kind, TripError};
+use crate::trip::{FailureKind, TripError};
 use crate::work::WorkError;
 use clap::error::{ContextKind, ContextValue, ErrorKind};
 use serde_json::json;
@@ -96,7 +96,7 @@ impl CliError {
         }
         let hint =
             text.lines().map(str::trim).find(|line| line.starts_with("tip:") || line.starts_with("Usage:"));
-        let hint = eaten(error).or(hint).map(str::to_owned);
+        let hint = hash_sign_hint(error).or(hint).map(str::to_owned);
         Self { hint, ..Self::new(Exit::Usage, "arguments", message) }
     }
 
@@ -127,7 +127,7 @@ impl CliError {
 }
 
 /// What to say where an issue is missing: the shell may have taken it away.
-pub(super) fn eaten(error: &clap::Error) -> Option<&'static str> {
+pub(super) fn hash_sign_hint(error: &clap::Error) -> Option<&'static str> {
     let missing = match (error.kind(), error.get(ContextKind::InvalidArg)) {
         (ErrorKind::MissingRequiredArgument, Some(ContextValue::Strings(missing))) => missing,
         _ => return None,
@@ -143,11 +143,11 @@ impl From<TripError> for CliError {
     fn from(error: TripError) -> Self {
         let safe = error.safe();
         let exit = match error.kind() {
-            Kind::Failed => Exit::Failed,
-            Kind::Usage => Exit::Usage,
-            Kind::Unreachable => Exit::Unreachable,
-            Kind::Refused => Exit::Refused,
-            Kind::Running => Exit::Running,
+            FailureKind::Failed => Exit::Failed,
+            FailureKind::Usage => Exit::Usage,
+            FailureKind::Unreachable => Exit::Unreachable,
+            FailureKind::Refused => Exit::Refused,
+            FailureKind::Running => Exit::Running,
         };
         let (step, message, retryable) = (error.step().name(), error.to_string(), error.retryable());
         let hint = match &error {

@@ -7,7 +7,7 @@ use super::error::{CliError, Exit};
 use super::host;
 use super::trips::Trips;
 use crate::dispatch::Dispatch;
-use crate::trip::{Report, Snapshot, Trip, snapshot};
+use crate::trip::{Snapshot, Trip, TripReport, snapshot};
 use clap::Args;
 use serde::Serialize;
 
@@ -28,7 +28,7 @@ pub(super) struct FetchArgs {
 #[derive(Serialize)]
 struct Copied<'a> {
     #[serde(flatten)]
-    report: &'a Report,
+    report: &'a TripReport,
     /// The session that holds what was there.
     snapshot: &'a str,
 }
@@ -54,7 +54,7 @@ fn show(context: &Context, found: &Dispatch, taken: Snapshot) -> Exit {
     let ui = &context.ui;
     ui.done(&format!("what is on {} now is the session {} here", found.record.host, taken.session));
     ui.note(&format!("  look at it: opencode -s {}", taken.session));
-    let report = Report { reply: taken.reply, ..Report::of(found) };
+    let report = TripReport { reply: taken.reply, ..TripReport::of(found) };
     ui.reply(&Copied { report: &report, snapshot: &taken.session }, report.reply.as_deref());
     Exit::Done
 }

@@ -21,7 +21,7 @@ enum HostsVerb {
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct HostReport<'a> {
     name: &'a str,
     host: &'a str,
     port: Option<u16>,
@@ -74,12 +74,12 @@ pub(super) fn run(arguments: &HostsArgs, context: &Context) -> Result<Exit, CliE
 }
 
 /// One row for each name: the host that counts, or else the first that would.
-fn rows<'a>(hosts: &'a Hosts, context: &Context) -> Vec<Row<'a>> {
+fn rows<'a>(hosts: &'a Hosts, context: &Context) -> Vec<HostReport<'a>> {
     let pending = |name: &'a str| {
         let files = hosts.pending_of(name).flat_map(|file: &Pending| &file.entries);
         files.filter(move |entry| entry.name == name)
     };
-    let mut rows: Vec<Row<'a>> = hosts.entries.iter().map(|entry| row(entry, true, context)).collect();
+    let mut rows: Vec<HostReport<'a>> = hosts.entries.iter().map(|entry| row(entry, true, context)).collect();
     for (row, entry) in rows.iter_mut().zip(&hosts.entries) {
         let replaced = hosts.replaced.iter().filter(|other| other.name == entry.name);
         row.replaces = replaced.map(|other| self::other(other, entry, context)).collect();
@@ -89,14 +89,14 @@ fn rows<'a>(hosts: &'a Hosts, context: &Context) -> Vec<Row<'a>> {
         if !rows.iter().any(|row| row.name == entry.name) {
             let others = pending(&entry.name).skip(1);
             let not_allowed = others.map(|other| self::other(other, entry, context)).collect();
-            rows.push(Row { not_allowed, ..row(entry, false, context) });
+            rows.push(HostReport { not_allowed, ..row(entry, false, context) });
         }
     }
     rows
 }
 
-fn row<'a>(entry: &'a HostEntry, allowed: bool, context: &Context) -> Row<'a> {
-    Row {
+fn row<'a>(entry: &'a HostEntry, allowed: bool, context: &Context) -> HostReport<'a> {
+    HostReport {
         name: &entry.name,
         host: &entry.host,
         port: entry.port,
@@ -123,7 +123,7 @@ fn other<'a>(other: &'a HostEntry, than: &HostEntry, context: &Context) -> Other
     }
 }
 
-fn paragraph(row: &Row<'_>) -> String {
+fn paragraph(row: &HostReport<'_>) -> String {
     let mut text = format!("{}  {}\n", row.name, address(row.host, row.port));
     let with: Vec<&str> = [row.agent, row.model, row.variant].into_iter().flatten().collect();
     if !with.is_empty() {

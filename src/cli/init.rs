@@ -5,7 +5,7 @@ use super::error::{CliError, Exit, LIST_SESSIONS};
 use super::interrupt::told_to_stop;
 use crate::clock;
 use crate::disk::{DiskError, Lock, private_dir};
-use crate::index::{Kind, SessionFile};
+use crate::index::{SessionFile, SessionKind};
 use crate::opencode::{Database, Program, Version};
 use crate::session::{empty, is_session_id, new_session_id};
 use crate::text::plain;
@@ -55,7 +55,7 @@ pub(super) async fn run(arguments: InitArgs, context: &Context) -> Result<Exit, 
         None if terminal => by_hand(&program, directory, &database).await?,
         None => made_empty(&program, version, &database, context).await?,
     };
-    let mut file = SessionFile::new(Kind::Base, None, session.clone(), clock::now_ms());
+    let mut file = SessionFile::new(SessionKind::Base, None, session.clone(), clock::now_ms());
     file.directory = Database::open(&database)?.session(&session)?.map(|row| row.directory);
     context.index().set_base("init", &file)?;
     if context.ui.json {

@@ -3,11 +3,11 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use crate::clock;
-use crate::index::{Kind, timestamp};
+use crate::index::{SessionKind, timestamp};
 use crate::issue::Repository;
 use crate::process::{RUN_MARK, marked};
 use crate::text::{plain, quoted};
-use crate::work::{self, HERE, Row, State, Survey};
+use crate::work::{self, HERE, Survey, SurveyRow, WorkState};
 use clap::Args;
 use console::{measure_text_width, truncate_str};
 use serde::Serialize;
@@ -34,7 +34,7 @@ const STATE: usize = 7;
 struct Document<'a> {
     issue: Option<&'a str>,
     #[serde(rename = "type")]
-    kind: Kind,
+    kind: SessionKind,
     session: Option<&'a str>,
     state: Option<&'static str>,
     holder: Option<&'a str>,
@@ -56,9 +56,9 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
     }
     let empty = rows.is_empty();
     if arguments.left {
-        rows.retain(|row| row.state == Some(State::Left) && row.holder.as_deref() == Some(HERE));
+        rows.retain(|row| row.state == Some(WorkState::Left) && row.holder.as_deref() == Some(HERE));
     }
-    let left: Vec<&Row> = rows.iter().filter(|row| row.state == Some(State::Left)).collect();
+    let left: Vec<&SurveyRow> = rows.iter().filter(|row| row.state == Some(WorkState::Left)).collect();
     // All processes are looked at once, and only where there is something to find.
     let running = if left.is_empty() { Vec::new() } else { marked(RUN_MARK) };
     for line in left.iter().filter_map(|row| remains(row, &running)) {
@@ -77,7 +77,7 @@ pub(super) async fn run(arguments: ListArgs, context: &Context) -> Result<Exit, 
 }
 
 /// What is said of a run that was cut short and still has processes: opencode lives on if its guard is killed, too.
-fn remains(row: &Row, running: &[(String, u32)]) -> Option<String> {
+fn remains(row: &SurveyRow, running: &[(String, u32)]) -> Option<String> {
     let session = row.session.as_deref()?;
     let of_it = running.iter().filter(|(run, _)| run == session);
     let processes: Vec<String> = of_it.map(|(_, pid)| pid.to_string()).collect();
@@ -91,12 +91,12 @@ fn remains(row: &Row, running: &[(String, u32)]) -> Option<String> {
     })
 }
 
-fn document(row: &Row) -> Document<'_> {
+fn document(row: &SurveyRow) -> Document<'_> {
     Document {
         issue: row.issue.as_deref(),
         kind: row.kind,
         session: row.session.as_deref(),
-        state: row.state.map(State::name),
+        state: row.state.map(WorkState::name),
         holder: row.holder.as_deref(),
         directory: row.directory.as_deref(),
         created: row.created_ms.map(timestamp).or_else(|| row.created_at.clone()),
@@ -106,7 +106,7 @@ fn document(row: &Row) -> Document<'_> {
 }
 
 /// The sessions, one or two lines each, none wider than `columns`.
-fn table(rows: &[Row], remote: Option<&Repository>, columns: usize, now_ms: i64) -> String {
+fn table(rows: &[SurveyRow], remote: Option<&Repository>, columns: usize, now_ms: i64) -> String {
     let names = names(rows, remote);
     // No column is needed where all sessions are here.
     let holders = rows.iter().map(|row| width(&elsewhere(row))).max().unwrap_or(0).min(HOLDER);
@@ -116,7 +116,7 @@ fn table(rows: &[Row], remote: Option<&Repository>, columns: usize, now_ms: i64)
     let longest = names.iter().map(|name| width(name)).max().unwrap_or(0).min(room);
     let mut text = String::new();
     for (row, name) in rows.iter().zip(&names) {
-        let state = row.state.map_or("?", State::name);
+        let state = row.state.map_or("?", WorkState::name);
         let age = row.last_activity_ms.map(|ms| age(now_ms - ms)).unwrap_or_default();
         let mut line = format!("{}  {}", padded(&ending(name, longest), longest), padded(state, STATE));
         if holders > 0 {
@@ -124,7 +124,7 @@ fn table(rows: &[Row], remote: Option<&Repository>, columns: usize, now_ms: i64)
         }
         line.push_str(&format!("{age:>AGE$}"));
         let mut message = row.message.as_deref().map(plain).unwrap_or_default();
-        if row.failed && row.state == Some(State::Idle) {
+        if row.failed && row.state == Some(WorkState::Idle) {
             message = format!("failed: {message}");
         }
         if !narrow && !message.is_empty() {
@@ -140,13 +140,13 @@ fn table(rows: &[Row], remote: Option<&Repository>, columns: usize, now_ms: i64)
 }
 
 /// The host that has a session.
-fn elsewhere(row: &Row) -> String {
+fn elsewhere(row: &SurveyRow) -> String {
     row.holder.as_deref().filter(|holder| *holder != HERE).map(plain).unwrap_or_default()
 }
 
 /// What each session is called, as short as can be: `#14` where that means it in this directory, and without the
 /// instance where all are of one.
-fn names(rows: &[Row], remote: Option<&Repository>) -> Vec<String> {
+fn names(rows: &[SurveyRow], remote: Option<&Repository>) -> Vec<String> {
     let issues: Vec<Option<String>> = rows.iter().map(|row| row.issue.as_deref().map(plain)).collect();
     let mut instances = issues.iter().flatten().filter_map(|issue| Some(parts(issue)?.0));
     let first = instances.next();
@@ -215,8 +215,8 @@ mod tests {
 
     const NOW: i64 = 1_795_170_275_999;
 
-    fn row(issue: &str, state: State, holder: &str, minutes: i64, message: &str) -> Row {
-        Row {
+    fn row(issue: &str, state: WorkState, holder: &str, minutes: i64, message: &str) -> SurveyRow {
+        SurveyRow {
             issue: Some(issue.to_owned()).filter(|issue| !issue.is_empty()),
             session: Some("ses_1".to_owned()),
             state: Some(state),
@@ -224,28 +224,28 @@ mod tests {
             last_activity_ms: Some(NOW - minutes * 60_000),
             message: Some(message.to_owned()).filter(|message| !message.is_empty()),
             failed: issue.ends_with("#7"),
-            ..Row::default()
+            ..SurveyRow::default()
         }
     }
 
-    fn rows() -> [Row; 4] {
+    fn rows() -> [SurveyRow; 4] {
         [
             row(
                 "github.com/shoko/kugetsu#14",
-                State::Used,
+                WorkState::Used,
                 HERE,
                 0,
                 "ログインを直して、それからテストを全部走らせてください",
             ),
             row(
                 "github.com/shoko/kugetsu#7",
-                State::Idle,
+                WorkState::Idle,
                 "beefy",
                 125,
                 "and now\nthe docs \u{1b}[31mplease",
             ),
-            row("github.com/group/sub/a-tool-of-ours#3", State::Left, HERE, 3, "Benchmark it"),
-            row("", State::Idle, HERE, 60 * 24 * 40, ""),
+            row("github.com/group/sub/a-tool-of-ours#3", WorkState::Left, HERE, 3, "Benchmark it"),
+            row("", WorkState::Idle, HERE, 60 * 24 * 40, ""),
         ]
     }
 
@@ -283,7 +283,7 @@ base                        idle            40 d
     #[test]
     fn issues_of_several_instances_are_told_apart() {
         let mut rows = Vec::from(rows());
-        rows.push(row("git.example.org/shoko/kugetsu#14", State::Idle, HERE, 1, ""));
+        rows.push(row("git.example.org/shoko/kugetsu#14", WorkState::Idle, HERE, 1, ""));
         let names = names(&rows, Some(&remote()));
         assert_eq!(
             names,
@@ -302,9 +302,9 @@ base                        idle            40 d
         fn nothing_is_wider_than_the_terminal(
             rows in prop::collection::vec(("\\PC{0,40}", "\\PC{0,20}", any::<String>(), 0_i64..99_999_999), 0..6), columns in 40_usize..200,
         ) {
-            let rows: Vec<Row> = rows
+            let rows: Vec<SurveyRow> = rows
                 .iter()
-                .map(|(issue, holder, message, minutes)| row(issue, State::Invalid, holder, *minutes % 1_000_000, message))
+                .map(|(issue, holder, message, minutes)| row(issue, WorkState::Invalid, holder, *minutes % 1_000_000, message))
                 .collect();
             let text = table(&rows, None, columns, NOW);
             for line in text.lines() {

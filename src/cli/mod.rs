@@ -105,7 +105,7 @@ pub fn main() -> ExitCode {
             let ui = Ui::new(&Global::default());
             // Its own printing knows about help, colours and where each belongs.
             let printed = error.print();
-            if let Some(hint) = error::eaten(&error) {
+            if let Some(hint) = error::hash_sign_hint(&error) {
                 ui.line(&format!("\n{hint}"));
             }
             if error.use_stderr() {

@@ -16,11 +16,11 @@ use tokio::sync::watch;
 /// Shows a trip, and knows while it must not be interrupted.
 pub(super) struct Progress {
     ui: Ui,
-    shown: Mutex<Shown>,
+    shown: Mutex<ShownState>,
     critical: watch::Sender<bool>,
 }
 
-struct Shown {
+struct ShownState {
     bar: Option<ProgressBar>,
     /// Steps done, on one line until something else is shown.
     done: Vec<String>,
@@ -32,11 +32,11 @@ struct Shown {
 
 impl Progress {
     pub(super) fn new(ui: &Ui) -> Self {
-        let shown = Shown { bar: None, done: Vec::new(), held: None, asking: false };
+        let shown = ShownState { bar: None, done: Vec::new(), held: None, asking: false };
         Self { ui: ui.clone(), shown: Mutex::new(shown), critical: watch::Sender::new(false) }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shown> {
+    fn lock(&self) -> MutexGuard<'_, ShownState> {
         self.shown.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -87,14 +87,14 @@ impl Progress {
         self.spin(&mut self.lock(), words);
     }
 
-    fn print(&self, shown: &Shown, line: &str) {
+    fn print(&self, shown: &ShownState, line: &str) {
         match &shown.bar {
             Some(bar) => bar.suspend(|| self.ui.note(line)),
             None => self.ui.note(line),
         }
     }
 
-    fn spin(&self, shown: &mut Shown, message: &str) {
+    fn spin(&self, shown: &mut ShownState, message: &str) {
         if !self.ui.live || self.ui.quiet || shown.asking {
             return;
         }
@@ -113,7 +113,7 @@ impl Progress {
         bar.set_message(message.to_owned());
     }
 
-    fn count(&self, shown: &Shown, done: u64, total: u64) {
+    fn count(&self, shown: &ShownState, done: u64, total: u64) {
         let Some(bar) = &shown.bar else { return };
         // A bar that is gone before it is seen only flickers.
         if total < 256 * 1024 {
@@ -131,12 +131,12 @@ impl Progress {
         bar.set_position(done);
     }
 
-    fn step(&self, shown: &mut Shown, words: &str) {
+    fn step(&self, shown: &mut ShownState, words: &str) {
         shown.done.push(format!("{} {words}", self.ui.good("✓")));
     }
 
     /// Prints the steps that are done, as many to a line as fit.
-    fn flush(&self, shown: &mut Shown) {
+    fn flush(&self, shown: &mut ShownState) {
         let width = self.ui.columns();
         let mut line = String::new();
         for step in std::mem::take(&mut shown.done) {
@@ -153,7 +153,7 @@ impl Progress {
         }
     }
 
-    fn event(&self, shown: &mut Shown, event: &Event) {
+    fn event(&self, shown: &mut ShownState, event: &Event) {
         if let Some(text) = shown.held.take_if(|_| !matches!(event, Event::StepFinished { .. })) {
             // A tab is as wide as a terminal makes it.
             for line in harmless(&text).replace('\t', "    ").lines() {

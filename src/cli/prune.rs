@@ -29,13 +29,13 @@ pub(super) struct PruneArgs {
 #[derive(Serialize)]
 struct Document<'a> {
     removed: bool,
-    items: Vec<Row<'a>>,
+    items: Vec<PrunedItem<'a>>,
     /// Hosts that could not be asked.
     unreachable: Vec<&'a str>,
 }
 
 #[derive(Serialize)]
-struct Row<'a> {
+struct PrunedItem<'a> {
     kind: &'static str,
     what: String,
     why: &'a str,
@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: PruneArgs, context: &Context) -> Result<Exit,
     };
     // Looked for after the hosts: a trip's record goes once its host keeps nothing of it.
     let (_, database) = context.opencode().await?;
-    let found = work::litter(context.kugetsu_home(), &database)?;
+    let found = work::removable(context.kugetsu_home(), &database)?;
     for trouble in &found.troubles {
         ui.wrapped("  ", &format!("{trouble}; what it may be about stays"));
     }
@@ -107,14 +107,17 @@ async fn on_hosts(context: &Context) -> Result<LeftOnHosts, CliError> {
 }
 
 fn show(ui: &Ui, there: &[Remains], items: &[Item], removed: bool, silent: &[String]) {
-    let there = there.iter().map(|remains| Row {
+    let there = there.iter().map(|remains| PrunedItem {
         kind: "host",
         what: format!("{}:{}", remains.host, remains.dispatch),
         why: &remains.why,
     });
-    let here =
-        items.iter().map(|item| Row { kind: item.kind.name(), what: item.what.clone(), why: &item.why });
-    let rows: Vec<Row<'_>> = there.chain(here).collect();
+    let here = items.iter().map(|item| PrunedItem {
+        kind: item.kind.name(),
+        what: item.what.clone(),
+        why: &item.why,
+    });
+    let rows: Vec<PrunedItem<'_>> = there.chain(here).collect();
     if ui.json {
         let unreachable = silent.iter().map(String::as_str).collect();
         return ui.document(&Document { removed, items: rows, unreachable });

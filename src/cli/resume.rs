@@ -6,10 +6,10 @@ use super::error::{CliError, Exit};
 use super::message;
 use super::output::ask;
 use super::session::{self, Resolved};
-use super::work::{Target, WorkArgs, work};
-use crate::index::Found;
+use super::work::{RunTarget, WorkArgs, work};
+use crate::index::IndexedFile;
 use crate::opencode::Database;
-use crate::work::{RunFiles, State, state_of, unfinished};
+use crate::work::{RunFiles, WorkState, state_of, unfinished};
 use clap::Args;
 use std::collections::HashSet;
 use std::io::IsTerminal as _;
@@ -34,7 +34,7 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
     let called = arguments.issue.as_deref().or(found.issue.as_deref()).unwrap_or(&found.session);
     // The ways out that it names are those of `continue`.
     away::check(context, &found, called, None, false)?;
-    let target = Target::of(found);
+    let target = RunTarget::of(found);
     let files = RunFiles::new(&bench.kugetsu_home, &target.session);
     let words = match message::read_if_given(arguments.message.as_deref())? {
         Some(words) => words,
@@ -54,7 +54,7 @@ pub(super) async fn run(arguments: ResumeArgs, context: &Context) -> Result<Exit
 }
 
 /// Whether the session's run was cut short, or goes on (which is refused later, by its lock).
-fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Result<bool, CliError> {
+fn is_left(context: &Context, database: &std::path::Path, target: &RunTarget) -> Result<bool, CliError> {
     let Some(name) = &target.file else {
         // No file tells of it; its message is there until a run has come to its end.
         return Ok(RunFiles::new(context.kugetsu_home(), &target.session).prompt().exists());
@@ -63,7 +63,7 @@ fn is_left(context: &Context, database: &std::path::Path, target: &Target) -> Re
     let recorded = file.and_then(|file| file.state);
     let exists = Database::open(database)?.session(&target.session)?.is_some();
     let state = state_of(context.kugetsu_home(), &target.session, recorded.as_deref(), exists);
-    Ok(matches!(state, State::Left | State::Used))
+    Ok(matches!(state, WorkState::Left | WorkState::Used))
 }
 
 /// The sessions whose run was cut short.
@@ -73,9 +73,9 @@ fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, 
     let database = Database::open(database)?;
     let (mut left, mut of_issues) = (Vec::new(), HashSet::new());
     for entry in store.entries(index.issues()) {
-        let Found::Session(file) = entry.found else { continue };
+        let IndexedFile::Session(file) = entry.found else { continue };
         let exists = database.session(&file.session)?.is_some();
-        if state_of(context.kugetsu_home(), &file.session, file.state.as_deref(), exists) == State::Left {
+        if state_of(context.kugetsu_home(), &file.session, file.state.as_deref(), exists) == WorkState::Left {
             let (issue, name) = (entry.issue.to_owned(), entry.file.to_owned());
             left.push(Resolved { session: file.session.clone(), issue: Some(issue), file: Some(name) });
         }
@@ -83,8 +83,8 @@ fn left(context: &Context, database: &std::path::Path) -> Result<Vec<Resolved>, 
     }
     // Of other sessions only the message tells, which is there until a run has come to its end.
     for session in unfinished(context.kugetsu_home())?.into_iter().filter(|one| !of_issues.contains(one)) {
-        let (used, exists) = (Some(State::Used.name()), database.session(&session)?.is_some());
-        if state_of(context.kugetsu_home(), &session, used, exists) == State::Left {
+        let (used, exists) = (Some(WorkState::Used.name()), database.session(&session)?.is_some());
+        if state_of(context.kugetsu_home(), &session, used, exists) == WorkState::Left {
             left.push(Resolved { session, issue: None, file: None });
         }
     }

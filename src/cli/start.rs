@@ -5,7 +5,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::interrupt::told_to_stop;
 use super::session::ToStart;
-use super::work::{Target, WorkArgs, directory, setting, tell_idle, work_with};
+use super::work::{RunTarget, WorkArgs, directory, setting, tell_idle, work_with};
 use super::{message, session};
 use crate::opencode::Database;
 use crate::session::Setting;
@@ -51,7 +51,7 @@ pub(super) async fn run(arguments: StartArgs, context: &Context) -> Result<Exit,
     let (session, file) = local::make(&bench, &issue, &directory, told_to_stop()).await?;
     let name = issue.to_string();
     context.ui.done(&format!("{name} has a session: {session}"));
-    let target = Target { name, session, file: Some(file) };
+    let target = RunTarget { name, session, file: Some(file) };
     match begun {
         Some((words, setting)) => {
             work_with(context, &bench, target, words, arguments.work, directory, setting).await

@@ -93,13 +93,13 @@ fn paragraph(look: &TripStatus, columns: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::trip::Report;
+    use crate::trip::TripReport;
     use crate::trip::report::RunReport;
     use proptest::prelude::*;
 
     fn status_of(title: &str, activity: &str, trouble: &str) -> TripStatus {
         TripStatus {
-            report: Report {
+            report: TripReport {
                 dispatch: "20261120-103015-4k2mtv7a".into(),
                 session: "ses_1".into(),
                 issue: Some("github.com/me/tool#14".into()),

@@ -3,7 +3,7 @@
 use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
-use super::work::Target;
+use super::work::RunTarget;
 use crate::text::quoted;
 use crate::work::{self, Stopped, WorkError};
 use clap::Args;
@@ -18,7 +18,7 @@ pub(super) struct StopArgs {
 }
 
 pub(super) async fn run(arguments: StopArgs, context: &Context) -> Result<Exit, CliError> {
-    let Target { name, session, file } = Target::of(session::resolve(context, &arguments.session)?);
+    let RunTarget { name, session, file } = RunTarget::of(session::resolve(context, &arguments.session)?);
     let bench = context.bench().await?;
     let stopped = match work::stop(&bench, &session, &name, file.as_deref()) {
         Err(WorkError::NothingRuns { .. }) => return Err(nothing_runs(context, &session, name)?),

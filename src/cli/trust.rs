@@ -30,12 +30,12 @@ pub(super) struct TrustArgs {
 #[derive(Serialize)]
 struct Document {
     file: String,
-    hosts: Vec<Change>,
+    hosts: Vec<EntryChange>,
 }
 
 /// What a file would make of a name.
 #[derive(Serialize)]
-struct Change {
+struct EntryChange {
     name: String,
     host: String,
     /// The file whose host of that name it replaces.
@@ -129,9 +129,9 @@ fn replaced<'h>(entry: &HostEntry, hosts: &'h Hosts) -> Option<&'h HostEntry> {
     }
 }
 
-fn change(entry: &HostEntry, hosts: &Hosts, context: &Context) -> Change {
+fn change(entry: &HostEntry, hosts: &Hosts, context: &Context) -> EntryChange {
     let known = replaced(entry, hosts);
-    Change {
+    EntryChange {
         name: entry.name.clone(),
         host: entry.host.clone(),
         replaces: known.and_then(|known| known.source.as_ref()).map(|source| context.tilde(source)),
@@ -144,14 +144,14 @@ fn describe(file: &Pending, hosts: &Hosts, context: &Context) -> Vec<String> {
     let mut lines =
         vec![format!("{} came with the project and names hosts:", plain(&context.tilde(&file.path)))];
     for entry in &file.entries {
-        lines.extend(told(entry, replaced(entry, hosts), |path| context.tilde(path)));
+        lines.extend(entry_lines(entry, replaced(entry, hosts), |path| context.tilde(path)));
     }
     lines.extend(file.warnings.iter().map(|warning| format!("  {}", harmless(&warning.to_string()))));
     lines
 }
 
 /// What an entry would change, in lines; `known` is the host of that name so far.
-fn told(entry: &HostEntry, known: Option<&HostEntry>, tilde: impl Fn(&Path) -> String) -> Vec<String> {
+fn entry_lines(entry: &HostEntry, known: Option<&HostEntry>, tilde: impl Fn(&Path) -> String) -> Vec<String> {
     let source = known.and_then(|known| known.source.as_deref()).map(tilde);
     let whose = if known.is_some_and(|known| known.is_project) { "the project's" } else { "your" };
     let name = &entry.name;
@@ -183,7 +183,7 @@ mod tests {
     use serde_json::json;
 
     fn tell(entry: &HostEntry, known: Option<&HostEntry>) -> String {
-        told(entry, known, |path| path.display().to_string()).join("\n")
+        entry_lines(entry, known, |path| path.display().to_string()).join("\n")
     }
 
     #[test]

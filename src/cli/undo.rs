@@ -4,7 +4,7 @@ use super::context::Context;
 use super::error::{CliError, Exit};
 use super::session;
 use crate::dispatch;
-use crate::opencode::{DatabaseError, Rows, UndoError, UndoLogError, undo, undo_log_session};
+use crate::opencode::{DatabaseError, RowCount, UndoError, UndoLogError, undo, undo_log_session};
 use crate::text::{plain, quoted};
 use crate::trip::{HeldRows, TripError};
 use clap::Args;
@@ -27,8 +27,8 @@ struct Document<'a> {
     session: &'a str,
     dispatch: Option<&'a str>,
     already: bool,
-    removed: Rows,
-    restored: Rows,
+    removed: RowCount,
+    restored: RowCount,
     sessions: usize,
     after: Option<&'a Path>,
 }

@@ -7,7 +7,7 @@ use super::session;
 use crate::clock;
 use crate::disk::{Lock, private_dir, session_lock};
 use crate::opencode::DatabaseError;
-use crate::opencode::checkup::{self, CheckupError, Kind, Moment, Problem, Report};
+use crate::opencode::checkup::{self, CheckupError, CheckupReport, CheckupTime, Problem, ProblemKind};
 use crate::text::{plain, quoted};
 use crate::trip::HeldRows;
 use clap::Args;
@@ -38,7 +38,7 @@ struct Document<'a> {
     ok: bool,
     running: bool,
     #[serde(flatten)]
-    report: &'a Report,
+    report: &'a CheckupReport,
     before: Option<&'a Path>,
 }
 
@@ -53,7 +53,7 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
         private_dir(&repairs)?;
         let image = repairs.join(format!("{session}-{now_ms}"));
         let holding = HeldRows::look(context.kugetsu_home(), &database, &session);
-        let report = checkup::repair(&database, &session, Moment { now_ms, running: false }, &image)?;
+        let report = checkup::repair(&database, &session, CheckupTime { now_ms, running: false }, &image)?;
         if report.changed {
             holding.record_removal(&image);
         }
@@ -61,7 +61,7 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
         (report, false, before)
     } else {
         let running = Lock::is_held(&session_lock(context.kugetsu_home(), &session));
-        (checkup::check(&database, &session, Moment { now_ms, running })?, running, None)
+        (checkup::check(&database, &session, CheckupTime { now_ms, running })?, running, None)
     };
     let ok = report.problems.iter().all(|problem| problem.repaired);
     if context.ui.json {
@@ -73,7 +73,13 @@ pub(super) async fn run(arguments: VerifyArgs, context: &Context) -> Result<Exit
     Ok(if ok { Exit::Done } else { Exit::Failed })
 }
 
-fn show(context: &Context, arguments: &VerifyArgs, report: &Report, running: bool, before: Option<PathBuf>) {
+fn show(
+    context: &Context,
+    arguments: &VerifyArgs,
+    report: &CheckupReport,
+    running: bool,
+    before: Option<PathBuf>,
+) {
     let ui = &context.ui;
     let agents = match report.sessions.saturating_sub(1) {
         0 => String::new(),
@@ -103,7 +109,7 @@ fn lines(ui: &Ui, problems: &[Problem]) -> String {
     for same in problems.chunk_by(|a, b| (a.kind, a.repaired) == (b.kind, b.repaired)) {
         let Some(first) = same.first() else { continue };
         let mark = if first.repaired { "✓" } else { "✗" };
-        text.push_str(&format!("{mark} {}{}\n", told(first.kind, same.len()), settled(first)));
+        text.push_str(&format!("{mark} {}{}\n", description(first.kind, same.len()), settled(first)));
         let named = if ui.verbose { same.len() } else { NAMED };
         for problem in same.iter().take(named) {
             text.push_str(&format!("    {}\n", plain(&problem.id)));
@@ -120,15 +126,15 @@ fn counted(number: usize, what: &str) -> String {
 }
 
 /// A kind of problem, in at most 28 columns and the digits of the number.
-fn told(kind: Kind, number: usize) -> String {
+fn description(kind: ProblemKind, number: usize) -> String {
     let (what, how) = match kind {
-        Kind::BrokenMessage => ("message", "cannot be read"),
-        Kind::BrokenPart => ("part", "cannot be read"),
-        Kind::PartWithoutMessage => ("part", "without message"),
-        Kind::OpenCall => ("tool call", "without end"),
-        Kind::OpenMessage => ("answer", "without end"),
-        Kind::OutOfOrder => ("message", "out of order"),
-        Kind::Ahead => ("message", "in the future"),
+        ProblemKind::BrokenMessage => ("message", "cannot be read"),
+        ProblemKind::BrokenPart => ("part", "cannot be read"),
+        ProblemKind::PartWithoutMessage => ("part", "without message"),
+        ProblemKind::OpenCall => ("tool call", "without end"),
+        ProblemKind::OpenMessage => ("answer", "without end"),
+        ProblemKind::OutOfOrder => ("message", "out of order"),
+        ProblemKind::Ahead => ("message", "in the future"),
     };
     format!("{} {how}", counted(number, what))
 }
@@ -136,9 +142,11 @@ fn told(kind: Kind, number: usize) -> String {
 fn settled(problem: &Problem) -> &'static str {
     match (problem.repaired, problem.kind) {
         (false, _) => "",
-        (true, Kind::BrokenMessage | Kind::BrokenPart | Kind::PartWithoutMessage) => ": gone",
-        (true, Kind::OpenCall | Kind::OpenMessage) => ": ended",
-        (true, Kind::OutOfOrder | Kind::Ahead) => ": moved",
+        (true, ProblemKind::BrokenMessage | ProblemKind::BrokenPart | ProblemKind::PartWithoutMessage) => {
+            ": gone"
+        }
+        (true, ProblemKind::OpenCall | ProblemKind::OpenMessage) => ": ended",
+        (true, ProblemKind::OutOfOrder | ProblemKind::Ahead) => ": moved",
     }
 }
 
@@ -167,9 +175,9 @@ mod tests {
             id: "prt_1f94513b30014wnMHB38t4mS5p".into(),
             repaired,
         };
-        let mut problems = vec![problem(Kind::BrokenPart, true); 1];
-        problems.extend(vec![problem(Kind::Ahead, true); 1234]);
-        problems.push(problem(Kind::PartWithoutMessage, false));
+        let mut problems = vec![problem(ProblemKind::BrokenPart, true); 1];
+        problems.extend(vec![problem(ProblemKind::Ahead, true); 1234]);
+        problems.push(problem(ProblemKind::PartWithoutMessage, false));
         let text = lines(&ui, &problems);
         assert!(text.lines().all(|line| console::measure_text_width(line) <= 40), "{text}");
         assert_eq!(text.lines().next(), Some("✓ 1 part cannot be read: gone"));

@@ -12,7 +12,7 @@ use crate::disk::{self, LOG_BYTES, LOG_FILES, RotatingLog};
 use crate::events::Event;
 use crate::index::timestamp;
 use crate::opencode::Database;
-use crate::process::{Found, RUN_MARK};
+use crate::process::{MarkedProcess, RUN_MARK};
 use crate::session::{Model, Setting, Wish};
 use crate::text::{plain, quoted};
 use crate::trip::{News, Observer as _};
@@ -72,13 +72,13 @@ impl WorkArgs {
 }
 
 /// Which session, as it is in the index.
-pub(super) struct Target {
+pub(super) struct RunTarget {
     pub(super) name: String,
     pub(super) session: String,
     pub(super) file: Option<String>,
 }
 
-impl Target {
+impl RunTarget {
     pub(super) fn of(found: Resolved) -> Self {
         let Resolved { session, issue, file } = found;
         Self { name: issue.unwrap_or_else(|| session.clone()), session, file }
@@ -102,7 +102,7 @@ struct Run<'a> {
 }
 
 /// Tells a script of a session in which nothing was run.
-pub(super) fn tell_idle(context: &Context, target: &Target) {
+pub(super) fn tell_idle(context: &Context, target: &RunTarget) {
     if context.ui.json {
         let issue = target.file.is_some().then_some(target.name.as_str());
         let (state, run) = ("idle", Run::default());
@@ -114,7 +114,7 @@ pub(super) fn tell_idle(context: &Context, target: &Target) {
 pub(super) async fn work(
     context: &Context,
     bench: &Bench,
-    target: Target,
+    target: RunTarget,
     message: Vec<u8>,
     arguments: WorkArgs,
 ) -> Result<Exit, CliError> {
@@ -126,7 +126,7 @@ pub(super) async fn work(
 pub(super) async fn how(
     context: &Context,
     bench: &Bench,
-    target: &Target,
+    target: &RunTarget,
     arguments: &WorkArgs,
 ) -> Result<(PathBuf, Setting), CliError> {
     let lost = || work::WorkError::lost(&target.name, &target.session);
@@ -144,13 +144,13 @@ pub(super) async fn how(
 pub(super) async fn work_with(
     context: &Context,
     bench: &Bench,
-    target: Target,
+    target: RunTarget,
     message: Vec<u8>,
     arguments: WorkArgs,
     directory: PathBuf,
     setting: Setting,
 ) -> Result<Exit, CliError> {
-    let Target { name, session, file } = target;
+    let RunTarget { name, session, file } = target;
     // Both ways to get here, `message::read` and the prompt of an earlier run, have seen that it is text.
     let message = String::from_utf8_lossy(&message).into_owned();
     let job = Job { name, session, file, directory, setting, message, debug: arguments.debug };
@@ -231,7 +231,7 @@ fn conclude(context: &Context, job: &Job, done: &Done) -> Result<Exit, CliError>
 
 /// Why a detached run did not begin, as it tells whoever started it.
 #[derive(Serialize, Deserialize)]
-struct Refusal {
+struct RunRefusal {
     refused: bool,
     step: String,
     message: String,
@@ -263,9 +263,9 @@ fn leave(context: &Context, bench: &Bench, job: &Job) -> Result<Exit, CliError> 
     if let Some(stdout) = child.stdout.take() {
         BufReader::new(stdout).read_line(&mut line).map_err(failed)?;
     }
-    match serde_json::from_str::<Refusal>(&line) {
+    match serde_json::from_str::<RunRefusal>(&line) {
         _ if line == "began\n" => {}
-        Ok(Refusal { refused, step, message, safe, hint, retryable }) => {
+        Ok(RunRefusal { refused, step, message, safe, hint, retryable }) => {
             let exit = if refused { Exit::Refused } else { Exit::Failed };
             return Err(CliError { safe, hint, retryable, ..CliError::new(exit, step, message) });
         }
@@ -292,7 +292,7 @@ pub(super) async fn detached(context: &Context) -> Result<Exit, CliError> {
     if let Err(error) = &done {
         let CliError { exit, step, message, safe, hint, retryable, .. } = error.clone();
         let refused = exit == Exit::Refused;
-        let refusal = Refusal { refused, step: step.into_owned(), message, safe, hint, retryable };
+        let refusal = RunRefusal { refused, step: step.into_owned(), message, safe, hint, retryable };
         let line = serde_json::to_string(&refusal).unwrap_or_default();
         tell_parent(&line);
     }
@@ -373,7 +373,7 @@ impl Watcher for Shown {
         self.progress.working("working (Ctrl-C ends it)");
     }
 
-    fn remains(&self, found: &[Found]) {
+    fn remains(&self, found: &[MarkedProcess]) {
         for found in found {
             self.progress.say(&format!(
                 "ending what an earlier run left: {} ({})",

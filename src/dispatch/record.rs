@@ -68,8 +68,8 @@ pub struct Sent {
     /// What the copy changed, to be put back at home.
     pub undo: Baseline,
     /// The host had more of the session than home: somebody had gone on with it there.
-    #[serde(default)]
-    pub grown: bool,
+    #[serde(default, rename = "grown")]
+    pub host_is_ahead: bool,
     /// The search path there, by which its scripts find programs; empty where it was not kept.
     #[serde(default)]
     pub path: String,

@@ -4,7 +4,7 @@ use super::id::is_id;
 use super::record::{Record, VERSION};
 use super::state::State;
 use super::step::Step;
-use super::table::Table;
+use super::table::DispatchTable;
 use crate::disk::{self, DiskError};
 use std::path::{Path, PathBuf};
 
@@ -42,7 +42,7 @@ const RECORD: &str = "dispatch.json";
 impl Store {
     /// The store in kugetsu's home.
     pub fn new(kugetsu_home: &Path) -> Self {
-        Self { root: kugetsu_home.join("dispatches"), table: Table::path(kugetsu_home) }
+        Self { root: kugetsu_home.join("dispatches"), table: DispatchTable::path(kugetsu_home) }
     }
 
     /// Makes a dispatch's directory and writes its record, and before it the files that belong to it.
@@ -87,7 +87,7 @@ impl Store {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Vec<Result<Dispatch, StoreError>>, StoreError> {
         let ids = self.ids()?;
-        let mut table = Table::read(&self.table);
+        let mut table = DispatchTable::read(&self.table);
         let mut found = Vec::new();
         for id in &ids {
             if table.session_of(id).is_some_and(|session| !wanted(session)) {

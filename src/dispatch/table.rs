@@ -17,7 +17,7 @@ const VERSION: u64 = 1;
 const FEW: usize = 32;
 
 /// The table, as it was read and with what was learned since.
-pub(super) struct Table {
+pub(super) struct DispatchTable {
     path: PathBuf,
     sessions: BTreeMap<String, String>,
     learned: usize,
@@ -31,7 +31,7 @@ struct File {
     sessions: BTreeMap<String, String>,
 }
 
-impl Table {
+impl DispatchTable {
     /// Where it is kept.
     pub(super) fn path(kugetsu_home: &Path) -> PathBuf {
         kugetsu_home.join("cache").join("dispatches.json")

@@ -59,7 +59,7 @@ struct Part<'a> {
     reason: String,
     tokens: Tokens,
     #[serde(borrow)]
-    state: State<'a>,
+    state: CallState<'a>,
 }
 
 /// Of a `step-finish`. Numbers, as JavaScript has them.
@@ -93,7 +93,7 @@ impl Tokens {
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
-struct State<'a> {
+struct CallState<'a> {
     status: String,
     title: String,
     #[serde(borrow)]

@@ -63,7 +63,7 @@ mod tests {
             let held = reply.0.as_ref().unwrap();
             assert!(held.len() <= 2 * LONGEST && held.capacity() <= 4 * LONGEST, "{}", held.capacity());
         }
-        let told = reply.text().unwrap();
-        assert!(told.len() <= LONGEST && told.ends_with("x\ntext 29"));
+        let text = reply.text().unwrap();
+        assert!(text.len() <= LONGEST && text.ends_with("x\ntext 29"));
     }
 }

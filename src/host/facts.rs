@@ -99,7 +99,7 @@ fn clock(text: &str) -> (Option<i64>, bool) {
 
 /// Which opencode is there and what it offers.
 #[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
-pub struct Checked {
+pub struct HostOpencode {
     /// What `opencode --version` printed.
     pub version: String,
     /// Agents that a session can run as (not those that only serve others).
@@ -110,7 +110,7 @@ pub struct Checked {
     pub trouble: String,
 }
 
-impl Checked {
+impl HostOpencode {
     /// From the check's answer.
     pub fn from_answer(answer: &Answer) -> Self {
         let text = |key: &str| answer.get(key).unwrap_or_default();
@@ -170,7 +170,7 @@ mod tests {
             ("agents", "build (primary)\ngeneral (subagent)\nmy own (all)"),
             ("models", "a/b\nc/d/e"),
         ];
-        let checked = Checked::from_answer(&Answer::of(&said));
+        let checked = HostOpencode::from_answer(&Answer::of(&said));
         assert_eq!(checked.agents, ["build", "my own"]);
         assert_eq!((checked.version.as_str(), checked.models.len()), ("1.18.33", 2));
     }

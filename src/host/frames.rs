@@ -46,11 +46,11 @@ pub struct Frames {
     buffer: Vec<u8>,
     /// Bytes of the events frame still to come.
     owed: u64,
-    last: Option<Last>,
+    last: Option<LastFrame>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Last {
+enum LastFrame {
     Result,
     Dead,
     Gone,
@@ -92,9 +92,9 @@ impl Frames {
             match line.trim_end() {
                 "beat" if frames.last() == Some(&Frame::Beat) => {}
                 "beat" => frames.push(Frame::Beat),
-                "gone" => self.last = Some(Last::Gone),
-                "result" => self.last = Some(Last::Result),
-                "dead" => self.last = Some(Last::Dead),
+                "gone" => self.last = Some(LastFrame::Gone),
+                "result" => self.last = Some(LastFrame::Result),
+                "dead" => self.last = Some(LastFrame::Dead),
                 other => match other.strip_prefix("events ").and_then(|n| n.trim().parse::<u64>().ok()) {
                     Some(n) if n > LARGEST => return Err(FramesError::TooLarge(n)),
                     Some(n) => self.owed = n,
@@ -114,10 +114,10 @@ impl Frames {
         let text = String::from_utf8_lossy(&self.buffer);
         match self.last {
             None => Ok(None),
-            Some(Last::Gone) => Ok(Some(Frame::Gone)),
-            Some(Last::Dead) => Ok(Some(Frame::Dead(plain_end(&text)))),
-            Some(Last::Result) if !RunResult::is_whole(&text) => Ok(None),
-            Some(Last::Result) => Ok(Some(Frame::Ended(RunResult::parse(&text)?))),
+            Some(LastFrame::Gone) => Ok(Some(Frame::Gone)),
+            Some(LastFrame::Dead) => Ok(Some(Frame::Dead(plain_end(&text)))),
+            Some(LastFrame::Result) if !RunResult::is_whole(&text) => Ok(None),
+            Some(LastFrame::Result) => Ok(Some(Frame::Ended(RunResult::parse(&text)?))),
         }
     }
 }

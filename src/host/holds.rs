@@ -80,7 +80,7 @@ mod tests {
 
     const ALL: Page = Page { skip: 0, most: 100 };
 
-    fn told(word: &str, counts: [&str; 5], ids: &str, page: Page) -> Option<(Holds, usize)> {
+    fn read(word: &str, counts: [&str; 5], ids: &str, page: Page) -> Option<(Holds, usize)> {
         let [messages, parts, changed, missing, unlisted] = counts;
         let facts = [("session", word), ("messages", messages), ("parts", parts), ("changed", changed)];
         let more = [("missing", missing), ("unlisted", unlisted), ("ids", ids)];
@@ -90,20 +90,20 @@ mod tests {
 
     #[test]
     fn what_a_host_has_is_read_and_rubbish_is_not() {
-        let (holds, ids) = told("other", ["2", "5", "0", "0", "2"], "msg_1 \u{1b}[2J", ALL).unwrap();
+        let (holds, ids) = read("other", ["2", "5", "0", "0", "2"], "msg_1 \u{1b}[2J", ALL).unwrap();
         assert_eq!((holds.held, holds.messages, holds.parts, holds.unlisted), (HostState::Other, 2, 5, 2));
         assert_eq!(ids, 2, "what is no id counts");
-        assert_eq!(told("maybe", ["2", "5", "0", "0", "0"], "", ALL), None);
-        assert!(told("none", ["0"; 5], "", ALL).is_some() && told("unknown", ["0"; 5], "", ALL).is_some());
+        assert_eq!(read("maybe", ["2", "5", "0", "0", "0"], "", ALL), None);
+        assert!(read("none", ["0"; 5], "", ALL).is_some() && read("unknown", ["0"; 5], "", ALL).is_some());
     }
 
     #[test]
     fn an_answer_that_was_cut_is_no_answer() {
         let page = Page { skip: 0, most: 2 };
-        assert_eq!(told("other", ["9", "9", "0", "0", "5"], "a b", page).unwrap().1, 2);
-        assert_eq!(told("other", ["9", "9", "0", "0", "5"], "e", Page { skip: 4, most: 2 }).unwrap().1, 1);
+        assert_eq!(read("other", ["9", "9", "0", "0", "5"], "a b", page).unwrap().1, 2);
+        assert_eq!(read("other", ["9", "9", "0", "0", "5"], "e", Page { skip: 4, most: 2 }).unwrap().1, 1);
         for ids in ["", "a", "a b c"] {
-            assert_eq!(told("other", ["9", "9", "0", "0", "5"], ids, page), None, "{ids:?}");
+            assert_eq!(read("other", ["9", "9", "0", "0", "5"], ids, page), None, "{ids:?}");
         }
         for key in ["messages", "parts", "changed", "missing", "unlisted"] {
             let mut facts = vec![("session", "other"), ("messages", "0"), ("parts", "0"), ("changed", "0")];
@@ -123,7 +123,7 @@ mod tests {
             ("grew", ["3", "3", "1", "0", "1"]),
             ("other", ["3", "3", "0", "0", "4"]),
         ] {
-            assert_eq!(told(word, counts, "a b c d", Page { skip: 0, most: 0 }), None, "{word} {counts:?}");
+            assert_eq!(read(word, counts, "a b c d", Page { skip: 0, most: 0 }), None, "{word} {counts:?}");
         }
     }
 }

@@ -16,12 +16,12 @@ mod status;
 
 pub use answer::{Answer, AnswerError, Launched, account};
 pub use ending::{Cancel, Cancelled, Made};
-pub use facts::{Checked, Facts, Free};
+pub use facts::{Facts, Free, HostOpencode};
 pub use frames::{Frame, Frames, FramesError};
 pub use holds::{Holds, HostState};
 pub use refusal::Refusal;
 pub use remembered::Remembered;
-pub use result::{EndedBy, Kind, RunResult};
+pub use result::{BackFileKind, EndedBy, RunResult};
 pub use scripts::{
     HostEnv, Launch, Page, Run, Sending, back, back_since, cancel, check, clean, forget, holds, launch, list,
     open, probe, remembered, run, status, watch,

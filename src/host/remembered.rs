@@ -20,11 +20,11 @@ impl Remembered {
     /// An answer that was cut.
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
         let sessions = |kind: &str| {
-            let cut = || AnswerError::Garbled(format!("not all of {kind} were told"));
+            let cut = || AnswerError::Garbled(format!("not all of {kind} were named"));
             // One by one until one is missing: a number that nobody counted costs nothing.
-            let told = (1..=answer.count(kind)?).map(|n| answer.get(&format!("{kind}_{n}")).ok_or_else(cut));
-            let told = told.collect::<Result<Vec<&str>, AnswerError>>()?;
-            Ok::<_, AnswerError>(told.into_iter().filter(|name| is_name(name)).map(str::to_owned).collect())
+            let named = (1..=answer.count(kind)?).map(|n| answer.get(&format!("{kind}_{n}")).ok_or_else(cut));
+            let named = named.collect::<Result<Vec<&str>, AnswerError>>()?;
+            Ok::<_, AnswerError>(named.into_iter().filter(|name| is_name(name)).map(str::to_owned).collect())
         };
         let (known, claims) = (sessions("known")?, sessions("claims")?);
         Ok(Self { known, claims, more: answer.get("more").is_some() })
@@ -46,7 +46,7 @@ fn is_name(text: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn told(text: &str) -> Result<Remembered, AnswerError> {
+    fn read(text: &str) -> Result<Remembered, AnswerError> {
         Remembered::from_answer(&Answer::parse(text.as_bytes(), 0, b"").unwrap())
     }
 
@@ -55,10 +55,10 @@ mod tests {
         let [one, two] = ["ses_0123456789abABCDEFGHIJKLMN", "ses_0123456789abABCDEFGHIJKLMO"];
         let text = format!("known_1 ={one}\nknown_2 =x.y\nknown =2\nclaims_1 ={two}\nclaims =1\n");
         let expected = Remembered { known: vec![one.into()], claims: vec![two.into()], more: false };
-        assert_eq!(told(&text).unwrap(), expected);
-        assert!(told(&format!("{text}more =yes\n")).unwrap().more);
+        assert_eq!(read(&text).unwrap(), expected);
+        assert!(read(&format!("{text}more =yes\n")).unwrap().more);
         for cut in ["known =1\nclaims =0\n", "known =0\n", "claims =0\n", "known =99999999999\nclaims =0\n"] {
-            assert!(told(cut).is_err(), "{cut}");
+            assert!(read(cut).is_err(), "{cut}");
         }
     }
 }

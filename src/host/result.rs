@@ -6,7 +6,7 @@ use crate::text::{plain, plain_end};
 /// What a back-file is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case")]
-pub enum Kind {
+pub enum BackFileKind {
     /// The whole session as `opencode export` prints it: no todos, no sessions of sub-agents.
     #[default]
     Export,
@@ -51,7 +51,7 @@ pub struct RunResult {
     pub words: String,
     /// What the back-file is.
     #[serde(default)]
-    pub kind: Kind,
+    pub kind: BackFileKind,
     /// SHA-256 (hex) of the host's list of the rows that it has; empty where there is none.
     #[serde(default)]
     pub known: String,
@@ -65,8 +65,8 @@ pub struct RunResult {
     #[serde(default)]
     pub later: bool,
     /// The back-file is an export although the host can make a bundle: this once, that failed.
-    #[serde(default)]
-    pub lesser: bool,
+    #[serde(default, rename = "lesser")]
+    pub is_fallback: bool,
 }
 
 impl RunResult {
@@ -98,7 +98,7 @@ impl RunResult {
                 "ended_by" => result.ended_by = word(value).ok_or_else(garbled)?,
                 "settled" => result.settled = value.parse().unwrap_or_default(),
                 "later" => result.later = value == "yes",
-                "lesser" => result.lesser = value == "yes",
+                "lesser" => result.is_fallback = value == "yes",
                 _ => {}
             }
         }
@@ -130,7 +130,7 @@ mod tests {
         assert_eq!((result.sum.as_str(), result.words.as_str()), ("123 456", "no"));
         assert_eq!(
             (result.kind, result.ended_by, result.settled, result.later, result.known),
-            (Kind::Bundle, EndedBy::Timeout, 2, true, known)
+            (BackFileKind::Bundle, EndedBy::Timeout, 2, true, known)
         );
     }
 

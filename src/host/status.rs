@@ -36,8 +36,8 @@ pub struct Status {
     pub bytes: u64,
     /// Seconds since its last event, or since it began where there is none.
     pub quiet: u64,
-    /// How many of the last bytes of its events are told.
-    pub told: u64,
+    /// How many of the last bytes of its events `tail` is.
+    pub tail_bytes: u64,
     /// These, as they stand there: the first line may lack its beginning.
     pub tail: String,
 }
@@ -58,7 +58,7 @@ impl Statuses {
                 ended: answer.number(&format!("ended_{n}")),
                 bytes: answer.number(&format!("bytes_{n}")),
                 quiet: answer.number(&format!("quiet_{n}")),
-                told: answer.number(&format!("told_{n}")),
+                tail_bytes: answer.number(&format!("tail_bytes_{n}")),
                 tail: answer.get(&format!("tail_{n}")).unwrap_or_default().to_owned(),
             })
         })
@@ -90,25 +90,25 @@ pub struct Kept {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct KeptList {
     /// Those that it told of.
-    pub told: Vec<Kept>,
-    /// It keeps others, too: one that was not told of may be there.
+    pub listed: Vec<Kept>,
+    /// It keeps others, too: one that is not named may be there.
     pub more: bool,
 }
 
 impl KeptList {
     /// From the answer of [`super::list`].
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
-        let told = numbered(answer, |n, id| {
-            let told = |key: &str| plain(answer.get(&format!("{key}_{n}")).unwrap_or_default());
+        let listed = numbered(answer, |n, id| {
+            let field = |key: &str| plain(answer.get(&format!("{key}_{n}")).unwrap_or_default());
             Some(Kept {
                 id,
-                owner: told("owner"),
-                session: told("session"),
+                owner: field("owner"),
+                session: field("session"),
                 standing: answer.get(&format!("state_{n}")).and_then(word)?,
                 size_kib: answer.number(&format!("size_{n}")),
             })
         })?;
-        Ok(Self { told, more: answer.get("more").is_some() })
+        Ok(Self { listed, more: answer.get("more").is_some() })
     }
 }
 
@@ -164,7 +164,7 @@ mod tests {
         ]))
         .unwrap();
         assert!(!kept.more);
-        let kept = &kept.told[0];
+        let kept = &kept.listed[0];
         assert_eq!((kept.owner.as_str(), kept.standing, kept.size_kib), ("me", Standing::Ended, 48));
         assert_eq!(KeptList::from_answer(&Answer::of(&[("dispatches", "0")])), Ok(KeptList::default()));
         let cut = KeptList::from_answer(&Answer::of(&[("dispatches", "0"), ("more", "yes")])).unwrap();

@@ -23,7 +23,7 @@ pub(crate) struct Allowed {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct AllowedFile {
     version: u64,
     /// For whoever looks; the record's name is what counts.
     path: String,
@@ -60,7 +60,7 @@ impl Allowed {
         private_dir(&self.kugetsu_home)?;
         private_dir(&self.directory())?;
         let path = file.path.to_string_lossy().into_owned();
-        let record = Record { version: VERSION, path, digest: file.digest.clone() };
+        let record = AllowedFile { version: VERSION, path, digest: file.digest.clone() };
         let text = serde_json::to_string_pretty(&record)
             .map_err(|error| AllowedError::Damaged { path: at.clone(), reason: error.to_string() })?;
         Ok(write_atomic(&at, format!("{text}\n").as_bytes())?)
@@ -79,7 +79,7 @@ impl Allowed {
     }
 }
 
-fn read(path: &Path) -> Result<Option<Record>, AllowedError> {
+fn read(path: &Path) -> Result<Option<AllowedFile>, AllowedError> {
     let file = match File::open(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         opened => opened.map_err(|error| DiskError::at(path, error))?,

@@ -107,7 +107,7 @@ mod tests {
         let old = HostEntry { port: Some(22), ..entry("me@pi", "s3cret", "deny") };
         let new = HostEntry { agent: Some("build".into()), ..entry("you@pi", "other", "allow") };
         assert_eq!(differences(&old, Some(&old)), []);
-        let told: Vec<String> = differences(&new, Some(&old))
+        let named: Vec<String> = differences(&new, Some(&old))
             .iter()
             .map(|Difference { field, from, to }| {
                 let or = |value: &Option<String>| value.clone().unwrap_or("-".into());
@@ -115,7 +115,7 @@ mod tests {
             })
             .collect();
         assert_eq!(
-            told,
+            named,
             [
                 "host me@pi you@pi",
                 "port 22 -",

@@ -46,14 +46,14 @@ pub(crate) enum HostsError {
     #[error(transparent)]
     Allowed(#[from] AllowedError),
     #[error("{place}: host \"{host}\": {problem}")]
-    Host { place: Place, host: String, problem: Problem },
+    Host { place: Place, host: String, problem: EntryProblem },
     #[error("{place}: host \"{host}\", field \"{field}\": {problem}")]
     Field {
         place: Place,
         host: String,
         /// The field, with a dot before what lies inside it (`env.PATH`), bounded and printable.
         field: String,
-        problem: Box<Problem>,
+        problem: Box<EntryProblem>,
     },
 }
 
@@ -82,7 +82,7 @@ pub(crate) enum SyntaxProblem {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Problem {
+pub(crate) enum EntryProblem {
     #[error(
         "a name is 1 to 64 characters of a-z, A-Z, 0-9, \".\", \"_\" and \"-\", and starts with a letter or digit"
     )]

@@ -5,7 +5,7 @@ use std::path::Path;
 use jsonc_parser::ast::{Object, ObjectProp, Value};
 use jsonc_parser::common::{Range, Ranged as _};
 
-use super::error::{HostsError, Place, Problem, Unknown, Warning, printable};
+use super::error::{EntryProblem, HostsError, Place, Unknown, Warning, printable};
 use super::{HostEntry, nearest, value};
 
 const FIELDS: [&str; 12] = [
@@ -84,7 +84,7 @@ impl Reader<'_> {
             };
             value::name(name).map_err(fail)?;
             if let Some(first) = self.first_line(&hosts.properties[..index], name) {
-                return Err(fail(Problem::Twice { first }));
+                return Err(fail(EntryProblem::Twice { first }));
             }
             let mut entry = HostEntry {
                 name: name.to_owned(),
@@ -105,7 +105,7 @@ impl Reader<'_> {
                         let fields = fields.properties.iter().map(|field| field.name.as_str());
                         let near = |field: &&str| nearest(field, FIELDS) == Some("host");
                         let meant = fields.filter(|field| !FIELDS.contains(field)).find(near).map(printable);
-                        return Err(fail(Problem::NoHost { meant }));
+                        return Err(fail(EntryProblem::NoHost { meant }));
                     }
                 }
                 other => {
@@ -113,7 +113,7 @@ impl Reader<'_> {
                     return Err(HostsError::Host {
                         place: self.place(other.range()),
                         host: printable(name),
-                        problem: Problem::Type { expected, found: value::kind(other) },
+                        problem: EntryProblem::Type { expected, found: value::kind(other) },
                     });
                 }
             }
@@ -133,7 +133,7 @@ impl Reader<'_> {
             let field = prop.name.as_str();
             let at = At { host: &name, field, inner: None };
             if let Some(first) = self.first_line(&fields.properties[..index], field) {
-                return Err(self.fail(at, prop.name.range(), Problem::Twice { first }));
+                return Err(self.fail(at, prop.name.range(), EntryProblem::Twice { first }));
             }
             let given = &prop.value;
             match field {
@@ -188,7 +188,7 @@ impl Reader<'_> {
         &self,
         at: At<'_>,
         given: &Value<'_>,
-        check: fn(&str) -> Result<(), Problem>,
+        check: fn(&str) -> Result<(), EntryProblem>,
     ) -> Result<String, HostsError> {
         let Value::StringLit(text) = given else { return Err(self.wrong_type(at, "a string", given)) };
         check(&text.value).map_err(|problem| self.fail(at, text.range, problem))?;
@@ -205,7 +205,7 @@ impl Reader<'_> {
         if let Value::Object(patterns) = given {
             for (index, pattern) in patterns.properties.iter().enumerate() {
                 if let Some(first) = self.first_line(&patterns.properties[..index], pattern.name.as_str()) {
-                    return Err(self.fail(at, pattern.name.range(), Problem::Twice { first }));
+                    return Err(self.fail(at, pattern.name.range(), EntryProblem::Twice { first }));
                 }
                 self.string(at, &pattern.value, value::action)?;
             }
@@ -221,7 +221,7 @@ impl Reader<'_> {
             let name = prop.name.as_str();
             if let Some(first) = self.first_line(&object.properties[..index], name) {
                 let at = At { inner: Some(name), ..at };
-                return Err(self.fail(at, prop.name.range(), Problem::Twice { first }));
+                return Err(self.fail(at, prop.name.range(), EntryProblem::Twice { first }));
             }
         }
         Ok(&object.properties)
@@ -234,10 +234,10 @@ impl Reader<'_> {
     }
 
     fn wrong_type(&self, at: At<'_>, expected: &'static str, given: &Value<'_>) -> HostsError {
-        self.fail(at, given.range(), Problem::Type { expected, found: value::kind(given) })
+        self.fail(at, given.range(), EntryProblem::Type { expected, found: value::kind(given) })
     }
 
-    fn fail(&self, at: At<'_>, range: Range, problem: Problem) -> HostsError {
+    fn fail(&self, at: At<'_>, range: Range, problem: EntryProblem) -> HostsError {
         let field = match at.inner {
             Some(inner) => format!("{}.{}", printable(at.field), printable(inner)),
             None => printable(at.field),

@@ -5,7 +5,7 @@ use std::path::Path;
 use jsonc_parser::ast::{Array, Object, ObjectProp, Value};
 use jsonc_parser::common::{Range, Ranged as _};
 
-use super::error::{HostsError, Problem, Unknown, Warning, printable};
+use super::error::{EntryProblem, HostsError, Unknown, Warning, printable};
 use super::file::{Parsed, Reader, is_schema, place};
 use super::{Form, Source, jsonc, nearest, value};
 
@@ -58,7 +58,7 @@ impl Reader<'_> {
         for prop in root.properties.iter().filter(|prop| !is_schema(prop.name.as_str(), &prop.value)) {
             if prop.name.as_str() == "hosts" {
                 if prop.range != first.range {
-                    let problem = Problem::Twice { first: self.place(first.range).line };
+                    let problem = EntryProblem::Twice { first: self.place(first.range).line };
                     return Err(HostsError::Host {
                         place: self.place(prop.range),
                         host: "hosts".into(),

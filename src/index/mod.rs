@@ -12,8 +12,8 @@ mod tests;
 
 pub(crate) use contents::Index;
 pub(crate) use error::IndexError;
-pub(crate) use session_file::{Kind, SessionFile, moment, timestamp};
-pub(crate) use store::{Entry, Found, Store};
+pub(crate) use session_file::{SessionFile, SessionKind, moment, timestamp};
+pub(crate) use store::{Entry, IndexedFile, Store};
 
 /// The format of the fields that this kugetsu adds; the script's own files have none.
 pub(crate) const FORMAT: u32 = 1;

@@ -10,7 +10,7 @@ use std::time::{Duration, UNIX_EPOCH};
 
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
-pub(crate) enum Kind {
+pub(crate) enum SessionKind {
     /// The one that the others are copied from.
     Base,
     #[default]
@@ -21,7 +21,7 @@ pub(crate) enum Kind {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct SessionFile {
     #[serde(rename = "type")]
-    pub(crate) kind: Kind,
+    pub(crate) kind: SessionKind,
     /// The issue, as `instance/user/repo#number`; none for the base.
     pub(crate) issue_ref: Option<String>,
     #[serde(rename = "opencode_session_id")]
@@ -62,7 +62,7 @@ pub(crate) fn moment(text: &str) -> Option<i64> {
 
 impl SessionFile {
     /// A new one; nothing was done with it yet.
-    pub(crate) fn new(kind: Kind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
+    pub(crate) fn new(kind: SessionKind, issue_ref: Option<String>, session: String, now_ms: i64) -> Self {
         Self {
             kind,
             issue_ref,

@@ -2,7 +2,7 @@
 
 use super::contents::Index;
 use super::error::IndexError;
-use super::session_file::{Kind, SessionFile};
+use super::session_file::{SessionFile, SessionKind};
 use crate::disk::{self, DiskError, Lock};
 use crate::issue::IssueRef;
 use std::collections::HashSet;
@@ -24,11 +24,11 @@ pub(crate) struct Store {
 pub(crate) struct Entry<'i> {
     pub(crate) issue: &'i str,
     pub(crate) file: &'i str,
-    pub(crate) found: Found,
+    pub(crate) found: IndexedFile,
 }
 
 #[derive(Debug)]
-pub(crate) enum Found {
+pub(crate) enum IndexedFile {
     Session(SessionFile),
     Missing,
     Unreadable(IndexError),
@@ -118,7 +118,7 @@ impl Store {
         // How the script named it is not known for sure.
         let strangers = self.unlisted(index)?.into_iter().filter_map(|name| {
             let file = self.read(&name).ok()??;
-            (file.kind == Kind::Base && file.session == id).then_some((name, file))
+            (file.kind == SessionKind::Base && file.session == id).then_some((name, file))
         });
         Ok(strangers.into_iter().next())
     }
@@ -201,27 +201,27 @@ impl Store {
     /// The issue whose session is `session`, as the index spells it, and its file. The files are looked at one after the
     /// other, since only they tell: whatever writes them, no list of ours can go wrong.
     pub(crate) fn issue_of<'i>(&self, index: &'i Index, session: &str) -> Option<(&'i str, &'i str)> {
-        let is_it = |file| matches!(self.find(file), Found::Session(found) if found.session == session);
+        let is_it = |file| matches!(self.find(file), IndexedFile::Session(found) if found.session == session);
         index.issues().find(|(_, file)| is_it(file))
     }
 
     /// The files in `sessions/` that belong to no issue and are not the base's, by name.
-    pub(crate) fn strays(&self, index: &Index) -> Result<Vec<(String, Found)>, IndexError> {
+    pub(crate) fn strays(&self, index: &Index) -> Result<Vec<(String, IndexedFile)>, IndexError> {
         let mut strays = Vec::new();
         for name in self.unlisted(index)?.into_iter().filter(|name| name != BASE) {
             let found = self.find(&name);
-            if !matches!(&found, Found::Session(file) if file.kind == Kind::Base) {
+            if !matches!(&found, IndexedFile::Session(file) if file.kind == SessionKind::Base) {
                 strays.push((name, found));
             }
         }
         Ok(strays)
     }
 
-    fn find(&self, file: &str) -> Found {
+    fn find(&self, file: &str) -> IndexedFile {
         match self.read(file) {
-            Ok(Some(session)) => Found::Session(session),
-            Ok(None) => Found::Missing,
-            Err(error) => Found::Unreadable(error),
+            Ok(Some(session)) => IndexedFile::Session(session),
+            Ok(None) => IndexedFile::Missing,
+            Err(error) => IndexedFile::Unreadable(error),
         }
     }
 
@@ -235,7 +235,7 @@ impl Store {
             let listed: HashSet<&str> = index.issues().map(|(_, file)| file).collect();
             let mut removed = Vec::new();
             for &file in files.iter().filter(|file| **file != BASE && !listed.contains(**file)) {
-                if self.read(file)?.is_some_and(|found| found.kind != Kind::Base) {
+                if self.read(file)?.is_some_and(|found| found.kind != SessionKind::Base) {
                     self.remove_file(file)?;
                     removed.push(file);
                 }

@@ -30,7 +30,7 @@ fn issue(number: u64) -> IssueRef {
 }
 
 fn session(id: &str) -> SessionFile {
-    SessionFile::new(Kind::Forked, None, id.to_owned(), NOW)
+    SessionFile::new(SessionKind::Forked, None, id.to_owned(), NOW)
 }
 
 fn strays(store: &Store) -> Vec<String> {
@@ -52,14 +52,14 @@ fn a_home_of_the_script_is_taken_over_as_it_is() {
     let index = store.index().unwrap();
     assert_eq!(index.base(), Some("ses_e07836e36ffeth5U8G1J1S36Fh"));
     let (name, base) = store.base(&index).unwrap().unwrap();
-    assert_eq!((name.as_str(), base.kind, base.issue_ref), ("base.json", Kind::Base, None));
+    assert_eq!((name.as_str(), base.kind, base.issue_ref), ("base.json", SessionKind::Base, None));
     let entries = store.entries(index.issues());
     let found: Vec<_> = entries
         .iter()
         .map(|entry| match &entry.found {
-            Found::Session(file) => (entry.issue, file.session.as_str(), file.state.as_deref()),
-            Found::Missing => (entry.issue, "missing", None),
-            Found::Unreadable(error) => panic!("{error}"),
+            IndexedFile::Session(file) => (entry.issue, file.session.as_str(), file.state.as_deref()),
+            IndexedFile::Missing => (entry.issue, "missing", None),
+            IndexedFile::Unreadable(error) => panic!("{error}"),
         })
         .collect();
     assert_eq!(
@@ -114,7 +114,7 @@ fn an_empty_home_is_filled() {
     let store = Store::new(&home.path().join("deep/.kugetsu"));
     assert_eq!(store.index().unwrap(), Index::default());
     assert!(strays(&store).is_empty());
-    let base = SessionFile { kind: Kind::Base, ..session("ses_base") };
+    let base = SessionFile { kind: SessionKind::Base, ..session("ses_base") };
     store.set_base("t", &base).unwrap();
     store.add("t", &issue(1), &session("ses_1")).unwrap();
     let index = store.index().unwrap();
@@ -143,7 +143,7 @@ fn the_base_is_found_under_another_name_and_is_no_stray() {
         assert!(store.remove_strays("t", &["x.json"]).unwrap_err().to_string().contains("x.json"));
         fs::remove_file(sessions.join("x.json")).unwrap();
     }
-    let next = SessionFile { kind: Kind::Base, ..session("ses_next") };
+    let next = SessionFile { kind: SessionKind::Base, ..session("ses_next") };
     store.set_base("t", &next).unwrap();
     let index = store.index().unwrap();
     assert_eq!(store.base(&index).unwrap().unwrap().1.session, "ses_next");
@@ -171,10 +171,10 @@ fn what_is_damaged_or_newer_is_named_and_left() {
         let listed = store.index().unwrap();
         let entries = store.entries(listed.issues());
         assert!(
-            matches!(&entries[0].found, Found::Unreadable(error) if error.to_string().contains(file)),
+            matches!(&entries[0].found, IndexedFile::Unreadable(error) if error.to_string().contains(file)),
             "{bad:?}"
         );
-        assert!(matches!(&entries[1].found, Found::Session(_)), "the others are there");
+        assert!(matches!(&entries[1].found, IndexedFile::Session(_)), "the others are there");
         let error = store.change("t", file, |session| session.message = None).unwrap_err();
         assert!(error.to_string().contains(file), "{error}");
         write(&index, bad);
@@ -298,11 +298,13 @@ fn what_is_missing_or_no_file_is_told() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(home.path());
     let found = |name: &'static str| store.entries([("x", name)].into_iter()).remove(0).found;
-    assert!(matches!(found("a.json"), Found::Missing), "there is no directory");
+    assert!(matches!(found("a.json"), IndexedFile::Missing), "there is no directory");
     crate::disk::private_dir(&store.path_of("a.json")).unwrap();
-    assert!(matches!(found("a.json"), Found::Unreadable(error) if error.to_string().contains("a.json")));
-    assert!(matches!(found("b.json"), Found::Missing));
+    assert!(
+        matches!(found("a.json"), IndexedFile::Unreadable(error) if error.to_string().contains("a.json"))
+    );
+    assert!(matches!(found("b.json"), IndexedFile::Missing));
     fs::remove_dir_all(home.path().join("sessions")).unwrap();
     write(&home.path().join("sessions"), "");
-    assert!(matches!(found("a.json"), Found::Unreadable(_)), "no directory");
+    assert!(matches!(found("a.json"), IndexedFile::Unreadable(_)), "no directory");
 }

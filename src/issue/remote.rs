@@ -161,12 +161,13 @@ mod tests {
         ] {
             assert_eq!(read(url), Some(format!("{host} {path}")), "{url}");
         }
-        let told = |url: &str| Repository::of_remote(url).map(|remote| (remote.by, remote.port)).unwrap();
-        assert_eq!(told("git@work:me/tool"), (By::Ssh, None));
-        assert_eq!(told("ssh://git@x.org:2222/me/tool"), (By::Ssh, Some(2222)));
-        assert_eq!(told("ssh://git@x.org:22/me/tool"), (By::Ssh, None));
-        assert_eq!(told("https://x.org/me/tool"), (By::Web { dashed: false }, None));
-        assert_eq!(told("git://x.org:9418/me/tool"), (By::Git, None));
+        let by_and_port =
+            |url: &str| Repository::of_remote(url).map(|remote| (remote.by, remote.port)).unwrap();
+        assert_eq!(by_and_port("git@work:me/tool"), (By::Ssh, None));
+        assert_eq!(by_and_port("ssh://git@x.org:2222/me/tool"), (By::Ssh, Some(2222)));
+        assert_eq!(by_and_port("ssh://git@x.org:22/me/tool"), (By::Ssh, None));
+        assert_eq!(by_and_port("https://x.org/me/tool"), (By::Web { dashed: false }, None));
+        assert_eq!(by_and_port("git://x.org:9418/me/tool"), (By::Git, None));
     }
 
     #[test]

@@ -97,8 +97,8 @@ impl Repository {
         }
         let (long, short) = if self.path.len() > other.path.len() { (self, other) } else { (other, self) };
         // git's own ways never have the path that the forge stands below, and the web's always do.
-        let told = !long.by.is_git() && !short.by.is_web();
-        match ends_with(&long.path, &short.path) && told && !self.is_well_known() {
+        let is_certain = !long.by.is_git() && !short.by.is_web();
+        match ends_with(&long.path, &short.path) && is_certain && !self.is_well_known() {
             true => Likeness::Below,
             false => Likeness::Other,
         }

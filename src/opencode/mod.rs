@@ -28,7 +28,7 @@ pub use fingerprint::Fingerprint;
 pub(crate) use headless::permission;
 pub(crate) use permission::{Action, PermissionError, Permissions, Rule};
 pub(crate) use program::{Program, ProgramError, Surroundings};
-pub(crate) use undo::Rows;
+pub(crate) use undo::RowCount;
 pub use undo::{UndoError, undo};
 pub(crate) use undo_log::{UndoLogError, session as undo_log_session};
 pub(crate) use unreadable::{Unreadable, unreadable};

@@ -118,7 +118,7 @@ impl Program {
 
     /// Its version, remembered in the file `cache` for as long as the program is the same file.
     pub(crate) async fn version(&self, cache: Option<&Path>) -> Result<Version, ProgramError> {
-        let cache = cache.zip(version_cache::Key::of(&self.path));
+        let cache = cache.zip(version_cache::ProgramKey::of(&self.path));
         let known = cache.as_ref().and_then(|(file, key)| version_cache::recall(file, key));
         let version = match known {
             Some(version) => version,

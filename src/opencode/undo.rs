@@ -13,7 +13,7 @@ use std::path::Path;
 
 /// Numbers of rows.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Rows {
+pub struct RowCount {
     pub messages: u64,
     pub parts: u64,
 }
@@ -26,9 +26,9 @@ pub struct Undone {
     /// It was as it had been already, and nothing was changed.
     pub already: bool,
     /// Rows that are no longer there.
-    pub removed: Rows,
+    pub removed: RowCount,
     /// Rows that have their former content, or are there again.
-    pub restored: Rows,
+    pub restored: RowCount,
     /// Sessions that are no longer there.
     pub sessions: usize,
 }
@@ -85,7 +85,7 @@ pub(super) fn undo_on(
         }
         put_back(transaction, before, after, undone, end)
     };
-    done().map_err(|stop| stop.told(database))
+    done().map_err(|stop| stop.into_error(database))
 }
 
 /// A session that does not look as it should.
@@ -180,7 +180,7 @@ fn put(connection: &Connection, line: Line, undone: &mut Undone) -> Result<()> {
     Ok(())
 }
 
-fn count(rows: &mut Rows, table: Table) {
+fn count(rows: &mut RowCount, table: Table) {
     match table {
         Table::Message => rows.messages += 1,
         Table::Part => rows.parts += 1,

@@ -1,6 +1,6 @@
 //! Why opencode cannot export a session that is there: it says that there is none.
 
-use super::checkup::{Kind, Moment, check};
+use super::checkup::{CheckupTime, ProblemKind, check};
 use std::path::Path;
 
 /// Rows of a session keep opencode from reading it.
@@ -16,14 +16,14 @@ pub(crate) struct Unreadable {
 /// What keeps opencode from reading this session, by its rows. `None` where nothing is found.
 pub(crate) fn unreadable(database: &Path, session: &str, now_ms: i64) -> Option<Unreadable> {
     // Whatever goes on in it does not matter for what cannot be read.
-    let report = check(database, session, Moment { now_ms, running: true }).ok()?;
+    let report = check(database, session, CheckupTime { now_ms, running: true }).ok()?;
     let broken = |kind| report.problems.iter().filter(move |p| p.kind == kind && p.session == session);
     let counted = |kind, what: &str| match broken(kind).count() {
         0 => None,
         1 => Some(format!("1 {what} cannot be read")),
         more => Some(format!("{more} {what}s cannot be read")),
     };
-    let kinds = [(Kind::BrokenMessage, "message"), (Kind::BrokenPart, "part")];
+    let kinds = [(ProblemKind::BrokenMessage, "message"), (ProblemKind::BrokenPart, "part")];
     let all: Vec<String> = kinds.iter().filter_map(|(kind, what)| counted(*kind, what)).collect();
     let first = kinds.iter().find_map(|(kind, _)| broken(*kind).next())?;
     Some(Unreadable {

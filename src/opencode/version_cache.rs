@@ -12,7 +12,7 @@ use crate::disk::write_atomic;
 /// What tells one installation from another. The change time cannot be set, so a program that was replaced by
 /// one of the same size and date is noticed, too.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Key {
+pub(super) struct ProgramKey {
     path: PathBuf,
     inode: u64,
     size: u64,
@@ -21,12 +21,12 @@ pub(super) struct Key {
 }
 
 #[derive(Serialize, Deserialize)]
-struct Remembered {
-    key: Key,
+struct RememberedVersion {
+    key: ProgramKey,
     version: String,
 }
 
-impl Key {
+impl ProgramKey {
     /// `None` where a version must not be remembered: the file behind `program` is a version manager's (mise,
     /// volta), which decides anew in every directory which opencode it starts.
     pub(super) fn of(program: &Path) -> Option<Self> {
@@ -46,14 +46,14 @@ impl Key {
 }
 
 /// The version that was remembered for `key`. A cache that cannot be read is none.
-pub(super) fn recall(cache: &Path, key: &Key) -> Option<Version> {
-    let remembered: Remembered = serde_json::from_slice(&fs::read(cache).ok()?).ok()?;
+pub(super) fn recall(cache: &Path, key: &ProgramKey) -> Option<Version> {
+    let remembered: RememberedVersion = serde_json::from_slice(&fs::read(cache).ok()?).ok()?;
     if remembered.key == *key { Version::parse(&remembered.version) } else { None }
 }
 
 /// Remembers it. A cache that cannot be written costs a second next time, and nothing else.
-pub(super) fn remember(cache: &Path, key: Key, version: Version) {
-    if let Ok(text) = serde_json::to_vec(&Remembered { key, version: version.to_string() }) {
+pub(super) fn remember(cache: &Path, key: ProgramKey, version: Version) {
+    if let Ok(text) = serde_json::to_vec(&RememberedVersion { key, version: version.to_string() }) {
         let _ = write_atomic(cache, &text);
     }
 }

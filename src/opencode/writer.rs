@@ -52,7 +52,7 @@ reasons!(DatabaseError, DiskError, UndoLogError);
 
 impl<E: From<DatabaseError>> Stop<E> {
     /// The reason, of which SQLite's answer is one.
-    pub(super) fn told(self, database: &Path) -> E {
+    pub(super) fn into_error(self, database: &Path) -> E {
         match self {
             Self::Why(error) => error,
             Self::Sql(error) => at(database, error).into(),

@@ -21,7 +21,7 @@ pub(crate) fn run_mark(session: &str) -> Mark {
 pub(crate) const RUN_MARK: &str = "KUGETSU_RUN";
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct Found {
+pub(crate) struct MarkedProcess {
     pub(crate) pid: u32,
     /// Its command line, as it gave it; strip control characters before showing it.
     pub(crate) command: String,
@@ -31,7 +31,7 @@ const TICK: Duration = Duration::from_millis(20);
 
 /// Everything that carries the mark, and everything that descends from `root`, but for what carries the mark of another
 /// run. Where environments cannot be read (they can out of Linux's `/proc`), what descends from `root` is all.
-pub(crate) fn find(mark: &Mark, root: Option<u32>) -> Vec<Found> {
+pub(crate) fn find(mark: &Mark, root: Option<u32>) -> Vec<MarkedProcess> {
     if std::path::Path::new("/proc/self/environ").exists() { in_proc(mark, root) } else { below(root) }
 }
 
@@ -51,7 +51,7 @@ fn others() -> Vec<u32> {
         .collect()
 }
 
-fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<Found> {
+fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<MarkedProcess> {
     let pids = others();
     let mut found: Vec<u32> = pids
         .iter()
@@ -66,7 +66,7 @@ fn in_proc(mark: &Mark, root: Option<u32>) -> Vec<Found> {
         found.sort_unstable();
         found.dedup();
     }
-    found.into_iter().map(|pid| Found { pid, command: command(pid) }).collect()
+    found.into_iter().map(|pid| MarkedProcess { pid, command: command(pid) }).collect()
 }
 
 /// The value of a mark's variable in the environment of a process.
@@ -79,7 +79,7 @@ fn run_of(pid: u32, name: &str) -> Option<Vec<u8>> {
 }
 
 /// The parent of a process that lives. What has ended and was not waited for does not.
-fn row(pid: u32) -> Option<tree::Row> {
+fn row(pid: u32) -> Option<tree::ProcessRow> {
     let stat = std::fs::read(format!("/proc/{pid}/stat")).ok()?;
     let stat = String::from_utf8_lossy(&stat);
     // Its name, in brackets, can hold anything.
@@ -87,7 +87,7 @@ fn row(pid: u32) -> Option<tree::Row> {
     let mut fields = rest.split_ascii_whitespace();
     let lives = !matches!(fields.next()?, "Z" | "X");
     let parent = fields.next()?.parse().ok()?;
-    lives.then(|| tree::Row { parent, command: String::new() })
+    lives.then(|| tree::ProcessRow { parent, command: String::new() })
 }
 
 fn command(pid: u32) -> String {
@@ -95,20 +95,20 @@ fn command(pid: u32) -> String {
     String::from_utf8_lossy(&command).replace('\0', " ").trim().to_owned()
 }
 
-fn below(root: Option<u32>) -> Vec<Found> {
+fn below(root: Option<u32>) -> Vec<MarkedProcess> {
     let Some(root) = root else { return Vec::new() };
     let listed = Command::new("ps").args(["-axo", "pid=,ppid=,command="]).stdin(Stdio::null()).output();
     let Ok(listed) = listed else { return Vec::new() };
     let table = tree::parse(&String::from_utf8_lossy(&listed.stdout));
-    let found = |pid| Some(Found { pid, command: table.get(&pid)?.command.clone() });
+    let found = |pid| Some(MarkedProcess { pid, command: table.get(&pid)?.command.clone() });
     tree::descendants(&table, root, |_| false).into_iter().filter_map(found).collect()
 }
 
 /// Ends everything that [`find`] finds: asked first, killed after `grace`. What is started meanwhile is found too.
 /// Gives what could not be ended within another five seconds.
-pub(crate) fn end_all(mark: &Mark, root: Option<u32>, grace: Duration) -> Vec<Found> {
+pub(crate) fn end_all(mark: &Mark, root: Option<u32>, grace: Duration) -> Vec<MarkedProcess> {
     let began = Instant::now();
-    let mut known: Vec<Found> = Vec::new();
+    let mut known: Vec<MarkedProcess> = Vec::new();
     loop {
         let mut living = find(mark, root);
         // Without /proc, what lost its parent is found no more: it is remembered.
@@ -181,7 +181,8 @@ mod tests {
         let mut shell = Command::new("sh").args(["-c", &script]).stdin(Stdio::null()).spawn().unwrap();
         let other = Mark { name, value: "other".to_owned() };
         let until = Instant::now() + Duration::from_secs(20);
-        let sleeps = |found: Vec<Found>| found.iter().filter(|one| one.command == "sleep 600").count();
+        let sleeps =
+            |found: Vec<MarkedProcess>| found.iter().filter(|one| one.command == "sleep 600").count();
         while sleeps(find(&mark, Some(shell.id()))) != 1 || sleeps(find(&other, None)) != 1 {
             assert!(Instant::now() < until, "{:?}", find(&mark, Some(shell.id())));
             std::thread::yield_now();

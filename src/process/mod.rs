@@ -5,4 +5,4 @@
 mod marked;
 mod tree;
 
-pub(crate) use marked::{Found, Mark, RUN_MARK, end_all, find, marked, run_mark};
+pub(crate) use marked::{Mark, MarkedProcess, RUN_MARK, end_all, find, marked, run_mark};

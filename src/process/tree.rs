@@ -3,23 +3,30 @@
 use std::collections::BTreeMap;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Row {
+pub(super) struct ProcessRow {
     pub(super) parent: u32,
     pub(super) command: String,
 }
 
 /// Reads the table; lines that are no row are passed over.
-pub(super) fn parse(text: &str) -> BTreeMap<u32, Row> {
+pub(super) fn parse(text: &str) -> BTreeMap<u32, ProcessRow> {
     let row = |line: &str| {
         let (pid, rest) = line.trim_start().split_once(' ')?;
         let (parent, command) = rest.trim_start().split_once(' ')?;
-        Some((pid.parse().ok()?, Row { parent: parent.parse().ok()?, command: command.trim().to_owned() }))
+        Some((
+            pid.parse().ok()?,
+            ProcessRow { parent: parent.parse().ok()?, command: command.trim().to_owned() },
+        ))
     };
     text.lines().filter_map(row).collect()
 }
 
 /// All that descend from `root`, but for those that are `apart` and what descends from them.
-pub(super) fn descendants(table: &BTreeMap<u32, Row>, root: u32, apart: impl Fn(u32) -> bool) -> Vec<u32> {
+pub(super) fn descendants(
+    table: &BTreeMap<u32, ProcessRow>,
+    root: u32,
+    apart: impl Fn(u32) -> bool,
+) -> Vec<u32> {
     let mut found = vec![root];
     let mut next = 0;
     while let Some(parent) = found.get(next).copied() {

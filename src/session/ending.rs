@@ -18,10 +18,10 @@ pub(crate) enum CallEnd<'a> {
 /// Whether this `state` of a tool call is not its end.
 pub(crate) fn is_open(state: &RawValue) -> bool {
     #[derive(Deserialize)]
-    struct State {
+    struct CallState {
         status: Lossy,
     }
-    let state = serde_json::from_str::<State>(state.get());
+    let state = serde_json::from_str::<CallState>(state.get());
     state.is_ok_and(|state| matches!(state.status.0.as_str(), "pending" | "running"))
 }
 

@@ -2,7 +2,7 @@
 //!
 //! Ids from a file end up in file names, in SQL parameters and on command lines, so only safe characters pass.
 
-use super::stamp::Kind;
+use super::stamp::IdKind;
 
 const LONGEST: usize = 64;
 
@@ -32,8 +32,9 @@ pub(crate) fn is_part_id(text: &str) -> bool {
 ///
 /// The next counter value keeps the time. An id of another make gets a character more.
 pub(crate) fn following_part_id(last: &str) -> Option<String> {
-    let next = Kind::Part.read(last).map(|(bits, tail)| (bits + 1, tail)).filter(|(next, _)| *next < 1 << 48);
-    let id = next.map_or_else(|| format!("{last}0"), |(next, tail)| Kind::Part.id(next, tail));
+    let next =
+        IdKind::Part.read(last).map(|(bits, tail)| (bits + 1, tail)).filter(|(next, _)| *next < 1 << 48);
+    let id = next.map_or_else(|| format!("{last}0"), |(next, tail)| IdKind::Part.id(next, tail));
     is_part_id(&id).then_some(id)
 }
 

@@ -61,7 +61,7 @@ pub(crate) enum Event<'a> {
     Other(String, &'a str),
 }
 
-enum State {
+enum ReaderState {
     Start,
     Field,
     Message { first: bool },
@@ -73,7 +73,7 @@ enum State {
 pub(crate) struct ExportReader<R> {
     splitter: Splitter<R>,
     row: usize,
-    state: State,
+    state: ReaderState,
     session: Option<String>,
     messages: bool,
     /// Nothing may follow the end.
@@ -89,7 +89,7 @@ impl<R: Read> ExportReader<R> {
     /// For an export that begins at this offset of a file; offsets are told in that file.
     pub(crate) fn at(offset: u64, input: R, limits: Limits) -> Self {
         let splitter = Splitter::at(offset, input, limits.value);
-        let state = State::Start;
+        let state = ReaderState::Start;
         Self { splitter, row: limits.row, state, session: None, messages: false, is_alone: true }
     }
 
@@ -107,20 +107,20 @@ impl<R: Read> ExportReader<R> {
     pub(crate) fn next(&mut self) -> Result<Option<Event<'_>>, ExportError> {
         loop {
             match self.state {
-                State::Start => {
+                ReaderState::Start => {
                     self.splitter.punctuation(b"{")?;
                     if self.splitter.need()? == b'}' {
                         return Err(ExportError::not_an_export("it has no \"info\""));
                     }
-                    self.state = State::Field;
+                    self.state = ReaderState::Field;
                 }
-                State::Field => {
+                ReaderState::Field => {
                     let key: String = {
                         let (offset, bytes) = self.splitter.value()?;
                         parse(offset, bytes)?.1
                     };
                     self.splitter.punctuation(b":")?;
-                    self.state = State::AfterField;
+                    self.state = ReaderState::AfterField;
                     if self.session.is_none() && key != "info" {
                         return Err(ExportError::not_an_export("its first field is not \"info\""));
                     }
@@ -128,7 +128,7 @@ impl<R: Read> ExportReader<R> {
                         "info" => return self.info().map(Some),
                         "messages" => {
                             self.begin_messages()?;
-                            self.state = State::Message { first: true };
+                            self.state = ReaderState::Message { first: true };
                         }
                         _ => {
                             let (offset, bytes) = self.splitter.value()?;
@@ -137,27 +137,27 @@ impl<R: Read> ExportReader<R> {
                         }
                     }
                 }
-                State::Message { first } => {
+                ReaderState::Message { first } => {
                     if first && self.splitter.need()? == b']'
                         || !first && self.splitter.punctuation(b",]")? == b']'
                     {
                         if first {
                             self.splitter.punctuation(b"]")?;
                         }
-                        self.state = State::AfterField;
+                        self.state = ReaderState::AfterField;
                         continue;
                     }
-                    self.state = State::Message { first: false };
+                    self.state = ReaderState::Message { first: false };
                     return self.message().map(Some);
                 }
-                State::AfterField => {
+                ReaderState::AfterField => {
                     if self.splitter.punctuation(b",}")? == b',' {
-                        self.state = State::Field;
+                        self.state = ReaderState::Field;
                     } else {
-                        self.state = State::End;
+                        self.state = ReaderState::End;
                     }
                 }
-                State::End => {
+                ReaderState::End => {
                     if self.is_alone && self.splitter.peek()?.is_some() {
                         return Err(self.splitter.not_json("something follows the end"));
                     }

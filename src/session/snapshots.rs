@@ -18,13 +18,13 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 
 /// A kind of part, a field of it, and the field's new value; `None` removes the field.
-type Rule = (&'static str, &'static str, Option<&'static str>);
+type FieldRule = (&'static str, &'static str, Option<&'static str>);
 
 /// What a patch of this machine's opencode must not say elsewhere. The trees of its steps are harmless there.
-const LEAVING: [Rule; 1] = [("patch", "files", Some("[]"))];
+const LEAVING: [FieldRule; 1] = [("patch", "files", Some("[]"))];
 
 /// What no row of another machine says here. Only fields that opencode can do without are removed.
-const ARRIVING: [Rule; 5] = [
+const ARRIVING: [FieldRule; 5] = [
     ("patch", "files", Some("[]")),
     ("patch", "hash", Some("\"\"")),
     ("step-start", "snapshot", None),
@@ -68,7 +68,7 @@ pub(crate) fn kept(own: &str, merged: String) -> Result<String, ExportError> {
 fn without<'t>(
     text: Cow<'t, str>,
     message: &Message<'_>,
-    rules: &[Rule],
+    rules: &[FieldRule],
 ) -> Result<Cow<'t, str>, ExportError> {
     if !message.parts.iter().any(|part| rules.iter().any(|(kind, ..)| *kind == part.kind)) {
         return Ok(text);
@@ -88,7 +88,7 @@ fn without<'t>(
 /// A part by these rules; `None` if it stays as it is.
 fn changed<'r>(
     raw: &RawValue,
-    rules: impl Iterator<Item = &'r Rule>,
+    rules: impl Iterator<Item = &'r FieldRule>,
 ) -> Result<Option<Box<RawValue>>, ExportError> {
     let mut part: Option<Object<'_>> = None;
     let mut is_changed = false;
@@ -186,8 +186,8 @@ mod tests {
             part(2, r#""type":"patch","files":"/a""#),
             part(3, r#""type":"patch","hash":null,"files":null"#),
         ]);
-        let came: serde_json::Value = serde_json::from_str(&arrived(&odd)).unwrap();
-        for part in came["parts"].as_array().unwrap() {
+        let returned: serde_json::Value = serde_json::from_str(&arrived(&odd)).unwrap();
+        for part in returned["parts"].as_array().unwrap() {
             assert_eq!((&part["files"], &part["hash"]), (&serde_json::json!([]), &serde_json::json!("")));
         }
         let gone: serde_json::Value = serde_json::from_str(&left(&odd)).unwrap();

@@ -12,12 +12,12 @@ pub(crate) const DISORDER_MS: i64 = 24 * 3600 * 1000;
 
 /// The kinds of ids that are looked at here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum IdKind {
     Message,
     Part,
 }
 
-impl Kind {
+impl IdKind {
     fn prefix(self) -> &'static str {
         match self {
             Self::Message => "msg_",
@@ -66,7 +66,7 @@ pub(crate) fn unrolled<'i>(
     let mut all: Vec<Option<i64>> = messages
         .rev()
         .map(|id| {
-            let (bits, _) = Kind::Message.read(id)?;
+            let (bits, _) = IdKind::Message.read(id)?;
             let stamp = up_to(latest, bits);
             latest = end.min(stamp.saturating_add(slack));
             Some(stamp)
@@ -90,16 +90,16 @@ mod tests {
     #[test]
     fn an_id_is_read_and_written() {
         let id = "msg_1f87c92a1001sqlZm7ZOVRlqZb";
-        let (bits, tail) = Kind::Message.read(id).unwrap();
+        let (bits, tail) = IdKind::Message.read(id).unwrap();
         assert_eq!((bits, tail), (0x1f87_c92a_1001, "sqlZm7ZOVRlqZb"));
-        assert_eq!(Kind::Message.id(bits, tail), id);
+        assert_eq!(IdKind::Message.id(bits, tail), id);
         assert_eq!(near(1_795_170_276_001 * PER_MS, bits), 1_795_170_276_001 * PER_MS + 1);
         for other in ["msgZ", "prt_1f87c92a1001sqlZm7ZOVRlqZb", "msg_1F87c92a1001sqlZm7ZOVRlqZb"] {
-            assert_eq!(Kind::Message.read(other), None);
+            assert_eq!(IdKind::Message.read(other), None);
         }
         let tail = tail_for("msgZ");
         assert!(tail == tail_for("msgZ") && tail != tail_for("msgY"));
-        assert!(Kind::Part.read(&Kind::Part.id(7, &tail)).is_some());
+        assert!(IdKind::Part.read(&IdKind::Part.id(7, &tail)).is_some());
     }
 
     #[test]
@@ -108,7 +108,7 @@ mod tests {
         let times =
             [25 * WINDOW_MS - 9, 25 * WINDOW_MS + WINDOW_MS / 2, 26 * WINDOW_MS - 1, 26 * WINDOW_MS + 1];
         let ids: Vec<String> =
-            times.iter().map(|ms| Kind::Message.id(ms * PER_MS, "00000000000000")).collect();
+            times.iter().map(|ms| IdKind::Message.id(ms * PER_MS, "00000000000000")).collect();
         let mut ids: Vec<&str> = ids.iter().map(String::as_str).collect();
         ids.insert(2, "msgZ");
         let unrolled = unrolled(ids.into_iter(), now);

@@ -4,12 +4,12 @@ use std::borrow::Cow;
 
 /// A step from a value to one inside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) enum Step<'a> {
+pub(crate) enum PathStep<'a> {
     Field(Cow<'a, str>),
     Element(usize),
 }
 
-impl Step<'_> {
+impl PathStep<'_> {
     /// Whether it leads into the field of this name.
     pub(crate) fn is(&self, name: &str) -> bool {
         matches!(self, Self::Field(key) if key == name)
@@ -29,24 +29,24 @@ pub(crate) enum Leaf<'a> {
 pub(crate) fn walk<'a>(
     json: &'a str,
     out: &mut String,
-    mut edit: impl FnMut(&[Step<'a>], Leaf<'a>) -> Option<String>,
+    mut edit: impl FnMut(&[PathStep<'a>], Leaf<'a>) -> Option<String>,
 ) {
     let bytes = json.as_bytes();
     let (mut at, mut kept) = (0, 0);
     // The last step leads to the value that is read next, or to the field that was read last.
-    let mut way: Vec<Step<'a>> = Vec::new();
+    let mut way: Vec<PathStep<'a>> = Vec::new();
     let mut is_key = false;
     while let Some(byte) = bytes.get(at) {
         let start = at;
         at += 1;
         let leaf = match byte {
             b'{' => {
-                way.push(Step::Field(Cow::Borrowed("")));
+                way.push(PathStep::Field(Cow::Borrowed("")));
                 is_key = true;
                 continue;
             }
             b'[' => {
-                way.push(Step::Element(0));
+                way.push(PathStep::Element(0));
                 continue;
             }
             b'}' | b']' => {
@@ -56,7 +56,7 @@ pub(crate) fn walk<'a>(
             }
             b',' => {
                 match way.last_mut() {
-                    Some(Step::Element(n)) => *n += 1,
+                    Some(PathStep::Element(n)) => *n += 1,
                     _ => is_key = true,
                 }
                 continue;
@@ -67,7 +67,7 @@ pub(crate) fn walk<'a>(
                 if is_key {
                     is_key = false;
                     if let Some(step) = way.last_mut() {
-                        *step = Step::Field(unescaped(text));
+                        *step = PathStep::Field(unescaped(text));
                     }
                     continue;
                 }
@@ -92,8 +92,10 @@ pub(crate) fn walk<'a>(
 
 /// If a value is an id, the name of its field and the id. An id is a string in a field whose name ends in `id` (`sessionID`,
 /// `parentID`, `tail_start_id`, a tool's `metadata.parentSessionId`, …), but not in what a model gave to a tool (`input`).
-pub(crate) fn id_at<'w>(way: &'w [Step<'_>], leaf: Leaf<'w>) -> Option<(&'w str, Cow<'w, str>)> {
-    let (Leaf::Text(raw), Some((Step::Field(key), above))) = (leaf, way.split_last()) else { return None };
+pub(crate) fn id_at<'w>(way: &'w [PathStep<'_>], leaf: Leaf<'w>) -> Option<(&'w str, Cow<'w, str>)> {
+    let (Leaf::Text(raw), Some((PathStep::Field(key), above))) = (leaf, way.split_last()) else {
+        return None;
+    };
     let end = key.len().checked_sub(2).and_then(|at| key.get(at..))?;
     let is_said = above.iter().any(|step| step.is("input"));
     // A host may spell an id with escapes; it is the same id.
@@ -162,8 +164,8 @@ mod tests {
         walk(json, &mut String::new(), |way, leaf| {
             let (Leaf::Text(raw) | Leaf::Number(raw)) = leaf;
             let way = way.iter().map(|step| match step {
-                Step::Field(key) => format!("/{key}"),
-                Step::Element(n) => format!("/{n}"),
+                PathStep::Field(key) => format!("/{key}"),
+                PathStep::Element(n) => format!("/{n}"),
             });
             all.push((way.collect(), raw.to_owned()));
             None

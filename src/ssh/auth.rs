@@ -77,15 +77,17 @@ pub(super) fn log_in(
         for file in explicit.iter().chain(&files).filter(|file| file.locked) {
             attempt.locked_file(file, asker)?;
         }
-        Err(attempt.locked.take().map_or(Stop::OutOfKeys, Stop::Locked))
+        Err(attempt.locked.take().map_or(LoginStop::OutOfKeys, LoginStop::Locked))
     })();
     drop(agent);
 
     let closed = match outcome {
-        Ok(()) | Err(Stop::LoggedIn) => return Ok(()),
-        Err(Stop::Locked(path)) => return Err(ConnectError::KeyLocked { name: target.name.clone(), path }),
-        Err(Stop::OutOfKeys) => false,
-        Err(Stop::Cut) => true,
+        Ok(()) | Err(LoginStop::LoggedIn) => return Ok(()),
+        Err(LoginStop::Locked(path)) => {
+            return Err(ConnectError::KeyLocked { name: target.name.clone(), path });
+        }
+        Err(LoginStop::OutOfKeys) => false,
+        Err(LoginStop::Cut) => true,
     };
     let methods = match session.auth_methods(&settings.user) {
         Ok(methods) => methods.to_owned(),
@@ -108,7 +110,7 @@ pub(super) fn log_in(
 }
 
 /// Why no further key is tried.
-enum Stop {
+enum LoginStop {
     LoggedIn,
     OutOfKeys,
     Locked(PathBuf),
@@ -128,7 +130,7 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
-    fn agent_key(&mut self, agent: &Agent, key: &PublicKey) -> Result<(), Stop> {
+    fn agent_key(&mut self, agent: &Agent, key: &PublicKey) -> Result<(), LoginStop> {
         if self.offered.iter().any(|blob| blob == key.blob()) {
             return Ok(());
         }
@@ -144,7 +146,7 @@ impl Attempt<'_> {
     }
 
     /// `Ok(false)`: the key could not be used or was refused.
-    fn file(&mut self, file: &KeyFile, passphrase: Option<&str>) -> Result<bool, Stop> {
+    fn file(&mut self, file: &KeyFile, passphrase: Option<&str>) -> Result<bool, LoginStop> {
         let Some(private) = &file.private else { return Ok(false) };
         if file.public.as_ref().is_some_and(|public| self.offered.contains(public)) {
             return Ok(false);
@@ -157,7 +159,7 @@ impl Attempt<'_> {
         settled(self.session.userauth_pubkey_memory(self.user, None, private, passphrase))
     }
 
-    fn locked_file(&mut self, file: &KeyFile, asker: &dyn Asker) -> Result<(), Stop> {
+    fn locked_file(&mut self, file: &KeyFile, asker: &dyn Asker) -> Result<(), LoginStop> {
         if file.public.as_ref().is_some_and(|public| self.offered.contains(public)) {
             return Ok(());
         }
@@ -173,14 +175,14 @@ impl Attempt<'_> {
     }
 }
 
-fn settled(result: Result<(), ssh2::Error>) -> Result<bool, Stop> {
+fn settled(result: Result<(), ssh2::Error>) -> Result<bool, LoginStop> {
     match result {
-        Ok(()) => Err(Stop::LoggedIn),
+        Ok(()) => Err(LoginStop::LoggedIn),
         Err(e) => match e.code() {
             // No answer came: libssh2 takes a lost connection for a key that has no signature.
-            ErrorCode::Session(-19) if e.message().starts_with("Waiting for ") => Err(Stop::Cut),
+            ErrorCode::Session(-19) if e.message().starts_with("Waiting for ") => Err(LoginStop::Cut),
             ErrorCode::Session(code) if KEY_FAULTS.contains(&code) => Ok(false),
-            _ => Err(Stop::Cut),
+            _ => Err(LoginStop::Cut),
         },
     }
 }

@@ -23,11 +23,11 @@ pub(super) enum Verdict<'a> {
 /// The lines of all known_hosts files.
 #[derive(Debug, Default)]
 pub(super) struct KnownHosts {
-    entries: Vec<Entry>,
+    entries: Vec<KnownHost>,
 }
 
 #[derive(Debug)]
-struct Entry {
+struct KnownHost {
     revoked: bool,
     hosts: String,
     key: Vec<u8>,
@@ -84,7 +84,7 @@ impl KnownHosts {
                 continue;
             };
             let Ok(key) = STANDARD.decode(key) else { continue };
-            self.entries.push(Entry {
+            self.entries.push(KnownHost {
                 revoked: marker.is_some(),
                 hosts: hosts.to_owned(),
                 key,
@@ -110,7 +110,7 @@ impl KnownHosts {
             let key = line.split_ascii_whitespace().nth(1).and_then(|key| STANDARD.decode(key).ok());
             let key = key.ok_or_else(|| fault(&format!("line {} is no public key", index + 1)))?;
             let (file, line) = (file.to_owned(), index + 1);
-            self.entries.push(Entry { revoked: true, hosts: "*".to_owned(), key, file, line });
+            self.entries.push(KnownHost { revoked: true, hosts: "*".to_owned(), key, file, line });
         }
         Ok(())
     }
@@ -128,14 +128,14 @@ impl KnownHosts {
         types
     }
 
-    fn known_as<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a Entry> {
+    fn known_as<'a>(&'a self, name: &str) -> impl Iterator<Item = &'a KnownHost> {
         self.entries.iter().filter(move |e| !e.revoked && is_for(&e.hosts, name))
     }
 
     /// What the files say about `key` for the host.
     pub(super) fn judge(&self, names: &Names, key: &[u8]) -> Verdict<'_> {
         let is_revoked =
-            |e: &&Entry| e.revoked && e.key == key && names.all().any(|name| is_for(&e.hosts, name));
+            |e: &&KnownHost| e.revoked && e.key == key && names.all().any(|name| is_for(&e.hosts, name));
         if let Some(entry) = self.entries.iter().find(is_revoked) {
             return Verdict::Revoked { file: &entry.file, line: entry.line };
         }

@@ -17,10 +17,11 @@ pub struct Baseline {
     pub(crate) settled: Vec<PartOf>,
     pub(crate) added: Vec<PartOf>,
     /// How open calls were ended.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(crate) told: Option<Told>,
+    #[serde(rename = "told", default, skip_serializing_if = "Option::is_none")]
+    pub(crate) settled_with: Option<SettledWith>,
     /// The session's own record and todos, as they were at home.
-    pub(crate) departed: SentRecord,
+    #[serde(rename = "departed")]
+    pub(crate) sent: SentRecord,
     /// The host's clock, where ids and times of the copy are the host's.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) clock: Option<Clock>,
@@ -39,13 +40,13 @@ impl Baseline {
     }
 
     pub(crate) fn record(&self) -> Result<Object<'_>, ExportError> {
-        Object::parse(self.departed.info.get()).map_err(ExportError::from)
+        Object::parse(self.sent.info.get()).map_err(ExportError::from)
     }
 }
 
 /// How the calls that were open when the session left were ended, in the copy and, on return, at home.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Told {
+pub(crate) struct SettledWith {
     /// What they were told.
     pub(crate) error: String,
     /// The call that asked for the hand-off, and what it was told.

@@ -4,7 +4,7 @@ use crate::session::ending::{CallEnd, ended, set_time};
 use crate::session::message::{Message, Part};
 use crate::session::raw::Object;
 use crate::session::{ExportError, Outline, following_part_id};
-use crate::transfer::baseline::{PartOf, Told};
+use crate::transfer::baseline::{PartOf, SettledWith};
 use crate::transfer::edit::Edit;
 use serde_json::json;
 use serde_json::value::{RawValue, to_raw_value};
@@ -21,16 +21,16 @@ pub(crate) struct Ending<'a> {
 
 impl<'a> Ending<'a> {
     /// For calls that were open when the session left; `taken` are the ids of that moment.
-    pub(crate) fn of_departure(told: &'a Told, taken: &'a Outline) -> Self {
-        let hand_off = told.hand_off.as_ref().map(|(call, told)| HandOff { call, told, taken });
-        Self { hand_off, error: &told.error, now_ms: told.now_ms }
+    pub(crate) fn of_sent(settled_with: &'a SettledWith, taken: &'a Outline) -> Self {
+        let hand_off = settled_with.hand_off.as_ref().map(|(call, output)| HandOff { call, output, taken });
+        Self { hand_off, error: &settled_with.error, now_ms: settled_with.now_ms }
     }
 }
 
 /// The call that asked for the session to be handed off; it ends well.
 pub(crate) struct HandOff<'a> {
     pub(crate) call: &'a str,
-    pub(crate) told: &'a str,
+    pub(crate) output: &'a str,
     /// The ids that an added part must not have.
     pub(crate) taken: &'a Outline,
 }
@@ -53,12 +53,12 @@ pub(crate) fn settle(
     for (raw, part) in edit.parts.iter_mut().zip(&message.parts).filter(|(_, part)| part.is_open()) {
         let asked = ending.hand_off.as_ref().filter(|hand_off| part.call().as_deref() == Some(hand_off.call));
         handed_off = handed_off.or(asked);
-        let told = asked.map_or(CallEnd::Error(ending.error), |hand_off| CallEnd::Output(hand_off.told));
+        let end = asked.map_or(CallEnd::Error(ending.error), |hand_off| CallEnd::Output(hand_off.output));
         let changed = {
             let mut call = Object::parse(raw.get())?;
             let state = call.get("state").map_or("{}", RawValue::get);
             // A pending call has no time of its own.
-            let after = ended(state, told, message.info.time.created_ms(), ending.now_ms)?;
+            let after = ended(state, end, message.info.time.created_ms(), ending.now_ms)?;
             call.set("state", &after)?;
             to_raw_value(&call)?
         };

@@ -2,7 +2,7 @@
 
 use crate::session::ExportError;
 use crate::session::message::Message;
-use crate::session::walk::{Leaf, Step, id_at, walk};
+use crate::session::walk::{Leaf, PathStep, id_at, walk};
 use crate::transfer::paths::{GROWTH, Style};
 
 /// Which time is meant.
@@ -17,7 +17,7 @@ pub(crate) enum Said {
 }
 
 /// What is to stand in the place of an id, a time or a path; `None` leaves it.
-pub(crate) struct Fields<'f> {
+pub(crate) struct Replacements<'f> {
     pub(crate) id: &'f dyn Fn(&str) -> Option<String>,
     /// Of a whole number, in milliseconds since the epoch.
     pub(crate) time: &'f dyn Fn(Said, i64) -> Option<i64>,
@@ -36,22 +36,22 @@ pub(crate) struct Fields<'f> {
 pub(crate) fn in_other_terms(
     json: &str,
     message: Option<&Message<'_>>,
-    fields: &Fields<'_>,
+    fields: &Replacements<'_>,
 ) -> Result<String, ExportError> {
     let mut out = String::with_capacity(json.len() + json.len() / 16);
     let mut of_paths = GROWTH;
     let mut of_others = Some(GROWTH);
     walk(json, &mut out, |way, leaf| {
         let (Leaf::Text(raw) | Leaf::Number(raw)) = leaf;
-        let grown = |other: &str| other.len().saturating_sub(raw.len());
+        let growth = |other: &str| other.len().saturating_sub(raw.len());
         let style = message.and_then(|message| style(way, message));
         if let (Leaf::Text(raw), Some(style)) = (leaf, style) {
             let other = (fields.path)(style, raw)?;
-            of_paths = of_paths.checked_sub(grown(&other))?;
+            of_paths = of_paths.checked_sub(growth(&other))?;
             return Some(other);
         }
         let other = replaced(way, leaf, message.is_some(), fields)?;
-        of_others = of_others.and_then(|room| room.checked_sub(grown(&other)));
+        of_others = of_others.and_then(|room| room.checked_sub(growth(&other)));
         of_others.map(|_| other)
     });
     match of_others {
@@ -61,7 +61,12 @@ pub(crate) fn in_other_terms(
 }
 
 /// What is to stand in the place of an id or a time.
-fn replaced(way: &[Step<'_>], leaf: Leaf<'_>, in_message: bool, fields: &Fields<'_>) -> Option<String> {
+fn replaced(
+    way: &[PathStep<'_>],
+    leaf: Leaf<'_>,
+    in_message: bool,
+    fields: &Replacements<'_>,
+) -> Option<String> {
     match leaf {
         Leaf::Text(_) => (fields.id)(&id_at(way, leaf)?.1).map(|id| format!("\"{id}\"")),
         Leaf::Number(raw) => {
@@ -73,27 +78,29 @@ fn replaced(way: &[Step<'_>], leaf: Leaf<'_>, in_message: bool, fields: &Fields<
 }
 
 /// Which time stands in this place, if one does.
-fn said(way: &[Step<'_>], in_message: bool) -> Option<Said> {
-    let [above @ .., time, Step::Field(key)] = way else { return None };
+fn said(way: &[PathStep<'_>], in_message: bool) -> Option<Said> {
+    let [above @ .., time, PathStep::Field(key)] = way else { return None };
     if !time.is("time") {
         return None;
     }
     match above {
         [] if !in_message => Some(Said::Other),
         [info] if info.is("info") => Some(if key == "created" { Said::Created } else { Said::Other }),
-        [parts, Step::Element(n)] if parts.is("parts") => Some(Said::Part(*n)),
-        [parts, Step::Element(n), state] if parts.is("parts") && state.is("state") => Some(Said::Part(*n)),
+        [parts, PathStep::Element(n)] if parts.is("parts") => Some(Said::Part(*n)),
+        [parts, PathStep::Element(n), state] if parts.is("parts") && state.is("state") => {
+            Some(Said::Part(*n))
+        }
         _ => None,
     }
 }
 
 /// How a path is written in this place, if the model reads one there.
-fn style(way: &[Step<'_>], message: &Message<'_>) -> Option<Style> {
+fn style(way: &[PathStep<'_>], message: &Message<'_>) -> Option<Style> {
     match way {
         [info, path, key] if info.is("info") && path.is("path") => {
             (message.info.is_assistant() && (key.is("cwd") || key.is("root"))).then_some(Style::Whole)
         }
-        [parts, Step::Element(n), rest @ ..] if parts.is("parts") => {
+        [parts, PathStep::Element(n), rest @ ..] if parts.is("parts") => {
             let kind = message.parts.get(*n)?.kind.as_str();
             match (kind, rest) {
                 ("tool", [state, input, ..]) if state.is("state") && input.is("input") => Some(Style::Text),
@@ -113,7 +120,7 @@ mod tests {
     fn later(json: &str, message: bool) -> String {
         let parsed = message.then(|| serde_json::from_str::<Message<'_>>(json).unwrap());
         let time = |said, ms| Some(ms + if said == Said::Created { 1000 } else { 1 });
-        let fields = Fields { id: &|_| None, time: &time, path: &|_, _| None };
+        let fields = Replacements { id: &|_| None, time: &time, path: &|_, _| None };
         in_other_terms(json, parsed.as_ref(), &fields).unwrap()
     }
 
@@ -140,7 +147,7 @@ mod tests {
         let long = format!("\"{}\"", "y".repeat(GROWTH - 7));
         let path = |_, _: &str| Some(long.clone());
         let fields = |id: &'static dyn Fn(&str) -> Option<String>| {
-            let fields = Fields { id, time: &|_, ms| Some(ms + 1000), path: &path };
+            let fields = Replacements { id, time: &|_, ms| Some(ms + 1000), path: &path };
             in_other_terms(json, Some(&parsed), &fields)
         };
         let other = fields(&|id| (id == "ses_1").then(|| "ses_another".to_owned())).unwrap();

@@ -15,7 +15,7 @@ use std::path::PathBuf;
 
 /// Whom to blame decides what to do about it: the exit status and whether trying again may help.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Kind {
+pub(crate) enum FailureKind {
     Failed,
     /// What was asked for makes no sense.
     Usage,
@@ -241,17 +241,17 @@ impl TripError {
         matches!(self, Self::Connect { source: ConnectError::Full { .. }, .. })
     }
 
-    pub(crate) fn kind(&self) -> Kind {
+    pub(crate) fn kind(&self) -> FailureKind {
         match self {
             Self::UnknownHost { .. } | Self::Message(_) | Self::Usage(_) | Self::UnknownDispatch(_) => {
-                Kind::Usage
+                FailureKind::Usage
             }
             Self::Connect { .. }
             | Self::LaunchUnknown { .. }
             | Self::OutOfReach { .. }
             | Self::NotBegun { .. }
-            | Self::Slow { .. } => Kind::Unreachable,
-            Self::Transport { source, .. } if source.is_transient() => Kind::Unreachable,
+            | Self::Slow { .. } => FailureKind::Unreachable,
+            Self::Transport { source, .. } if source.is_transient() => FailureKind::Unreachable,
             Self::UnknownSession { .. }
             | Self::Busy { .. }
             | Self::Away { .. }
@@ -263,9 +263,9 @@ impl TripError {
             | Self::Unfit { .. }
             | Self::HostDiverged { .. }
             | Self::Program(ProgramError::UnsupportedVersion { .. })
-            | Self::Diverged { .. } => Kind::Refused,
-            Self::TimedOut { .. } => Kind::Running,
-            _ => Kind::Failed,
+            | Self::Diverged { .. } => FailureKind::Refused,
+            Self::TimedOut { .. } => FailureKind::Running,
+            _ => FailureKind::Failed,
         }
     }
 

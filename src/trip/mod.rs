@@ -22,13 +22,13 @@ mod tools;
 mod under_way;
 mod watch;
 
-pub(crate) use error::{Kind, TripError};
+pub(crate) use error::{FailureKind, TripError};
 pub(crate) use fetch::snapshot::{Snapshot, snapshot};
 pub(crate) use holding::HeldRows;
 pub(crate) use observer::{News, Observer};
 pub(crate) use prune::leftovers::{LeftOnHosts, left_on_hosts};
 pub(crate) use prune::remains::Remains;
-pub(crate) use report::Report;
+pub(crate) use report::TripReport;
 pub(crate) use send::begin::check_here;
 pub(crate) use send::dry_run::DryRun;
 pub(crate) use send::plan::Request;

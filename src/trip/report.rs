@@ -5,7 +5,7 @@ use serde::Serialize;
 
 /// A trip as `--json` shows it. Unknown is null.
 #[derive(Debug, Clone, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct TripReport {
     pub dispatch: String,
     pub session: String,
     pub issue: Option<String>,
@@ -42,7 +42,7 @@ pub(crate) struct RunReport {
     pub error: Option<String>,
 }
 
-impl Report {
+impl TripReport {
     /// Of a dispatch as its record tells it, without the answer.
     pub(crate) fn of(dispatch: &Dispatch) -> Self {
         let record = &dispatch.record;

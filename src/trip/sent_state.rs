@@ -81,7 +81,7 @@ impl SentState {
 mod tests {
     use super::*;
 
-    fn departed() -> SentState {
+    fn example() -> SentState {
         let mut outline = Outline::default();
         outline.push("msg_1", ["prt_1", "prt_2"].into_iter()).unwrap();
         outline.push("msg_2", [].into_iter()).unwrap();
@@ -93,8 +93,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join(FILE);
         assert!(SentState::read(&path).is_err());
-        departed().write(&path).unwrap();
-        assert_eq!(SentState::read(&path).unwrap(), departed());
+        example().write(&path).unwrap();
+        assert_eq!(SentState::read(&path).unwrap(), example());
     }
 
     #[test]
@@ -103,7 +103,7 @@ mod tests {
         let path = dir.path().join(FILE);
         let fixture = "{\"version\":1,\"fingerprint\":\"2+2:ab;title=cd\"}\nmsg_1\n prt_1\n prt_2\nmsg_2\n";
         disk::write_atomic(&path, fixture.as_bytes()).unwrap();
-        assert_eq!(SentState::read(&path).unwrap(), departed());
+        assert_eq!(SentState::read(&path).unwrap(), example());
     }
 
     #[test]

@@ -6,7 +6,7 @@ use crate::hosts::HostEntry;
 use crate::trip::connection::HostConnection;
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
-use crate::trip::report::Report;
+use crate::trip::report::TripReport;
 use crate::trip::steps::Steps;
 use crate::trip::tools::Tools;
 use crate::trip::watch::journal;
@@ -66,10 +66,10 @@ impl Trip {
     }
 
     /// What there is to say of the trip now.
-    pub(crate) fn report(&self) -> Report {
-        Report {
+    pub(crate) fn report(&self) -> TripReport {
+        TripReport {
             reply: self.reply.clone().or_else(|| journal::known(&self.dispatch.directory).reply),
-            ..Report::of(&self.dispatch)
+            ..TripReport::of(&self.dispatch)
         }
     }
 

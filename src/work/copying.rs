@@ -1,7 +1,7 @@
 //! A session is copied in opencode, with ids of its own: whole, or not at all. Needs no model and no terminal.
 
 use super::destroy::delete;
-use super::held::Held;
+use super::held::SessionHold;
 use super::{Bench, RunFiles, WorkError};
 use crate::clock;
 use crate::disk::DiskError;
@@ -27,10 +27,10 @@ pub(super) async fn copied(
     bench: &Bench,
     copying: &Copying<'_>,
     stop: impl Future<Output = ()>,
-) -> Result<(String, Held), WorkError> {
+) -> Result<(String, SessionHold), WorkError> {
     let session = new_session_id(clock::now_ms(), &mut || RandomState::new().hash_one(0));
     // Locked before it exists: `prune` removes what no issue has and nobody holds.
-    let held = Held::take_free(&bench.kugetsu_home, &session, &session, copying.command)?;
+    let held = SessionHold::take_free(&bench.kugetsu_home, &session, &session, copying.command)?;
     let files = RunFiles::new(&bench.kugetsu_home, &session);
     files.make()?;
     let made = tokio::select! {

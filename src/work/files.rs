@@ -4,7 +4,7 @@ use super::WorkError;
 use super::job::Job;
 use crate::disk;
 use crate::opencode::{cause, tail};
-use crate::process::Found;
+use crate::process::MarkedProcess;
 use crate::session::is_session_id;
 use crate::text::plain;
 use std::fs::File;
@@ -54,7 +54,7 @@ impl RunFiles {
         self.directory.join("survivors")
     }
 
-    pub(crate) fn keep_survivors(&self, left: &[Found]) -> Result<(), WorkError> {
+    pub(crate) fn keep_survivors(&self, left: &[MarkedProcess]) -> Result<(), WorkError> {
         if left.is_empty() {
             return Ok(());
         }
@@ -104,7 +104,7 @@ pub(crate) fn unfinished(kugetsu_home: &Path) -> Result<Vec<String>, WorkError> 
 }
 
 /// A process that could not be ended, as the user is told of it.
-pub(super) fn survivor(found: &Found) -> String {
+pub(super) fn survivor(found: &MarkedProcess) -> String {
     format!("{} ({})", plain(&found.command), found.pid)
 }
 
@@ -119,7 +119,7 @@ mod tests {
         files.make().unwrap();
         files.keep_survivors(&[]).unwrap();
         assert_eq!(files.survivors(), [] as [&str; 0]);
-        let left = |pid, command: &str| Found { pid, command: command.to_owned() };
+        let left = |pid, command: &str| MarkedProcess { pid, command: command.to_owned() };
         files.keep_survivors(&[left(7, "sudo sleep 600"), left(8, "a\nb")]).unwrap();
         assert_eq!(files.survivors(), ["sudo sleep 600 (7)", "a b (8)"]);
         files.forget_survivors().unwrap();

@@ -2,7 +2,7 @@
 
 use super::copying::{Copying, copied};
 use super::destroy::delete;
-use super::held::Held;
+use super::held::SessionHold;
 use super::{Bench, WorkError};
 use crate::opencode::Database;
 use std::future::Future;
@@ -41,7 +41,7 @@ pub(crate) async fn fork(
 /// # Errors
 /// [`WorkError::Busy`]; opencode does not delete it.
 pub(crate) async fn unfork(bench: &Bench, copy: &str) -> Result<(), WorkError> {
-    let mut held = Held::take_free(&bench.kugetsu_home, copy, copy, "fork")?;
+    let mut held = SessionHold::take_free(&bench.kugetsu_home, copy, copy, "fork")?;
     delete(bench, copy).await?;
     held.forget();
     Ok(())

@@ -1,7 +1,7 @@
 //! The guard of a run: a process between kugetsu and opencode that outlives neither. Whatever becomes of kugetsu,
 //! opencode and all that it started are ended.
 
-use crate::process::{Found, Mark, end_all};
+use crate::process::{Mark, MarkedProcess, end_all};
 use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitOptions, kill_process, wait, waitpid};
 use std::ffi::OsString;
@@ -17,7 +17,7 @@ pub(super) const GRACE: Duration = Duration::from_secs(3);
 pub(crate) enum Guarded {
     Ended(ExitStatus),
     /// It was ended, with all that it started but for these.
-    Stopped(Vec<Found>),
+    Stopped(Vec<MarkedProcess>),
 }
 
 /// Runs `program` in a process session of its own until it ends, or until this process is told to end or loses its
@@ -28,7 +28,7 @@ pub(crate) enum Guarded {
 pub(crate) async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io::Result<Guarded> {
     // Ctrl-C at the terminal is for the parent to deal with.
     rustix::process::setsid()?;
-    let (mut told, mut children) = (signal(SignalKind::terminate())?, signal(SignalKind::child())?);
+    let (mut terminate, mut children) = (signal(SignalKind::terminate())?, signal(SignalKind::child())?);
     #[cfg(target_os = "linux")]
     {
         rustix::process::set_parent_process_death_signal(Some(Signal::TERM))?;
@@ -58,7 +58,7 @@ pub(crate) async fn guard(parent: u32, mark: &Mark, program: &[OsString]) -> io:
     tokio::select! {
         biased;
         status = ended => return Ok(Guarded::Ended(status?)),
-        _ = told.recv() => {}
+        _ = terminate.recv() => {}
         () = lost => {}
     }
     // Elsewhere this process begins others itself, to look around.

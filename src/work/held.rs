@@ -6,13 +6,13 @@ use std::path::{Path, PathBuf};
 
 /// The lock of a session, to do away with something of it.
 #[derive(Debug)]
-pub(super) struct Held {
+pub(super) struct SessionHold {
     lock: Option<Lock>,
     path: PathBuf,
     forgotten: bool,
 }
 
-impl Held {
+impl SessionHold {
     /// Takes the lock, or says who has it. `command` is what others are told meanwhile.
     pub(super) fn take(
         kugetsu_home: &Path,
@@ -25,7 +25,7 @@ impl Held {
         Ok(taken.map(|lock| Self { lock: Some(lock), path, forgotten }))
     }
 
-    /// As [`Held::take`]; `name` is what the user calls the session.
+    /// As [`SessionHold::take`]; `name` is what the user calls the session.
     ///
     /// # Errors
     /// [`WorkError::Busy`] where it is running or being moved.
@@ -45,7 +45,7 @@ impl Held {
     }
 }
 
-impl Drop for Held {
+impl Drop for SessionHold {
     fn drop(&mut self) {
         if let Some(lock) = self.lock.take().filter(|_| self.forgotten) {
             // A file that stays does no harm.

@@ -5,7 +5,7 @@ use super::destroy::delete;
 use super::{Bench, WorkError};
 use crate::clock;
 use crate::disk::{Lock, private_dir, session_lock};
-use crate::index::{IndexError, Kind, SessionFile};
+use crate::index::{IndexError, SessionFile, SessionKind};
 use crate::issue::IssueRef;
 use crate::opencode::Database;
 use std::future::Future;
@@ -47,7 +47,8 @@ pub(crate) async fn make(
     let command = format!("start {name}");
     let copying = Copying { original: &base, title: &name, directory, command: &command };
     let (session, _held) = copied(bench, &copying, stop).await?;
-    let mut file = SessionFile::new(Kind::Forked, Some(name.clone()), session.clone(), clock::now_ms());
+    let mut file =
+        SessionFile::new(SessionKind::Forked, Some(name.clone()), session.clone(), clock::now_ms());
     file.directory = Some(directory.display().to_string());
     match bench.index.add(&command, issue, &file) {
         Ok(file) => Ok((session, file)),

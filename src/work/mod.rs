@@ -17,7 +17,7 @@ mod state;
 mod stop;
 mod survey;
 
-pub(crate) use destroy::{Doomed, check_free, destroy};
+pub(crate) use destroy::{DestroyTarget, check_free, destroy};
 pub(crate) use error::WorkError;
 pub(crate) use files::{RunFiles, unfinished};
 pub(crate) use fork::{fork, unfork};
@@ -25,11 +25,11 @@ pub(crate) use guard::{Guarded, guard};
 pub(crate) use job::Job;
 pub(crate) use log::{LogReader, log_path};
 pub(crate) use make::make;
-pub(crate) use prune::{Item, litter};
+pub(crate) use prune::{Item, removable};
 pub(crate) use run::{Done, GUARD, Watcher, exit, run};
-pub(crate) use state::{State, state_of};
+pub(crate) use state::{WorkState, state_of};
 pub(crate) use stop::{Stopped, stop};
-pub(crate) use survey::{HERE, Row, Survey, survey};
+pub(crate) use survey::{HERE, Survey, SurveyRow, survey};
 
 use crate::dispatch::{Record, Store as Dispatches};
 use crate::index::Store as Index;

@@ -6,7 +6,7 @@ use super::WorkError;
 use super::files::unfinished;
 use crate::disk::{Lock, names, session_lock};
 use crate::dispatch::{self, Dispatch, State};
-use crate::index::{self, Entry, Found};
+use crate::index::{self, Entry, IndexedFile};
 use crate::opencode::Database;
 use crate::session::is_session_id;
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
@@ -63,7 +63,7 @@ pub(crate) struct Item {
 
 /// Everything of no more use, in the order in which it is removed.
 #[derive(Debug)]
-pub(crate) struct Litters {
+pub(crate) struct RemovableItems {
     pub(crate) items: Vec<Item>,
     /// What cannot be read; it stays, with all that it may be about.
     pub(crate) troubles: Vec<WorkError>,
@@ -78,7 +78,7 @@ pub(crate) struct Pruned {
 }
 
 /// Looks for what is of no more use; nothing is changed.
-pub(crate) fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, WorkError> {
+pub(crate) fn removable(kugetsu_home: &Path, database: &Path) -> Result<RemovableItems, WorkError> {
     let store = index::Store::new(kugetsu_home);
     let index = store.index()?;
     let mut found = Finding::new(kugetsu_home, dispatch::Store::new(kugetsu_home).each()?);
@@ -100,28 +100,28 @@ pub(crate) fn litter(kugetsu_home: &Path, database: &Path) -> Result<Litters, Wo
     for Entry { issue, file, found: what } in entries {
         let issue = issue.to_owned();
         match what {
-            Found::Session(session) if sessions.contains_key(&session.session) => {
+            IndexedFile::Session(session) if sessions.contains_key(&session.session) => {
                 found.tracked.insert(session.session);
             }
-            Found::Session(session) => {
+            IndexedFile::Session(session) => {
                 let why = format!("opencode no longer has {}", session.session);
                 found.add(Litter::Session, issue, why, Some(session.session));
             }
-            Found::Missing if !found.issues_away.contains(&issue) => {
+            IndexedFile::Missing if !found.issues_away.contains(&issue) => {
                 found.add(Litter::Entry, issue, format!("sessions/{file} is not there"), None);
             }
-            Found::Missing => {}
-            Found::Unreadable(error) => found.troubles.push(error.into()),
+            IndexedFile::Missing => {}
+            IndexedFile::Unreadable(error) => found.troubles.push(error.into()),
         }
     }
     for (file, what) in store.strays(&index)? {
         match what {
-            Found::Session(session) => {
+            IndexedFile::Session(session) => {
                 let why = "no issue in the index has it".to_owned();
                 found.add(Litter::File, format!("sessions/{file}"), why, Some(session.session));
             }
-            Found::Missing => {}
-            Found::Unreadable(error) => found.troubles.push(error.into()),
+            IndexedFile::Missing => {}
+            IndexedFile::Unreadable(error) => found.troubles.push(error.into()),
         }
     }
     if !sessions.is_empty() {
@@ -232,7 +232,7 @@ impl Finding {
     }
 
     /// Adds what is left of sessions that are no longer tracked, and the cache.
-    fn finish(mut self) -> Result<Litters, WorkError> {
+    fn finish(mut self) -> Result<RemovableItems, WorkError> {
         // What cannot be read may be about any session that nothing else tells of.
         if self.troubles.is_empty() {
             for (kind, directory) in [(Litter::Log, "logs"), (Litter::Run, "runs"), (Litter::Lock, "locks")] {
@@ -252,7 +252,7 @@ impl Finding {
         }
         self.items.sort_by(|a, b| (a.kind, &a.what).cmp(&(b.kind, &b.what)));
         let Self { kugetsu_home, items, troubles, .. } = self;
-        Ok(Litters { items, troubles, kugetsu_home })
+        Ok(RemovableItems { items, troubles, kugetsu_home })
     }
 
     /// Files of untracked sessions in one of our directories, by session; all files of a log are one.

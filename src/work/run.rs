@@ -3,13 +3,13 @@
 use super::files::survivor;
 use super::guard::{GRACE, terminate};
 use super::job::Job;
-use super::{Bench, RunFiles, State, WorkError};
+use super::{Bench, RunFiles, WorkError, WorkState};
 use crate::clock;
 use crate::disk::{self, DiskError, Task};
 use crate::events::{Event, Lines, Outcome, Reply};
 use crate::index::timestamp;
 use crate::opencode::{self, Database, Permissions};
-use crate::process::{Found, RUN_MARK, end_all, find, run_mark};
+use crate::process::{MarkedProcess, RUN_MARK, end_all, find, run_mark};
 use crate::text::{plain, quoted};
 use std::fs::File;
 use std::future::Future;
@@ -37,7 +37,7 @@ pub(crate) trait Watcher {
     /// The run has begun; nobody else can begin one.
     fn began(&self);
     /// Processes that an earlier run left alive; they are ended now.
-    fn remains(&self, found: &[Found]);
+    fn remains(&self, found: &[MarkedProcess]);
     /// Questions that the session's own rules allowed, and deny from now on.
     fn denied(&self, names: &[&str]);
     /// The run has ended, and the index could not be told.
@@ -75,7 +75,7 @@ pub(crate) async fn run(
         watcher.denied(&denied);
     }
     files.forget_survivors()?;
-    note(bench, job, State::Used, None)?;
+    note(bench, job, WorkState::Used, None)?;
     let child = spawn(bench, job, &files)?;
     watcher.began();
     let done = attend(bench, job, &files, child, last.as_deref(), watcher, stop).await;
@@ -136,7 +136,7 @@ async fn attend(
     let why = trouble.as_ref().map_or_else(|error| Some(error.to_string()), Clone::clone);
     // The work is done whether or not it can be written down. The message is there while there is something to take up.
     let forgotten = disk::remove(&files.prompt()).map_err(WorkError::from);
-    for recorded in [forgotten, note(bench, job, State::Idle, why)] {
+    for recorded in [forgotten, note(bench, job, WorkState::Idle, why)] {
         if let Err(error) = recorded {
             watcher.unrecorded(&error);
         }
@@ -195,13 +195,13 @@ async fn relocate(bench: &Bench, job: &Job, title: &str) -> Result<(), WorkError
 }
 
 /// Writes down in the index what is going on, and why the last run did not do its work.
-fn note(bench: &Bench, job: &Job, state: State, trouble: Option<String>) -> Result<(), WorkError> {
+fn note(bench: &Bench, job: &Job, state: WorkState, trouble: Option<String>) -> Result<(), WorkError> {
     let Some(file) = &job.file else { return Ok(()) };
     bench.index.change(&format!("run {}", job.name), file, |file| {
         file.state = Some(state.name().to_owned());
         file.last_activity = Some(timestamp(clock::now_ms()));
         file.directory = Some(job.directory.display().to_string());
-        if state == State::Used {
+        if state == WorkState::Used {
             file.message = Some(plain(&job.message).chars().take(KEPT).collect());
         }
         file.trouble = trouble.as_deref().map(plain);

@@ -4,7 +4,7 @@ use crate::disk::{Lock, session_lock};
 use std::path::Path;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum State {
+pub(crate) enum WorkState {
     Used,
     /// Nothing is; the last run came to its end.
     Idle,
@@ -13,7 +13,7 @@ pub(crate) enum State {
     Invalid,
 }
 
-impl State {
+impl WorkState {
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Used => "used",
@@ -31,16 +31,16 @@ pub(crate) fn state_of(
     session: &str,
     recorded: Option<&str>,
     exists_in_opencode: bool,
-) -> State {
+) -> WorkState {
     if !exists_in_opencode {
-        return State::Invalid;
+        return WorkState::Invalid;
     }
-    if recorded != Some(State::Used.name()) {
-        return State::Idle;
+    if recorded != Some(WorkState::Used.name()) {
+        return WorkState::Idle;
     }
     // The kernel frees a lock with its holder's death, so a free one is proof.
     match Lock::is_held(&session_lock(kugetsu_home, session)) {
-        true => State::Used,
-        false => State::Left,
+        true => WorkState::Used,
+        false => WorkState::Left,
     }
 }

@@ -5,7 +5,7 @@ use super::guard::{GRACE, terminate};
 use super::{Bench, RunFiles, WorkError};
 use crate::disk::{self, Busy, Holder, Lock, Task, session_lock};
 use crate::process::{end_all, run_mark};
-use crate::work::State;
+use crate::work::WorkState;
 use std::time::Duration;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -59,9 +59,9 @@ pub(crate) fn stop(
     };
     disk::remove(&files.prompt())?;
     if let Some(file) = file {
-        bench
-            .index
-            .change(&format!("stop {name}"), file, |file| file.state = Some(State::Idle.name().to_owned()))?;
+        bench.index.change(&format!("stop {name}"), file, |file| {
+            file.state = Some(WorkState::Idle.name().to_owned())
+        })?;
     }
     Ok(stopped)
 }

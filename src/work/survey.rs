@@ -1,9 +1,9 @@
 //! All sessions of issues at a glance, and what is going on with each. What is found out is never written down.
 
-use super::{State, WorkError, state_of};
+use super::{WorkError, WorkState, state_of};
 use crate::disk::{Lock, session_lock};
 use crate::dispatch::{self, Dispatch};
-use crate::index::{self, Entry, Found, Index, Kind, SessionFile, moment};
+use crate::index::{self, Entry, Index, IndexedFile, SessionFile, SessionKind, moment};
 use crate::opencode::{Database, Listed};
 use std::collections::HashMap;
 use std::path::Path;
@@ -13,12 +13,12 @@ pub(crate) const HERE: &str = "here";
 
 /// What is known of one session. What is `None` is not known.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Row {
-    pub(crate) kind: Kind,
+pub(crate) struct SurveyRow {
+    pub(crate) kind: SessionKind,
     /// The issue as the index has it; none for the base.
     pub(crate) issue: Option<String>,
     pub(crate) session: Option<String>,
-    pub(crate) state: Option<State>,
+    pub(crate) state: Option<WorkState>,
     /// [`HERE`], or the host that has it.
     pub(crate) holder: Option<String>,
     pub(crate) directory: Option<String>,
@@ -35,7 +35,7 @@ pub(crate) struct Row {
 #[derive(Debug)]
 pub(crate) struct Survey {
     /// The sessions, those with the newest activity first.
-    pub(crate) rows: Vec<Row>,
+    pub(crate) rows: Vec<SurveyRow>,
     /// Why something in `rows` is not known.
     pub(crate) troubles: Vec<WorkError>,
 }
@@ -55,21 +55,21 @@ pub(crate) fn survey(kugetsu_home: &Path, database: Option<&Path>) -> Result<Sur
         None
     });
     let holders = holders(kugetsu_home, &mut troubles);
-    let look = Look { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
-    let mut rows: Vec<Row> = base(&store, &index, &mut troubles).into_iter().collect();
-    let blank = |issue: &str| Row { issue: Some(issue.to_owned()), ..Row::default() };
+    let look = RowLookup { kugetsu_home, sessions: sessions.as_ref(), holders: holders.as_ref() };
+    let mut rows: Vec<SurveyRow> = base(&store, &index, &mut troubles).into_iter().collect();
+    let blank = |issue: &str| SurveyRow { issue: Some(issue.to_owned()), ..SurveyRow::default() };
     for Entry { issue, found, .. } in store.entries(index.issues()) {
         rows.push(match found {
-            Found::Session(file) => Row { issue: Some(issue.to_owned()), ..recorded(file) },
-            Found::Missing => Row { state: Some(State::Invalid), ..blank(issue) },
-            Found::Unreadable(error) => {
+            IndexedFile::Session(file) => SurveyRow { issue: Some(issue.to_owned()), ..recorded(file) },
+            IndexedFile::Missing => SurveyRow { state: Some(WorkState::Invalid), ..blank(issue) },
+            IndexedFile::Unreadable(error) => {
                 troubles.push(error.into());
                 blank(issue)
             }
         });
     }
     rows.iter_mut().for_each(|row| look.find_out(row));
-    let newest_first = |a: &Row, b: &Row| b.last_activity_ms.cmp(&a.last_activity_ms);
+    let newest_first = |a: &SurveyRow, b: &SurveyRow| b.last_activity_ms.cmp(&a.last_activity_ms);
     rows.sort_unstable_by(|a, b| newest_first(a, b).then_with(|| a.issue.cmp(&b.issue)));
     Ok(Survey { rows, troubles })
 }
@@ -100,57 +100,59 @@ fn holders(kugetsu_home: &Path, troubles: &mut Vec<WorkError>) -> Option<HashMap
     sound.then_some(holders)
 }
 
-/// The row of a session as its file has it. Its state is the one that was written down; [`Look::find_out`] replaces it.
-fn recorded(file: SessionFile) -> Row {
-    let used = file.state.as_deref() == Some(State::Used.name());
-    Row {
+/// The row of a session as its file has it. Its state is the one that was written down; [`RowLookup::find_out`] replaces it.
+fn recorded(file: SessionFile) -> SurveyRow {
+    let used = file.state.as_deref() == Some(WorkState::Used.name());
+    SurveyRow {
         kind: file.kind,
         session: Some(file.session),
-        state: used.then_some(State::Used),
+        state: used.then_some(WorkState::Used),
         directory: file.directory,
         created_at: file.created_at,
         last_activity_ms: file.last_activity.as_deref().and_then(moment),
         message: file.message,
         failed: file.trouble.is_some(),
-        ..Row::default()
+        ..SurveyRow::default()
     }
 }
 
 /// The row of the base. Sessions are copied from the one that the index names.
-fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> Option<Row> {
+fn base(store: &index::Store, index: &Index, troubles: &mut Vec<WorkError>) -> Option<SurveyRow> {
     let id = index.base()?;
     let found = store.base(index).unwrap_or_else(|error| {
         troubles.push(error.into());
         None
     });
     let row = found.map(|(_, file)| recorded(file)).unwrap_or_default();
-    Some(Row { kind: Kind::Base, session: Some(id.to_owned()), ..row })
+    Some(SurveyRow { kind: SessionKind::Base, session: Some(id.to_owned()), ..row })
 }
 
-struct Look<'a> {
+struct RowLookup<'a> {
     kugetsu_home: &'a Path,
     sessions: Option<&'a HashMap<String, Listed>>,
     holders: Option<&'a HashMap<String, String>>,
 }
 
-impl Look<'_> {
+impl RowLookup<'_> {
     /// Makes a row of what is [`recorded`].
-    fn find_out(&self, row: &mut Row) {
+    fn find_out(&self, row: &mut SurveyRow) {
         let Some(session) = row.session.as_deref() else { return };
         let listed = self.sessions.and_then(|sessions| sessions.get(session));
-        let state = |exists| state_of(self.kugetsu_home, session, row.state.map(State::name), exists);
+        let state = |exists| state_of(self.kugetsu_home, session, row.state.map(WorkState::name), exists);
         row.state = match self.sessions {
             Some(_) => Some(state(listed.is_some())),
             // A session that runs is there; nothing else is certain.
-            None => Some(state(true)).filter(|state| *state == State::Used),
+            None => Some(state(true)).filter(|state| *state == WorkState::Used),
         };
         row.holder =
             self.holders.map(|holders| holders.get(session).cloned().unwrap_or_else(|| HERE.to_owned()));
         let away = row.holder.as_ref().is_some_and(|holder| holder != HERE);
         // Another kugetsu may follow its run on the host, or bring it home; its file does not say so.
-        if away && row.state == Some(State::Idle) && Lock::is_held(&session_lock(self.kugetsu_home, session))
+        if away
+            && row.state == Some(WorkState::Idle)
+            && Lock::is_held(&session_lock(self.kugetsu_home, session))
         {
-            row.state = Some(State::Used);
+            row.state = Some(WorkState::Used);
         }
         let Some(listed) = listed else { return };
         row.created_ms = Some(listed.created_ms);

@@ -34,10 +34,10 @@ fn written(machine: &Machine, ops: impl IntoIterator<Item = Value>) -> PathBuf {
     path
 }
 
-fn bring_home(machine: &Machine, session: &str, departed: &Fingerprint, file: &Path) -> Applied {
+fn bring_home(machine: &Machine, session: &str, sent: &Fingerprint, file: &Path) -> Applied {
     let before = machine.outside().join("before");
     let now_ms = kugetsu::clock::now_ms();
-    let arrival = ApplyInput { file, session, sent: Some(departed), undo_log: &before, now_ms };
+    let arrival = ApplyInput { file, session, sent: Some(sent), undo_log: &before, now_ms };
     apply(&machine.database_path(), &arrival).unwrap()
 }
 
@@ -132,7 +132,7 @@ fn what_came_home_goes_on(release: Release) {
     let machine = Machine::start("home", release, &model);
     let project = machine.project("app");
     let session = machine.made_session(&project, "[[say first words]]");
-    let departed = fingerprint(&machine, &session);
+    let sent = fingerprint(&machine, &session);
     let left = machine.export(&session);
     let said = left["messages"][1]["parts"].as_array().unwrap().iter().find(|part| part["type"] == "text");
     let mut changed = said.unwrap().clone();
@@ -152,9 +152,9 @@ fn what_came_home_goes_on(release: Release) {
     let file = written(&machine, ops);
     let serve = Serve::start(&machine, &project);
     let before = serve.get(&format!("/session/{session}/message"));
-    let applied = bring_home(&machine, &session, &departed, &file);
+    let applied = bring_home(&machine, &session, &sent, &file);
     assert_eq!(applied.not_carried, if release == Release::New { &[][..] } else { &["cost"] });
-    assert!(bring_home(&machine, &session, &departed, &file).already);
+    assert!(bring_home(&machine, &session, &sent, &file).already);
 
     let expected = ["[[say first words]]", "other words", "asked afar", "words from afar"];
     let export = machine.export(&session);
@@ -172,7 +172,7 @@ fn what_came_home_goes_on(release: Release) {
     undo(&machine.database_path(), &image, &redo).unwrap();
     assert_eq!(machine.export(&session), left);
     assert_eq!(serve.get(&format!("/session/{session}/message")), before);
-    bring_home(&machine, &session, &departed, &file);
+    bring_home(&machine, &session, &sent, &file);
     let asked = model.prompts().len();
     machine.continue_session(&project, &session, "[[say and on]]", &[]).expect_success();
     let prompts = model.prompts();
@@ -248,13 +248,13 @@ fn fifty_trips_beside_a_busy_opencode(release: Release) -> Duration {
     let mut expected = texts(&machine.export(&session));
     let mut longest = Duration::ZERO;
     for trip in 0..50 {
-        let departed = fingerprint(machine, &session);
+        let sent = fingerprint(machine, &session);
         // One of them is a large one, which keeps other writers waiting.
         let length = if trip == 25 { 5 << 20 } else { 20_000 };
         let answer = format!("answer {trip} {}", "x".repeat(length));
         let file = written(machine, maker.turn(&format!("trip {trip}"), &answer));
         let started = Instant::now();
-        let applied = bring_home(machine, &session, &departed, &file);
+        let applied = bring_home(machine, &session, &sent, &file);
         longest = longest.max(started.elapsed());
         assert!(!applied.already);
         expected.extend([format!("trip {trip}"), answer]);
@@ -323,10 +323,10 @@ fn a_large_session_comes_home_faster_than_it_is_imported() {
     let mut empty = export.clone();
     empty["messages"] = json!([]);
     home.import(&project, &empty);
-    let departed = fingerprint(&home, &session);
+    let sent = fingerprint(&home, &session);
     let arrival = written(&home, as_ops(&export));
     let started = Instant::now();
-    bring_home(&home, &session, &departed, &arrival);
+    bring_home(&home, &session, &sent, &arrival);
     let step_ms = milliseconds(started);
     let rows = |machine: &Machine| {
         let count = "SELECT (SELECT count(*) FROM message WHERE session_id = ?1), (SELECT count(*) FROM part WHERE session_id = ?1)";
@@ -339,7 +339,7 @@ fn a_large_session_comes_home_faster_than_it_is_imported() {
     let started = Instant::now();
     let fingerprint_now = fingerprint(&home, &session);
     let fingerprint_ms = milliseconds(started);
-    assert_ne!(fingerprint_now, departed);
+    assert_ne!(fingerprint_now, sent);
     assert!(step_ms < import_ms, "{step_ms} {import_ms}");
     println!(
         "{megabytes} MB: home step {step_ms:.0} ms, opencode import {import_ms:.0} ms, ratio {:.2}; fingerprint {fingerprint_ms:.0} ms",

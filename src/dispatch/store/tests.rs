@@ -226,7 +226,7 @@ fn what_the_table_does_not_have_is_read_and_what_it_has_too_much_does_no_harm() 
     }
     assert!(store.of("ses_other3").unwrap().is_empty());
     assert_eq!(store.of("ses_other77").unwrap().len(), 1);
-    let table = Table::path(home.path());
+    let table = DispatchTable::path(home.path());
     for content in ["", "{", "{\"version\":1,\"sessions\":7}", "[]"] {
         std::fs::write(&table, content).unwrap();
         assert_eq!(store.of("ses_1").unwrap().len(), 1, "{content}");
@@ -238,13 +238,13 @@ fn a_table_of_a_newer_kugetsu_is_left_alone_and_that_of_this_format_is_read() {
     let home = tempfile::tempdir().unwrap();
     let store = Store::new(home.path());
     with_others(&store, 100);
-    let table = Table::path(home.path());
+    let table = DispatchTable::path(home.path());
     std::fs::create_dir_all(table.parent().unwrap()).unwrap();
     let newer = "{\"version\":2,\"of\":[]}";
     std::fs::write(&table, newer).unwrap();
     assert_eq!(store.of("ses_other3").unwrap().len(), 1);
     assert_eq!(std::fs::read_to_string(&table).unwrap(), newer);
     std::fs::write(&table, include_bytes!("../../../tests/fixtures/cache-dispatches-1.json")).unwrap();
-    let table = Table::read(&table);
+    let table = DispatchTable::read(&table);
     assert_eq!(table.session_of("20261120-103015-4k2mtv7a"), Some("ses_e1000000affeAAAAAAAAAAAAAA"));
 }

@@ -1,5 +1,5 @@
 # shellcheck shell=sh disable=SC2154 # the header sets them
-# Says how dispatches stand. Header: ids (with blanks between them), tail (how many of the last bytes of events are told), and
+# Says how dispatches stand. Header: ids (with blanks between them), tail (how many of the last bytes of events to send), and
 # what the scripts before it need. Writes nothing.
 
 now=$(date +%s)
@@ -60,11 +60,11 @@ if [ -n "$logged" ]; then
 			[ $# -gt 0 ] || break
 			n=${1%%:*}
 			tell "bytes_$n" "$size"
-			[ "$size" -le "$tail" ] && told=$size || told=$tail
-			tell "told_$n" "$told"
+			[ "$size" -le "$tail" ] && tail_bytes=$size || tail_bytes=$tail
+			tell "tail_bytes_$n" "$tail_bytes"
 			printf 'tail_%s ' "$n"
 			# Not what is behind that by now.
-			[ "$told" = 0 ] || od -An -v -tx1 -j "$((size - told))" -N "$told" "$file" | tr -d ' \n'
+			[ "$tail_bytes" = 0 ] || od -An -v -tx1 -j "$((size - tail_bytes))" -N "$tail_bytes" "$file" | tr -d ' \n'
 			echo
 			[ -z "$time" ] || tell "quiet_$n" "$((now - time))"
 		done

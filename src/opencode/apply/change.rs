@@ -5,7 +5,7 @@ use super::super::schema::Schema;
 use super::super::undo_log::{self, Line, Table, Writer};
 use super::super::writer::Stop;
 use super::error::ApplyError;
-use super::record::{self, Home};
+use super::record::{self, HomeColumns};
 use super::rows::{self, MessageRow, PartRow};
 use crate::session::{Change, NewSession};
 use rusqlite::{Connection, OptionalExtension as _, Params};
@@ -62,7 +62,7 @@ pub(super) struct Application<'c> {
     pub(super) connection: &'c Connection,
     pub(super) schema: &'c Schema,
     pub(super) input: &'c ApplyInput<'c>,
-    home: Home,
+    home: HomeColumns,
     /// What the session looked like before the first change.
     pub(super) now: Fingerprint,
     log: Writer,
@@ -81,7 +81,7 @@ impl<'c> Application<'c> {
         input: &'c ApplyInput<'c>,
         now: Fingerprint,
     ) -> Result<Self, Stop<ApplyError>> {
-        let home = Home::of(connection, schema, input.session)?;
+        let home = HomeColumns::of(connection, schema, input.session)?;
         let log = Writer::create(input.undo_log, input.session)?;
         let mut touched = BTreeMap::new();
         if input.sent.is_some() {

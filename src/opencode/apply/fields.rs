@@ -11,8 +11,7 @@ use crate::session::{Patch, Todos};
 impl Application<'_> {
     /// Whether a field of the session that was away was changed here meanwhile.
     pub(super) fn is_kept(&self, session: &str, field: Field) -> bool {
-        session == self.input.session
-            && self.input.sent.is_some_and(|departed| departed.differs_in(field, &self.now))
+        session == self.input.session && self.input.sent.is_some_and(|sent| sent.differs_in(field, &self.now))
     }
 
     /// The columns that a patch sets, those of fields that stay as they are here left out.

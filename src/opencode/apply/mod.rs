@@ -63,7 +63,7 @@ pub(super) fn apply_with(
         }
         // What comes behind prompts that were undone here would go with them at the next prompt.
         let is_undone = input.sent.is_some() && is_undone(&transaction, input.session)?;
-        if is_undone || input.sent.is_some_and(|departed| !now.same_rows(departed)) {
+        if is_undone || input.sent.is_some_and(|sent| !now.same_rows(sent)) {
             return Err(ApplyError::Diverged { session: input.session.to_owned() }.into());
         }
         write(transaction, &schema, input, now, commits)
@@ -73,7 +73,7 @@ pub(super) fn apply_with(
         Stop::Sql(error) if error.sqlite_error_code() == Some(rusqlite::ErrorCode::ConstraintViolation) => {
             unknown(database, error.to_string()).into()
         }
-        stop => stop.told(database),
+        stop => stop.into_error(database),
     })
 }
 
@@ -87,7 +87,7 @@ fn is_done(
 ) -> Result<bool, Stop<ApplyError>> {
     let formerly = |session: &str| end.former.get(session).and_then(Option::as_ref);
     // An undo log of another trip tells nothing of this one.
-    let is_of = |departed| formerly(input.session).is_some_and(|former| former.same_rows(departed));
+    let is_of = |sent| formerly(input.session).is_some_and(|former| former.same_rows(sent));
     if !input.sent.is_none_or(is_of) {
         return Ok(false);
     }

@@ -24,13 +24,13 @@ pub(super) struct Cell {
 }
 
 /// Where the session that was away is at home; what is made with it is there as well.
-pub(super) struct Home {
+pub(super) struct HomeColumns {
     directory: Value,
     project: Value,
     path: Value,
 }
 
-impl Home {
+impl HomeColumns {
     pub(super) fn of(
         connection: &Connection,
         schema: &Schema,
@@ -98,7 +98,7 @@ type NewRow = (Vec<(&'static str, Value)>, Vec<&'static str>);
 fn row_of(
     connection: &Connection,
     schema: &Schema,
-    home: &Home,
+    home: &HomeColumns,
     new: &NewSession<'_>,
 ) -> Result<NewRow, Stop<ApplyError>> {
     let info = object(new.info, "a session's record")?;
@@ -159,7 +159,7 @@ fn rules_of_parent(connection: &Connection, new: &NewSession<'_>) -> rusqlite::R
 pub(super) fn is_made(
     connection: &Connection,
     schema: &Schema,
-    home: &Home,
+    home: &HomeColumns,
     new: &NewSession<'_>,
 ) -> Result<bool, Stop<ApplyError>> {
     for (column, value) in row_of(connection, schema, home, new)?.0 {
@@ -174,7 +174,7 @@ pub(super) fn is_made(
 pub(super) fn insert(
     connection: &Connection,
     schema: &Schema,
-    home: &Home,
+    home: &HomeColumns,
     new: &NewSession<'_>,
 ) -> Result<Vec<&'static str>, Stop<ApplyError>> {
     let (columns, lacking) = row_of(connection, schema, home, new)?;

@@ -10,13 +10,13 @@ use rusqlite::Connection;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 
-pub(super) struct Kept {
+pub(super) struct KeptRows {
     pub(super) log: Writer,
     rows: HashSet<String>,
     former: BTreeMap<String, Option<Fingerprint>>,
 }
 
-impl Kept {
+impl KeptRows {
     /// Begins the undo log of a session.
     pub(super) fn begin(undo_log: &Path, session: &str) -> Result<Self> {
         Ok(Self { log: Writer::create(undo_log, session)?, rows: HashSet::new(), former: BTreeMap::new() })

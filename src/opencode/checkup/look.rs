@@ -32,7 +32,7 @@ pub(super) struct SeenMessage {
 
 /// What opencode cannot do without in a message.
 #[derive(Deserialize)]
-struct Info {
+struct MessageInfo {
     role: Lossy,
     time: Time,
     #[serde(default, rename = "parentID")]
@@ -85,7 +85,7 @@ fn ids(mut parts: Vec<(String, String)>) -> Vec<String> {
 
 fn message(row: &Row<'_>) -> rusqlite::Result<SeenMessage> {
     let data = row.get_ref(2)?.as_str().ok();
-    let info = data.and_then(|data| serde_json::from_str::<Info>(data).ok());
+    let info = data.and_then(|data| serde_json::from_str::<MessageInfo>(data).ok());
     Ok(SeenMessage {
         id: row.get(0)?,
         created: row.get(1)?,

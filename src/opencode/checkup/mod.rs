@@ -11,7 +11,7 @@ mod rename;
 mod repair;
 mod report;
 
-pub(crate) use report::{CheckupError, Kind, Moment, Problem, Report};
+pub(crate) use report::{CheckupError, CheckupReport, CheckupTime, Problem, ProblemKind};
 
 use super::database::{connect, strings};
 use super::schema::Schema;
@@ -25,15 +25,15 @@ use std::path::Path;
 pub(crate) fn check(
     database: &Path,
     session: &str,
-    moment: Moment,
-) -> std::result::Result<Report, CheckupError> {
+    moment: CheckupTime,
+) -> std::result::Result<CheckupReport, CheckupError> {
     let connection = connect(database)?;
-    let look = || -> Result<Report> {
+    let look = || -> Result<CheckupReport> {
         // One transaction: all of it is of one moment.
         let snapshot = connection.unchecked_transaction()?;
         Ok(report(&look_at(&snapshot, database, session)?, moment))
     };
-    look().map_err(|stop| stop.told(database))
+    look().map_err(|stop| stop.into_error(database))
 }
 
 /// As [`check`], and settles what can be settled, all of it or nothing. How it was before is written to `undo_log` first,
@@ -41,11 +41,11 @@ pub(crate) fn check(
 pub(crate) fn repair(
     database: &Path,
     session: &str,
-    moment: Moment,
+    moment: CheckupTime,
     undo_log: &Path,
-) -> std::result::Result<Report, CheckupError> {
+) -> std::result::Result<CheckupReport, CheckupError> {
     let mut connection = writer::open(database)?;
-    let mut done = || -> Result<Report> {
+    let mut done = || -> Result<CheckupReport> {
         let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let seen = look_at(&transaction, database, session)?;
         let mut report = report(&seen, moment);
@@ -70,7 +70,7 @@ pub(crate) fn repair(
         report.changed = true;
         Ok(report)
     };
-    done().map_err(|stop| stop.told(database))
+    done().map_err(|stop| stop.into_error(database))
 }
 
 /// A session and all its sub-agents, as they stand.
@@ -89,8 +89,8 @@ fn look_at(connection: &Connection, database: &Path, session: &str) -> Result<Ve
     Ok(ids.into_iter().map(|id| look::at(connection, id)).collect::<rusqlite::Result<_>>()?)
 }
 
-fn report(seen: &[Seen], moment: Moment) -> Report {
-    let mut report = Report { sessions: seen.len(), ..Report::default() };
+fn report(seen: &[Seen], moment: CheckupTime) -> CheckupReport {
+    let mut report = CheckupReport { sessions: seen.len(), ..CheckupReport::default() };
     for session in seen {
         report.messages += session.messages.len();
         report.parts += session.parts;
@@ -107,17 +107,17 @@ fn report(seen: &[Seen], moment: Moment) -> Report {
 }
 
 /// What is wrong with a session.
-fn problems(session: &Seen, moment: Moment) -> Vec<(Kind, String)> {
-    let mut found: Vec<(Kind, String)> = Vec::new();
+fn problems(session: &Seen, moment: CheckupTime) -> Vec<(ProblemKind, String)> {
+    let mut found: Vec<(ProblemKind, String)> = Vec::new();
     let all = |kind, ids: &[String]| ids.iter().map(|id| (kind, id.clone())).collect::<Vec<_>>();
     let broken = session.messages.iter().filter(|message| message.broken);
-    found.extend(broken.map(|message| (Kind::BrokenMessage, message.id.clone())));
-    found.extend(all(Kind::BrokenPart, &session.broken_parts));
-    found.extend(all(Kind::PartWithoutMessage, &session.lone_parts));
+    found.extend(broken.map(|message| (ProblemKind::BrokenMessage, message.id.clone())));
+    found.extend(all(ProblemKind::BrokenPart, &session.broken_parts));
+    found.extend(all(ProblemKind::PartWithoutMessage, &session.lone_parts));
     if !moment.running {
-        found.extend(all(Kind::OpenCall, &session.open_calls));
+        found.extend(all(ProblemKind::OpenCall, &session.open_calls));
         let open = session.messages.iter().filter(|message| message.open);
-        found.extend(open.map(|message| (Kind::OpenMessage, message.id.clone())));
+        found.extend(open.map(|message| (ProblemKind::OpenMessage, message.id.clone())));
     }
     found.extend(order::problems(&session.messages, moment.now_ms));
     found

@@ -1,7 +1,7 @@
 //! Times and ids: opencode asks by both what came after what, and whether a prompt is answered already.
 
 use super::look::SeenMessage;
-use super::report::Kind;
+use super::report::ProblemKind;
 use crate::session::stamp::{self, PER_MS, near};
 
 /// A message may be that much newer than the clock: two machines never agree to the millisecond.
@@ -17,7 +17,7 @@ fn stamp_of(ms: i64) -> i64 {
 /// The whole number in a message's id, of which that has only the lower bits: the one nearest to the message's own time.
 /// A session may be older than the ids' last beginning.
 fn whole(message: &SeenMessage) -> Option<i64> {
-    let (bits, _) = stamp::Kind::Message.read(&message.id)?;
+    let (bits, _) = stamp::IdKind::Message.read(&message.id)?;
     Some(near(stamp_of(message.created), bits))
 }
 
@@ -28,16 +28,16 @@ fn is_ahead(message: &SeenMessage, now_ms: i64) -> bool {
 }
 
 /// The messages that do not stand where they belong. An id of another make says nothing of its place.
-pub(super) fn problems(messages: &[SeenMessage], now_ms: i64) -> Vec<(Kind, String)> {
+pub(super) fn problems(messages: &[SeenMessage], now_ms: i64) -> Vec<(ProblemKind, String)> {
     let mut found = Vec::new();
     let mut highest = None;
     for message in messages {
         if is_ahead(message, now_ms) {
-            found.push((Kind::Ahead, message.id.clone()));
+            found.push((ProblemKind::Ahead, message.id.clone()));
         }
         let Some(own) = whole(message) else { continue };
         if highest.is_some_and(|highest| own < highest) {
-            found.push((Kind::OutOfOrder, message.id.clone()));
+            found.push((ProblemKind::OutOfOrder, message.id.clone()));
         } else {
             highest = Some(own);
         }
@@ -78,7 +78,7 @@ pub(super) fn put_right(messages: &[SeenMessage], now_ms: i64) -> Vec<Moved> {
         let own = stamp_of(time) + 1;
         let next = last.map_or(own, |last| own.max(last + 1));
         last = Some(next);
-        let new = stamp::Kind::Message.at(next, &message.id);
+        let new = stamp::IdKind::Message.at(next, &message.id);
         moved.push(Moved { old: message.id.clone(), new, former: message.created, created: time });
     }
     moved

@@ -2,10 +2,10 @@
 
 use super::super::database::columns;
 use super::super::undo_log::{self, Line, Table};
-use super::kept::{Kept, parts_of, with_time};
+use super::kept::{KeptRows, parts_of, with_time};
 use super::look::Seen;
 use super::order::Moved;
-use super::report::{Moment, Result};
+use super::report::{CheckupTime, Result};
 use crate::session::walk::replace_ids;
 use rusqlite::Connection;
 use serde::Deserialize;
@@ -16,8 +16,8 @@ pub(super) fn put_right(
     connection: &Connection,
     session: &Seen,
     moved: &[Moved],
-    moment: Moment,
-    kept: &mut Kept,
+    moment: CheckupTime,
+    kept: &mut KeptRows,
 ) -> Result<()> {
     if moved.is_empty() {
         return Ok(());
@@ -76,8 +76,8 @@ fn rename_in(
     session: &Seen,
     table: Table,
     ids: &HashMap<&str, &str>,
-    moment: Moment,
-    kept: &mut Kept,
+    moment: CheckupTime,
+    kept: &mut KeptRows,
 ) -> Result<()> {
     let table_name = table.name();
     let mut rows = connection.prepare(&format!(
@@ -108,7 +108,7 @@ fn rename_revert(
     connection: &Connection,
     session: &Seen,
     ids: &HashMap<&str, &str>,
-    kept: &mut Kept,
+    kept: &mut KeptRows,
 ) -> Result<()> {
     if !columns(connection, "session")?.contains("revert") {
         return Ok(());

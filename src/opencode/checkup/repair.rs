@@ -1,10 +1,10 @@
 //! Settling what is wrong. Whatever is changed is kept first.
 
-use super::kept::{Kept, parts_of, with_time};
+use super::kept::{KeptRows, parts_of, with_time};
 use super::look::{self, Seen};
 use super::order;
 use super::rename::put_right;
-use super::report::{Moment, Result};
+use super::report::{CheckupTime, Result};
 use crate::opencode::undo_log::Table;
 use crate::session::ending::{CallEnd, ended};
 use crate::session::raw::Object;
@@ -18,10 +18,10 @@ pub(super) fn settle(
     connection: &Connection,
     session: &str,
     seen: &[Seen],
-    moment: Moment,
+    moment: CheckupTime,
     undo_log: &Path,
-) -> Result<Kept> {
-    let mut kept = Kept::begin(undo_log, session)?;
+) -> Result<KeptRows> {
+    let mut kept = KeptRows::begin(undo_log, session)?;
     // Messages change their ids before their parts know.
     connection.pragma_update(None, "defer_foreign_keys", true)?;
     for session in seen {
@@ -40,7 +40,7 @@ pub(super) fn settle(
 }
 
 /// Takes away what opencode cannot read, and what it never shows.
-fn remove(connection: &Connection, session: &Seen, kept: &mut Kept) -> Result<()> {
+fn remove(connection: &Connection, session: &Seen, kept: &mut KeptRows) -> Result<()> {
     for id in session.broken_parts.iter().chain(&session.lone_parts) {
         kept.row(connection, Table::Part, id)?;
         connection.prepare_cached("DELETE FROM part WHERE id = ?1")?.execute([id])?;
@@ -56,7 +56,12 @@ fn remove(connection: &Connection, session: &Seen, kept: &mut Kept) -> Result<()
     Ok(())
 }
 
-fn end_calls(connection: &Connection, session: &Seen, moment: Moment, kept: &mut Kept) -> Result<()> {
+fn end_calls(
+    connection: &Connection,
+    session: &Seen,
+    moment: CheckupTime,
+    kept: &mut KeptRows,
+) -> Result<()> {
     for id in &session.open_calls {
         let row = connection
             .prepare_cached("SELECT data, time_created, time_updated FROM part WHERE id = ?1")?
@@ -81,7 +86,12 @@ fn with_end(data: &str, begun: i64, last: i64) -> Option<String> {
     serde_json::to_string(&part).ok()
 }
 
-fn end_messages(connection: &Connection, session: &Seen, moment: Moment, kept: &mut Kept) -> Result<()> {
+fn end_messages(
+    connection: &Connection,
+    session: &Seen,
+    moment: CheckupTime,
+    kept: &mut KeptRows,
+) -> Result<()> {
     for message in session.messages.iter().filter(|message| message.open) {
         // The moment at which something of it was last written, before it was settled here.
         let last: i64 = connection

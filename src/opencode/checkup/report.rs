@@ -9,7 +9,7 @@ use serde::Serialize;
 /// What is wrong.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 #[serde(rename_all = "kebab-case")]
-pub(crate) enum Kind {
+pub(crate) enum ProblemKind {
     /// A message that opencode cannot read.
     BrokenMessage,
     /// A part that opencode cannot read.
@@ -29,7 +29,7 @@ pub(crate) enum Kind {
 /// One thing that is wrong.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub(crate) struct Problem {
-    pub kind: Kind,
+    pub kind: ProblemKind,
     /// The session, or a sub-agent's.
     pub session: String,
     /// The message or part, as it was called when it was found.
@@ -40,7 +40,7 @@ pub(crate) struct Problem {
 
 /// What was looked at, and what was found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub(crate) struct Report {
+pub(crate) struct CheckupReport {
     /// The session and all its sub-agents.
     pub sessions: usize,
     pub messages: usize,
@@ -75,7 +75,7 @@ pub(super) type Result<T> = std::result::Result<T, Stop<CheckupError>>;
 
 /// The moment of a look.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Moment {
+pub(crate) struct CheckupTime {
     pub now_ms: i64,
     /// Somebody works on the session: what has no end may get one yet.
     pub running: bool,

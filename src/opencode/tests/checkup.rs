@@ -1,13 +1,13 @@
 //! Sessions with something wrong, and how they are afterwards.
 
-use super::super::checkup::{Kind, Moment, Report, check, repair};
+use super::super::checkup::{CheckupReport, CheckupTime, ProblemKind, check, repair};
 use super::super::undo::undo;
 use super::*;
 use proptest::prelude::*;
 use serde_json::json;
 
-const DEAD: Moment = Moment { now_ms: NOW, running: false };
-const RUNNING: Moment = Moment { now_ms: NOW, running: true };
+const DEAD: CheckupTime = CheckupTime { now_ms: NOW, running: false };
+const RUNNING: CheckupTime = CheckupTime { now_ms: NOW, running: true };
 
 /// An id as opencode makes it.
 fn id(kind: &str, ms: i64, name: &str) -> String {
@@ -33,15 +33,15 @@ fn sound(schema: &str) -> World {
     world
 }
 
-fn found(report: &Report) -> Vec<(Kind, &str, bool)> {
+fn found(report: &CheckupReport) -> Vec<(ProblemKind, &str, bool)> {
     report.problems.iter().map(|problem| (problem.kind, problem.id.as_str(), problem.repaired)).collect()
 }
 
-fn checked(world: &World) -> Report {
+fn checked(world: &World) -> CheckupReport {
     check(&world.database, AWAY, DEAD).unwrap()
 }
 
-fn repaired(world: &World) -> Report {
+fn repaired(world: &World) -> CheckupReport {
     repair(&world.database, AWAY, DEAD, &world.path("before")).unwrap()
 }
 
@@ -54,7 +54,7 @@ fn a_sound_session_is_left_alone() {
     for schema in SCHEMAS {
         let world = sound(schema);
         let before = world.dump();
-        let expected = Report { sessions: 1, messages: 2, parts: 3, ..Report::default() };
+        let expected = CheckupReport { sessions: 1, messages: 2, parts: 3, ..CheckupReport::default() };
         assert_eq!(checked(&world), expected);
         assert_eq!(repaired(&world), expected);
         assert!(world.dump() == before);
@@ -85,7 +85,7 @@ fn what_is_put_right_in_an_old_session_is_of_its_own_time() {
         world.message(AWAY, &id, ms(n), &user(ms(n)));
         id
     });
-    assert_eq!(found(&checked(&world)), [(Kind::OutOfOrder, two.as_str(), false)]);
+    assert_eq!(found(&checked(&world)), [(ProblemKind::OutOfOrder, two.as_str(), false)]);
     assert!(repaired(&world).changed);
     assert_eq!(checked(&world).problems, []);
     let ids = world.values("SELECT id FROM message WHERE session_id = 'ses_away' ORDER BY time_created, id");
@@ -124,10 +124,10 @@ fn what_a_kill_left_open_gets_an_end() {
         assert_eq!(
             found(&report),
             [
-                (Kind::OpenCall, "prt_4", true),
-                (Kind::OpenCall, "prt_5", true),
-                (Kind::OpenMessage, three.as_str(), true),
-                (Kind::OpenMessage, "msg_child", true),
+                (ProblemKind::OpenCall, "prt_4", true),
+                (ProblemKind::OpenCall, "prt_5", true),
+                (ProblemKind::OpenMessage, three.as_str(), true),
+                (ProblemKind::OpenMessage, "msg_child", true),
             ]
         );
         let state = |part: &str| -> Value {
@@ -174,11 +174,11 @@ fn what_cannot_be_read_is_taken_away_and_can_be_had_back() {
         let before = world.dump();
         let report = repaired(&world);
         let expected = [
-            (Kind::BrokenMessage, "msg_bad", true),
-            (Kind::BrokenMessage, "msg_odd", true),
-            (Kind::BrokenPart, "prt_c", true),
-            (Kind::BrokenPart, "prt_d", true),
-            (Kind::PartWithoutMessage, "prt_b", true),
+            (ProblemKind::BrokenMessage, "msg_bad", true),
+            (ProblemKind::BrokenMessage, "msg_odd", true),
+            (ProblemKind::BrokenPart, "prt_c", true),
+            (ProblemKind::BrokenPart, "prt_d", true),
+            (ProblemKind::PartWithoutMessage, "prt_b", true),
         ];
         assert_eq!(found(&report), expected);
         assert_eq!((checked(&world).messages, checked(&world).parts), (2, 3));
@@ -205,7 +205,7 @@ fn messages_ahead_of_the_clock_are_moved_back_in_their_order() {
     let revert = json!({"messageID": four}).to_string();
     world.connection().execute("UPDATE session SET revert = ?1 WHERE id = 'ses_away'", [&revert]).unwrap();
     let before = world.dump();
-    let ahead = [(Kind::Ahead, three.as_str(), true), (Kind::Ahead, four.as_str(), true)];
+    let ahead = [(ProblemKind::Ahead, three.as_str(), true), (ProblemKind::Ahead, four.as_str(), true)];
     assert_eq!(found(&repaired(&world)), ahead);
     assert_eq!(checked(&world).problems, []);
 
@@ -238,7 +238,7 @@ fn a_database_without_undone_prompts_has_its_messages_moved_all_the_same() {
     world.connection().execute_batch("ALTER TABLE session DROP COLUMN revert").unwrap();
     let three = id("msg", NOW + DAY, "three");
     world.message(AWAY, &three, NOW + DAY, &user(NOW + DAY));
-    assert_eq!(found(&repaired(&world)), [(Kind::Ahead, three.as_str(), true)]);
+    assert_eq!(found(&repaired(&world)), [(ProblemKind::Ahead, three.as_str(), true)]);
     assert_eq!(checked(&world).problems, []);
 }
 
@@ -252,9 +252,9 @@ fn where_the_order_is_in_doubt_it_is_left_and_the_rest_is_settled() {
     world.message(AWAY, &question, NOW + 90_000, &user(NOW + 90_000));
     let report = repaired(&world);
     let expected = [
-        (Kind::OpenCall, "prt_4", true),
-        (Kind::Ahead, reply.as_str(), false),
-        (Kind::Ahead, question.as_str(), false),
+        (ProblemKind::OpenCall, "prt_4", true),
+        (ProblemKind::Ahead, reply.as_str(), false),
+        (ProblemKind::Ahead, question.as_str(), false),
     ];
     assert_eq!(found(&report), expected);
     assert!(report.changed);

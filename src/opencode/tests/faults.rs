@@ -31,9 +31,9 @@ fn world() -> (World, Fingerprint, PathBuf) {
     ops.push(
         json!({"todos": {"session": AWAY, "todos": [{"content": "a", "status": "b", "priority": "c"}]}}),
     );
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let file = world.file(&ops);
-    (world, departed, file)
+    (world, sent, file)
 }
 
 /// Has SQLite give up at its step of this number; tells how many it has made.
@@ -56,8 +56,8 @@ fn sampled(end: u64) -> impl Iterator<Item = u64> {
 
 #[test]
 fn interrupted_at_any_step_it_is_before_or_after() {
-    let (world, departed, file) = world();
-    let input = world.input(Some(&departed), &file);
+    let (world, sent, file) = world();
+    let input = world.input(Some(&sent), &file);
     let apply = |at: u64| {
         let mut connection = world.connection();
         let steps = interrupt(&connection, at);
@@ -110,9 +110,9 @@ fn interrupted_at_any_step_it_is_before_or_after() {
 
 #[test]
 fn without_room_nothing_comes_home() {
-    let (world, departed, file) = world();
+    let (world, sent, file) = world();
     let before = world.dump();
-    let input = world.input(Some(&departed), &file);
+    let input = world.input(Some(&sent), &file);
     let pages = world.values("PRAGMA page_count")[0][0].as_u64().unwrap();
     let mut refused = 0;
     loop {
@@ -134,15 +134,15 @@ fn without_room_nothing_comes_home() {
 
 #[test]
 fn without_an_image_nothing_becomes_true() {
-    let (world, departed, file) = world();
+    let (world, sent, file) = world();
     let before = world.dump();
     let nowhere = world.path("nowhere/before");
-    let input = ApplyInput { undo_log: &nowhere, ..world.input(Some(&departed), &file) };
+    let input = ApplyInput { undo_log: &nowhere, ..world.input(Some(&sent), &file) };
     let error = apply(&world.database, &input).unwrap_err();
     assert!(matches!(error, ApplyError::Disk(_)), "{error:?}");
     // Its place is taken: it fails only at the very end.
     fs::create_dir(world.path("before")).unwrap();
-    let error = world.apply_to(Some(&departed), &file).unwrap_err();
+    let error = world.apply_to(Some(&sent), &file).unwrap_err();
     assert!(matches!(error, ApplyError::UndoLog(_) | ApplyError::Disk(_)), "{error:?}");
     assert!(world.dump() == before);
 }

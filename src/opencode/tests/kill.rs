@@ -15,11 +15,9 @@ const ROUNDS: u32 = 200;
 fn a_home_step_for_the_test_below() {
     let Some(directory) = std::env::var_os(VARIABLE) else { return };
     let directory = Path::new(&directory);
-    let departed: Fingerprint =
-        serde_json::from_slice(&fs::read(directory.join("departed")).unwrap()).unwrap();
+    let sent: Fingerprint = serde_json::from_slice(&fs::read(directory.join("departed")).unwrap()).unwrap();
     let (file, before) = (directory.join("arrival"), directory.join("before"));
-    let input =
-        ApplyInput { file: &file, session: AWAY, sent: Some(&departed), undo_log: &before, now_ms: NOW };
+    let input = ApplyInput { file: &file, session: AWAY, sent: Some(&sent), undo_log: &before, now_ms: NOW };
     println!("!");
     apply(&directory.join("opencode.db"), &input).unwrap();
 }
@@ -67,8 +65,8 @@ fn killed_at_any_moment_it_is_before_or_after() {
         ops.push(part(session, &id, &format!("prt_2{n:03}"), &"z".repeat(2500)));
     }
     world.file(&ops);
-    let departed = world.fingerprint(AWAY).unwrap();
-    crate::disk::write_atomic(&world.path("departed"), &serde_json::to_vec(&departed).unwrap()).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
+    crate::disk::write_atomic(&world.path("departed"), &serde_json::to_vec(&sent).unwrap()).unwrap();
     let back = || undo(&world.database, &world.path("before"), &world.path("undone")).unwrap();
 
     let before = world.dump();

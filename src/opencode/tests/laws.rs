@@ -1,6 +1,6 @@
 //! For any session and any work: afterwards is before plus the work, twice is once, and undone is as before.
 
-use super::super::undo::{Rows, undo};
+use super::super::undo::{RowCount, undo};
 use super::*;
 use proptest::prelude::*;
 use std::collections::BTreeMap;
@@ -230,7 +230,7 @@ fn change_set(world: &World, home: &[Draft], work: &Work) -> Writer {
 }
 
 /// The rows of messages and parts that are new in the second dump, and those that are others there.
-fn differences(before: &[Table], after: &[Table]) -> (Rows, Rows) {
+fn differences(before: &[Table], after: &[Table]) -> (RowCount, RowCount) {
     let count = |table: usize| {
         let was = |row: &&Columns| before[table].1.iter().find(|was| was["id"] == row["id"]);
         let new = after[table].1.iter().filter(|row| was(row).is_none()).count();
@@ -238,7 +238,7 @@ fn differences(before: &[Table], after: &[Table]) -> (Rows, Rows) {
         (new as u64, other as u64)
     };
     let ((messages, changed), (parts, others)) = (count(1), count(2));
-    (Rows { messages, parts }, Rows { messages: changed, parts: others })
+    (RowCount { messages, parts }, RowCount { messages: changed, parts: others })
 }
 
 proptest! {
@@ -255,18 +255,18 @@ proptest! {
         let world = World::new(schema);
         furnish(&world, AWAY, "home", &home, &todos);
         furnish(&world, OTHER, "other", &other, &todos);
-        let departed = world.fingerprint(AWAY).unwrap();
+        let sent = world.fingerprint(AWAY).unwrap();
         let before = world.dump();
         let writer = change_set(&world, &home, &work);
         let file = world.path("arrival");
         crate::disk::write_atomic(&file, writer.lines.as_bytes()).unwrap();
 
-        let applied = world.apply_to(Some(&departed), &file).unwrap();
+        let applied = world.apply_to(Some(&sent), &file).unwrap();
         prop_assert!(!applied.already && applied.kept.is_empty());
         prop_assert_eq!(&Expected::read(&world), &writer.expected);
         let after = world.dump();
 
-        prop_assert!(world.apply_to(Some(&departed), &file).unwrap().already);
+        prop_assert!(world.apply_to(Some(&sent), &file).unwrap().already);
         prop_assert!(world.dump() == after, "twice is once");
 
         let (image, redo) = (world.path("before"), world.path("undone"));

@@ -123,20 +123,16 @@ impl World {
 
     /// Applies changes to the session that was away, as it looks now.
     pub(super) fn apply(&self, ops: &[Value]) -> Result<Applied, ApplyError> {
-        let departed = self.fingerprint(AWAY).unwrap();
-        self.apply_to(Some(&departed), &self.file(ops))
+        let sent = self.fingerprint(AWAY).unwrap();
+        self.apply_to(Some(&sent), &self.file(ops))
     }
 
-    pub(super) fn apply_to(
-        &self,
-        departed: Option<&Fingerprint>,
-        file: &Path,
-    ) -> Result<Applied, ApplyError> {
-        apply(&self.database, &self.input(departed, file))
+    pub(super) fn apply_to(&self, sent: Option<&Fingerprint>, file: &Path) -> Result<Applied, ApplyError> {
+        apply(&self.database, &self.input(sent, file))
     }
 
-    pub(super) fn input<'a>(&'a self, departed: Option<&'a Fingerprint>, file: &'a Path) -> ApplyInput<'a> {
-        ApplyInput { file, session: AWAY, sent: departed, undo_log: &self.before, now_ms: NOW }
+    pub(super) fn input<'a>(&'a self, sent: Option<&'a Fingerprint>, file: &'a Path) -> ApplyInput<'a> {
+        ApplyInput { file, session: AWAY, sent, undo_log: &self.before, now_ms: NOW }
     }
 
     pub(super) fn assert_sound(&self) {

@@ -2,7 +2,7 @@
 
 use super::super::UndoError;
 use super::super::apply::{Applied, ApplyError, apply_with};
-use super::super::undo::{Rows, undo};
+use super::super::undo::{RowCount, undo};
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 use std::time::Duration;
@@ -48,7 +48,7 @@ fn everything() -> Vec<Value> {
 fn all_that_came_home_is_there_and_nothing_else_changed() {
     for schema in SCHEMAS {
         let world = world(schema);
-        let departed = world.fingerprint(AWAY).unwrap();
+        let sent = world.fingerprint(AWAY).unwrap();
         let other = world.fingerprint(OTHER);
         let applied = world.apply(&everything()).unwrap();
         assert_eq!((applied.already, applied.kept.len()), (false, 0));
@@ -121,7 +121,7 @@ fn all_that_came_home_is_there_and_nothing_else_changed() {
             );
         }
         assert_eq!(world.fingerprint(OTHER), other);
-        assert!(!world.fingerprint(AWAY).unwrap().same_rows(&departed));
+        assert!(!world.fingerprint(AWAY).unwrap().same_rows(&sent));
         assert_eq!(world.files(), ["arrival", "before"]);
         let mode = fs::metadata(world.path("before")).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
@@ -134,19 +134,19 @@ fn twice_is_once_and_undone_is_as_before() {
     for schema in SCHEMAS {
         let world = world(schema);
         let before = world.dump();
-        let departed = world.fingerprint(AWAY).unwrap();
+        let sent = world.fingerprint(AWAY).unwrap();
         let file = world.file(&everything());
-        assert!(!world.apply_to(Some(&departed), &file).unwrap().already);
+        assert!(!world.apply_to(Some(&sent), &file).unwrap().already);
         let after = world.dump();
-        let again = world.apply_to(Some(&departed), &file).unwrap();
+        let again = world.apply_to(Some(&sent), &file).unwrap();
         assert_eq!(again, Applied { already: true, ..Applied::default() });
         assert_eq!(world.dump(), after);
 
         let (image, redo) = (world.path("before"), world.path("undone"));
         let undone = undo(&world.database, &image, &redo).unwrap();
         assert_eq!((undone.session.as_str(), undone.already, undone.sessions), (AWAY, false, 2));
-        assert_eq!(undone.removed, Rows { messages: 2, parts: 3 });
-        assert_eq!(undone.restored, Rows { messages: 1, parts: 1 });
+        assert_eq!(undone.removed, RowCount { messages: 2, parts: 3 });
+        assert_eq!(undone.restored, RowCount { messages: 1, parts: 1 });
         assert_eq!(world.dump(), before);
         assert!(undo(&world.database, &image, &redo).unwrap().already);
         assert_eq!(world.dump(), before);
@@ -156,7 +156,7 @@ fn twice_is_once_and_undone_is_as_before() {
         assert_eq!(world.dump(), after);
         undo(&world.database, &world.path("again"), &redo).unwrap();
         assert_eq!(world.dump(), before);
-        assert!(!world.apply_to(Some(&departed), &file).unwrap().already);
+        assert!(!world.apply_to(Some(&sent), &file).unwrap().already);
         assert_eq!(world.dump(), after);
         world.assert_sound();
     }
@@ -165,27 +165,27 @@ fn twice_is_once_and_undone_is_as_before() {
 #[test]
 fn a_session_that_changed_since_is_not_touched() {
     let world = world(NEW);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let file = world.file(&everything());
     world.part(AWAY, "msg_1", "prt_x", &json!({"type": "text", "text": "more"}));
     let before = world.dump();
-    let diverged = world.apply_to(Some(&departed), &file);
+    let diverged = world.apply_to(Some(&sent), &file);
     assert!(matches!(diverged, Err(ApplyError::Diverged { session }) if session == AWAY));
     assert_eq!(world.dump(), before);
     assert_eq!(world.files(), ["arrival"]);
 
     world.connection().execute("DELETE FROM part WHERE id = 'prt_x'", []).unwrap();
-    world.apply_to(Some(&departed), &file).unwrap();
+    world.apply_to(Some(&sent), &file).unwrap();
     world.part("ses_child", "msg_c", "prt_x", &json!({"type": "text", "text": "more"}));
     let after = world.dump();
-    assert!(world.apply_to(Some(&departed), &file).unwrap().already, "somebody only went on with it");
+    assert!(world.apply_to(Some(&sent), &file).unwrap().already, "somebody only went on with it");
     let refused = undo(&world.database, &world.path("before"), &world.path("undone"));
     assert!(matches!(refused, Err(UndoError::Changed { session }) if session == "ses_child"));
     assert_eq!(world.dump(), after);
     assert_eq!(world.files(), ["arrival", "before"]);
 
     world.connection().execute("DELETE FROM session WHERE id = ?1", [AWAY]).unwrap();
-    let gone = world.apply_to(Some(&departed), &file);
+    let gone = world.apply_to(Some(&sent), &file);
     assert!(matches!(gone, Err(ApplyError::Gone { .. })));
 }
 
@@ -193,20 +193,20 @@ fn a_session_that_changed_since_is_not_touched() {
 fn what_is_home_is_not_brought_twice_where_somebody_went_on_since() {
     for schema in SCHEMAS {
         let world = world(schema);
-        let departed = world.fingerprint(AWAY).unwrap();
+        let sent = world.fingerprint(AWAY).unwrap();
         let file = world.file(&everything());
         let copy = world.path("copy");
         world.connection().execute("VACUUM INTO ?1", [copy.to_str().unwrap()]).unwrap();
-        world.apply_to(Some(&departed), &file).unwrap();
+        world.apply_to(Some(&sent), &file).unwrap();
         let go_on = || world.message(AWAY, "msg_8", NOW + 9, &json!({"role": "user"}));
         go_on();
         let after = world.dump();
         // Whoever asks for it was killed before it could write down that it is home.
-        assert!(world.apply_to(Some(&departed), &file).unwrap().already);
+        assert!(world.apply_to(Some(&sent), &file).unwrap().already);
         assert_eq!(world.dump(), after);
         // Without one of its rows it is not what came home.
         world.connection().execute("DELETE FROM part WHERE id = 'prt_4'", []).unwrap();
-        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ApplyError::Diverged { .. })));
+        assert!(matches!(world.apply_to(Some(&sent), &file), Err(ApplyError::Diverged { .. })));
 
         // Killed behind the image, but before the rows were there, it was not done.
         for name in ["opencode.db-wal", "opencode.db-shm"] {
@@ -215,7 +215,7 @@ fn what_is_home_is_not_brought_twice_where_somebody_went_on_since() {
         fs::copy(&copy, &world.database).unwrap();
         assert!(world.path("before").exists());
         go_on();
-        assert!(matches!(world.apply_to(Some(&departed), &file), Err(ApplyError::Diverged { .. })));
+        assert!(matches!(world.apply_to(Some(&sent), &file), Err(ApplyError::Diverged { .. })));
     }
 }
 
@@ -223,32 +223,32 @@ fn what_is_home_is_not_brought_twice_where_somebody_went_on_since() {
 fn nothing_comes_home_behind_what_was_undone_here() {
     for schema in SCHEMAS {
         let world = world(schema);
-        let departed = world.fingerprint(AWAY).unwrap();
+        let sent = world.fingerprint(AWAY).unwrap();
         let file = world.file(&everything());
         let revert = |sql: &str| {
             world.connection().execute(&format!("UPDATE session SET revert = {sql} WHERE id = ?1"), [AWAY])
         };
         revert(r#"'{"messageID":"msg_2"}'"#).unwrap();
         let before = world.dump();
-        let diverged = world.apply_to(Some(&departed), &file);
+        let diverged = world.apply_to(Some(&sent), &file);
         assert!(matches!(diverged, Err(ApplyError::Diverged { session }) if session == AWAY));
         assert_eq!(world.dump(), before);
         revert("NULL").unwrap();
-        world.apply_to(Some(&departed), &file).unwrap();
+        world.apply_to(Some(&sent), &file).unwrap();
         // What is undone once all is home is nobody's loss.
         revert(r#"'{"messageID":"msg_2"}'"#).unwrap();
-        assert!(world.apply_to(Some(&departed), &file).unwrap().already);
+        assert!(world.apply_to(Some(&sent), &file).unwrap().already);
     }
 }
 
 #[test]
 fn fields_that_changed_here_meanwhile_stay() {
     let world = world(NEW);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let connection = world.connection();
     connection.execute("UPDATE session SET title = 'Mine', permission = NULL WHERE id = ?1", [AWAY]).unwrap();
     connection.execute("DELETE FROM todo WHERE session_id = ?1 AND position = 1", [AWAY]).unwrap();
-    let applied = world.apply_to(Some(&departed), &world.file(&everything())).unwrap();
+    let applied = world.apply_to(Some(&sent), &world.file(&everything())).unwrap();
     assert_eq!(applied.kept, ["title", "todos"], "rules never come home");
     assert_eq!(
         world.values("SELECT title, cost FROM session WHERE id = 'ses_away'"),
@@ -263,10 +263,10 @@ fn fields_that_changed_here_meanwhile_stay() {
 #[test]
 fn a_field_that_came_with_a_newer_opencode_is_not_taken_for_changed() {
     let world = world(MID);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let add = "ALTER TABLE session ADD COLUMN cost REAL NOT NULL DEFAULT 0";
     world.connection().execute_batch(add).unwrap();
-    let applied = world.apply_to(Some(&departed), &world.file(&everything())).unwrap();
+    let applied = world.apply_to(Some(&sent), &world.file(&everything())).unwrap();
     assert_eq!((applied.kept.len(), applied.not_carried.as_slice()), (0, ["tokens"].as_slice()));
     assert_eq!(world.values("SELECT cost FROM session WHERE id = 'ses_away'"), [[json!(1.5)]]);
 }
@@ -312,12 +312,12 @@ fn what_is_not_its_own_is_refused() {
 #[test]
 fn a_file_that_is_cut_changes_nothing() {
     let world = world(NEW);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let (before, file) = (world.dump(), world.file(&everything()));
     let text = fs::read_to_string(&file).unwrap();
     for length in (1..text.len()).step_by(11).filter(|n| !text[..*n].ends_with(['\n', '}'])) {
         crate::disk::write_atomic(&file, &text.as_bytes()[..length]).unwrap();
-        let error = world.apply_to(Some(&departed), &file).unwrap_err();
+        let error = world.apply_to(Some(&sent), &file).unwrap_err();
         assert!(matches!(error, ApplyError::File { .. }), "{length}: {error}");
         assert_eq!(world.dump(), before);
     }
@@ -347,7 +347,7 @@ fn a_copy_stands_beside_a_session_that_went_on() {
         assert_eq!(world.dump(), after);
         world.connection().execute("DELETE FROM message WHERE id = 'msg_k2'", []).unwrap();
         let undone = undo(&world.database, &world.path("before"), &world.path("undone")).unwrap();
-        assert_eq!((undone.sessions, undone.removed), (2, Rows { messages: 1, parts: 1 }));
+        assert_eq!((undone.sessions, undone.removed), (2, RowCount { messages: 1, parts: 1 }));
         assert_eq!(world.dump(), before);
 
         let own = world.file(&[message(AWAY, "msg_3", NOW, "x")]);
@@ -378,10 +378,10 @@ fn a_sub_agent_that_is_at_home_already_goes_on() {
         world.values("SELECT title, cost, time_updated FROM session WHERE parent_id = 'ses_away'"),
         [[json!("A title"), json!(2.5), json!(NOW)]]
     );
-    let departed = world.fingerprint(AWAY).unwrap();
-    assert!(world.apply_to(Some(&departed), &world.path("arrival")).unwrap().already);
+    let sent = world.fingerprint(AWAY).unwrap();
+    assert!(world.apply_to(Some(&sent), &world.path("arrival")).unwrap().already);
     let undone = undo(&world.database, &world.path("before"), &world.path("undone")).unwrap();
-    let one = Rows { messages: 1, parts: 1 };
+    let one = RowCount { messages: 1, parts: 1 };
     assert_eq!((undone.sessions, undone.removed, undone.restored), (0, one, one));
     assert_eq!(world.dump(), before);
 }
@@ -395,14 +395,14 @@ fn a_schema_of_tomorrow_is_left_alone() {
         "DROP TABLE todo",
     ] {
         let world = world(NEW);
-        let departed = world.fingerprint(AWAY).unwrap();
+        let sent = world.fingerprint(AWAY).unwrap();
         if change.contains("UNIQUE") {
             world.connection().execute("DELETE FROM part WHERE id = 'prt_2'", []).unwrap();
         }
         world.connection().execute_batch(change).unwrap();
         let sessions = world.values("SELECT * FROM session");
-        let departed = if change.contains("UNIQUE") { world.fingerprint(AWAY).unwrap() } else { departed };
-        let error = world.apply_to(Some(&departed), &world.file(&everything())).unwrap_err();
+        let sent = if change.contains("UNIQUE") { world.fingerprint(AWAY).unwrap() } else { sent };
+        let error = world.apply_to(Some(&sent), &world.file(&everything())).unwrap_err();
         assert!(error.falls_back(), "{change}: {error}");
         assert_eq!(world.values("SELECT * FROM session"), sessions);
         assert_eq!(world.values("SELECT count(*) FROM message"), [[json!(3)]]);
@@ -424,7 +424,7 @@ fn a_schema_of_tomorrow_is_left_alone() {
 #[test]
 fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
     let world = world(NEW);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let before = world.dump();
     let file = world.file(&everything());
     // What a schema of tomorrow might do, out of sight.
@@ -462,7 +462,7 @@ fn a_row_that_does_not_read_as_it_was_written_brings_nothing_home() {
     ] {
         let mut connection = world.connection();
         connection.execute_batch(&format!("CREATE TEMP TRIGGER t {trigger}")).unwrap();
-        let input = world.input(Some(&departed), &file);
+        let input = world.input(Some(&sent), &file);
         let error = apply_with(&mut connection, &world.database, &input, &|| ()).unwrap_err();
         assert!(matches!(&error, ApplyError::Mismatch { id: at } if at == id), "{trigger}: {error:?}");
         drop(connection);
@@ -496,15 +496,15 @@ fn what_cannot_be_read_is_never_overwritten() {
 #[test]
 fn a_writer_is_waited_for_and_readers_are_not_disturbed() {
     let world = world(NEW);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let file = world.file(&everything());
     let other = world.connection();
     other.execute_batch("BEGIN IMMEDIATE; UPDATE session SET title = 'new' WHERE id = 'ses_other'").unwrap();
     std::thread::scope(|scope| {
-        let applying = scope.spawn(|| world.apply_to(Some(&departed), &file).unwrap());
+        let applying = scope.spawn(|| world.apply_to(Some(&sent), &file).unwrap());
         std::thread::sleep(Duration::from_millis(300));
         assert!(!applying.is_finished());
-        assert_eq!(world.fingerprint(AWAY).unwrap(), departed);
+        assert_eq!(world.fingerprint(AWAY).unwrap(), sent);
         other.execute_batch("COMMIT").unwrap();
         assert!(!applying.join().unwrap().already);
     });
@@ -514,11 +514,11 @@ fn a_writer_is_waited_for_and_readers_are_not_disturbed() {
 #[test]
 fn a_change_set_without_changes_is_no_change() {
     let world = world(NEW);
-    let departed = world.fingerprint(AWAY).unwrap();
+    let sent = world.fingerprint(AWAY).unwrap();
     let before = world.dump();
     let file = world.file(&[]);
-    assert_eq!(world.apply_to(Some(&departed), &file).unwrap(), Applied::default());
-    assert!(world.apply_to(Some(&departed), &file).unwrap().already);
+    assert_eq!(world.apply_to(Some(&sent), &file).unwrap(), Applied::default());
+    assert!(world.apply_to(Some(&sent), &file).unwrap().already);
     assert_eq!(world.dump(), before);
     assert!(!undo(&world.database, &world.path("before"), &world.path("undone")).unwrap().already);
     assert_eq!(world.dump(), before);

@@ -1,6 +1,6 @@
 //! Gives a value the shape that import insists on; what has it already stays as it is, to the byte.
 
-use super::schema::{Need, Shape, Variant, With};
+use super::schema::{Need, ValueShape, Variant, With};
 use crate::session::raw::{Object, quoted};
 use crate::session::walk::unescaped;
 use serde_json::value::RawValue;
@@ -38,18 +38,18 @@ pub(super) enum Mended {
 pub(super) type Lacking = &'static str;
 
 /// Gives raw JSON a shape.
-pub(super) fn mend(shape: &Shape, raw: &str, fillings: &Fillings<'_>) -> Result<Mended, Lacking> {
+pub(super) fn mend(shape: &ValueShape, raw: &str, fillings: &Fillings<'_>) -> Result<Mended, Lacking> {
     let is_sound = match shape {
-        Shape::Any => true,
-        Shape::Text => is_text(raw),
-        Shape::Flag => matches!(raw, "true" | "false"),
-        Shape::Amount => number(raw).is_some(),
-        Shape::Count => return Ok(count(raw)),
-        Shape::Id(prefix) => is_text(raw) && unescaped(raw).starts_with(prefix),
-        Shape::OneOf(words) => is_text(raw) && words.contains(&unescaped(raw).as_ref()),
-        Shape::List(inner) => return list(inner, raw, fillings),
-        Shape::Map(Shape::Any) => raw.starts_with('{'),
-        Shape::Map(inner) => {
+        ValueShape::Any => true,
+        ValueShape::Text => is_text(raw),
+        ValueShape::Flag => matches!(raw, "true" | "false"),
+        ValueShape::Amount => number(raw).is_some(),
+        ValueShape::Count => return Ok(count(raw)),
+        ValueShape::Id(prefix) => is_text(raw) && unescaped(raw).starts_with(prefix),
+        ValueShape::OneOf(words) => is_text(raw) && words.contains(&unescaped(raw).as_ref()),
+        ValueShape::List(inner) => return list(inner, raw, fillings),
+        ValueShape::Map(ValueShape::Any) => raw.starts_with('{'),
+        ValueShape::Map(inner) => {
             let Some(object) = object(raw) else { return Ok(Mended::Unfit) };
             let mut is_sound = true;
             for (_, value) in object.iter() {
@@ -57,11 +57,11 @@ pub(super) fn mend(shape: &Shape, raw: &str, fillings: &Fillings<'_>) -> Result<
             }
             is_sound
         }
-        Shape::Object(fields) => {
+        ValueShape::Object(fields) => {
             let Some(object) = object(raw) else { return Ok(Mended::Unfit) };
             return mend_fields(object, fields, fillings, false);
         }
-        Shape::Tagged { tag, variants, otherwise } => {
+        ValueShape::Tagged { tag, variants, otherwise } => {
             return tagged(raw, (tag, variants, *otherwise), fillings);
         }
     };
@@ -89,7 +89,7 @@ fn count(raw: &str) -> Mended {
     }
 }
 
-fn list(inner: &Shape, raw: &str, fillings: &Fillings<'_>) -> Result<Mended, Lacking> {
+fn list(inner: &ValueShape, raw: &str, fillings: &Fillings<'_>) -> Result<Mended, Lacking> {
     let Some(items) = Some(raw).filter(|raw| raw.starts_with('[')) else { return Ok(Mended::Unfit) };
     let Ok(items) = serde_json::from_str::<Vec<&RawValue>>(items) else { return Ok(Mended::Unfit) };
     let mut is_changed = false;
@@ -170,7 +170,7 @@ fn mend_fields(
 /// What stands in for a value that is missing, or `present` and of another shape.
 fn filling(
     with: With,
-    shape: &Shape,
+    shape: &ValueShape,
     present: Option<&str>,
     fillings: &Fillings<'_>,
 ) -> Result<String, Lacking> {

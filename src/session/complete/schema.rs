@@ -4,7 +4,7 @@
 
 /// What a value must be.
 #[derive(Debug)]
-pub(super) enum Shape {
+pub(super) enum ValueShape {
     Text,
     Flag,
     /// A whole number from 0 on.
@@ -13,8 +13,8 @@ pub(super) enum Shape {
     Any,
     Id(&'static str),
     OneOf(&'static [&'static str]),
-    List(&'static Shape),
-    Map(&'static Shape),
+    List(&'static ValueShape),
+    Map(&'static ValueShape),
     Object(&'static [Field]),
     Tagged {
         tag: &'static str,
@@ -35,7 +35,7 @@ pub(super) struct Variant {
 #[derive(Debug)]
 pub(super) struct Field {
     pub(super) name: &'static str,
-    pub(super) shape: &'static Shape,
+    pub(super) shape: &'static ValueShape,
     pub(super) need: Need,
 }
 
@@ -75,15 +75,15 @@ const fn variant(name: &'static str, fields: &'static [Field]) -> Variant {
     Variant { name, fields }
 }
 
-const fn optional(name: &'static str, shape: &'static Shape) -> Field {
+const fn optional(name: &'static str, shape: &'static ValueShape) -> Field {
     Field { name, shape, need: Need::Optional }
 }
 
-const fn required(name: &'static str, shape: &'static Shape) -> Field {
+const fn required(name: &'static str, shape: &'static ValueShape) -> Field {
     Field { name, shape, need: Need::Required }
 }
 
-const fn filled(name: &'static str, shape: &'static Shape, with: With) -> Field {
+const fn filled(name: &'static str, shape: &'static ValueShape, with: With) -> Field {
     Field { name, shape, need: Need::Filled(with) }
 }
 
@@ -92,18 +92,18 @@ const fn said(name: &'static str) -> Field {
 }
 
 /// A field in whose place an object of the right shape is made.
-const fn object(name: &'static str, shape: &'static Shape) -> Field {
+const fn object(name: &'static str, shape: &'static ValueShape) -> Field {
     json(name, shape, "{}")
 }
 
-const fn json(name: &'static str, shape: &'static Shape, json: &'static str) -> Field {
+const fn json(name: &'static str, shape: &'static ValueShape, json: &'static str) -> Field {
     filled(name, shape, With::Json(json))
 }
 
-use Shape::{Amount, Any, Count, Flag, Id, List, Map, Object, OneOf, Tagged, Text};
+use ValueShape::{Amount, Any, Count, Flag, Id, List, Map, Object, OneOf, Tagged, Text};
 
 /// The session's own record. Its project is the importing machine's.
-pub(super) static RECORD: Shape = Object(&[
+pub(super) static RECORD: ValueShape = Object(&[
     json("slug", &Text, "\"session\""),
     json("directory", &Text, "\"/\""),
     said("title"),
@@ -158,7 +158,7 @@ pub(super) static RECORD: Shape = Object(&[
     ),
 ]);
 
-static DIFFS: Shape = List(&Object(&[
+static DIFFS: ValueShape = List(&Object(&[
     json("file", &Text, "\"\""),
     // Of 1.14 and later.
     json("patch", &Text, "\"\""),
@@ -170,7 +170,7 @@ static DIFFS: Shape = List(&Object(&[
     optional("status", &OneOf(&["added", "deleted", "modified"])),
 ]));
 
-static TOKENS: Shape = Object(&[
+static TOKENS: ValueShape = Object(&[
     optional("total", &Count),
     json("input", &Count, "0"),
     json("output", &Count, "0"),
@@ -179,7 +179,7 @@ static TOKENS: Shape = Object(&[
 ]);
 
 /// A message without its parts.
-pub(super) static MESSAGE: Shape = Tagged {
+pub(super) static MESSAGE: ValueShape = Tagged {
     tag: "role",
     variants: &[variant("user", &USER), variant("assistant", &ASSISTANT)],
     otherwise: None,
@@ -257,7 +257,7 @@ static ASSISTANT: [Field; 14] = [
     ),
 ];
 
-static API_ERROR: Shape = Object(&[
+static API_ERROR: ValueShape = Object(&[
     said("message"),
     json("isRetryable", &Flag, "false"),
     optional("statusCode", &Count),
@@ -270,7 +270,7 @@ static API_ERROR: Shape = Object(&[
 pub(super) const STAND_IN: &str = "snapshot";
 
 /// A part of a message.
-pub(super) static PART: Shape = Tagged {
+pub(super) static PART: ValueShape = Tagged {
     tag: "type",
     otherwise: Some(STAND_IN),
     variants: &[
@@ -352,7 +352,7 @@ static FILE: [Field; 4] = [
     optional("source", &SOURCE),
 ];
 
-static SOURCE: Shape = Tagged {
+static SOURCE: ValueShape = Tagged {
     tag: "type",
     otherwise: None,
     variants: &[
@@ -374,20 +374,21 @@ static SOURCE: Shape = Tagged {
     ],
 };
 
-static SPAN: Shape = Object(&[required("value", &Text), required("start", &Count), required("end", &Count)]);
-static POSITION: Shape = Object(&[required("line", &Count), required("character", &Count)]);
+static SPAN: ValueShape =
+    Object(&[required("value", &Text), required("start", &Count), required("end", &Count)]);
+static POSITION: ValueShape = Object(&[required("line", &Count), required("character", &Count)]);
 
 /// The time of what may go on.
-static PERIOD: Shape = Object(&[filled("start", &Count, With::Created), optional("end", &Count)]);
+static PERIOD: ValueShape = Object(&[filled("start", &Count, With::Created), optional("end", &Count)]);
 
-static ENDED: Shape = Object(&[
+static ENDED: ValueShape = Object(&[
     filled("start", &Count, With::Created),
     filled("end", &Count, With::Created),
     optional("compacted", &Count),
 ]);
 
 /// How far a tool call has come.
-pub(super) static STATE: Shape = Tagged {
+pub(super) static STATE: ValueShape = Tagged {
     tag: "status",
     otherwise: Some("error"),
     variants: &[
@@ -428,7 +429,7 @@ pub(super) static STATE: Shape = Tagged {
     ],
 };
 
-static ATTACHMENT: Shape = Object(&[
+static ATTACHMENT: ValueShape = Object(&[
     filled("id", &Id("prt"), With::Part),
     filled("sessionID", &Id("ses"), With::Session),
     filled("messageID", &Id("msg"), With::Message),

@@ -8,11 +8,11 @@ use std::borrow::Cow;
 use std::io::{BufWriter, Write};
 
 /// The changes, one a line.
-pub(crate) struct Rows<W: Write> {
+pub(crate) struct ChangeWriter<W: Write> {
     output: BufWriter<W>,
 }
 
-impl<W: Write> Rows<W> {
+impl<W: Write> ChangeWriter<W> {
     pub(crate) fn new(output: W) -> Self {
         Self { output: BufWriter::with_capacity(128 * 1024, output) }
     }

@@ -30,7 +30,7 @@ pub(crate) fn within<'t>(
         let mut is_changed = false;
         for (raw, part) in edit.parts.iter_mut().zip(&message.parts) {
             let changed = if part.kind == "subtask" {
-                Some(told(raw)?)
+                Some(as_text(raw)?)
             } else {
                 let called = if part.has_state() { call(raw, directory)? } else { None };
                 let named =
@@ -94,7 +94,7 @@ fn call(part: &RawValue, directory: &str) -> Result<Option<Box<RawValue>>, Expor
 }
 
 /// What a subtask was to do, as text. opencode would do it at the next prompt, with the agent, model and command that it names.
-fn told(part: &RawValue) -> Result<Box<RawValue>, ExportError> {
+fn as_text(part: &RawValue) -> Result<Box<RawValue>, ExportError> {
     let object = Object::parse(part.get())?;
     let mut text = object.only(&["id", "sessionID", "messageID"]);
     text.set("type", "text")?;

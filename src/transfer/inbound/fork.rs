@@ -6,7 +6,7 @@ use crate::transfer::baseline::Baseline;
 use crate::transfer::edit::{Pieces, part_ids};
 use crate::transfer::error::HomeError;
 use crate::transfer::inbound::change_reader::{MergedChange, MergedChanges};
-use crate::transfer::inbound::change_writer::Rows;
+use crate::transfer::inbound::change_writer::ChangeWriter;
 use crate::transfer::inbound::result::MergeResult;
 use crate::transfer::inbound::sent_export::Before;
 use serde_json::value::RawValue;
@@ -61,7 +61,7 @@ pub(crate) fn fork(
         renaming: Renaming { from: session, to: &spec.session, ids: &ids, others: &others },
         random,
         buffer: String::new(),
-        rows: Rows::new(output),
+        rows: ChangeWriter::new(output),
     };
     let mut changes = MergedChanges::new(change_set)?;
     writer.record(&mut changes)?;
@@ -77,7 +77,7 @@ struct Writer<'a, W: Write> {
     renaming: Renaming<'a>,
     random: &'a mut dyn FnMut() -> u64,
     buffer: String,
-    rows: Rows<W>,
+    rows: ChangeWriter<W>,
 }
 
 impl<W: Write> Writer<'_, W> {
@@ -95,8 +95,8 @@ impl<W: Write> Writer<'_, W> {
     /// The session itself: its record, with what changed in it, and its todos.
     fn record(&mut self, changes: &mut MergedChanges<impl Read>) -> Result<(), HomeError> {
         let session = self.away.undo.session.as_str();
-        let mut record = self.away.undo.departed.info.get().to_owned();
-        let mut todos = self.away.undo.departed.todos.as_ref().map(|todos| todos.get().to_owned());
+        let mut record = self.away.undo.sent.info.get().to_owned();
+        let mut todos = self.away.undo.sent.todos.as_ref().map(|todos| todos.get().to_owned());
         loop {
             match changes.next.take() {
                 Some(MergedChange::Patch(of, fields)) if of == session => record = patched(&record, fields)?,

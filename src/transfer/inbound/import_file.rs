@@ -20,7 +20,7 @@ pub(crate) fn import_file(
 ) -> Result<Vec<&'static str>, HomeError> {
     let mut left_out = Vec::new();
     let mut out = Out::new(output);
-    out.info(undo.departed.info.get()).map_err(HomeError::Write)?;
+    out.info(undo.sent.info.get()).map_err(HomeError::Write)?;
     let mut changes = MergedChanges::new(change_set)?;
     while let Some(change) = changes.take()? {
         if change.session() != undo.session {

@@ -52,7 +52,7 @@ pub(crate) fn shown(name: &str) -> String {
 }
 
 #[derive(Deserialize)]
-struct Row<'a> {
+struct CheckedRow<'a> {
     id: String,
     #[serde(default, borrow)]
     time: Option<&'a RawValue>,
@@ -64,7 +64,7 @@ struct Row<'a> {
     state: Option<&'a RawValue>,
 }
 
-impl Row<'_> {
+impl CheckedRow<'_> {
     fn state_time(&self) -> Result<Option<Box<RawValue>>, HomeError> {
         let Some(state) = self.state.filter(|state| state.get().starts_with('{')) else { return Ok(None) };
         Ok(Object::parse(state.get())?.get("time").map(RawValue::to_owned))
@@ -73,28 +73,30 @@ impl Row<'_> {
 
 /// Checks the numbers of a message and its parts that opencode itself counts with: times, costs and tokens.
 pub(crate) fn check_message(text: &str) -> Result<(), HomeError> {
-    let Rows { info, parts } = serde_json::from_str(text)?;
+    let CheckedMessage { info, parts } = serde_json::from_str(text)?;
     std::iter::once(&info).chain(&parts).try_for_each(|row| check_row(row, None))
 }
 
 /// Checks the same in a message that left: in what differs from `sent`, the message as it was sent, and in parts that were added.
 pub(crate) fn check_changed(sent: &str, text: &str) -> Result<(), HomeError> {
-    let (sent, now): (Rows<'_>, Rows<'_>) = (serde_json::from_str(sent)?, serde_json::from_str(text)?);
-    let known: HashMap<&str, &Row<'_>> = sent.parts.iter().map(|part| (part.id.as_str(), part)).collect();
+    let (sent, now): (CheckedMessage<'_>, CheckedMessage<'_>) =
+        (serde_json::from_str(sent)?, serde_json::from_str(text)?);
+    let known: HashMap<&str, &CheckedRow<'_>> =
+        sent.parts.iter().map(|part| (part.id.as_str(), part)).collect();
     check_row(&now.info, Some(&sent.info))?;
     now.parts.iter().try_for_each(|part| check_row(part, known.get(part.id.as_str()).copied()))
 }
 
 #[derive(Deserialize)]
-struct Rows<'a> {
+struct CheckedMessage<'a> {
     #[serde(borrow)]
-    info: Row<'a>,
+    info: CheckedRow<'a>,
     #[serde(borrow)]
-    parts: Vec<Row<'a>>,
+    parts: Vec<CheckedRow<'a>>,
 }
 
 /// `before` is the row as it was sent, if it was.
-fn check_row(row: &Row<'_>, before: Option<&Row<'_>>) -> Result<(), HomeError> {
+fn check_row(row: &CheckedRow<'_>, before: Option<&CheckedRow<'_>>) -> Result<(), HomeError> {
     let refused = |what: &str| HomeError::Unbelievable { id: row.id.clone(), what: what.to_owned() };
     let is_wrong = |now: Option<&RawValue>, was: Option<&RawValue>, fits: fn(&str) -> bool| {
         now.is_some_and(|now| !fits(now.get()) && !was.is_some_and(|was| same(was.get(), now.get())))
@@ -109,7 +111,7 @@ fn check_row(row: &Row<'_>, before: Option<&Row<'_>>) -> Result<(), HomeError> {
     if is_wrong(row.tokens, before.and_then(|row| row.tokens), are_tokens) {
         return Err(refused("tokens"));
     }
-    let (time, was) = (row.state_time()?, before.map(Row::state_time).transpose()?.flatten());
+    let (time, was) = (row.state_time()?, before.map(CheckedRow::state_time).transpose()?.flatten());
     match wrong(time.as_deref(), was.as_deref()) {
         Some(name) => Err(refused(&format!("state.time.{name}"))),
         None => Ok(()),

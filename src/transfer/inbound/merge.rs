@@ -8,7 +8,7 @@ use crate::session::same::same;
 use crate::session::walk::unescaped;
 use crate::transfer::edit::{Pieces, part_ids};
 use crate::transfer::inbound::limits::shown;
-use crate::transfer::inbound::rights::{Breach, OpenRows, Right, Row, find};
+use crate::transfer::inbound::rights::{Breach, OpenRows, Right, RowKind, find};
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::borrow::Cow;
@@ -50,8 +50,8 @@ pub(crate) fn merge_message(
     let theirs = Pieces::of(versions.theirs)?;
     let mut parts = Vec::with_capacity(ours.parts.len());
     for (raw, own) in ours.parts.iter().zip(&message.parts) {
-        let (row, is_open) = (Row::of_part(own), open.has(&own.id));
-        let mut fields = Fields { row, id: &own.id, is_open, on_breach, at: Vec::new(), breaches };
+        let (row, is_open) = (RowKind::of_part(own), open.has(&own.id));
+        let mut fields = RowMerge { row, id: &own.id, is_open, on_breach, at: Vec::new(), breaches };
         parts.push(match (part(&base, &base_at, &own.id), part(&theirs, &theirs_at, &own.id)) {
             (Some(base), Some(theirs)) => {
                 Cow::Owned(to_owned(&fields.merge(raw.get(), base, theirs, false)?)?)
@@ -65,8 +65,8 @@ pub(crate) fn merge_message(
             parts.push(Cow::Borrowed(*raw));
         }
     }
-    let (row, id, is_open) = (Row::of_message(&message), message.info.id.as_str(), open.message);
-    let mut fields = Fields { row, id, is_open, on_breach, at: Vec::new(), breaches };
+    let (row, id, is_open) = (RowKind::of_message(&message), message.info.id.as_str(), open.message);
+    let mut fields = RowMerge { row, id, is_open, on_breach, at: Vec::new(), breaches };
     let info = fields.merge(ours.info.get(), base.info.get(), theirs.info.get(), false)?;
     let merged = Merged { info: Cow::Owned(to_owned(&info)?), parts };
     serde_json::to_string(&merged).map_err(ExportError::from)
@@ -89,8 +89,8 @@ fn to_owned(json: &str) -> Result<Box<RawValue>, ExportError> {
 const MOST_NAMED: usize = 50;
 
 /// The fields of one row.
-struct Fields<'b> {
-    row: Row,
+struct RowMerge<'b> {
+    row: RowKind,
     id: &'b str,
     is_open: bool,
     on_breach: OnBreach,
@@ -98,7 +98,7 @@ struct Fields<'b> {
     breaches: &'b mut Vec<Breach>,
 }
 
-impl Fields<'_> {
+impl RowMerge<'_> {
     /// Field by field. A field that did not come back stays: a host of another release drops, at import, what it does not
     /// know. `is_free`: the host may change all of this value.
     fn merge<'a>(

@@ -5,7 +5,7 @@
 //! that does not fit is tried as it is, as of a clock that has become right; if that does not fit either, it is put right
 //! behind the row before it. The rows keep their order in any case, and the same file gives the same ids whenever it is read.
 
-use crate::session::stamp::{DISORDER_MS, Kind, PER_MS, near, tail_for, up_to};
+use crate::session::stamp::{DISORDER_MS, IdKind, PER_MS, near, tail_for, up_to};
 use crate::session::{Outline, SAME_CLOCK_MS, following_part_id};
 use std::collections::{HashMap, HashSet};
 
@@ -145,7 +145,7 @@ impl<'b> Placement<'b> {
             arrivals: NewIds::default(),
         };
         if let Some(id) = last_id {
-            placing.last = placing.home_stamp(Kind::Message, id);
+            placing.last = placing.home_stamp(IdKind::Message, id);
             if newest_ms == Some(placing.last_ms) {
                 id.clone_into(&mut placing.last_id);
             }
@@ -154,7 +154,7 @@ impl<'b> Placement<'b> {
     }
 
     /// The whole time in an id of home.
-    fn home_stamp(&self, kind: Kind, id: &str) -> Option<i64> {
+    fn home_stamp(&self, kind: IdKind, id: &str) -> Option<i64> {
         let latest = self.bounds.end().saturating_add(DISORDER_MS * PER_MS);
         kind.read(id).map(|(bits, _)| up_to(latest, bits))
     }
@@ -176,8 +176,8 @@ impl<'b> Placement<'b> {
         own: &impl Fn(&str) -> Option<&'h str>,
     ) {
         let there_ms = believable(created_ms);
-        let home = self.home_stamp(Kind::Message, had.id);
-        let offset = match (Kind::Message.read(id), home) {
+        let home = self.home_stamp(IdKind::Message, had.id);
+        let offset = match (IdKind::Message.read(id), home) {
             (Some((bits, _)), Some(home)) => (near(there_ms * PER_MS, bits) - home).div_euclid(PER_MS),
             _ => self.bounds.ahead_ms,
         };
@@ -205,25 +205,25 @@ impl<'b> Placement<'b> {
         late: impl Iterator<Item = &'p str>,
     ) {
         let there_ms = believable(created_ms);
-        let mut last = had.last_part.and_then(|part| self.home_stamp(Kind::Part, part));
+        let mut last = had.last_part.and_then(|part| self.home_stamp(IdKind::Part, part));
         let mut last_id = had.last_part.unwrap_or_default().to_owned();
         for part in late {
             let stamp = self.part(part, there_ms, offset_ms, last, self.bounds.earliest_ms);
             let home = match stamp {
-                Some(stamp) => Kind::Part.at(stamp, part),
+                Some(stamp) => IdKind::Part.at(stamp, part),
                 None if part > last_id.as_str() => part.to_owned(),
                 None => {
-                    Kind::Part.at(last.unwrap_or(self.bounds.launched_ms.saturating_mul(PER_MS)) + 1, part)
+                    IdKind::Part.at(last.unwrap_or(self.bounds.launched_ms.saturating_mul(PER_MS)) + 1, part)
                 }
             };
             // A part that is the last on the host is the last at home, even if the time in ids began anew between them.
             let is_behind = had.last_there.map_or(offset_ms != 0, |last| part > last);
-            let home = match (is_behind && home < last_id, Kind::Part.read(&last_id)) {
+            let home = match (is_behind && home < last_id, IdKind::Part.read(&last_id)) {
                 (false, _) => home,
-                (true, Some((bits, _))) => Kind::Part.at(bits + 1, part),
+                (true, Some((bits, _))) => IdKind::Part.at(bits + 1, part),
                 (true, None) => following_part_id(&last_id).unwrap_or(home),
             };
-            last = self.home_stamp(Kind::Part, &home).or(last);
+            last = self.home_stamp(IdKind::Part, &home).or(last);
             last_id.clone_from(&home);
             self.arrivals.new.push((part.to_owned(), home));
         }
@@ -238,7 +238,7 @@ impl<'b> Placement<'b> {
         last: Option<i64>,
         earliest_ms: i64,
     ) -> Option<i64> {
-        let (bits, _) = Kind::Part.read(id)?;
+        let (bits, _) = IdKind::Part.read(id)?;
         let home_ms = there_ms.saturating_sub(offset_ms);
         let lowest = last.map_or(i64::MIN, |last| last + 1);
         let fits = |offset: i64, slack_ms: i64| {
@@ -265,10 +265,11 @@ impl<'b> Placement<'b> {
             offset.map_or(self.last_ms.max(self.bounds.launched_ms), |offset| there_ms - offset);
         let offset = there_ms - created;
         let lowest = self.last.map_or(i64::MIN, |last| last + 1);
-        let wanted = Kind::Message.read(id).map(|(bits, _)| near(there_ms * PER_MS, bits) - offset * PER_MS);
+        let wanted =
+            IdKind::Message.read(id).map(|(bits, _)| near(there_ms * PER_MS, bits) - offset * PER_MS);
         let fits = |stamp: &i64| (lowest..=self.bounds.end()).contains(stamp);
         let stamp = wanted.map(|stamp| Some(stamp).filter(fits).unwrap_or(lowest.max(created * PER_MS)));
-        let home = stamp.map_or_else(|| id.to_owned(), |stamp| Kind::Message.at(stamp, id));
+        let home = stamp.map_or_else(|| id.to_owned(), |stamp| IdKind::Message.at(stamp, id));
         if (created, &home) <= (self.last_ms, &self.last_id) {
             created = self.last_ms + 1;
         }
@@ -284,12 +285,12 @@ impl<'b> Placement<'b> {
         let mut homes = Vec::with_capacity(parts.len());
         for part in parts {
             let stamp = self.part(part, there_ms, offset_ms, last, created_ms);
-            homes.push(stamp.map_or_else(|| (*part).to_owned(), |stamp| Kind::Part.at(stamp, part)));
+            homes.push(stamp.map_or_else(|| (*part).to_owned(), |stamp| IdKind::Part.at(stamp, part)));
             last = stamp.or(last);
         }
         if parts.is_sorted() && !homes.is_sorted() {
             let first = created_ms.saturating_mul(PER_MS) + 1;
-            homes = (first..).zip(parts).map(|(stamp, part)| Kind::Part.at(stamp, part)).collect();
+            homes = (first..).zip(parts).map(|(stamp, part)| IdKind::Part.at(stamp, part)).collect();
         }
         self.arrivals.new.extend(parts.iter().map(|part| (*part).to_owned()).zip(homes));
     }
@@ -316,7 +317,7 @@ impl HomeIds {
         for NewIds { new, had, timings: of } in all {
             for (there, mut home) in new {
                 if !taken.insert(home.clone()) {
-                    let kind = if there.starts_with("msg") { Kind::Message } else { Kind::Part };
+                    let kind = if there.starts_with("msg") { IdKind::Message } else { IdKind::Part };
                     home = kind.id(kind.read(&home).map_or(0, |(bits, _)| bits), &tail_for(&there));
                     taken.insert(home.clone());
                 }

@@ -7,7 +7,7 @@ use crate::session::{Completing, ExportError, Outline, SAME_CLOCK_MS};
 use crate::transfer::baseline::{Baseline, PartOf};
 use crate::transfer::edit::{Edit, Pieces, part_ids};
 use crate::transfer::error::HomeError;
-use crate::transfer::inbound::change_writer::Rows;
+use crate::transfer::inbound::change_writer::ChangeWriter;
 use crate::transfer::inbound::limits::{check_changed, check_message, check_record};
 use crate::transfer::inbound::merge::{OnBreach, Versions, merge_message};
 use crate::transfer::inbound::new_ids::{Bounds, TimeMap};
@@ -15,7 +15,7 @@ use crate::transfer::inbound::result::{MergeContext, MergeResult};
 use crate::transfer::inbound::returned::{Returned, ReturnedKind, Section, read_back};
 use crate::transfer::inbound::rights::{Breach, OpenRows};
 use crate::transfer::inbound::sent_export::Before;
-use crate::transfer::inbound::sent_rows::{Checked, Origin, SentRows};
+use crate::transfer::inbound::sent_rows::{CheckedRows, Origin, SentRows};
 use crate::transfer::inbound::session_record::{Changed, Records, changed_todos};
 use crate::transfer::inbound::to_home::ToHome;
 use crate::transfer::inbound::usage::Usage;
@@ -59,10 +59,10 @@ pub(crate) fn reconcile(
     let rows = |outline: &Outline| outline.len() + outline.part_count();
     let known = rows(left) + here.children.iter().map(|(_, outline)| rows(outline)).sum::<usize>();
     let merged = read_back(&mut back, &undo.session, known)?;
-    let departure = SentRows::new(left, undo)?;
+    let sent_rows = SentRows::new(left, undo)?;
     let children: Vec<&str> = here.children.iter().map(|(id, _)| id.as_str()).collect();
-    let Checked { standings, remaining } = departure.check(&merged, &children)?;
-    let earliest_ms = if here.grown { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
+    let CheckedRows { standings, remaining } = sent_rows.check(&merged, &children)?;
+    let earliest_ms = if here.host_is_ahead { 0 } else { here.launched_ms.saturating_sub(SAME_CLOCK_MS) };
     let bounds = Bounds {
         ahead_ms: undo.clock.map_or(0, |clock| clock.ahead_ms),
         launched_ms: here.launched_ms,
@@ -71,14 +71,14 @@ pub(crate) fn reconcile(
     };
     let directory = undo.record()?.get("directory").and_then(|raw| serde_json::from_str(raw.get()).ok());
     let directory = directory.unwrap_or_default();
-    let inward = ToHome::new(undo, &departure, &merged, &standings, here.children, bounds, directory);
-    let mut home = Home {
+    let inward = ToHome::new(undo, &sent_rows, &merged, &standings, here.children, bounds, directory);
+    let mut home = Merge {
         undo,
         here,
-        departure: remaining.as_ref().unwrap_or(&departure),
+        sent_rows: remaining.as_ref().unwrap_or(&sent_rows),
         inward: &inward,
-        outward: ToHost::new(&departure.taken, undo.clock, undo.paths.as_ref()),
-        rows: Rows::new(output),
+        outward: ToHost::new(&sent_rows.taken, undo.clock, undo.paths.as_ref()),
+        rows: ChangeWriter::new(output),
         merged: MergeResult::of(merged.kind),
         asked: None,
     };
@@ -100,19 +100,19 @@ pub(crate) fn reconcile(
 }
 
 /// A file that came back, on its way into a change set.
-pub(crate) struct Home<'h, W: Write> {
+pub(crate) struct Merge<'h, W: Write> {
     pub(crate) undo: &'h Baseline,
     pub(crate) here: &'h MergeContext<'h>,
-    departure: &'h SentRows,
+    sent_rows: &'h SentRows,
     pub(crate) inward: &'h ToHome<'h>,
     outward: ToHost<'h>,
-    pub(crate) rows: Rows<W>,
+    pub(crate) rows: ChangeWriter<W>,
     pub(crate) merged: MergeResult,
     /// The user message that the last message of home that was read answers.
     asked: Option<String>,
 }
 
-impl<W: Write> Home<'_, W> {
+impl<W: Write> Merge<'_, W> {
     /// What changed in the session's own record and todos.
     fn record(
         &mut self,
@@ -125,8 +125,8 @@ impl<W: Write> Home<'_, W> {
                 vec!["todos", "sub-agents", "title and cost", "changes of older messages"];
             return Ok(());
         }
-        let departed = &self.undo.departed;
-        let home = Some(departed.info.get());
+        let sent = &self.undo.sent;
+        let home = Some(sent.info.get());
         let base = merged.root.base.as_ref().map(|base| base.info.get()).or(home);
         let mut spent = Usage::default();
         for (message, _) in merged.root.messages.iter().zip(standings).filter(|(_, of)| **of == Origin::New) {
@@ -141,7 +141,7 @@ impl<W: Write> Home<'_, W> {
         if let Some(patch) = changed.patch(&self.undo.session) {
             self.rows.patch(patch)?;
         }
-        if let Some(todos) = changed_todos(&merged.root, Some(departed)) {
+        if let Some(todos) = changed_todos(&merged.root, Some(sent)) {
             self.rows.todos(&self.undo.session, todos)?;
         }
         Ok(())
@@ -157,7 +157,7 @@ impl<W: Write> Home<'_, W> {
     ) -> Result<(), HomeError> {
         let ended: HashSet<&str> = self.undo.settled.iter().map(|part| part.message.as_str()).collect();
         let ended =
-            self.departure.home.iter().enumerate().filter(|(_, message)| ended.contains(message.id()));
+            self.sent_rows.home.iter().enumerate().filter(|(_, message)| ended.contains(message.id()));
         let mut known: BTreeMap<usize, Option<usize>> = ended.map(|(position, _)| (position, None)).collect();
         for (at, standing) in standings.iter().enumerate() {
             if let Origin::Sent(position) = standing
@@ -167,7 +167,7 @@ impl<W: Write> Home<'_, W> {
             }
         }
         for (position, at) in known {
-            let id = self.departure.home.get(position).map(|message| message.id()).unwrap_or_default();
+            let id = self.sent_rows.home.get(position).map(|message| message.id()).unwrap_or_default();
             let (own, created_ms) = self.own(&mut before, id)?;
             let merged = at.and_then(|at| Some((self.inward.timing(0, at), root.messages.get(at)?)));
             let merged = merged.map(|(timing, message)| Ok::<_, ExportError>((timing, message.read(back)?)));
@@ -212,13 +212,13 @@ impl<W: Write> Home<'_, W> {
             || root
                 .outline
                 .get(at)
-                .is_some_and(|message| message.parts().any(|part| !self.departure.has(part)))
+                .is_some_and(|message| message.parts().any(|part| !self.sent_rows.has(part)))
     }
 
     /// A message that left: `own` stands at home, `back` came back, in the terms of the host, with its times.
     fn known(&mut self, own: &str, created_ms: i64, back: Option<(TimeMap, &str)>) -> Result<(), HomeError> {
-        let ended = match &self.undo.told {
-            Some(told) => settled(own, &Ending::of_departure(told, &self.departure.taken))?,
+        let ended = match &self.undo.settled_with {
+            Some(settled_with) => settled(own, &Ending::of_sent(settled_with, &self.sent_rows.taken))?,
             None => Cow::Borrowed(own),
         };
         let open = OpenRows::of(own)?;
@@ -286,7 +286,7 @@ impl<W: Write> Home<'_, W> {
     /// Whether preparing added this part, and somebody undid it on the host.
     fn was_cut(&self, message: &str, part: &str) -> bool {
         self.undo.added_to(message).any(|added| added == part)
-            && self.departure.pairs().all(|(home, _)| home != part)
+            && self.sent_rows.pairs().all(|(home, _)| home != part)
     }
 
     /// A message of the session itself that is new.
@@ -326,10 +326,10 @@ impl<W: Write> Home<'_, W> {
     fn keeps_ids(&self, merged: &Returned) -> Result<bool, HomeError> {
         let Some(clock) = self.undo.clock else { return Ok(self.inward.ids.is_identity) };
         let mut home = Outline::default();
-        self.merged.add_to(&mut home, &self.departure.home)?;
+        self.merged.add_to(&mut home, &self.sent_rows.home)?;
         let places = IdMap::new(&home, Some(&clock.later(self.here.now_ms)));
         let known = |there: &str| self.inward.id(there).is_some_and(|home| places.there(home) == there);
-        let left = self.departure.pairs().all(|(home, there)| places.there(home) == there);
+        let left = self.sent_rows.pairs().all(|(home, there)| places.there(home) == there);
         Ok(left && merged.root.outline.sorted().into_iter().all(known))
     }
 }

@@ -15,7 +15,7 @@ pub(crate) struct MergeContext<'a> {
     /// When the run was launched, likewise.
     pub launched_ms: i64,
     /// Whether the host was ahead at the launch. If not, nothing new is older than the launch.
-    pub grown: bool,
+    pub host_is_ahead: bool,
     /// The sub-agents' sessions that home has, and those of their sub-agents.
     pub children: &'a [(String, Outline)],
     /// The `cost` and `tokens` that home has counted for each of these, as in a session's record.

@@ -7,7 +7,7 @@ use crate::transfer::inbound::limits::is_time;
 
 /// A kind of row.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Row {
+pub(crate) enum RowKind {
     /// A session's own record, and its todos.
     Session,
     /// The record of a message that a user wrote.
@@ -45,51 +45,51 @@ pub(crate) enum Shape {
 }
 
 /// A field of a kind of row.
-pub(crate) struct Entry {
-    row: Row,
+pub(crate) struct RightsRow {
+    row: RowKind,
     pub(crate) field: &'static [&'static str],
     pub(crate) right: Right,
     pub(crate) shape: Shape,
 }
 
-const fn entry(row: Row, field: &'static [&'static str], right: Right, shape: Shape) -> Entry {
-    Entry { row, field, right, shape }
+const fn entry(row: RowKind, field: &'static [&'static str], right: Right, shape: Shape) -> RightsRow {
+    RightsRow { row, field, right, shape }
 }
 
 /// For each field of each row who may change it. Measured on opencode 1.3, 1.14 and 1.18.
-pub(crate) const TABLE: &[Entry] = &[
-    entry(Row::Session, &["title"], Right::Host, Shape::Text),
-    entry(Row::Session, &["summary"], Right::Host, Shape::Object),
-    entry(Row::Session, &["todos"], Right::Host, Shape::List),
-    entry(Row::Session, &["cost"], Right::Grows, Shape::Number),
-    entry(Row::Session, &["tokens"], Right::Grows, Shape::Object),
+pub(crate) const TABLE: &[RightsRow] = &[
+    entry(RowKind::Session, &["title"], Right::Host, Shape::Text),
+    entry(RowKind::Session, &["summary"], Right::Host, Shape::Object),
+    entry(RowKind::Session, &["todos"], Right::Host, Shape::List),
+    entry(RowKind::Session, &["cost"], Right::Grows, Shape::Number),
+    entry(RowKind::Session, &["tokens"], Right::Grows, Shape::Object),
     // Of a session's record all else is home's: its rules, what is undone of it, its place, whether it is archived or shared.
-    entry(Row::User, &["summary"], Right::Host, Shape::Object),
-    entry(Row::User, &["agent"], Right::Home, Shape::Any),
-    entry(Row::User, &["model"], Right::Home, Shape::Any),
-    entry(Row::User, &["variant"], Right::Home, Shape::Any),
-    entry(Row::Assistant, &["summary"], Right::Host, Shape::Flag),
-    entry(Row::Assistant, &["time", "completed"], Right::WhileOpen, Shape::Time),
-    entry(Row::Assistant, &["finish"], Right::WhileOpen, Shape::Text),
-    entry(Row::Assistant, &["error"], Right::WhileOpen, Shape::Object),
-    entry(Row::Assistant, &["cost"], Right::WhileOpen, Shape::Number),
-    entry(Row::Assistant, &["tokens"], Right::WhileOpen, Shape::Object),
+    entry(RowKind::User, &["summary"], Right::Host, Shape::Object),
+    entry(RowKind::User, &["agent"], Right::Home, Shape::Any),
+    entry(RowKind::User, &["model"], Right::Home, Shape::Any),
+    entry(RowKind::User, &["variant"], Right::Home, Shape::Any),
+    entry(RowKind::Assistant, &["summary"], Right::Host, Shape::Flag),
+    entry(RowKind::Assistant, &["time", "completed"], Right::WhileOpen, Shape::Time),
+    entry(RowKind::Assistant, &["finish"], Right::WhileOpen, Shape::Text),
+    entry(RowKind::Assistant, &["error"], Right::WhileOpen, Shape::Object),
+    entry(RowKind::Assistant, &["cost"], Right::WhileOpen, Shape::Number),
+    entry(RowKind::Assistant, &["tokens"], Right::WhileOpen, Shape::Object),
     // What compaction leaves out of what the model reads is marked.
-    entry(Row::Tool, &["state", "time", "compacted"], Right::Host, Shape::Time),
-    entry(Row::Tool, &["state"], Right::WhileOpen, Shape::Object),
+    entry(RowKind::Tool, &["state", "time", "compacted"], Right::Host, Shape::Time),
+    entry(RowKind::Tool, &["state"], Right::WhileOpen, Shape::Object),
 ];
 
 /// The fields of a kind of row that may change.
-pub(crate) fn of(row: Row) -> impl Iterator<Item = &'static Entry> {
+pub(crate) fn of(row: RowKind) -> impl Iterator<Item = &'static RightsRow> {
     TABLE.iter().filter(move |entry| entry.row == row)
 }
 
 /// What may become of a field; `None` where it may not change.
-pub(crate) fn find(row: Row, field: &[String]) -> Option<&'static Entry> {
+pub(crate) fn find(row: RowKind, field: &[String]) -> Option<&'static RightsRow> {
     of(row).find(|entry| entry.field == field)
 }
 
-impl Row {
+impl RowKind {
     pub(crate) fn of_message(message: &Message<'_>) -> Self {
         match (message.info.is_user(), message.info.is_assistant()) {
             (true, _) => Self::User,
@@ -170,18 +170,18 @@ mod tests {
     #[test]
     fn what_is_not_in_the_table_may_not_change() {
         for (row, path) in [
-            (Row::User, "role"),
-            (Row::User, "text"),
-            (Row::Assistant, "role"),
-            (Row::Assistant, "time.created"),
-            (Row::Tool, "tool"),
-            (Row::Other, "text"),
-            (Row::Other, "files"),
-            (Row::Session, "permission"),
-            (Row::Session, "revert"),
-            (Row::Session, "directory"),
-            (Row::Session, "metadata"),
-            (Row::Session, "time.archived"),
+            (RowKind::User, "role"),
+            (RowKind::User, "text"),
+            (RowKind::Assistant, "role"),
+            (RowKind::Assistant, "time.created"),
+            (RowKind::Tool, "tool"),
+            (RowKind::Other, "text"),
+            (RowKind::Other, "files"),
+            (RowKind::Session, "permission"),
+            (RowKind::Session, "revert"),
+            (RowKind::Session, "directory"),
+            (RowKind::Session, "metadata"),
+            (RowKind::Session, "time.archived"),
         ] {
             assert!(find(row, &field(path)).is_none(), "{row:?} {path}");
         }
@@ -189,7 +189,7 @@ mod tests {
 
     #[test]
     fn a_value_of_another_shape_does_not_come_home() {
-        let compacted = find(Row::Tool, &field("state.time.compacted")).unwrap();
+        let compacted = find(RowKind::Tool, &field("state.time.compacted")).unwrap();
         assert_eq!(compacted.right, Right::Host);
         assert!(compacted.shape.fits("1795170000000"));
         for bad in [
@@ -204,6 +204,6 @@ mod tests {
         ] {
             assert!(!compacted.shape.fits(bad), "{bad}");
         }
-        assert!(!find(Row::User, &field("summary")).unwrap().shape.fits("true"));
+        assert!(!find(RowKind::User, &field("summary")).unwrap().shape.fits("true"));
     }
 }

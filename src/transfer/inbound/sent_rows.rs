@@ -16,12 +16,12 @@ pub(crate) struct SentRows {
     pub(crate) taken: Outline,
     /// The same, in those of the host.
     pub(crate) there: Outline,
-    rows: Vec<Row>,
+    rows: Vec<SentRow>,
 }
 
 /// A row that left.
 #[derive(Clone)]
-struct Row {
+struct SentRow {
     there: String,
     home: String,
     /// The position of its message.
@@ -37,7 +37,7 @@ pub(crate) enum Origin {
 }
 
 /// What came back: what left, or its beginning, and more.
-pub(crate) struct Checked {
+pub(crate) struct CheckedRows {
     /// Where each message of the session itself is from.
     pub(crate) standings: Vec<Origin>,
     /// If the host does not have all that left: what it still has.
@@ -60,14 +60,14 @@ impl SentRows {
         let mut rows = Vec::with_capacity(home.len() + home.part_count());
         for (position, (here, there)) in home.iter().zip(there.iter()).enumerate() {
             for (home, there) in here.all().zip(there.all()) {
-                rows.push(Row { there: there.to_owned(), home: home.to_owned(), message: position });
+                rows.push(SentRow { there: there.to_owned(), home: home.to_owned(), message: position });
             }
         }
         rows.sort_unstable_by(|a, b| a.there.cmp(&b.there));
         Ok(Self { home, taken, there, rows })
     }
 
-    fn find(&self, there: &str) -> Option<&Row> {
+    fn find(&self, there: &str) -> Option<&SentRow> {
         let at = self.rows.binary_search_by(|row| row.there.as_str().cmp(there)).ok()?;
         self.rows.get(at)
     }
@@ -89,7 +89,7 @@ impl SentRows {
 
     /// Checks that all that left is there once, in its order and its place; or all before the prompt from which somebody undid.
     /// `children` are sub-agents' sessions that home has.
-    pub(crate) fn check(&self, back: &Returned, children: &[&str]) -> Result<Checked, HomeError> {
+    pub(crate) fn check(&self, back: &Returned, children: &[&str]) -> Result<CheckedRows, HomeError> {
         self.check_ids(back)?;
         self.check_parents(back, children)?;
         let standings = self.check_order(&back.root)?;
@@ -99,7 +99,7 @@ impl SentRows {
             (ReturnedKind::Bundle, Some(known)) => self.check_known(known, goes_on)?,
             _ => self.check_whole(&back.root.outline, goes_on)?,
         };
-        Ok(Checked { standings, remaining })
+        Ok(CheckedRows { standings, remaining })
     }
 
     /// Its first `messages` messages, with `parts` parts in all; `None` if so many are not a beginning of it.
@@ -124,7 +124,7 @@ impl SentRows {
             return Ok(None);
         }
         let ids = first.there.sorted();
-        let is_kept = |row: &&Row| ids.binary_search(&row.there.as_str()).is_ok();
+        let is_kept = |row: &&SentRow| ids.binary_search(&row.there.as_str()).is_ok();
         first.rows = self.rows.iter().filter(is_kept).cloned().collect();
         Ok(Some(first))
     }

@@ -5,7 +5,7 @@ use crate::session::same::same;
 use crate::session::{ExportError, Patch};
 use crate::transfer::baseline::SentRecord;
 use crate::transfer::inbound::returned::{Base, Section};
-use crate::transfer::inbound::rights::{Right, Row, of};
+use crate::transfer::inbound::rights::{Right, RowKind, of};
 use crate::transfer::inbound::usage::{Usage, advanced};
 use serde_json::value::RawValue;
 
@@ -36,7 +36,7 @@ impl Changed {
         let base = Object::parse(records.base.unwrap_or("{}"))?;
         let home = Object::parse(records.home.unwrap_or("{}"))?;
         let mut changed = Self::default();
-        for entry in of(Row::Session) {
+        for entry in of(RowKind::Session) {
             // Todos stand beside the record.
             let [key @ ("title" | "summary" | "cost" | "tokens")] = *entry.field else { continue };
             let (now, was) = (present(&now, key), present(&base, key));
@@ -81,11 +81,11 @@ impl Changed {
 }
 
 /// The todos, if they changed.
-pub(crate) fn changed_todos<'a>(root: &'a Section, departed: Option<&SentRecord>) -> Option<&'a str> {
+pub(crate) fn changed_todos<'a>(root: &'a Section, sent: Option<&SentRecord>) -> Option<&'a str> {
     let now = root.todos.as_deref()?;
     let before = match &root.base {
         Some(Base { todos, .. }) => todos.as_ref(),
-        None => departed.and_then(|departed| departed.todos.as_ref()),
+        None => sent.and_then(|sent| sent.todos.as_ref()),
     };
     (!same(now, before.map_or("[]", |todos| todos.get()))).then_some(now)
 }

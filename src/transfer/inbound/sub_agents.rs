@@ -7,7 +7,7 @@ use crate::transfer::edit::{Pieces, part_ids};
 use crate::transfer::error::HomeError;
 use crate::transfer::inbound::limits::{check_message, check_record};
 use crate::transfer::inbound::merge::{OnBreach, Versions, merge_message};
-use crate::transfer::inbound::reconcile::Home;
+use crate::transfer::inbound::reconcile::Merge;
 use crate::transfer::inbound::returned::{Returned, Section};
 use crate::transfer::inbound::rights::OpenRows;
 use crate::transfer::inbound::session_record::{Changed, Records, changed_todos};
@@ -35,7 +35,7 @@ const OF_A_NEW_SESSION: [&str; 12] = [
 /// The times of such a session; another would archive it.
 const TIMES: [&str; 2] = ["created", "updated"];
 
-impl<W: Write> Home<'_, W> {
+impl<W: Write> Merge<'_, W> {
     /// Sub-agents' sessions that home does not have, and in which nothing was done since the launch. They are of earlier
     /// trips: home has deleted them, or has them as a copy's. A host that got the session anew sends them all the same,
     /// since it does not know what home has.
@@ -45,7 +45,7 @@ impl<W: Write> Home<'_, W> {
         for child in merged.children.iter().rev() {
             let is_here = self.here.children.iter().any(|(id, _)| *id == child.session);
             let goes_on = parents.contains(child.session.as_str());
-            if !self.here.grown && child.is_same && !is_here && !goes_on {
+            if !self.here.host_is_ahead && child.is_same && !is_here && !goes_on {
                 former.insert(child.session.as_str());
             } else {
                 parents.extend(child.parent.as_deref());
@@ -74,9 +74,9 @@ impl<W: Write> Home<'_, W> {
     ) -> Result<(), HomeError> {
         let own = self.here.children.iter().find(|(id, _)| *id == child.session).map(|(_, own)| own.sorted());
         let is_wanted = |there: &str| {
-            let lacks =
+            let is_missing =
                 |own: &Vec<&str>| self.inward.id(there).is_none_or(|home| own.binary_search(&home).is_err());
-            own.as_ref().is_none_or(lacks) || !child.is_same && !child.former.contains(there)
+            own.as_ref().is_none_or(is_missing) || !child.is_same && !child.former.contains(there)
         };
         let sorted = child.outline.sorted();
         let wanted: HashSet<&str> = sorted.into_iter().filter(|id| is_wanted(id)).collect();
@@ -188,8 +188,8 @@ impl<W: Write> Home<'_, W> {
         let outline = self.at_home(&child.outline)?;
         self.merged.sub_agents.push((child.session.clone(), outline));
         let lacking = "what sub-agents said earlier, in sessions that are not here any more";
-        let lacks = child.known.as_ref().is_some_and(|known| known.messages > 0);
-        if lacks && !self.merged.not_carried.contains(&lacking) {
+        let had_messages = child.known.as_ref().is_some_and(|known| known.messages > 0);
+        if had_messages && !self.merged.not_carried.contains(&lacking) {
             self.merged.not_carried.push(lacking);
         }
         match child.todos.as_deref().filter(|todos| !same(todos, "[]")) {

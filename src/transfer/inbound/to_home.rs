@@ -2,7 +2,7 @@
 
 use crate::session::message::Message;
 use crate::session::snapshots::arriving;
-use crate::session::stamp::Kind;
+use crate::session::stamp::IdKind;
 use crate::session::{ExportError, Outline};
 use crate::transfer::baseline::Baseline;
 use crate::transfer::error::HomeError;
@@ -11,14 +11,14 @@ use crate::transfer::inbound::new_ids::{Bounds, Had, HomeIds, NewIds, Placement,
 use crate::transfer::inbound::returned::{Returned, Section};
 use crate::transfer::inbound::sent_rows::{Origin, SentRows};
 use crate::transfer::paths::Paths;
-use crate::transfer::terms::{Fields, Said, in_other_terms};
+use crate::transfer::terms::{Replacements, Said, in_other_terms};
 use std::borrow::Cow;
 use std::collections::{HashMap, HashSet};
 
 /// Translates what came.
 pub(crate) struct ToHome<'a> {
     paths: Option<&'a Paths>,
-    departure: &'a SentRows,
+    sent_rows: &'a SentRows,
     pub(crate) bounds: Bounds,
     /// The session's directory at home.
     directory: String,
@@ -31,14 +31,14 @@ impl<'a> ToHome<'a> {
     /// Settles which ids and times everything gets. `children` are the sub-agents' sessions that home has.
     pub(crate) fn new(
         undo: &'a Baseline,
-        departure: &'a SentRows,
+        sent_rows: &'a SentRows,
         back: &Returned,
         standings: &[Origin],
         children: &[(String, Outline)],
         bounds: Bounds,
         directory: String,
     ) -> Self {
-        let mut all = vec![root(undo, departure, &back.root, standings, &bounds)];
+        let mut all = vec![root(undo, sent_rows, &back.root, standings, &bounds)];
         let none = Outline::default();
         // Its messages may be older than the launch if the host got this trip's session anew, or home has deleted the
         // sub-agent's: then the host sends all of it.
@@ -49,8 +49,8 @@ impl<'a> ToHome<'a> {
             let bounds = if !child.is_new && (is_whole || had.is_none()) { &any_time } else { &bounds };
             all.push(sub_agent(child, had.unwrap_or(&none), bounds));
         }
-        let (ids, timings) = HomeIds::new(all, &departure.home);
-        Self { paths: undo.paths.as_ref(), departure, bounds, directory, ids, timings }
+        let (ids, timings) = HomeIds::new(all, &sent_rows.home);
+        Self { paths: undo.paths.as_ref(), sent_rows, bounds, directory, ids, timings }
     }
 
     /// The times of the `at`th message of the `section`th session in the file.
@@ -59,7 +59,7 @@ impl<'a> ToHome<'a> {
     }
 
     pub(crate) fn id<'i>(&'i self, there: &'i str) -> Option<&'i str> {
-        self.ids.get(there).or_else(|| self.departure.home_id(there))
+        self.ids.get(there).or_else(|| self.sent_rows.home_id(there))
     }
 
     /// A message. It loses the host's snapshots, and all that home would read or do because a host says so.
@@ -80,9 +80,9 @@ impl<'a> ToHome<'a> {
     }
 
     fn translated(&self, text: &str, message: &Message<'_>, timing: TimeMap) -> Result<String, ExportError> {
-        let is_added = |n: usize| message.parts.get(n).is_some_and(|part| !self.departure.has(&part.id));
+        let is_added = |n: usize| message.parts.get(n).is_some_and(|part| !self.sent_rows.has(&part.id));
         let added = timing.of_added(self.bounds.earliest_ms);
-        let fields = Fields {
+        let fields = Replacements {
             id: &|id| self.id(id).map(str::to_owned),
             time: &|said, ms| {
                 Some(match said {
@@ -98,7 +98,7 @@ impl<'a> ToHome<'a> {
 
     pub(crate) fn record(&self, text: &str) -> Result<String, ExportError> {
         let timing = self.bounds.known();
-        let fields = Fields {
+        let fields = Replacements {
             id: &|id| self.id(id).map(str::to_owned),
             time: &|_, ms| Some(timing.home(ms)),
             path: &|_, _| None,
@@ -109,20 +109,20 @@ impl<'a> ToHome<'a> {
 
 fn root(
     undo: &Baseline,
-    departure: &SentRows,
+    sent_rows: &SentRows,
     root: &Section,
     standings: &[Origin],
     bounds: &Bounds,
 ) -> NewIds {
-    let home = &departure.home;
+    let home = &sent_rows.home;
     let last = home.len().checked_sub(1).and_then(|last| home.get(last));
-    let mut placing = Placement::behind(bounds, undo.departed.newest_ms, last.map(|message| message.id()));
+    let mut placing = Placement::behind(bounds, undo.sent.newest_ms, last.map(|message| message.id()));
     for ((message, merged), standing) in root.outline.iter().zip(&root.messages).zip(standings) {
         match standing {
             Origin::Sent(position) => {
                 let last_part = home.get(*position).and_then(|message| message.parts().last());
-                let last_there = departure.there.get(*position).and_then(|message| message.parts().last());
-                let late = message.parts().filter(|part| !departure.has(part));
+                let last_there = sent_rows.there.get(*position).and_then(|message| message.parts().last());
+                let late = message.parts().filter(|part| !sent_rows.has(part));
                 placing.left(merged.created_ms, &Had { id: "", last_part, last_there }, late);
             }
             Origin::New => placing.new_message(merged.created_ms, message.id(), message.parts()),
@@ -166,6 +166,6 @@ fn sub_agent(section: &Section, home: &Outline, bounds: &Bounds) -> NewIds {
 }
 
 fn end_of(id: &str) -> &str {
-    let kind = if id.starts_with("msg") { Kind::Message } else { Kind::Part };
+    let kind = if id.starts_with("msg") { IdKind::Message } else { IdKind::Part };
     kind.read(id).map_or(id, |(_, tail)| tail)
 }

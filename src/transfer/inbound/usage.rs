@@ -16,7 +16,7 @@ impl Usage {
     /// Adds a message. An answer of several steps has the tokens of its last one, and its steps have their own.
     pub(crate) fn add(&mut self, message: &str) -> Result<(), ExportError> {
         #[derive(Default, Deserialize)]
-        struct Row {
+        struct CountedRow {
             #[serde(default, rename = "type")]
             kind: String,
             #[serde(default)]
@@ -25,11 +25,11 @@ impl Usage {
             tokens: Value,
         }
         #[derive(Deserialize)]
-        struct Rows {
-            info: Row,
-            parts: Vec<Row>,
+        struct CountedMessage {
+            info: CountedRow,
+            parts: Vec<CountedRow>,
         }
-        let Rows { info, parts } = serde_json::from_str(message)?;
+        let CountedMessage { info, parts } = serde_json::from_str(message)?;
         let (mut cost, mut tokens) = (Value::Null, Value::Null);
         for step in parts.iter().filter(|part| part.kind == "step-finish") {
             combine(&mut cost, &step.cost, plus);
@@ -113,7 +113,7 @@ pub(crate) fn advanced(
         },
     };
     let claim = base.as_ref().zip(now.as_ref());
-    let after = grown(&before, claim, spent, is_over);
+    let after = increased(&before, claim, spent, is_over);
     let stays = home.is_some() && after == before;
     Ok((!stays).then(|| after.to_string()))
 }
@@ -126,12 +126,12 @@ fn zero(like: &Value) -> Value {
     }
 }
 
-fn grown(before: &Value, claim: Option<(&Value, &Value)>, spent: &Value, is_over: &mut bool) -> Value {
+fn increased(before: &Value, claim: Option<(&Value, &Value)>, spent: &Value, is_over: &mut bool) -> Value {
     match before {
         Value::Object(fields) => {
             let of = |(key, before): (&String, &Value), is_over: &mut bool| {
                 let claim = claim.map(|(base, now)| (&base[key], &now[key]));
-                (key.clone(), grown(before, claim, &spent[key], is_over))
+                (key.clone(), increased(before, claim, &spent[key], is_over))
             };
             Value::Object(fields.iter().map(|field| of(field, is_over)).collect())
         }

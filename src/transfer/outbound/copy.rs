@@ -6,7 +6,7 @@ use crate::session::place::move_to;
 use crate::session::raw::Object;
 use crate::session::reader::{Event, ExportReader};
 use crate::session::{Clock, Completing, Raw, Scan, Setting};
-use crate::transfer::baseline::{Baseline, SentRecord, Told};
+use crate::transfer::baseline::{Baseline, SentRecord, SettledWith};
 use crate::transfer::edit::Edit;
 use crate::transfer::error::PrepareError;
 use crate::transfer::outbound::to_host::ToHost;
@@ -65,8 +65,8 @@ pub fn prepare(
     scan: &Scan,
     spec: &Spec,
 ) -> Result<Prepared, PrepareError> {
-    let told = told(spec);
-    let ending = Ending::of_departure(&told, &scan.outline);
+    let settled_with = settled_with(spec);
+    let ending = Ending::of_sent(&settled_with, &scan.outline);
     let mut out = Out::new(output);
     let mut reader = ExportReader::new(input);
     let (info, todos) = (Raw::from(RawValue::NULL), spec.todos.clone());
@@ -75,8 +75,8 @@ pub fn prepare(
         last_user: None,
         settled: Vec::new(),
         added: Vec::new(),
-        told: None,
-        departed: SentRecord { info, todos, newest_ms: scan.newest_ms },
+        settled_with: None,
+        sent: SentRecord { info, todos, newest_ms: scan.newest_ms },
         clock: spec.clock,
         paths: spec.paths.clone(),
         filled: None,
@@ -91,7 +91,7 @@ pub fn prepare(
                 if info.id != scan.id {
                     return Err(PrepareError::Changed);
                 }
-                undo.departed.info = serde_json::from_str(text)?;
+                undo.sent.info = serde_json::from_str(text)?;
                 let mut info = Object::parse(text)?;
                 // Somebody undid prompts since the trip began. With this field, the host's opencode would delete them.
                 info.remove("revert");
@@ -149,13 +149,13 @@ pub fn prepare(
     }
     out.end().map_err(PrepareError::Write)?;
     undo.filled = completing.used();
-    undo.told = (!undo.settled.is_empty()).then_some(told);
+    undo.settled_with = (!undo.settled.is_empty()).then_some(settled_with);
     Ok(Prepared { undo, messages, parts, newest_ms })
 }
 
-fn told(Spec { host, handoff_call, now_ms, .. }: &Spec) -> Told {
+fn settled_with(Spec { host, handoff_call, now_ms, .. }: &Spec) -> SettledWith {
     let answer = format!("The session was handed off to the host {host}. The work goes on there.");
-    Told {
+    SettledWith {
         error: format!(
             "The session moved to the host {host} while this tool was running; its result is not known."
         ),

@@ -6,7 +6,7 @@
 //! behind the row before it, whichever is later: rows that are too old stand close together at the beginning, in their order.
 //! More rows at the end change nothing of those before.
 
-use crate::session::stamp::{Kind, PER_MS, near, tail_for, unrolled};
+use crate::session::stamp::{IdKind, PER_MS, near, tail_for, unrolled};
 use crate::session::{Clock, ExportError, MessageIds, Outline, following_part_id};
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ pub(crate) struct IdMap {
 impl IdMap {
     /// For the rows of a session, in its order.
     pub(crate) fn new(home: &Outline, clock: Option<&Clock>) -> Self {
-        let mut pairs = clock.map(|clock| Plan::of(home, clock).pairs(home)).unwrap_or_default();
+        let mut pairs = clock.map(|clock| StampPlan::of(home, clock).pairs(home)).unwrap_or_default();
         pairs.sort_unstable();
         Self { pairs, added: Vec::new() }
     }
@@ -70,14 +70,14 @@ pub(crate) fn messages_there(home: &Outline, clock: Option<&Clock>) -> HashSet<S
 }
 
 /// A row and the time that it gets, in milliseconds × 0x1000; `None` for an id without time that stays as it is.
-struct Row {
+struct MessageStamps {
     stamp: Option<i64>,
     parts: Vec<Option<i64>>,
 }
 
-struct Plan(Vec<Row>);
+struct StampPlan(Vec<MessageStamps>);
 
-impl Plan {
+impl StampPlan {
     fn of(home: &Outline, clock: &Clock) -> Self {
         let first = clock.from_ms.saturating_mul(PER_MS);
         let end = clock.now_ms.saturating_add(clock.ahead_ms).saturating_mul(PER_MS);
@@ -99,8 +99,8 @@ impl Plan {
             stamps.iter().copied().find_map(|stamp| stamp).unwrap_or(clock.now_ms.saturating_mul(PER_MS));
         let row = |(message, stamp): (MessageIds<'_>, Option<i64>)| {
             last = stamp.unwrap_or(last);
-            let part = |id| Kind::Part.read(id).map(|(bits, _)| near(last, bits).saturating_add(forward));
-            Row {
+            let part = |id| IdKind::Part.read(id).map(|(bits, _)| near(last, bits).saturating_add(forward));
+            MessageStamps {
                 stamp: stamp.map(|stamp| stamp.saturating_add(forward)),
                 parts: message.parts().map(part).collect(),
             }
@@ -112,16 +112,19 @@ impl Plan {
     fn is_in_order(&self, home: &Outline) -> bool {
         let mut before: Option<(&str, String)> = None;
         for (message, row) in home.iter().zip(&self.0) {
-            let id = spelled(Kind::Message, message.id(), row.stamp);
-            let is_foreign = |id: &str| Kind::Message.read(id).is_none();
+            let id = spelled(IdKind::Message, message.id(), row.stamp);
+            let is_foreign = |id: &str| IdKind::Message.read(id).is_none();
             if let Some((old, new)) = &before {
                 let foreign = is_foreign(old) || is_foreign(message.id());
                 if foreign && old.cmp(&message.id()) != new.as_str().cmp(&id) {
                     return false;
                 }
             }
-            let parts: Vec<String> =
-                message.parts().zip(&row.parts).map(|(id, stamp)| spelled(Kind::Part, id, *stamp)).collect();
+            let parts: Vec<String> = message
+                .parts()
+                .zip(&row.parts)
+                .map(|(id, stamp)| spelled(IdKind::Part, id, *stamp))
+                .collect();
             let before_parts: Vec<&str> = message.parts().collect();
             if before_parts.is_sorted() && !parts.is_sorted() {
                 return false;
@@ -153,7 +156,7 @@ impl Plan {
                 last_part = at_least(part, last_part + 1);
                 Some(last_part)
             });
-            Row { parts: parts.collect(), stamp: Some(last) }
+            MessageStamps { parts: parts.collect(), stamp: Some(last) }
         });
         Self(rows.collect())
     }
@@ -176,7 +179,7 @@ impl Plan {
     fn pairs(&self, home: &Outline) -> Vec<(String, String)> {
         let mut taken = HashSet::new();
         let mut pairs = Vec::with_capacity(home.len() + home.part_count());
-        let mut add = |kind: Kind, id: &str, stamp: Option<i64>| {
+        let mut add = |kind: IdKind, id: &str, stamp: Option<i64>| {
             let mut there = spelled(kind, id, stamp);
             if !taken.insert(there.clone()) {
                 there = kind.id(stamp.unwrap_or_default(), &tail_for(id));
@@ -185,14 +188,14 @@ impl Plan {
             pairs.push((id.to_owned(), there));
         };
         for (message, row) in home.iter().zip(&self.0) {
-            add(Kind::Message, message.id(), row.stamp);
-            message.parts().zip(&row.parts).for_each(|(id, stamp)| add(Kind::Part, id, *stamp));
+            add(IdKind::Message, message.id(), row.stamp);
+            message.parts().zip(&row.parts).for_each(|(id, stamp)| add(IdKind::Part, id, *stamp));
         }
         pairs
     }
 }
 
 /// An id with another time. One of another make stays where it gets none, and is replaced where it gets one.
-fn spelled(kind: Kind, id: &str, stamp: Option<i64>) -> String {
+fn spelled(kind: IdKind, id: &str, stamp: Option<i64>) -> String {
     stamp.map_or_else(|| id.to_owned(), |stamp| kind.at(stamp, id))
 }

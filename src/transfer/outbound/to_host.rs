@@ -5,7 +5,7 @@ use crate::session::snapshots::leaving;
 use crate::session::{Clock, ExportError, Outline};
 use crate::transfer::outbound::id_map::IdMap;
 use crate::transfer::paths::Paths;
-use crate::transfer::terms::{Fields, Said, in_other_terms};
+use crate::transfer::terms::{Replacements, Said, in_other_terms};
 use std::borrow::Cow;
 
 /// Translates a session, message by message, in its order.
@@ -57,7 +57,7 @@ impl<'a> ToHost<'a> {
             let shifted = home_ms.saturating_add(clock.ahead_ms) == created_ms;
             (clock, if shifted { clock.from_ms } else { created_ms })
         });
-        let fields = Fields {
+        let fields = Replacements {
             id: &|id| self.places.found(id).map(str::to_owned),
             time: &|said, ms| {
                 let (clock, floor) = moved.filter(|_| ms > 0)?;
@@ -73,7 +73,7 @@ impl<'a> ToHost<'a> {
 
     pub(crate) fn record<'t>(&self, text: &'t str) -> Result<Cow<'t, str>, ExportError> {
         let Some(clock) = self.clock else { return Ok(Cow::Borrowed(text)) };
-        let fields = Fields {
+        let fields = Replacements {
             id: &|id| self.places.found(id).map(str::to_owned),
             time: &|_, ms| (ms > 0).then(|| ahead(clock, ms, clock.from_ms)),
             path: &|_, _| None,

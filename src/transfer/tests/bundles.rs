@@ -298,7 +298,7 @@ fn a_sub_agent_that_home_let_go_does_not_come_back() {
     let here = MergeContext { now_ms: launched_ms + 20_000, launched_ms, ..FRESH };
     assert_eq!(of_a_former_sub_agent(false, &here), None);
     // Somebody worked there before the launch: it may be theirs.
-    let child = of_a_former_sub_agent(false, &MergeContext { grown: true, ..here }).unwrap();
+    let child = of_a_former_sub_agent(false, &MergeContext { host_is_ahead: true, ..here }).unwrap();
     assert_eq!(child.messages[0]["info"]["time"]["created"], LATER);
     // One that the run called upon again comes home, as old as it is.
     let child = of_a_former_sub_agent(true, &here).unwrap();

@@ -20,14 +20,14 @@ use std::io::Cursor;
 pub(super) const HERE: MergeContext<'_> = MergeContext {
     now_ms: NOW_MS + 10_000_000,
     launched_ms: BEGIN_MS,
-    grown: true,
+    host_is_ahead: true,
     children: &[],
     spent: &[],
     rows: &|_, _| Ok(None),
 };
 
 /// The same of a host that nobody worked on before the launch.
-pub(super) const FRESH: MergeContext<'_> = MergeContext { grown: false, ..HERE };
+pub(super) const FRESH: MergeContext<'_> = MergeContext { host_is_ahead: false, ..HERE };
 
 /// Brings a plain export home, into a file for import.
 fn home(trip: &Trip, back: &Value) -> Result<(MergeResult, Value), HomeError> {

@@ -4,7 +4,7 @@ use super::home::FRESH;
 use super::world::{Database, Trip, text};
 use super::{parts_in, spec, without_snapshots};
 use crate::session::arbitrary::{BEGIN_MS, Draft, FIXTURES, PartDraft, Release, messages_of, session};
-use crate::session::stamp::{Kind, PER_MS};
+use crate::session::stamp::{IdKind, PER_MS};
 use crate::session::{Clock, SAME_CLOCK_MS};
 use crate::transfer::inbound::new_ids::{Bounds, Had, Placement};
 use crate::transfer::{MergeContext, Spec};
@@ -167,7 +167,7 @@ fn a_part_that_was_added_when_the_ids_began_anew_stands_behind_the_others() {
         earliest_ms: anew - 10_000,
         now_ms: anew + 60_000,
     };
-    let id = |ms: i64| Kind::Part.id(ms * PER_MS, "m7ZOVR00000000");
+    let id = |ms: i64| IdKind::Part.id(ms * PER_MS, "m7ZOVR00000000");
     let (last, last_there, added) = (id(anew - 1000), id(anew - 1000 + ahead), id(anew + 1000 + ahead));
     assert!(last_there < added);
     let had = Had { id: "msg_x", last_part: Some(&last), last_there: Some(&last_there) };

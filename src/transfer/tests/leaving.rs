@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 /// Applies all that an undo holds; what was open when it left is as it stood `before`.
 fn restored(mut session: Value, undo: &Baseline, before: &Value) -> Value {
-    let record: Value = value(undo.departed.info.get());
+    let record: Value = value(undo.sent.info.get());
     for key in ["directory", "path", "agent", "model"] {
         put(&mut session["info"], key, record.get(key));
     }
@@ -46,7 +46,7 @@ fn nothing_is_undone_in_the_copy() {
     session["info"]["revert"] = json!({"messageID": session["messages"][2]["info"]["id"]});
     let (_, out, undo) = prepared(&session.to_string(), &spec(None));
     assert_eq!(value(&out)["info"].get("revert"), None);
-    assert!(undo.departed.info.get().contains("revert"), "home is as it was");
+    assert!(undo.sent.info.get().contains("revert"), "home is as it was");
 }
 
 #[test]

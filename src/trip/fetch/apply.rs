@@ -46,7 +46,7 @@ pub(crate) struct ReturnedWork {
     /// Since when anything of the trip can have been done, in milliseconds since the epoch.
     launched_ms: i64,
     /// The host had more of the session than home when it was sent there.
-    grown: bool,
+    host_is_ahead: bool,
     /// When what came back had arrived; written down, since times of new messages depend on it.
     pub(crate) arrived_ms: i64,
 }
@@ -86,7 +86,7 @@ impl ReturnedWork {
             undo,
             sent_state: SentState::read(&dispatch.file(sent_state::FILE))?,
             launched_ms: record.created_ms,
-            grown: record.sent.as_ref().is_some_and(|sent| sent.grown),
+            host_is_ahead: record.sent.as_ref().is_some_and(|sent| sent.host_is_ahead),
             arrived_ms,
         })
     }
@@ -105,14 +105,15 @@ impl ReturnedWork {
         let spent = database.spent(&children)?;
         let (files, host, undo) = (self.files.clone(), self.host.clone(), self.undo.clone());
         let left = self.left().clone();
-        let (now_ms, launched_ms, grown) = (self.arrived_ms, self.launched_ms, self.grown);
+        let (now_ms, launched_ms, host_is_ahead) = (self.arrived_ms, self.launched_ms, self.host_is_ahead);
         blocking(move || {
             let back = open(&files.back)?;
             let before = open(&files.export)?;
             disk::remove(&files.change_set)?;
             let output = disk::create_new_private(&files.change_set)?;
             let rows = &|session: &str, id: &str| Ok(database.message(session, id)?);
-            let here = MergeContext { now_ms, launched_ms, grown, children: &children, spent: &spent, rows };
+            let here =
+                MergeContext { now_ms, launched_ms, host_is_ahead, children: &children, spent: &spent, rows };
             reconcile(&left, &undo, back, before, &output, &here).map_err(|source| TripError::Home {
                 host,
                 source,
@@ -137,7 +138,7 @@ impl ReturnedWork {
     }
 
     async fn apply_change_set(&self, tools: &Tools) -> Result<Result<Applied, ApplyError>, TripError> {
-        let departed = self.sent_state.fingerprint.clone();
+        let sent = self.sent_state.fingerprint.clone();
         let (files, database) = (self.files.clone(), tools.database.clone());
         let (session, now_ms) = (self.session.clone(), self.arrived_ms);
         let observer = Arc::clone(&tools.observer);
@@ -145,7 +146,7 @@ impl ReturnedWork {
             let input = ApplyInput {
                 file: &files.change_set,
                 session: &session,
-                sent: Some(&departed),
+                sent: Some(&sent),
                 undo_log: &files.undo_log,
                 now_ms,
             };

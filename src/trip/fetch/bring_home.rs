@@ -3,7 +3,7 @@
 
 use crate::clock;
 use crate::dispatch::{Record, State, Step};
-use crate::host::{self, HostEnv, Kind, RunResult, Sending};
+use crate::host::{self, BackFileKind, HostEnv, RunResult, Sending};
 use crate::opencode::Database;
 use crate::session::{Setting, new_session_id};
 use crate::transfer::MergeResult;
@@ -153,7 +153,7 @@ impl Trip {
         let (messages, known) = (left + merged.new_messages.len(), result.known.clone());
         let last_sync = LastSync { messages, known, translated: true, rows, todos, ..LastSync::default() };
         let (holder, last_sync) = match (landed, fork) {
-            _ if result.kind != Kind::Bundle || result.known.is_empty() => (session, None),
+            _ if result.kind != BackFileKind::Bundle || result.known.is_empty() => (session, None),
             (Some(ApplyOutcome::Home(applied)), _) => {
                 let undo = sent.as_ref().map(|sent| &sent.undo);
                 let clock = undo.and_then(|undo| undo.clock);

@@ -33,7 +33,7 @@ impl Trip {
         // A result that may be applied already, or that became a fork, stays as it was fetched.
         let may_be_home = self.dispatch.file("before").exists() || self.record().fork.is_some();
         self.begin(tools, Step::Fetch)?;
-        let result = if (self.has_latest_result && !found.lesser) || may_be_home {
+        let result = if (self.has_latest_result && !found.is_fallback) || may_be_home {
             found
         } else {
             self.freshen(tools, found).await?

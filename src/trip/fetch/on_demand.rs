@@ -59,10 +59,10 @@ impl Trip {
         let script = host::status(&HostEnv::default(), &[&id], 0);
         let answer =
             self.connection.ask_again(tools, Step::Wait, WhenUnreachable::Retry, (&script, PATIENCE)).await?;
-        let told = Statuses::from_answer(&answer).and_then(|statuses| {
+        let statuses = Statuses::from_answer(&answer).and_then(|statuses| {
             let standing = statuses.of(&id).map(|status| status.standing);
             standing.ok_or_else(|| AnswerError::Garbled(format!("the host did not tell of {id}")))
         });
-        told.map_err(TripError::garbled(&self.connection.host.name, Step::Wait))
+        statuses.map_err(TripError::garbled(&self.connection.host.name, Step::Wait))
     }
 }

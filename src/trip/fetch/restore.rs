@@ -30,9 +30,9 @@ impl ReturnedWork {
         self.import_again(tools).await?;
         self.restore_todos(tools).await?;
         // Else a kill before the work is there would make it look like a session that has moved on.
-        let departed = SentState { fingerprint: self.looks(tools)?, outline };
-        departed.write(&self.files.sent_state)?;
-        Ok(departed)
+        let sent = SentState { fingerprint: self.looks(tools)?, outline };
+        sent.write(&self.files.sent_state)?;
+        Ok(sent)
     }
 
     /// Imports the session as it left, with what import insists on.
@@ -63,7 +63,7 @@ impl ReturnedWork {
 
     /// Restores the todos of before the trip: an export has none.
     async fn restore_todos(&self, tools: &Tools) -> Result<(), TripError> {
-        let todos = self.undo.departed.todos.clone();
+        let todos = self.undo.sent.todos.clone();
         let Some(todos) = todos.filter(|todos| todos.get() != "[]") else { return Ok(()) };
         let now = self.looks(tools)?;
         // Apart from the undo log of the trip, which tells how all was before the work came.

@@ -77,7 +77,7 @@ pub(crate) async fn left_on_hosts(
     let dispatches: Vec<Dispatch> = recorded.into_iter().flatten().collect();
     // Where a record or opencode's database cannot be read, any session may be of use.
     let use_of = all_known.then(|| UseOfSessions::look(tools, &dispatches).ok()).flatten();
-    for (name, KeptList { told: kept, more }, remembered) in answers {
+    for (name, KeptList { listed: kept, more }, remembered) in answers {
         found
             .remains
             .extend(kept.iter().filter_map(|kept| remains(&name, kept, &owner, (&dispatches, all_known))));

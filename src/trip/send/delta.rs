@@ -25,7 +25,7 @@ pub(crate) struct Delta {
     pub(crate) subset: Option<HashSet<String>>,
     pub(crate) known: HostList,
     /// The host has more of the session than home.
-    pub(crate) grown: bool,
+    pub(crate) host_is_ahead: bool,
 }
 
 /// The host's list of what home got from there, and what it proves.
@@ -70,7 +70,7 @@ pub(crate) async fn delta(
     // Home stood still, and what is there cannot come home all the same: why.
     let stood_still = whole.is_some_and(|last_sync| last_sync.messages == outline.len());
     let differs_now = reason_to_resend.filter(|_| stood_still);
-    let grown = shared < holds.unlisted;
+    let host_is_ahead = shared < holds.unlisted;
     let lacks_rows = current == Some(false);
     let here = LocalState {
         unchanged: whole.filter(|_| reason_to_resend.is_none()),
@@ -92,9 +92,9 @@ pub(crate) async fn delta(
             sending: Sending::Delta,
             subset: Some(outline.iter().skip(former).map(|message| message.id().to_owned()).collect()),
             known,
-            grown,
+            host_is_ahead,
         }),
-        SendPlan::Send(sending, _) => Ok(Delta { sending, subset: None, known, grown }),
+        SendPlan::Send(sending, _) => Ok(Delta { sending, subset: None, known, host_is_ahead }),
         SendPlan::Diverged(messages) if lacks_rows => Err(TripError::HostDiverged {
             host,
             session: session.to_owned(),

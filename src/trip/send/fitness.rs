@@ -1,6 +1,6 @@
 //! Whether a host can do what is planned: the facts against the needs, before anything is written there.
 
-use crate::host::{Checked, Facts};
+use crate::host::{Facts, HostOpencode};
 use crate::hosts::{HostEntry, nearest};
 use crate::opencode::Version;
 use crate::session::Setting;
@@ -89,7 +89,7 @@ fn mib(bytes: u64) -> String {
 /// Checks the version, and that agent and model exist: opencode takes another silently where they do not.
 pub(crate) fn check_opencode(
     host: &HostEntry,
-    checked: &Checked,
+    checked: &HostOpencode,
     setting: &Setting,
 ) -> Result<(), TripError> {
     let Some(version) = Version::parse(&checked.version) else {
@@ -200,7 +200,7 @@ mod tests {
 
     #[test]
     fn agents_and_models_must_exist_there() {
-        let checked = Checked {
+        let checked = HostOpencode {
             version: "1.18.33".into(),
             agents: vec!["build".into(), "plan".into()],
             models: vec!["p/m1".into()],
@@ -211,7 +211,7 @@ mod tests {
             model: Some(model.parse().unwrap()),
         };
         assert!(check_opencode(&pi(), &checked, &setting("plan", "p/m1")).is_ok());
-        let of_version = |version: &str| Checked { version: version.into(), ..checked.clone() };
+        let of_version = |version: &str| HostOpencode { version: version.into(), ..checked.clone() };
         for (checked, setting, words) in [
             (checked.clone(), setting("pln", "p/m1"), ["no agent pln", "plan?"]),
             (checked.clone(), setting("plan", "p/m9"), ["no model", "p/m9"]),

@@ -2,7 +2,7 @@
 
 use crate::clock;
 use crate::dispatch::{Plan, Step};
-use crate::host::{self, Checked, Facts, HostEnv};
+use crate::host::{self, Facts, HostEnv, HostOpencode};
 use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::TripError;
 use crate::trip::observer::News;
@@ -51,7 +51,7 @@ pub(crate) async fn inspect(
         Some(checked) => checked,
         None => {
             let check = host::check(&env, id, &program, &facts.directory);
-            Checked::from_answer(
+            HostOpencode::from_answer(
                 &connection
                     .ask_again(tools, Step::Check, WhenUnreachable::GiveUp, (&check, PATIENCE))
                     .await?,

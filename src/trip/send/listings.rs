@@ -1,7 +1,7 @@
 //! What a host's opencode offers, remembered as long as nothing there changed: asking takes seconds of its time.
 
 use crate::disk;
-use crate::host::Checked;
+use crate::host::HostOpencode;
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 
@@ -11,7 +11,7 @@ const VERSION: u32 = 1;
 struct File {
     version: u32,
     fingerprint: String,
-    checked: Checked,
+    checked: HostOpencode,
 }
 
 fn path(kugetsu_home: &Path, host: &str) -> Option<PathBuf> {
@@ -20,7 +20,7 @@ fn path(kugetsu_home: &Path, host: &str) -> Option<PathBuf> {
 }
 
 /// What is remembered, if it still holds. Whatever cannot be read is as good as forgotten.
-pub(crate) fn recall(kugetsu_home: &Path, host: &str, fingerprint: &str) -> Option<Checked> {
+pub(crate) fn recall(kugetsu_home: &Path, host: &str, fingerprint: &str) -> Option<HostOpencode> {
     let bytes = std::fs::read(path(kugetsu_home, host)?).ok()?;
     let file: File = serde_json::from_slice(&bytes).ok()?;
     (file.version == VERSION && file.fingerprint == fingerprint && is_sound(&file.checked))
@@ -28,14 +28,14 @@ pub(crate) fn recall(kugetsu_home: &Path, host: &str, fingerprint: &str) -> Opti
 }
 
 /// Whether it holds lines of text alone, as an answer does: they are shown.
-fn is_sound(checked: &Checked) -> bool {
-    let Checked { version, agents, models, trouble } = checked;
+fn is_sound(checked: &HostOpencode) -> bool {
+    let HostOpencode { version, agents, models, trouble } = checked;
     let mut texts = agents.iter().chain(models).chain([version, trouble]);
     !texts.any(|text| text.chars().any(char::is_control))
 }
 
 /// Remembers. That it cannot costs only time, so it is no error.
-pub(crate) fn remember(kugetsu_home: &Path, host: &str, fingerprint: &str, checked: &Checked) {
+pub(crate) fn remember(kugetsu_home: &Path, host: &str, fingerprint: &str, checked: &HostOpencode) {
     let file = File { version: VERSION, fingerprint: fingerprint.to_owned(), checked: checked.clone() };
     if let (Some(path), Ok(bytes)) = (path(kugetsu_home, host), serde_json::to_vec(&file)) {
         let _ =
@@ -50,7 +50,7 @@ mod tests {
     #[test]
     fn what_is_remembered_holds_for_one_fingerprint_and_one_host() {
         let home = tempfile::tempdir().unwrap();
-        let checked = Checked { version: "1.18.33".into(), ..Checked::default() };
+        let checked = HostOpencode { version: "1.18.33".into(), ..HostOpencode::default() };
         remember(home.path(), "pi", "1 2", &checked);
         assert_eq!(recall(home.path(), "pi", "1 2"), Some(checked.clone()));
         assert_eq!(recall(home.path(), "pi", "1 3"), None);

@@ -5,7 +5,7 @@ use crate::hosts::HostEntry;
 use std::path::Path;
 
 /// The host as the model may know it. A name is fine; what was typed in place of one may be an address.
-pub(crate) fn told(host: &HostEntry) -> &str {
+pub(crate) fn name_for_model(host: &HostEntry) -> &str {
     let name = &host.name;
     let address = name.contains(['@', ':']) || name.parse::<std::net::IpAddr>().is_ok();
     if address { "another host" } else { name }
@@ -15,7 +15,7 @@ pub(crate) fn told(host: &HostEntry) -> &str {
 pub(crate) fn whole(host: &HostEntry, plan: &Plan, directory: &str, message: &[u8]) -> Vec<u8> {
     let head = std::fs::read_to_string(Path::new(&plan.home_directory).join(".git/HEAD"));
     let branch = head.ok().and_then(|head| branch(&head));
-    prompt(told(host), directory, branch.as_deref(), message, plan.bare)
+    prompt(name_for_model(host), directory, branch.as_deref(), message, plan.bare)
 }
 
 /// The prompt: a paragraph about the host, and the user's own words behind it, byte for byte. No address is in it.

@@ -78,7 +78,7 @@ impl Trip {
             spec: Spec {
                 directory: run.directory.clone(),
                 setting: plan.setting.clone(),
-                host: prompt::told(&host).to_owned(),
+                host: prompt::name_for_model(&host).to_owned(),
                 now_ms: clock::now_ms(),
                 handoff_call: None,
                 clock,
@@ -105,7 +105,7 @@ impl Trip {
             todos,
         };
         let (undo, path) = (prepared.undo, found.env.path.clone());
-        Ok((Sent { run, launch, undo, path, grown: delta.grown }, prepared.newest_ms))
+        Ok((Sent { run, launch, undo, path, host_is_ahead: delta.host_is_ahead }, prepared.newest_ms))
     }
 
     fn run(&self, found: &InspectedHost, owner: String) -> Run {

@@ -7,7 +7,7 @@ use crate::host::{self, Cancel, HostEnv};
 use crate::hosts::HostEntry;
 use crate::trip::connection::{HostConnection, WhenUnreachable};
 use crate::trip::error::TripError;
-use crate::trip::report::Report;
+use crate::trip::report::TripReport;
 use crate::trip::send::supersede::SweepResult;
 use crate::trip::tools::{Tools, UNDER_WAY, WORK_PATIENCE};
 use crate::trip::under_way::Trip;
@@ -34,7 +34,7 @@ pub(crate) enum Ended {
 pub(crate) struct CancelReport {
     pub ended: Ended,
     /// What there is to say of the trip now.
-    pub report: Report,
+    pub report: TripReport,
 }
 
 /// Ends the trip `id`.
@@ -58,7 +58,7 @@ pub(crate) async fn cancel(tools: &Tools, id: &str, host: HostEntry) -> Result<C
                 Cancel::Never => Ended::Unlaunched,
                 Cancel::Gone => return Err(TripError::not_on_host(&dispatch.record)),
             };
-            Ok(CancelReport { ended, report: Report::of(&dispatch) })
+            Ok(CancelReport { ended, report: TripReport::of(&dispatch) })
         }
         Err(error) => Err(error),
     }

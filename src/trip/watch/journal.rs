@@ -5,7 +5,7 @@ use crate::dispatch::Dispatch;
 use crate::events::{Activity, Lines, Outcome, Reply};
 use crate::trip::observer::{News, Observer};
 use crate::trip::watch::segments;
-use crate::trip::watch::segments::{Keeper, LIMITS, Limits};
+use crate::trip::watch::segments::{Keeper, LIMITS, SegmentLimits};
 use serde::{Deserialize, Serialize};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
@@ -73,7 +73,7 @@ pub(crate) struct Journal {
     /// When something was last heard of the run.
     heard: Instant,
     /// That it is silent was said.
-    told: bool,
+    has_warned: bool,
 }
 
 impl Journal {
@@ -82,7 +82,7 @@ impl Journal {
         Self::at(&dispatch.directory, LIMITS, observer)
     }
 
-    fn at(directory: &Path, limits: Limits, observer: &dyn Observer) -> Self {
+    fn at(directory: &Path, limits: SegmentLimits, observer: &dyn Observer) -> Self {
         let sum = Sum::read(directory);
         let is_newer = sum.is_none();
         let mut journal = Self {
@@ -91,7 +91,7 @@ impl Journal {
             sum: sum.unwrap_or_default(),
             keeper: None,
             heard: Instant::now(),
-            told: false,
+            has_warned: false,
         };
         let upto = journal.sum.upto;
         let kept = segments::read(directory, 0, |at, bytes| {
@@ -163,8 +163,8 @@ impl Journal {
 
     /// The run lives and says nothing: whether it has been silent for so long that it is to be said, once.
     pub(crate) fn is_stalled(&mut self, after: std::time::Duration) -> bool {
-        let stalled = !self.told && self.heard.elapsed() >= after;
-        self.told |= stalled;
+        let stalled = !self.has_warned && self.heard.elapsed() >= after;
+        self.has_warned |= stalled;
         stalled
     }
 
@@ -256,7 +256,7 @@ mod tests {
         )
     }
 
-    const SMALL: Limits = Limits { plain: 1000, packed: 2000 };
+    const SMALL: SegmentLimits = SegmentLimits { plain: 1000, packed: 2000 };
 
     #[test]
     fn of_many_events_the_end_is_kept_and_the_answer_with_it() {
@@ -293,7 +293,7 @@ mod tests {
     fn an_endless_event_is_kept_within_bounds_and_passed_over() {
         let room = tempfile::tempdir().unwrap();
         let ear = Ear::default();
-        let mut journal = Journal::at(room.path(), Limits { plain: 1 << 20, packed: 1 << 20 }, &ear);
+        let mut journal = Journal::at(room.path(), SegmentLimits { plain: 1 << 20, packed: 1 << 20 }, &ear);
         let piece = vec![b'['; 1 << 20];
         for _ in 0..12 {
             journal.take(&piece, &ear);

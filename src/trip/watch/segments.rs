@@ -20,7 +20,7 @@ const CHUNK: usize = 256 << 10;
 
 /// How much is kept.
 #[derive(Debug, Clone, Copy)]
-pub(crate) struct Limits {
+pub(crate) struct SegmentLimits {
     /// Bytes from which on a plain file is packed.
     pub(crate) plain: u64,
     /// Bytes of all packed files of a run.
@@ -28,7 +28,7 @@ pub(crate) struct Limits {
 }
 
 /// The limits of a trip.
-pub(crate) const LIMITS: Limits = Limits { plain: 4 << 20, packed: 64 << 20 };
+pub(crate) const LIMITS: SegmentLimits = SegmentLimits { plain: 4 << 20, packed: 64 << 20 };
 
 /// One file of kept events.
 #[derive(Debug)]
@@ -129,7 +129,7 @@ pub(crate) fn read(directory: &Path, from: u64, mut take: impl FnMut(u64, &[u8])
 #[derive(Debug)]
 pub(crate) struct Keeper {
     directory: PathBuf,
-    limits: Limits,
+    limits: SegmentLimits,
     start: u64,
     end: u64,
     /// The plain file, once there is something to write.
@@ -138,7 +138,7 @@ pub(crate) struct Keeper {
 
 impl Keeper {
     /// Goes on where the kept events end.
-    pub(crate) fn open(directory: &Path, limits: Limits) -> io::Result<Self> {
+    pub(crate) fn open(directory: &Path, limits: SegmentLimits) -> io::Result<Self> {
         let (all, superseded) = list(directory)?;
         for segment in superseded {
             std::fs::remove_file(segment.path)?;
@@ -246,7 +246,7 @@ mod tests {
         names
     }
 
-    const SMALL: Limits = Limits { plain: 10, packed: 1 << 20 };
+    const SMALL: SegmentLimits = SegmentLimits { plain: 10, packed: 1 << 20 };
 
     #[test]
     fn what_is_packed_is_read_as_it_was_from_any_offset() {
@@ -287,7 +287,7 @@ mod tests {
     #[test]
     fn the_oldest_are_let_go() {
         let home = tempfile::tempdir().unwrap();
-        let mut keeper = Keeper::open(home.path(), Limits { plain: 10, packed: 100 }).unwrap();
+        let mut keeper = Keeper::open(home.path(), SegmentLimits { plain: 10, packed: 100 }).unwrap();
         for n in 0..50 {
             keeper.add(format!("{n:09}\n").as_bytes()).unwrap();
             keeper.pack().unwrap();

@@ -7,7 +7,7 @@ use crate::host::{self, HostEnv, Standing, Status, Statuses};
 use crate::hosts::HostEntry;
 use crate::trip::connection::{HostConnection, answer_within};
 use crate::trip::error::TripError;
-use crate::trip::report::Report;
+use crate::trip::report::TripReport;
 use crate::trip::tools::{ANSWER, PATIENCE, Tools};
 use crate::trip::watch::journal;
 use crate::trip::watch::journal::KnownRun;
@@ -54,7 +54,7 @@ impl HostAnswer {
 pub(crate) struct TripStatus {
     /// What the record tells, with the state that the host tells where it was asked.
     #[serde(flatten)]
-    pub report: Report,
+    pub report: TripReport,
     /// Whether the host answered; `None` where nobody had to ask it.
     pub reachable: Option<bool>,
     #[serde(skip)]
@@ -99,23 +99,23 @@ pub(crate) async fn statuses(
     for (key, (entry, ids)) in asked {
         let tools = tools.clone();
         let ask = async move {
-            let mut told = HostAnswer::default();
+            let mut answer = HostAnswer::default();
             let mut connection = match entry {
                 Ok(entry) => HostConnection::new(entry),
-                Err(why) => return HostAnswer { trouble: Some(why), ..told },
+                Err(why) => return HostAnswer { trouble: Some(why), ..answer },
             };
             for some in ids.chunks(AT_ONCE) {
                 let within = ANSWERS_WITHIN + FOR_EACH * u32::try_from(some.len()).unwrap_or_default();
                 match answer_within(within, ask(&tools, &mut connection, some)).await {
-                    Ok(answered) => told.statuses.0.extend(answered.0),
+                    Ok(answered) => answer.statuses.0.extend(answered.0),
                     Err(why) => {
                         // What it told before that stands.
-                        told.trouble = Some(why);
+                        answer.trouble = Some(why);
                         break;
                     }
                 }
             }
-            told
+            answer
         };
         asking.push((key, tokio::spawn(ask)));
     }
@@ -137,11 +137,11 @@ async fn ask(tools: &Tools, connection: &mut HostConnection, ids: &[String]) -> 
     Statuses::from_answer(&answer).map_err(TripError::garbled(&connection.host.name, Step::Wait))
 }
 
-fn status_of(tools: &Tools, dispatch: &Dispatch, told: Option<&HostAnswer>) -> TripStatus {
+fn status_of(tools: &Tools, dispatch: &Dispatch, answer: Option<&HostAnswer>) -> TripStatus {
     let record = &dispatch.record;
     let mut known = journal::known(&dispatch.directory);
     let mut look = TripStatus {
-        report: Report { reply: known.reply.take(), ..Report::of(dispatch) },
+        report: TripReport { reply: known.reply.take(), ..TripReport::of(dispatch) },
         reachable: None,
         trouble: None,
         activity: None,
@@ -151,10 +151,10 @@ fn status_of(tools: &Tools, dispatch: &Dispatch, told: Option<&HostAnswer>) -> T
         stalled: None,
         title: record.title.clone(),
     };
-    let told = told.filter(|_| record.is_away()).map(|told| told.of(&record.id));
-    look.reachable = told.as_ref().map(Result::is_ok);
-    look.trouble = told.as_ref().and_then(|told| told.as_ref().err()).map(|why| (*why).to_owned());
-    let status = told.and_then(Result::ok).flatten();
+    let answer = answer.filter(|_| record.is_away()).map(|answer| answer.of(&record.id));
+    look.reachable = answer.as_ref().map(Result::is_ok);
+    look.trouble = answer.as_ref().and_then(|answer| answer.as_ref().err()).map(|why| (*why).to_owned());
+    let status = answer.and_then(Result::ok).flatten();
     let (activity, whole) = activity(known, status);
     look.tokens = whole.then(|| activity.tokens());
     let Some(status) = status else { return look };
@@ -188,7 +188,7 @@ fn state(recorded: &State, standing: Standing) -> &'static str {
 fn activity(known: KnownRun, status: Option<&Status>) -> (Activity, bool) {
     let KnownRun { mut activity, mut lines, is_whole, .. } = known;
     let Some(status) = status else { return (activity, is_whole && lines.taken() > 0) };
-    let begins = status.bytes.saturating_sub(status.told);
+    let begins = status.bytes.saturating_sub(status.tail_bytes);
     let tail = status.tail.as_bytes();
     let known = lines.taken();
     if known < begins {
@@ -212,7 +212,7 @@ mod tests {
         "{\"type\":\"step_finish\",\"part\":{\"reason\":\"tool-calls\",\"tokens\":{\"input\":7}}}\n";
 
     fn status(bytes: usize, tail: &str) -> Status {
-        let (bytes, told) = (bytes as u64, tail.len() as u64);
+        let (bytes, tail_bytes) = (bytes as u64, tail.len() as u64);
         Status {
             id: "a".into(),
             standing: Standing::Running,
@@ -221,7 +221,7 @@ mod tests {
             ended: 0,
             bytes,
             quiet: 0,
-            told,
+            tail_bytes,
             tail: tail.into(),
         }
     }
@@ -246,10 +246,10 @@ mod tests {
 
     #[test]
     fn an_answer_that_comes_late_does_not_throw_away_what_was_told_before() {
-        let mut told = HostAnswer { statuses: Statuses(vec![status(0, "")]), trouble: None };
-        assert_eq!((told.of("a").map(|a| a.is_some()), told.of("b")), (Ok(true), Ok(None)));
-        told.trouble = Some("late".into());
-        assert_eq!((told.of("a").map(|a| a.is_some()), told.of("b")), (Ok(true), Err("late")));
+        let mut answer = HostAnswer { statuses: Statuses(vec![status(0, "")]), trouble: None };
+        assert_eq!((answer.of("a").map(|a| a.is_some()), answer.of("b")), (Ok(true), Ok(None)));
+        answer.trouble = Some("late".into());
+        assert_eq!((answer.of("a").map(|a| a.is_some()), answer.of("b")), (Ok(true), Err("late")));
     }
 
     #[test]

@@ -1,10 +1,10 @@
 //! Removing what is of no more use, some sessions at a time.
 
-use super::{Item, Litter, Litters, Pruned, log_of};
+use super::{Item, Litter, Pruned, RemovableItems, log_of};
 use crate::disk::{self, DiskError, names};
 use crate::dispatch::{self, Dispatch};
 use crate::index;
-use crate::work::held::Held;
+use crate::work::held::SessionHold;
 use crate::work::{RunFiles, WorkError};
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::io::ErrorKind;
@@ -13,7 +13,7 @@ use std::path::Path;
 /// Things that are removed in one go: each may need a session's lock, and a process has 256 open files on some systems.
 const AT_ONCE: usize = 64;
 
-impl Litters {
+impl RemovableItems {
     /// Removes everything, but for what came into use since.
     ///
     /// # Errors
@@ -33,7 +33,7 @@ fn remove_some(kugetsu_home: &Path, items: Vec<Item>, pruned: &mut Pruned) -> Re
     let sessions: BTreeSet<String> = items.iter().filter_map(|item| item.session.clone()).collect();
     let mut held = HashMap::new();
     for session in sessions {
-        if let Ok(lock) = Held::take(kugetsu_home, &session, "prune")? {
+        if let Ok(lock) = SessionHold::take(kugetsu_home, &session, "prune")? {
             held.insert(session, lock);
         }
     }
@@ -50,7 +50,7 @@ fn remove_some(kugetsu_home: &Path, items: Vec<Item>, pruned: &mut Pruned) -> Re
             lock.forget();
         }
     }
-    let listed = Listed::remove(kugetsu_home, &free)?;
+    let listed = ListedSession::remove(kugetsu_home, &free)?;
     let logs = match free.iter().any(|item| item.kind == Litter::Log) {
         true => names(&kugetsu_home.join("logs"))?,
         false => Vec::new(),
@@ -71,12 +71,12 @@ impl Item {
 }
 
 /// What was removed from the index, which is written once for all of it, and of its files.
-struct Listed {
+struct ListedSession {
     issues: HashSet<String>,
     files: HashSet<String>,
 }
 
-impl Listed {
+impl ListedSession {
     fn remove(kugetsu_home: &Path, items: &[Item]) -> Result<Self, WorkError> {
         let store = index::Store::new(kugetsu_home);
         let is_entry = |item: &&Item| matches!(item.kind, Litter::Session | Litter::Entry);

@@ -36,7 +36,7 @@ fn worked() -> u64 {
 fn what_a_removal_takes_grows_no_faster_than_what_is_removed() {
     let took = |trips: usize| {
         let home = home_with(trips);
-        let found = litter(home.path(), Path::new("/nowhere")).unwrap();
+        let found = removable(home.path(), Path::new("/nowhere")).unwrap();
         let before = worked();
         let pruned = found.remove().unwrap();
         assert_eq!((pruned.removed.len(), pruned.left.len()), (trips, 0));
@@ -51,7 +51,7 @@ fn what_a_removal_takes_grows_no_faster_than_what_is_removed() {
 #[test]
 fn a_session_that_went_away_since_it_was_looked_at_keeps_all_that_is_its() {
     let home = home_with(70);
-    let found = litter(home.path(), Path::new("/nowhere")).unwrap();
+    let found = removable(home.path(), Path::new("/nowhere")).unwrap();
     let store = dispatch::Store::new(home.path());
     let mut record = store.open("20261120-103015-00000007").unwrap().unwrap().record;
     record.id = "20261120-103016-00000007".to_owned();

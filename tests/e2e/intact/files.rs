@@ -98,9 +98,9 @@ fn away(release: Release) -> (World, String, String) {
     trip.wait(3 * PATIENCE).expect_success();
     let after = world.here(&session);
     super::new_rows(&before, &after);
-    let came = patches(&after).into_iter().filter(|row| !before.values().any(|own| own == *row));
-    let came: Vec<_> = came.collect();
-    assert!(came.len() >= 2 && came.iter().all(|row| row.contains("\"files\":[]")), "{came:?}");
+    let returned = patches(&after).into_iter().filter(|row| !before.values().any(|own| own == *row));
+    let returned: Vec<_> = returned.collect();
+    assert!(returned.len() >= 2 && returned.iter().all(|row| row.contains("\"files\":[]")), "{returned:?}");
     let child = "SELECT id FROM session WHERE parent_id = ?";
     let child = world.home.machine.database().query_row(child, [&session], |row| row.get(0)).unwrap();
     // The user has files of these names, with work of their own in them.

@@ -4,7 +4,7 @@ use super::SHELLS;
 use crate::support::local::Sh;
 use crate::support::process::until;
 use crate::support::recorder::{Recorder, listing};
-use kugetsu::host::{self, AnswerError, Checked, KeptList, Refusal, Standing};
+use kugetsu::host::{self, AnswerError, HostOpencode, KeptList, Refusal, Standing};
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::PathBuf;
@@ -18,7 +18,7 @@ fn the_check_asks_a_supported_release_and_leaves_nothing() {
         let program = host.home().join("oc/opencode").to_str().unwrap().to_owned();
         let check =
             host::check(&host.env, &host.id(1), &program, host.home().join("not/yet").to_str().unwrap());
-        let checked = Checked::from_answer(&host.ask(&check).unwrap());
+        let checked = HostOpencode::from_answer(&host.ask(&check).unwrap());
         assert_eq!(
             (checked.version.as_str(), checked.agents.as_slice()),
             ("1.18.33", &["build".to_owned(), "my own".to_owned()][..])
@@ -30,9 +30,9 @@ fn the_check_asks_a_supported_release_and_leaves_nothing() {
         assert_eq!(fs::read_dir(host.home().join(".kugetsu")).unwrap().count(), 0);
         // A warning of node is no version.
         host.before("version", "echo '(node:1) Warning: old' >&2");
-        assert_eq!(Checked::from_answer(&host.ask(&check).unwrap()).version, "1.18.33");
+        assert_eq!(HostOpencode::from_answer(&host.ask(&check).unwrap()).version, "1.18.33");
         host.before("version", "echo 'cannot start' >&2; exit 1");
-        assert_eq!(Checked::from_answer(&host.ask(&check).unwrap()).version, "cannot start");
+        assert_eq!(HostOpencode::from_answer(&host.ask(&check).unwrap()).version, "cannot start");
     }
 }
 
@@ -43,7 +43,7 @@ fn a_release_that_is_not_supported_is_asked_nothing_more() {
         host.before("version", &format!("echo {version}; exit"));
         let program = host.home().join("oc/opencode").to_str().unwrap().to_owned();
         let answer = host.ask(&host::check(&host.env, &host.id(1), &program, "/")).unwrap();
-        assert_eq!(Checked::from_answer(&answer).version, version);
+        assert_eq!(HostOpencode::from_answer(&answer).version, version);
         assert_eq!(fs::read_to_string(host.home().join("oc/calls")).unwrap(), "--version\n");
         assert!(!host.home().join(".kugetsu").exists());
     }
@@ -130,7 +130,7 @@ fn what_a_cleaning_or_a_check_has_left_half_done_goes() {
         host.send(&host.plain_run(&host.id(1)), b"x");
         let left = host.dispatch(&format!("{}.removed.4711", host.id(1)));
         fs::rename(host.dispatch(&host.id(1)), &left).unwrap();
-        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap().told;
+        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap().listed;
         let kept: Vec<_> = kept.iter().map(|kept| (kept.id.as_str(), kept.standing)).collect();
         assert_eq!(kept, [(host.id(1).as_str(), Standing::Gone)], "{sh:?}");
         host.ask(&host::clean(&host.env, &host.id(1), false)).unwrap();

@@ -76,13 +76,13 @@ fn what_is_new_comes_back(release: Release) {
     // One part that changed, and what is new, as opencode exports it.
     let messages = export["messages"].as_array().unwrap();
     let new: Vec<&Value> = messages.iter().skip(6).collect();
-    let came = root.value["messages"].as_array().unwrap();
-    let touched = &came[0];
+    let returned = root.value["messages"].as_array().unwrap();
+    let touched = &returned[0];
     assert_eq!(touched["info"]["id"], "msg_000000000002abcdefghijklmn");
     assert_eq!(root.parts("msg_000000000002abcdefghijklmn"), [changed]);
     assert!(root.text.contains(&format!(r#""text":"changed {HALF}","ignored":true,"id":"{changed}""#)));
     assert!(!root.text.contains("text 3"), "what did not change is in it");
-    let mut rest: Vec<&Value> = came.iter().skip(1).collect();
+    let mut rest: Vec<&Value> = returned.iter().skip(1).collect();
     // What opencode itself did to the last user message that left (a summary) is a change, too.
     rest.retain(|message| !message["parts"].as_array().unwrap().is_empty());
     assert_eq!(rest, new);

@@ -5,7 +5,7 @@ use crate::support::local::Sh;
 use crate::support::machine::which;
 use crate::support::process::{install_program, living_in, until};
 use crate::support::recorder::{PATIENCE, Recorder, listing};
-use kugetsu::host::{self, Cancel, Cancelled, EndedBy, Frame, Kind, Made, Refusal, Run, Standing};
+use kugetsu::host::{self, BackFileKind, Cancel, Cancelled, EndedBy, Frame, Made, Refusal, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
 use std::ffi::OsStr;
 use std::fs;
@@ -235,7 +235,7 @@ fn a_host_that_was_started_anew_has_a_dead_run_that_can_be_fetched() {
         let orphaned = host.ask(&host::back(&host.env, &run, false)).unwrap_err();
         assert_eq!(orphaned.refusal(), Some(Refusal::Running), "{sh:?}");
         let taken = Made::from_answer(&host.ask(&host::back(&host.env, &run, true)).unwrap()).unwrap();
-        assert_eq!((taken.result.kind, taken.result.known.as_str()), (Kind::Export, ""));
+        assert_eq!((taken.result.kind, taken.result.known.as_str()), (BackFileKind::Export, ""));
         let snapshot = host.dispatch(&run.id).join(format!("snapshot-{}", taken.turn));
         assert_eq!(fs::metadata(snapshot).unwrap().len(), taken.result.size);
         assert!(!host.dispatch(&run.id).join("result").exists());
@@ -313,12 +313,15 @@ fn an_export_in_place_of_a_bundle_is_told_and_takes_the_place_of_none() {
     let run = host.plain_run(&host.id(1));
     let sent = host.send(&run, b"x");
     host.launch(&run, &sent).unwrap();
-    assert!(!host.result(&run.id).lesser, "JavaScript does not run there");
+    assert!(!host.result(&run.id).is_fallback, "JavaScript does not run there");
     let here = host.dispatch(&run.id);
     fs::write(here.join("left"), "").unwrap();
     let back = || host.ask(&host::back(&host.env, &run, false));
     let made = Made::from_answer(&back().unwrap()).unwrap().result;
-    assert_eq!((made.kind, made.lesser, host.result(&run.id).lesser), (Kind::Export, true, true));
+    assert_eq!(
+        (made.kind, made.is_fallback, host.result(&run.id).is_fallback),
+        (BackFileKind::Export, true, true)
+    );
     let result = fs::read_to_string(here.join("result")).unwrap();
     let bundle = result.replace("kind export\nknown \n", &format!("kind bundle\nknown {}\n", "0".repeat(64)));
     assert_ne!(bundle, result);
@@ -327,7 +330,7 @@ fn an_export_in_place_of_a_bundle_is_told_and_takes_the_place_of_none() {
     assert_eq!(fs::read_to_string(here.join("result")).unwrap(), bundle);
     // One that is not whole is worth less.
     fs::write(here.join("back"), "").unwrap();
-    assert!(Made::from_answer(&back().unwrap()).unwrap().result.lesser);
+    assert!(Made::from_answer(&back().unwrap()).unwrap().result.is_fallback);
 }
 
 /// A host where nobody can look into environments: no /proc, and a `ps` that answers as that of macOS does.

@@ -7,7 +7,7 @@ use crate::support::opencode::Release;
 use crate::support::process::until;
 use crate::support::recorder::{PATIENCE, Recorder};
 use flate2::read::MultiGzDecoder;
-use kugetsu::host::{self, Holds, HostState, Kind, Launch, Page, Run, RunResult, Sending};
+use kugetsu::host::{self, BackFileKind, Holds, HostState, Launch, Page, Run, RunResult, Sending};
 use serde_json::{Value, json};
 use std::fs::{self, File};
 use std::io::Read as _;
@@ -254,5 +254,9 @@ pub(super) fn conversation(session: &str, directory: &str, first: usize, pairs: 
 /// The sentence that a bundle is expected: its result is one.
 #[track_caller]
 pub(super) fn expect_bundle(result: &RunResult) {
-    assert_eq!((result.kind, result.exported, result.known.len()), (Kind::Bundle, true, 64), "{result:?}");
+    assert_eq!(
+        (result.kind, result.exported, result.known.len()),
+        (BackFileKind::Bundle, true, 64),
+        "{result:?}"
+    );
 }

@@ -75,7 +75,7 @@ fn what_is_kept_is_told_and_links_are_not_followed() {
         fs::create_dir(dispatches.join(host.id(5))).unwrap();
         fs::write(dispatches.join(host.id(5)).join("dispatch.json"), "{}").unwrap();
         fs::create_dir(dispatches.join(format!("{}.removed.7", host.id(4)))).unwrap();
-        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap().told;
+        let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap().listed;
         let told: Vec<_> = kept
             .iter()
             .map(|kept| (kept.id.clone(), kept.owner.as_str(), kept.session.as_str(), kept.standing))
@@ -145,7 +145,7 @@ fn a_thousand_dispatches_are_told_in_one_go() {
                 .all(|(n, status)| status.standing == standing(n) && status.tail == "x\n")
         );
         let kept = KeptList::from_answer(&host.ask(&host::list(&host.env)).unwrap()).unwrap();
-        assert!(!kept.more && kept.told.len() == all && kept.told.iter().all(|kept| kept.size_kib > 0));
+        assert!(!kept.more && kept.listed.len() == all && kept.listed.iter().all(|kept| kept.size_kib > 0));
     }
 }
 

@@ -103,7 +103,7 @@ fn whatever_a_host_sends_is_read_without_panic_growth_or_hang_in_a_fuzz() {
     let began = Instant::now();
     let mut random = random(seed);
     let mut all: Vec<Corpus> = READERS.iter().map(Corpus::of).collect();
-    let (mut runs, mut told, mut faults) = (0_u64, 0, Vec::new());
+    let (mut runs, mut minutes_shown, mut faults) = (0_u64, 0, Vec::new());
     while began.elapsed().as_secs() < seconds {
         let at = usize::try_from(random() % all.len() as u64).unwrap();
         let Corpus { reader, inputs, kinds } = &mut all[at];
@@ -130,11 +130,11 @@ fn whatever_a_host_sends_is_read_without_panic_growth_or_hang_in_a_fuzz() {
             keep(reader, &format!("growth-{runs}"), &input);
             panic!("{}: {held} KiB were held (seed {seed}, input {runs})", reader.name);
         }
-        if long.is_some() && began.elapsed().as_secs() / 60 > told {
-            told += 1;
+        if long.is_some() && began.elapsed().as_secs() / 60 > minutes_shown {
+            minutes_shown += 1;
             let known: Vec<String> =
                 all.iter().map(|of| format!("{} {}", of.reader.name, of.kinds.len())).collect();
-            println!("{told} min: {runs} inputs, {held} KiB, {}", known.join(", "));
+            println!("{minutes_shown} min: {runs} inputs, {held} KiB, {}", known.join(", "));
         }
     }
     assert!(faults.is_empty(), "{faults:#?}");

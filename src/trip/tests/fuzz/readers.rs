@@ -3,8 +3,8 @@
 use super::mutate::Lines as Spelling;
 use crate::events::{Activity, Lines, Outcome, Reply};
 use crate::host::{
-    Answer, Cancelled, Checked, Facts, Frames, Holds, KeptList, Launched, Made, Page, Remembered, RunResult,
-    Statuses, account,
+    Answer, Cancelled, Facts, Frames, Holds, HostOpencode, KeptList, Launched, Made, Page, Remembered,
+    RunResult, Statuses, account,
 };
 use crate::session::arbitrary::{BEGIN_MS, FIXTURES, random};
 use crate::session::bundle::Known;
@@ -123,7 +123,7 @@ fn answer(input: &[u8]) -> String {
         Ok(answer) => answer,
         Err(error) => return error.to_string(),
     };
-    let _ = (Checked::from_answer(&answer), account(&answer));
+    let _ = (HostOpencode::from_answer(&answer), account(&answer));
     let readers = [
         said(Facts::from_answer(&answer)),
         said(Holds::from_answer(&answer, Page { skip: 0, most: 100 })),
@@ -231,7 +231,7 @@ impl World {
         let here = MergeContext {
             now_ms: NOW_MS + 10_000_000,
             launched_ms: NOW_MS,
-            grown: back.len().is_multiple_of(2),
+            host_is_ahead: back.len().is_multiple_of(2),
             children: &children,
             spent: &[],
             rows: &|_, _| Ok(None),

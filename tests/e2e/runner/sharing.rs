@@ -2,10 +2,11 @@
 
 use super::SHELLS;
 use crate::support::local::Sh;
-use crate::support::process::until;
+use crate::support::process::{install_program, until};
 use crate::support::recorder::{PATIENCE, Recorder, SESSION};
 use kugetsu::host::{self, AnswerError, Holds, HostState, Launch, Page, Refusal, Run, Standing};
 use rustix::process::{Pid, Signal, kill_process};
+use std::ffi::OsStr;
 use std::fs;
 
 const PAGE: Page = Page { skip: 0, most: 100 };
@@ -127,6 +128,38 @@ fn a_runner_that_comes_too_late_finds_the_session_taken() {
         // It is not lost: launched again, it runs.
         host.launch(&first, &sent).unwrap();
         host.result(&first.id);
+        assert_eq!((host.runs(&first.id), host.runs(&second.id)), (1, 1), "{sh:?}");
+    }
+}
+
+#[test]
+fn a_runner_that_begins_while_another_takes_the_session_keeps_it() {
+    for sh in [Sh::Dash, Sh::Bash] {
+        let mut host = Recorder::new(sh);
+        host.before("import", "[ ! -e \"$own/first\" ] || return 0; echo >\"$own/first\"; exec sleep 300");
+        let [(first, sent), (second, other)] = two(&host);
+        let mut cut = host.local.start(&host::launch(&host.env, &first, &sent));
+        let begun = host.home().join("oc/first");
+        until(PATIENCE, || if begun.exists() { Ok(()) } else { Err("no import".into()) });
+        cut.kill().unwrap();
+        cut.wait().unwrap();
+        host.before("run", &format!("echo >\"$own/begun\"; {HOLD}"));
+        // The first one's runner begins when the second has seen nobody at work, and has no claim yet.
+        let tools = host.home().join("tools");
+        fs::create_dir(&tools).unwrap();
+        let runner = format!("$HOME/.kugetsu/dispatches/{}/run.sh", first.id);
+        let mkdir = format!(
+            "#!/bin/sh\ncase $1 in\n*/claims/*.*)\n[ -e \"$HOME/oc/begun\" ] || sh \"{runner}\" </dev/null >/dev/null 2>&1 &\n\
+             until [ -e \"$HOME/oc/begun\" ]; do sleep 0.05; done ;;\nesac\nexec /bin/mkdir \"$@\"\n"
+        );
+        install_program(&tools.join("mkdir"), mkdir.as_bytes());
+        let path = host.local.environment.get_mut(OsStr::new("PATH")).unwrap();
+        *path = [tools.as_os_str(), path.as_os_str()].join(OsStr::new(":"));
+        is_busy(&host.launch(&second, &other).unwrap_err(), &first.id);
+        fs::write(host.home().join("oc/go"), "").unwrap();
+        host.result(&first.id);
+        host.launch(&second, &other).unwrap();
+        host.result(&second.id);
         assert_eq!((host.runs(&first.id), host.runs(&second.id)), (1, 1), "{sh:?}");
     }
 }

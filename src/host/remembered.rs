@@ -20,7 +20,7 @@ impl Remembered {
     /// An answer that was cut.
     pub fn from_answer(answer: &Answer) -> Result<Self, AnswerError> {
         let sessions = |kind: &str| {
-            let cut = || AnswerError::Garbled(format!("not all of {kind} were named"));
+            let cut = || AnswerError::Garbled(format!("not all of {kind} were told"));
             // One by one until one is missing: a number that nobody counted costs nothing.
             let named = (1..=answer.count(kind)?).map(|n| answer.get(&format!("{kind}_{n}")).ok_or_else(cut));
             let named = named.collect::<Result<Vec<&str>, AnswerError>>()?;

@@ -139,6 +139,7 @@ mod tests {
             ("started_1", "1795170275"),
             ("bytes_1", "12"),
             ("quiet_1", "601"),
+            ("tail_bytes_1", "16"),
             ("tail_1", "{\"type\":\"text\"}\n"),
             ("dispatch_2", "a-2"),
             ("state_2", "gone"),
@@ -147,7 +148,8 @@ mod tests {
         .unwrap();
         let first = statuses.of("a-1").unwrap();
         assert_eq!((first.standing, first.orphaned, first.quiet), (Standing::Running, true, 601));
-        assert_eq!((first.started, first.bytes, first.tail.len()), (1_795_170_275, 12, 16));
+        let tail = (first.tail_bytes, first.tail.len());
+        assert_eq!((first.started, first.bytes, tail), (1_795_170_275, 12, (16, 16)));
         assert_eq!(statuses.of("a-2").unwrap().standing, Standing::Gone);
         assert_eq!(statuses.0.len(), 2);
     }

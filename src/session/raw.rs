@@ -92,7 +92,8 @@ impl Lossy {
 }
 
 fn lossy(json: &str) -> Result<String, serde_json::Error> {
-    Ok(String::from_utf8_lossy(&string_bytes(json)?).into_owned())
+    let text = String::from_utf8(string_bytes(json)?);
+    Ok(text.unwrap_or_else(|error| String::from_utf8_lossy(error.as_bytes()).into_owned()))
 }
 
 /// What a JSON string says, in bytes: half a surrogate pair has some, too.

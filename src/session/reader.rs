@@ -25,6 +25,7 @@ impl Limits {
     /// Of what opencode has here.
     pub(crate) const HOME: Self = Self { value: LARGEST, row: LARGEST };
     /// Of what a host sends: it may be compressed to a thousandth, and work on a row takes several times the row's size.
+    /// With these, whatever it sends takes 256 MB here at most.
     pub(crate) const HOST: Self = Self { value: 64 << 20, row: 32 << 20 };
 }
 

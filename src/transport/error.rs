@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-/// Why a call on a connection that stood did not go through. `detail` is what the other side said, without control characters.
+/// Why a call on a connection that stood did not go through. `detail` is what the other side, or the transport, said, without control characters.
 #[derive(Debug, thiserror::Error)]
 #[allow(missing_docs, reason = "its message says what each is")]
 pub enum TransportError {

@@ -11,7 +11,7 @@ pub(crate) struct LocalState<'a> {
     /// Home does not hold all that it got from that host any more: rows were changed here, or taken back.
     pub(crate) lacks_rows: bool,
     pub(crate) messages: usize,
-    /// Messages that the host got since the last sync and that home has too.
+    /// Messages of the host that the last sync's list does not have, and that home has.
     pub(crate) shared: usize,
     /// Ids and times are translated to the host's clock on this trip.
     pub(crate) translated: bool,

@@ -16,8 +16,9 @@ use std::time::Duration;
 /// Standard error beyond this is not fetched, in bytes.
 const LONGEST: u64 = 1 << 20;
 
-/// Bytes that are heard of a run that is not followed, and the longest that it is listened to: a host could tell more for ever.
+/// The most bytes that are heard of a run that is not followed: a host could tell more for ever.
 const MOST: u64 = 1 << 30;
+/// The longest that such a run is listened to.
 const LONG_ENOUGH: Duration = Duration::from_secs(2 * 3600);
 
 /// How the listening ended.

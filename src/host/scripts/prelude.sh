@@ -43,8 +43,7 @@ life=
 # One fact a line, the value in hexadecimal: whatever it holds, it cannot end the line.
 say() {
 	if [ -n "$life" ]; then
-		kill "$life"
-		wait "$life"
+		dismiss "$life"
 		life=
 	fi 2>/dev/null
 	printf '%s ' "$1"
@@ -90,6 +89,13 @@ began() {
 		LC_ALL=C TZ=UTC ps -o stat= -o lstart= -p "$1" 2>/dev/null |
 			sed -n '/^ *Z/!{ s/^ *[^ ]* *//; p; }' | tr -s ' ' '_'
 	fi
+}
+
+# Ends a subshell of ours that waits and hears of TERM by a trap. bash loses a signal that comes in the moment in which it begins
+# to wait: the next one ends it.
+dismiss() {
+	while kill "$1" && [ -n "$(began "$1")" ]; do pause 0.02; done
+	wait "$1"
 }
 
 boot() {
@@ -139,6 +145,6 @@ bounded() {
 	watcher=$!
 	wait "$bounded" 2>/dev/null
 	bounded=$?
-	kill "$watcher" 2>/dev/null
+	dismiss "$watcher" 2>/dev/null
 	return "$bounded"
 }

@@ -71,8 +71,7 @@ ended=$(date +%s)
 echo "$ended" >run/ended
 if [ -n "$watchdog" ]; then
 	# One that is ending the run knows what of it is left.
-	[ -e run/timeout ] || kill "$watchdog"
-	wait "$watchdog"
+	if [ -e run/timeout ]; then wait "$watchdog"; else dismiss "$watchdog"; fi
 fi 2>/dev/null
 # What a run that came to its end left at work may stay; of one that was cut, opencode itself may still be among it.
 [ "$ended_by$status" = done0 ] || end_marked "$id"

@@ -56,6 +56,18 @@ fn a_record_of_format_2_is_read() {
 }
 
 #[test]
+fn fields_that_code_calls_otherwise_keep_their_names_on_disk() {
+    let record = parse_changed(|record| {
+        record["sent"]["grown"] = true.into();
+        record["result"]["lesser"] = true.into();
+    })
+    .unwrap();
+    assert!(record.sent.as_ref().unwrap().host_is_ahead && record.result.as_ref().unwrap().is_fallback);
+    let written = serde_json::to_value(&record).unwrap();
+    assert!(written["sent"]["grown"] == true && written["result"]["lesser"] == true, "{written}");
+}
+
+#[test]
 fn what_is_newer_or_damaged_is_refused() {
     let newer = String::from_utf8(RECORDED.to_vec()).unwrap().replace("\"version\": 2", "\"version\": 3");
     assert!(matches!(read(newer.as_bytes()), Err(StoreError::Newer { version: 3, .. })));

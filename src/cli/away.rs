@@ -15,8 +15,8 @@ const STOP: &str = "stop it there";
 const COPY_GOES: &str = "send a copy";
 const COPY_HERE: &str = "work on a copy here";
 
-/// Refuses a session that a host holds; the user `called` it so, and wants it to go `to` another, or to work on it here.
-/// With `force` they go on all the same; here, the host's trip is let go.
+/// Refuses a session that a host holds. `called` is the user's name for it; `to` is the host that it is to go to, `None`
+/// where the user wants to work on it here. With `force` nothing is refused, and a trip whose session is wanted here is abandoned.
 pub(super) fn check(
     context: &Context,
     found: &Resolved,

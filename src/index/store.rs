@@ -7,13 +7,18 @@ use crate::disk::{self, DiskError, Lock};
 use crate::issue::IssueRef;
 use std::collections::HashSet;
 use std::io::ErrorKind;
+use std::panic::resume_unwind;
 use std::path::{Path, PathBuf};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 /// How long a change waits for others: each takes milliseconds, and a disk may be slow.
 const PATIENCE: Duration = Duration::from_secs(20);
 
 const BASE: &str = "base.json";
+
+/// How many files a thread reads at least: fewer take less time than a thread does.
+const SHARE: usize = 256;
 
 #[derive(Debug, Clone)]
 pub(crate) struct Store {
@@ -195,7 +200,20 @@ impl Store {
 
     /// What stands in the files of `issues`, in their order: all issues of an index, or some.
     pub(crate) fn entries<'i>(&self, issues: impl Iterator<Item = (&'i str, &'i str)>) -> Vec<Entry<'i>> {
-        issues.map(|(issue, file)| Entry { issue, file, found: self.find(file) }).collect()
+        let issues: Vec<_> = issues.collect();
+        // Each file waits for the kernel, so that many of them want every processor.
+        let processors = std::thread::available_parallelism().map_or(1, usize::from);
+        let share = issues.len().div_ceil(processors).max(SHARE);
+        let read = |share: &[(&'i str, &'i str)]| -> Vec<Entry<'i>> {
+            share.iter().map(|&(issue, file)| Entry { issue, file, found: self.find(file) }).collect()
+        };
+        std::thread::scope(|scope| {
+            let readers: Vec<_> =
+                issues.chunks(share).map(|share| scope.spawn(move || read(share))).collect();
+            let ended =
+                |reader: ScopedJoinHandle<'_, _>| reader.join().unwrap_or_else(|panic| resume_unwind(panic));
+            readers.into_iter().flat_map(ended).collect()
+        })
     }
 
     /// The issue whose session is `session`, as the index spells it, and its file. The files are looked at one after the

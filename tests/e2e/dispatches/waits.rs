@@ -25,6 +25,37 @@ fn a_host_that_starts_nothing_for_a_while_is_waited_for() {
     scene.is_home();
 }
 
+/// The host is given up while the session is on its way, before anything is launched: that nothing runs there is known.
+#[test]
+fn a_host_that_starts_nothing_any_more_before_the_launch_is_said_to_run_nothing() {
+    let mut scene = Scene::new();
+    scene
+        .home
+        .machine
+        .stand_in_with("[ \"$1\" != export ] || while [ -e \"$HOME/stuck\" ]; do sleep 0.05; done");
+    let stuck = scene.home.machine.home().join("stuck");
+    std::fs::write(&stuck, "").unwrap();
+    let sending = scene.home.spawn(&scene.remote(&["[[say it]]", "--json"]));
+    until(PATIENCE, || match scene.dispatches().first() {
+        Some(record) if record["account"].as_str().is_some_and(|account| !account.is_empty()) => Ok(()),
+        record => Err(format!("nothing is opened there: {record:?}")),
+    });
+    scene.host.as_mut().unwrap().sshd.restart_starting_nothing(true);
+    std::fs::remove_file(&stuck).unwrap();
+    let fault = sending.wait(PATIENCE).expect_code(3).json();
+    let error = &fault["error"];
+    assert_eq!((&error["step"], &error["retryable"]), (&"probe".into(), &true.into()), "{error:#}");
+    assert!(error["hint"].as_str().unwrap().contains("nothing runs on pi"), "{error:#}");
+    assert_eq!(
+        scene.home.kugetsu(&["status", &scene.session, "--json"]).expect_success().json()["holder"],
+        "here"
+    );
+    scene.is_intact();
+    scene.host.as_mut().unwrap().sshd.restart_starting_nothing(false);
+    scene.home.kugetsu(&scene.remote(&["[[say it]]", "--round-trip"])).expect_success();
+    scene.is_home();
+}
+
 #[test]
 fn a_wait_that_ends_before_the_run_begins_says_so() {
     let scene = Scene::new();

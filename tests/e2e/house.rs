@@ -166,6 +166,24 @@ fn a_crate_that_belongs_to_one_room_is_used_there_only() {
     }
 }
 
+/// In bash a subshell that gets a TERM at its very beginning does what its parent's trap for EXIT says.
+#[test]
+fn no_script_for_a_host_does_something_on_exit() {
+    let scripts = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src/host/scripts"));
+    let scripts: Vec<_> =
+        scripts.iter().filter(|path| path.extension().is_some_and(|end| end == "sh")).collect();
+    assert!(scripts.len() > 10, "{scripts:?}");
+    for path in scripts {
+        let script = std::fs::read_to_string(path).unwrap();
+        let traps: Vec<_> = script.lines().filter(|line| line.trim_start().starts_with("trap ")).collect();
+        assert!(
+            !traps.iter().any(|line| line.contains("EXIT") || line.ends_with(" 0")),
+            "{}: {traps:?}",
+            path.display()
+        );
+    }
+}
+
 #[test]
 fn no_file_is_too_long_to_read() {
     for (_, path) in rooms() {
